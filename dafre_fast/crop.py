@@ -1,0 +1,34 @@
+"""`python -m dafre_fast.crop`: face crops from a tree of originals."""
+
+from dafre_fast import cli
+from dafre_fast.model.settings import (
+    CropRun,
+    Encoding,
+    FaceImage,
+    Faces,
+    Recipe,
+    Reporting,
+    Running,
+    Selection,
+)
+
+
+@cli.command("crop", Faces, CropRun, Selection, FaceImage, Encoding, Running, Reporting)
+def command(
+    faces: Faces,
+    run: CropRun,
+    selection: Selection,
+    face: FaceImage,
+    encoding: Encoding,
+    running: Running,
+    reporting: Reporting,
+) -> int:
+    """Cut the head of every kept row of faces.tsv out of its original."""
+    from dafre_fast.engine import commands
+
+    recipe = Recipe(face=face, encoding=encoding)
+    return cli.report(commands.crop(faces.faces, run, selection, recipe, running), reporting)
+
+
+if __name__ == "__main__":
+    cli.run(command)

@@ -1,0 +1,112 @@
+"""One function per command: settings in, summary out, in the order in which the data flows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.engine.fetching import fetch_all
+from dafre_fast.engine.listing import originals_in
+from dafre_fast.engine.plan import ask_catalogue, ask_files
+from dafre_fast.engine.run import make_all
+from dafre_fast.model.errors import UsageError
+from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, ORIGINALS
+from dafre_fast.model.reason import SUCCESS
+from dafre_fast.model.settings import (
+    CropRun,
+    DownloadRun,
+    Fetching,
+    Recipe,
+    ResizeRun,
+    Running,
+    Selection,
+)
+from dafre_fast.model.summary import Problem, Step, Summary, Work
+from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.source import Source
+from dafre_fast.sources.tree import Tree
+from dafre_fast.sources.url import UrlTemplate
+from dafre_fast.tables.catalogue import read_catalogue
+from dafre_fast.tables.labels import write_labels
+from dafre_fast.tables.manifest import write_manifest
+from dafre_fast.views.progress import Progress
+
+
+def full(
+    faces: Path,
+    tag_ids: Path,
+    source: str,
+    output: Path,
+    selection: Selection,
+    fetching: Fetching,
+    recipe: Recipe,
+    running: Running,
+) -> Summary:
+    """The whole run: catalogue, labels, originals, images, manifest."""
+    catalogue = read_catalogue(faces, tag_ids, selection)
+    write_labels(catalogue.kept, output / LABELS)
+    asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
+    originals = _source(source, output / ORIGINALS, fetching)
+    with Progress("images") as progress:
+        manifest, work = make_all(asked, originals, recipe, running, output, progress)
+    write_manifest(manifest, output / MANIFEST)
+    return _summary(manifest, work, [*catalogue.funnel, _made(manifest)], catalogue.problems)
+
+
+def download(
+    faces: Path, run: DownloadRun, selection: Selection, fetching: Fetching, running: Running
+) -> Summary:
+    """Originals of the kept rows."""
+    catalogue = read_catalogue(faces, None, selection)
+    source = _source(run.source, run.output, fetching)
+    keys = catalogue.kept["id"].cast(pl.String).to_list()
+    with Progress("originals") as progress:
+        return fetch_all(keys, source, running, run.output, progress)
+
+
+def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
+    """A full image for every file of a tree or list."""
+    asked = ask_files(originals_in(run.input), run.output)
+    with Progress("images") as progress:
+        manifest, work = make_all(asked, None, recipe, running, run.output, progress)
+    if run.manifest:
+        write_manifest(manifest, run.manifest)
+    return _summary(manifest, work)
+
+
+def crop(
+    faces: Path, run: CropRun, selection: Selection, recipe: Recipe, running: Running
+) -> Summary:
+    """A crop for every kept row whose original lies in the tree."""
+    catalogue = read_catalogue(faces, None, selection)
+    asked = ask_catalogue(catalogue.kept, faces=run.output)
+    with Progress("faces") as progress:
+        manifest, work = make_all(asked, Tree(run.input), recipe, running, run.output, progress)
+    if run.manifest:
+        write_manifest(manifest, run.manifest)
+    return _summary(manifest, work, catalogue.funnel, catalogue.problems)
+
+
+def _source(spec: str, folder: Path, fetching: Fetching) -> Source:
+    """The kind of source follows from what the text looks like."""
+    if spec.startswith(("http://", "https://")):
+        return UrlTemplate(spec, folder, fetching, sniff)
+    if "://" in spec:
+        raise UsageError(f"--source {spec!r}: only http://, https:// and folders are known")
+    return Tree(Path(spec).expanduser())
+
+
+def _made(manifest: pl.DataFrame) -> Step:
+    made = manifest.filter(status=SUCCESS)
+    return Step("made", made.height, made["class_id"].n_unique())
+
+
+def _summary(
+    manifest: pl.DataFrame,
+    work: Work,
+    funnel: Sequence[Step] = (),
+    problems: Sequence[Problem] = (),
+) -> Summary:
+    counts = dict(manifest["status"].value_counts().iter_rows())
+    success = counts.pop(SUCCESS, 0)
+    return Summary(manifest.height, success, counts, work, funnel, problems)

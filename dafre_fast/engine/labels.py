@@ -1,0 +1,16 @@
+"""The labels command alone: tables only, so that it starts without a decoder or a network library."""
+
+from pathlib import Path
+
+from dafre_fast.model.settings import Selection
+from dafre_fast.model.summary import Summary
+from dafre_fast.tables.catalogue import read_catalogue
+from dafre_fast.tables.labels import write_labels
+
+
+def labels(faces: Path, tag_ids: Path, output: Path, selection: Selection) -> Summary:
+    """Select, split and write the label files."""
+    catalogue = read_catalogue(faces, tag_ids, selection)
+    write_labels(catalogue.kept, output)
+    images = catalogue.kept.height
+    return Summary(images, images, {}, None, catalogue.funnel, catalogue.problems)

@@ -1,0 +1,70 @@
+"""What is asked for and what of it is left to do: tables in, tables out, nothing is done yet.
+
+A table of what is asked for has a row per image and the columns `key`, `original` (a path, null
+where a source has to find it), `full` and `face` (the files to write, null for none), and the head
+box as `left`, `top`, `right`, `bottom`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePath
+
+import polars as pl
+
+from dafre_fast.model.records import Box, Wanted
+
+_TEXT = pl.lit(None, dtype=pl.String)
+_EDGES = ("left", "top", "right", "bottom")
+
+
+def ask_catalogue(
+    kept: pl.DataFrame, *, full: Path | None = None, faces: Path | None = None
+) -> pl.DataFrame:
+    """All columns of the catalogue's rows, and outputs `{tree}/{bucket}/{id}.jpg`."""
+    return kept.with_columns(
+        key=pl.col("id").cast(pl.String),
+        original=_TEXT,
+        full=pl.lit(f"{full}/") + pl.col("path") if full else _TEXT,
+        face=pl.lit(f"{faces}/") + pl.col("path") if faces else _TEXT,
+    )
+
+
+def ask_files(files: Iterable[tuple[PurePath, Path]], full: Path) -> pl.DataFrame:
+    """A full image per file, given as (path in the tree, path to read); column `path` is the
+    former. `0123/5.png` becomes `0123/5.jpg`; where `0123/5.jpg` is an original too, it becomes
+    `0123/5.png.jpg`, so that no output takes another's place."""
+    files = sorted(files)
+    taken = {str(name) for name, _ in files if name.suffix == ".jpg"}
+    outputs = []
+    for name, _ in files:
+        output = str(name.with_suffix(".jpg"))
+        if name.suffix != ".jpg":
+            output = f"{name}.jpg" if output in taken else output
+            taken.add(output)
+        outputs.append(f"{full}/{output}")
+    keys = [str(name) for name, _ in files]
+    originals = [str(path) for _, path in files]
+    columns = {"key": keys, "path": keys, "original": originals, "full": outputs}
+    asked = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in _EDGES}
+    return asked.with_columns(face=_TEXT, **nothing)
+
+
+def remaining(
+    asked: pl.DataFrame, standing: pl.LazyFrame, exists: Callable[[str], bool]
+) -> pl.DataFrame:
+    """Rows without an outcome that stands, or with one whose outputs do not exist any more."""
+    outcome = standing.select("key", success=pl.col("reason").is_null())
+    rows = asked.lazy().join(outcome, on="key", how="left", maintain_order="left").collect()
+    there = [
+        success is False or bool(success and all(exists(path) for path in paths if path))
+        for success, *paths in rows.select("success", "full", "face").iter_rows()
+    ]
+    return rows.filter(~pl.Series(there, dtype=pl.Boolean)).drop("success")
+
+
+def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:
+    """The rows as records, one by one."""
+    columns = rows.select("key", "original", "full", "face", *_EDGES)
+    for key, original, full, face, *edges in columns.iter_rows():
+        box = None if edges[0] is None else Box(*edges)
+        yield Wanted(key=key, original=original, full=full, face=face, box=box)

@@ -1,0 +1,156 @@
+"""The run: what is asked for, less what is done, through source and workers, into the ledger.
+
+This is the one place that joins tables, sources, pixels and processes.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.engine.ledger import Ledger
+from dafre_fast.engine.plan import remaining, wanted
+from dafre_fast.engine.pool import Lost, Pool
+from dafre_fast.engine.work import make
+from dafre_fast.model.files import STATE, temporary
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched, Made, Wanted
+from dafre_fast.model.settings import Recipe, Running, usable_cores
+from dafre_fast.model.summary import Work
+from dafre_fast.sources.source import Source
+from dafre_fast.tables.manifest import build_manifest
+from dafre_fast.tables.outcomes import last_outcomes, settled
+from dafre_fast.views.progress import Progress
+
+_LOST = {Lost.CRASHED: Reason.WORKER_CRASHED, Lost.TIMED_OUT: Reason.TIMEOUT}
+# Imported once, before workers are forked: what they work with, and what the module run by
+# `python -m`, which each of them imports too, imports in turn.
+_PRELOAD = ("dafre_fast.engine.work", "turbojpeg", "dafre_fast.cli")
+
+def make_all(
+    asked: pl.DataFrame,
+    source: Source | None,
+    recipe: Recipe,
+    running: Running,
+    output: Path,
+    progress: Progress,
+) -> tuple[pl.DataFrame, Work]:
+    """Bring every row of `asked` (`dafre_fast.engine.plan`) to an outcome that stands.
+
+    Outcomes of earlier runs in the ledger of `output` that still hold are not made again. Returns
+    the manifest and what this run did. Raises KeyboardInterrupt where it was stopped; all that was
+    finished is in the ledger then.
+    """
+    recipe_hash = recipe.hash()
+    with Ledger(output / STATE) as ledger:
+        if not running.resume:
+            ledger.forget()
+        made = last_outcomes(ledger.path, "make")
+        standing = settled(made, recipe=recipe_hash, retry_refused=running.retry_refused)
+        todo = remaining(asked, standing, os.path.exists)
+        progress.begin(asked.height, asked.height - todo.height)
+        run = _Run(source, partial(make, recipe, recipe_hash), recipe_hash, running, ledger, progress)
+        work = run.carry_out(todo)
+        made, fetched = (last_outcomes(ledger.path, stage) for stage in ("make", "fetch"))
+        return build_manifest(asked.lazy(), made, fetched).collect(), work
+
+
+class _Run:
+    """One pass over the rows that are left."""
+
+    def __init__(
+        self,
+        source: Source | None,
+        work: Callable[[Wanted], Made],
+        recipe_hash: str,
+        running: Running,
+        ledger: Ledger,
+        progress: Progress,
+    ) -> None:
+        self._source, self._recipe_hash = source, recipe_hash
+        self._ledger, self._progress = ledger, progress
+        self._done = 0
+        self._new_pool = partial(
+            Pool[Wanted, Made],
+            work,
+            self._made,
+            workers=running.workers or usable_cores(),
+            job_timeout_seconds=running.image_timeout,
+            preload=_PRELOAD,
+        )
+
+    def carry_out(self, todo: pl.DataFrame) -> Work:
+        began, cpu = time.monotonic(), time.process_time()
+        cpu_of_workers = asyncio.run(self._feed_pool(wanted(todo)))
+        own = time.process_time() - cpu
+        return Work(self._done, time.monotonic() - began, own + cpu_of_workers)
+
+    async def _feed_pool(self, images: Iterator[Wanted]) -> float:
+        pool = self._new_pool()
+        try:
+            async with pool:
+                if self._source is None:
+                    await self._feed(images, pool)
+                else:
+                    async with self._source, asyncio.TaskGroup() as feeders:
+                        for _ in range(self._source.parallel):
+                            feeders.create_task(self._feed(images, pool))
+                await pool.drain()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            _remove_partial_outputs(pool.abandoned)
+        return pool.cpu_seconds
+
+    async def _feed(self, images: Iterator[Wanted], pool: Pool[Wanted, Made]) -> None:
+        """Originals one after the other to the workers; several feeders share the images, and each
+        waits where the workers are busy."""
+        for image in images:
+            if image.original is None:
+                assert self._source is not None
+                fetched = await self._source.fetch(image.key)
+                if fetched.attempts:
+                    self._ledger.append(fetched)
+                if fetched.reason:
+                    self._record(self._refused(image, fetched.reason, fetched.detail))
+                    continue
+                image = _with_original(image, fetched)
+            await pool.submit(image)
+
+    def _made(self, image: Wanted, result: Made | Lost) -> None:
+        if isinstance(result, Lost):
+            result = self._refused(image, _LOST[result], f"a worker {result.value} on it, twice")
+        self._record(result)
+
+    def _refused(self, image: Wanted, reason: Reason, detail: str) -> Made:
+        return Made(
+            key=image.key,
+            recipe=self._recipe_hash,
+            reason=reason,
+            detail=detail,
+            original=image.original,
+        )
+
+    def _record(self, made: Made) -> None:
+        self._ledger.append(made)
+        self._done += 1
+        self._progress.advance(made.reason)
+
+
+def _with_original(image: Wanted, fetched: Fetched) -> Wanted:
+    return Wanted(
+        key=image.key, original=fetched.path, full=image.full, face=image.face, box=image.box
+    )
+
+
+def _remove_partial_outputs(images: list[Wanted]) -> None:
+    for image in images:
+        for output in (image.full, image.face):
+            if output is not None:
+                with suppress(OSError):
+                    temporary(Path(output)).unlink(missing_ok=True)

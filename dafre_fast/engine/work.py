@@ -1,0 +1,85 @@
+"""What a worker does with one image: read, make, write, tell. Imported by the workers."""
+
+import hashlib
+from pathlib import Path
+
+from dafre_fast.model.errors import OutputError, Refusal
+from dafre_fast.model.files import replacing
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Image, Made, Wanted
+from dafre_fast.model.settings import Recipe
+from dafre_fast.pixels.making import Rendered, make_images
+
+
+def make(recipe: Recipe, recipe_hash: str, wanted: Wanted) -> Made:
+    """Make the outputs wanted and write them; a refusal is an outcome like any other.
+
+    Raises OutputError where an output cannot be written: that concerns every image.
+    """
+    size: int | None = None
+    try:
+        data = _read(Path(wanted.original or ""))
+        size = len(data)
+        rendered = _make(data, recipe, wanted)
+    except Refusal as refusal:
+        return Made(
+            key=wanted.key,
+            recipe=recipe_hash,
+            reason=refusal.reason,
+            detail=refusal.detail,
+            original=wanted.original,
+            original_bytes=size,
+        )
+    full = _write(rendered.full, wanted.full)
+    face = _write(rendered.face, wanted.face)
+    return Made(
+        key=wanted.key,
+        recipe=recipe_hash,
+        reason=rendered.refused.reason if rendered.refused else None,
+        detail=rendered.refused.detail if rendered.refused else "",
+        original=wanted.original,
+        format=rendered.header.format.value,
+        original_width=rendered.header.size.width,
+        original_height=rendered.header.size.height,
+        original_bytes=size,
+        **{name: value for name, value in full.items()},
+        **{f"face_{name}": value for name, value in face.items()},
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise Refusal(Reason.MISSING_ORIGINAL, str(path)) from error
+    except OSError as error:
+        raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{path}: {error.strerror}") from error
+
+
+def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> Rendered:
+    try:
+        return make_images(
+            data,
+            recipe,
+            full=wanted.full is not None,
+            box=wanted.box if wanted.face is not None else None,
+        )
+    except (Refusal, OutputError):
+        raise
+    except MemoryError as error:
+        raise Refusal(Reason.OUT_OF_MEMORY) from error
+    except Exception as error:  # a decoder's surprise costs its image, not the run
+        raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
+
+
+def _write(image: Image | None, path: str | None) -> dict[str, int | str]:
+    if image is None or path is None:
+        return {}
+    with replacing(Path(path)) as part:
+        part.write_bytes(image.data)
+    return {
+        "width": image.width,
+        "height": image.height,
+        "bytes": len(image.data),
+        "sha256": hashlib.sha256(image.data).hexdigest(),
+    }

@@ -1,0 +1,1 @@
+"""Frozen records, closed enums, exceptions and settings; imports nothing of this package."""

@@ -1,0 +1,42 @@
+"""Where files stand, and how they come to stand there: whole, or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dafre_fast.model.errors import OutputError
+
+ORIGINALS, FULL, FACES, LABELS = "original", "fullMin256", "faces", "labels"
+MANIFEST = "manifest.parquet"
+STATE = ".dafre_fast"
+"""Folder for what a run must remember: the ledger."""
+
+
+def bucket(image_id: int) -> str:
+    """The folder of an id in every tree of Danbooru: `id % 1000` with four digits."""
+    return f"{image_id % 1000:04d}"
+
+
+def temporary(path: Path) -> Path:
+    """Where `path` is written before it is whole: hidden, in the same folder, always the same, so
+    that the next attempt replaces what a killed one left."""
+    return path.with_name(f".{path.name}.part")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write to the path given and it replaces `path` at the end; on an error nothing changes.
+
+    Raises OutputError where that cannot be done.
+    """
+    part = temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {error.strerror or error}") from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

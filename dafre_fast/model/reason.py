@@ -1,0 +1,69 @@
+"""Why an image was refused, or a row of a table set aside: two closed sets."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why one image could not be made. The value stands as `status` in the manifest."""
+
+    # fetching the original
+    NOT_FOUND = "not_found"
+    FORBIDDEN = "forbidden"
+    HTTP_ERROR = "http_error"
+    SERVER_ERROR = "server_error"
+    NETWORK_ERROR = "network_error"
+    DOWNLOAD_TIMEOUT = "download_timeout"
+    # reading it
+    MISSING_ORIGINAL = "missing_original"
+    UNREADABLE_ORIGINAL = "unreadable_original"
+    EMPTY_FILE = "empty_file"
+    TOO_MANY_BYTES = "too_many_bytes"
+    # its header
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    CORRUPT_HEADER = "corrupt_header"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    # its pixels
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    # the head box
+    BAD_BOX = "bad_box"
+    EMPTY_BOX = "empty_box"
+    # the process that worked on it
+    DECODER_FAILED = "decoder_failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    WORKER_CRASHED = "worker_crashed"
+    TIMEOUT = "timeout"
+
+    @property
+    def transient(self) -> bool:
+        """True where the next run should try again without being asked to."""
+        return self in _TRANSIENT
+
+
+_TRANSIENT = frozenset(
+    {
+        Reason.SERVER_ERROR,
+        Reason.NETWORK_ERROR,
+        Reason.DOWNLOAD_TIMEOUT,
+        Reason.MISSING_ORIGINAL,
+        Reason.UNREADABLE_ORIGINAL,
+        Reason.OUT_OF_MEMORY,
+        Reason.WORKER_CRASHED,
+        Reason.TIMEOUT,
+    }
+)
+
+SUCCESS = "success"
+"""The `status` of an image that was made; every other status is a `Reason`."""
+
+
+class RowProblem(StrEnum):
+    """Why a row of faces.tsv does not enter the catalogue."""
+
+    BAD_PATH = "bad_path"
+    BAD_TAG_ID = "bad_tag_id"
+    BAD_BOX_TEXT = "bad_box_text"
+    DUPLICATE_ID = "duplicate_id"
+    UNKNOWN_TAG_ID = "unknown_tag_id"

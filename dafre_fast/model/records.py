@@ -1,0 +1,77 @@
+"""The records that travel between stages and processes; all frozen, all plain data."""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from dafre_fast.model.reason import Reason
+
+
+class Box(NamedTuple):
+    """A head box as faces.tsv gives it: edges as shares (0 to 1) of the oriented picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Wanted(Struct, frozen=True):
+    """One image to be had: where its original is known under `id`, and what to make of it.
+
+    `key` names it in the ledger: the decimal id, or the relative path in a tree.
+    `full` and `face` are the files to write, None for an output that is not wanted.
+    """
+
+    key: str
+    original: str | None = None
+    """Path of the original, None while a source still has to find or fetch it."""
+    full: str | None = None
+    face: str | None = None
+    box: Box | None = None
+
+
+class Fetched(Struct, frozen=True, tag_field="stage", tag="fetch"):
+    """What became of looking for one original; stands in the ledger as one line."""
+
+    key: str
+    reason: Reason | None = None
+    detail: str = ""
+    path: str | None = None
+    url: str | None = None
+    bytes: int | None = None
+    attempts: int = 0
+
+
+class Image(Struct, frozen=True):
+    """One encoded output: JPEG bytes and their size in pixels."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+class Made(Struct, frozen=True, tag_field="stage", tag="make"):
+    """What became of making one image; stands in the ledger as one line.
+
+    Sizes are in pixels and bytes; the original's are those of the oriented picture.
+    `recipe` is the hash of the settings that decide the pixels.
+    """
+
+    key: str
+    recipe: str = ""
+    reason: Reason | None = None
+    detail: str = ""
+    original: str | None = None
+    format: str | None = None
+    original_width: int | None = None
+    original_height: int | None = None
+    original_bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    face_width: int | None = None
+    face_height: int | None = None
+    face_bytes: int | None = None
+    face_sha256: str | None = None

@@ -1,0 +1,185 @@
+"""Every setting, its default, its bounds and its help text: the only home of defaults.
+
+Each group is a frozen struct. A command names the groups it takes; the flags, the keys of the
+`--config` file and their checks follow from the fields (`dafre_fast.cli`). A field without
+default is required.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all groups of settings."""
+
+
+class Catalogue(Group):
+    """Which table of heads, and which names of tags."""
+
+    faces: Annotated[Path, Meta(description="faces.tsv: path, tag id and head box per row.")]
+    tag_ids: Annotated[Path, Meta(description="tagIds.tsv: tag name and tag id per row.")]
+
+
+class Faces(Group):
+    """Which table of heads."""
+
+    faces: Annotated[Path, Meta(description="faces.tsv: path, tag id and head box per row.")]
+
+
+class FullRun(Group):
+    """Inputs and output of the whole run; without inputs, the embedded sample is drawn and served."""
+
+    faces: Annotated[Path | None, Meta(description="faces.tsv. Without it, a drawn sample.")] = None
+    tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
+    source: Annotated[
+        str | None,
+        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, or a folder."),
+    ] = None
+    output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+
+
+class LabelsOutput(Group):
+    """Where the label files go."""
+
+    output: Annotated[Path, Meta(description="Folder of the label files.")] = Path("labels")
+
+
+class DownloadRun(Group):
+    """Where originals come from and go to."""
+
+    source: Annotated[str, Meta(description="Originals: https://host/{bucket}/{id}.{ext}.")]
+    output: Annotated[Path, Meta(description="Folder of the originals.")] = Path("original")
+
+
+class ResizeRun(Group):
+    """From a tree of originals to a tree of full images."""
+
+    input: Annotated[
+        Path, Meta(description="Folder of originals, or a text file with a path per line.")
+    ] = Path("original")
+    output: Annotated[Path, Meta(description="Folder of the full images.")] = Path("fullMin256")
+    manifest: Annotated[
+        Path | None, Meta(description="Parquet file with a row per original.")
+    ] = None
+
+
+class CropRun(Group):
+    """From a tree of originals to a tree of face crops."""
+
+    input: Annotated[Path, Meta(description="Folder of originals.")] = Path("original")
+    output: Annotated[Path, Meta(description="Folder of the face crops.")] = Path("faces")
+    manifest: Annotated[Path | None, Meta(description="Parquet file with a row per head.")] = None
+
+
+class Selection(Group):
+    """Which rows of faces.tsv are kept."""
+
+    min_confidence: Annotated[Share, Meta(description="Least confidence of a head.")] = 0.85
+    min_images: Annotated[Count, Meta(description="Least images of a class.")] = 20
+    max_bad_rows: Annotated[
+        Share, Meta(description="Share of malformed rows above which the run stops.")
+    ] = 0.01
+
+
+class Fetching(Group):
+    """How originals are fetched over HTTP."""
+
+    connections: Annotated[Count, Meta(description="Connections at once.")] = 16
+    retries: Annotated[
+        int, Meta(ge=0, description="Further attempts after a passing failure.")
+    ] = 4
+    timeout: Annotated[
+        float, Meta(gt=0, description="Seconds for one original, all attempts together.")
+    ] = 120.0
+    max_bytes: Annotated[Count, Meta(description="Largest original, in bytes.")] = 500_000_000
+    extensions: Annotated[
+        tuple[str, ...],
+        Meta(description="Extensions tried in order where the real one is not known."),
+    ] = ("jpg", "png", "gif", "jpeg", "webp")
+
+
+class FullImage(Group):
+    """What decides the bytes of a full image."""
+
+    size: Annotated[
+        int, Meta(ge=1, le=65_500, description="Short side of the full image, in pixels.")
+    ] = 256
+
+
+class FaceImage(Group):
+    """What decides the region and size of a face crop."""
+
+    face_margin: Annotated[
+        float, Meta(ge=0, le=10, description="Added on each side, as a share of the head box.")
+    ] = 0.0
+    face_size: Annotated[
+        Count | None,
+        Meta(description="Largest short side of a crop, in pixels. Default: as in the original."),
+    ] = None
+
+
+class Encoding(Group):
+    """What decides the bytes of every output, and what is refused before decoding."""
+
+    quality: Annotated[int, Meta(ge=1, le=100, description="JPEG quality.")] = 90
+    subsampling: Annotated[
+        Literal["4:2:0", "4:4:4"], Meta(description="Chroma of the JPEG files.")
+    ] = "4:2:0"
+    max_pixels: Annotated[
+        Count, Meta(description="Largest original or output, in pixels.")
+    ] = 300_000_000
+
+
+class Running(Group):
+    """How the work is spread and what counts as a good end."""
+
+    workers: Annotated[
+        Count | None, Meta(description="Worker processes. Default: the usable cores.")
+    ] = None
+    image_timeout: Annotated[
+        float, Meta(gt=0, description="Seconds that one image may take.")
+    ] = 60.0
+    resume: Annotated[
+        bool, Meta(description="Go on where an earlier run stopped, or make everything anew.")
+    ] = True
+    retry_refused: Annotated[
+        bool, Meta(description="Try images again that an earlier run refused for good.")
+    ] = False
+
+
+class Reporting(Group):
+    """What a command prints and when it fails."""
+
+    max_refused: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="Refusals above which the exit status is 1. Default: any.")
+    ] = None
+    json: Annotated[bool, Meta(description="Print the summary as JSON.")] = False
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """All that decides the pixels of the outputs; its hash stands in the ledger."""
+
+    revision: int = 1
+    """Raised by whoever changes the code such that outputs change."""
+    full: FullImage = FullImage()
+    face: FaceImage = FaceImage()
+    encoding: Encoding = Encoding()
+
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 over the settings as JSON."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on (affinity, where the system tells it)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""Pixels: bytes and settings to encoded outputs. No paths, no network, no processes."""

@@ -1,0 +1,108 @@
+"""Sizes, boxes and orientation: whole pixels, and no picture at hand.
+
+Points are (x, y) from the top left. An EXIF orientation (Exif 2.32, tag 0x0112) tells how the
+stored picture is to be turned to become the oriented one that people see.
+"""
+
+import math
+from typing import NamedTuple
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Box
+
+LARGEST_JPEG_SIDE = 65_535
+"""Two bytes hold a side in a JPEG's frame header (ITU-T T.81, B.2.2)."""
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+class Rect(NamedTuple):
+    """A region in whole pixels: left and top are inside, right and bottom are not."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> Size:
+        return Size(self.right - self.left, self.bottom - self.top)
+
+
+def swaps_sides(orientation: int) -> bool:
+    """True where the oriented picture lies on its side: orientations 5 to 8."""
+    return orientation >= 5
+
+
+def oriented(size: Size, orientation: int) -> Size:
+    """The size after turning; turning is its own inverse for sizes."""
+    return Size(size.height, size.width) if swaps_sides(orientation) else size
+
+
+def full_size(size: Size, short: int) -> Size:
+    """Short side exactly `short`, long side `long * short // short side`."""
+    width, height = size
+    if width <= height:
+        return Size(short, height * short // width)
+    return Size(width * short // height, short)
+
+
+def check_size(size: Size, max_pixels: int) -> None:
+    """Refuse an output that no JPEG can hold or that is larger than allowed: a 1 x 20,000 strip
+    becomes 5 million pixels long by its short side alone."""
+    if max(size) > LARGEST_JPEG_SIDE or size.width * size.height > max_pixels:
+        raise Refusal(Reason.OUTPUT_TOO_LARGE, f"{size.width} x {size.height} pixels")
+
+
+def face_rect(box: Box, size: Size, margin: float) -> Rect:
+    """The region of a head box in the oriented picture of `size`.
+
+    `margin` is added on each side as a share of the box's own width and height. Edges are rounded
+    to the nearest pixel edge, and what sticks out is clipped.
+    Raises Refusal: BAD_BOX where it is not finite, inverted or outside, EMPTY_BOX where no pixel
+    is left.
+    """
+    left, top, right, bottom = box
+    if not all(map(math.isfinite, box)):
+        raise Refusal(Reason.BAD_BOX, "not finite")
+    if right < left or bottom < top:
+        raise Refusal(Reason.BAD_BOX, "inverted")
+    if right <= 0 or bottom <= 0 or left >= 1 or top >= 1:
+        raise Refusal(Reason.BAD_BOX, "outside the picture")
+    beside, above = margin * (right - left), margin * (bottom - top)
+    rect = Rect(
+        _edge(left - beside, size.width),
+        _edge(top - above, size.height),
+        _edge(right + beside, size.width),
+        _edge(bottom + above, size.height),
+    )
+    if rect.left >= rect.right or rect.top >= rect.bottom:
+        raise Refusal(Reason.EMPTY_BOX, f"of no pixel in {size.width} x {size.height}")
+    return rect
+
+
+def _edge(share: float, side: int) -> int:
+    return min(max(math.floor(share * side + 0.5), 0), side)
+
+
+def face_size(size: Size, short: int | None) -> Size:
+    """Size of a crop whose short side may be at most `short`; never enlarged."""
+    return size if short is None or min(size) <= short else full_size(size, short)
+
+
+def stored_rect(rect: Rect, stored: Size, orientation: int) -> Rect:
+    """Where a region of the oriented picture lies in the stored one of size `stored`."""
+    left, top, right, bottom = rect
+    if swaps_sides(orientation):  # the oriented x runs along the stored y
+        left, top, right, bottom = top, left, bottom, right
+    if orientation in (2, 3, 7, 8):
+        left, right = stored.width - right, stored.width - left
+    if orientation in (3, 4, 6, 7):
+        top, bottom = stored.height - bottom, stored.height - top
+    return Rect(left, top, right, bottom)

@@ -1,0 +1,129 @@
+"""JPEG through libjpeg-turbo, where it is installed: decode at a reduced scale, and encode.
+
+Markers: ITU-T T.81, table B.1; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
+"""
+
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.pixels.geometry import Size
+from dafre_fast.pixels.header import Header, exif_orientation
+from dafre_fast.pixels.sniff import Format
+
+Pixels = NDArray[np.uint8]
+
+_SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
+_SOS, _APP1, _APP2, _APP14 = 0xDA, 0xE1, 0xE2, 0xEE
+_NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
+
+
+def read_header(data: bytes) -> Header:
+    """Size, orientation and profile from the markers before the first scan.
+
+    Raises Refusal (CORRUPT_HEADER) where there is no frame header.
+    """
+    orientation, profile, transform = 1, dict[int, bytes](), -1
+    frame: tuple[int, bytes] | None = None
+    for marker, body in _segments(data):
+        if marker in _SOF and len(body) >= 6:
+            frame = frame or (marker, body)
+        elif marker == _APP1 and body.startswith(b"Exif\0"):
+            orientation = exif_orientation(body[6:])
+        elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
+            profile.setdefault(body[12], body[14:])
+        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
+            transform = body[11]
+    if frame is None:
+        raise Refusal(Reason.CORRUPT_HEADER, "no JPEG frame header")
+    marker, body = frame
+    height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+    components = body[5]
+    coded_as_rgb = components == 3 and (transform == 0 or body[6::3][:3] == b"RGB")
+    return Header(
+        format=Format.JPEG,
+        stored=Size(width, height),
+        orientation=orientation,
+        profile=b"".join(part for _, part in sorted(profile.items())) or None,
+        plain=(
+            marker in _BASELINE_TO_PROGRESSIVE
+            and body[0] == 8
+            and components in (1, 3)
+            and not coded_as_rgb
+        ),
+    )
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and body of each segment up to the first scan; junk between segments is skipped."""
+    at = 2
+    while 0 <= (at := data.find(b"\xff", at)) and at + 4 <= len(data):
+        marker = data[at + 1]
+        if marker in (0x00, 0xFF) or marker in _NO_LENGTH:
+            at += 1 if marker == 0xFF else 2
+            continue
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        yield marker, data[at + 4 : at + 2 + length]
+        if marker == _SOS:
+            return
+        at += 2 + max(length, 2)
+
+
+@cache
+def turbo() -> Any | None:
+    """The loaded libjpeg-turbo, or None where this machine has none."""
+    try:
+        from turbojpeg import TurboJPEG  # noqa: PLC0415  (only where it is wanted)
+
+        return TurboJPEG()
+    except (ImportError, OSError, RuntimeError):
+        return None
+
+
+def decode(data: bytes, header: Header, eighths: int) -> Pixels:
+    """RGB pixels uint8 (height, width, 3), not turned, at `eighths` (1, 2, 4 or 8) / 8 of
+    the stored size, rounded up as libjpeg has it.
+
+    Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
+    good picture and behind others none, and the caller has a second decoder to ask.
+    """
+    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB  # noqa: PLC0415
+
+    decoder = turbo()
+    assert decoder is not None
+    width, height = (-(-side * eighths // 8) for side in header.stored)
+    # Zeroed: what a damaged file leaves unwritten must not be the last picture's pixels.
+    pixels: Pixels = np.zeros((height, width, 3), np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            decoder.decode(
+                data,
+                TJPF_RGB,
+                scaling_factor=(1, 8 // eighths) if eighths < 8 else None,
+                flags=TJFLAG_ACCURATEDCT,
+                dst=pixels,
+            )
+        except (OSError, ValueError, UserWarning) as error:
+            reason = Reason.TRUNCATED if "remature end" in str(error) else Reason.CORRUPT
+            raise Refusal(reason, str(error)) from error
+    return pixels
+
+
+def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
+    """Baseline JPEG of RGB pixels uint8 (height, width, 3)."""
+    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB, TJSAMP_420, TJSAMP_444  # noqa: PLC0415
+
+    encoder = turbo()
+    assert encoder is not None
+    chroma = TJSAMP_420 if subsampling == "4:2:0" else TJSAMP_444
+    return bytes(
+        encoder.encode(pixels, quality, TJPF_RGB, chroma, flags=TJFLAG_ACCURATEDCT)
+    )

@@ -1,0 +1,88 @@
+"""From a header and the settings to what is to be done with one picture. No pixel is touched."""
+
+from msgspec import Struct
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.records import Box
+from dafre_fast.model.settings import Recipe
+from dafre_fast.pixels.geometry import (
+    Rect,
+    Size,
+    check_size,
+    face_rect,
+    face_size,
+    full_size,
+    oriented,
+    stored_rect,
+)
+from dafre_fast.pixels.header import Header, check_header
+from dafre_fast.pixels.sniff import Format
+
+WHOLE = 8
+"""In eighths: a picture decoded at its stored size."""
+
+_FAST_SCALES = (1, 2, 4)
+"""Eighths for which libjpeg-turbo has vector code; others are slower than the whole picture."""
+
+_ROOM_FOR_FILTER = 2
+"""A picture shrunk on load must be this many times the target: Lanczos-3 hides what is left."""
+
+
+class FullPlan(Struct, frozen=True):
+    """Decode at `eighths` / 8, resize to `size` (stored, not turned)."""
+
+    eighths: int
+    size: Size
+
+
+class FacePlan(Struct, frozen=True):
+    """Cut `rect` from the stored picture and resize it to `size` (not turned)."""
+
+    rect: Rect
+    size: Size
+
+
+class ImagePlan(Struct, frozen=True):
+    """What to make of one picture; `refused` says why there is no face where one was wanted."""
+
+    full: FullPlan | None
+    face: FacePlan | None
+    refused: Refusal | None = None
+
+
+def plan_image(header: Header, recipe: Recipe, full: bool, box: Box | None) -> ImagePlan:
+    """Raises Refusal where nothing can be made; a bad box alone leaves the full image."""
+    check_header(header, recipe.encoding.max_pixels)
+    full_plan = _plan_full(header, recipe) if full else None
+    if box is None:
+        return ImagePlan(full_plan, None)
+    try:
+        return ImagePlan(full_plan, _plan_face(header, recipe, box))
+    except Refusal as refusal:
+        return ImagePlan(full_plan, None, refusal)
+
+
+def _plan_full(header: Header, recipe: Recipe) -> FullPlan:
+    target = full_size(header.size, recipe.full.size)
+    check_size(target, recipe.encoding.max_pixels)
+    jpeg = header.format is Format.JPEG
+    eighths = shrink_on_load(min(header.stored), min(target)) if jpeg else WHOLE
+    return FullPlan(eighths, oriented(target, header.orientation))
+
+
+def _plan_face(header: Header, recipe: Recipe, box: Box) -> FacePlan:
+    rect = face_rect(box, header.size, recipe.face.face_margin)
+    target = face_size(rect.size, recipe.face.face_size)
+    check_size(target, recipe.encoding.max_pixels)
+    return FacePlan(
+        stored_rect(rect, header.stored, header.orientation),
+        oriented(target, header.orientation),
+    )
+
+
+def shrink_on_load(side: int, target: int) -> int:
+    """Eighths at which a JPEG is decoded: the fewest that leave the filter enough to work on."""
+    for eighths in _FAST_SCALES:
+        if side * eighths // 8 >= _ROOM_FOR_FILTER * target:
+            return eighths
+    return WHOLE

@@ -1,0 +1,91 @@
+"""What a file is, by its first bytes; its name does not count.
+
+Magic numbers: the formats' own specifications, and for media containers WHATWG MIME Sniffing.
+"""
+
+from enum import StrEnum
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+
+
+class Format(StrEnum):
+    """Formats that are read; the value stands as `format` in the manifest."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    GIF = "gif"
+    WEBP = "webp"
+    TIFF = "tiff"
+    AVIF = "avif"
+    HEIC = "heic"
+
+
+SNIFF_BYTES = 512
+"""As many first bytes as `sniff` looks at."""
+
+_IMAGES = (
+    (b"\xff\xd8\xff", Format.JPEG),
+    (b"\x89PNG\r\n\x1a\n", Format.PNG),
+    (b"GIF87a", Format.GIF),
+    (b"GIF89a", Format.GIF),
+    (b"II*\0", Format.TIFF),
+    (b"MM\0*", Format.TIFF),
+)
+_BRANDS = {
+    b"avif": Format.AVIF,
+    b"avis": Format.AVIF,
+    b"heic": Format.HEIC,
+    b"heix": Format.HEIC,
+    b"mif1": Format.HEIC,
+}
+_IMAGES_NOT_READ = (
+    (b"BM", "BMP"),
+    (b"8BPS", "Photoshop"),
+    (b"\0\0\1\0", "icon"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+)
+_OTHERS = (
+    (b"PK\3\4", "a zip archive"),
+    (b"FWS", "a Flash movie"),
+    (b"CWS", "a Flash movie"),
+    (b"ZWS", "a Flash movie"),
+    (b"\x1aE\xdf\xa3", "a WebM or Matroska video"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"%PDF-", "a PDF"),
+    (b"%!PS", "PostScript"),
+    (b"{", "JSON"),
+    (b"<!doctype html", "HTML"),
+    (b"<html", "HTML"),
+    (b"<?xml", "XML"),
+    (b"<svg", "SVG"),
+)
+
+
+def sniff(head: bytes) -> Format:
+    """The format of a file that begins with `head` (its first `SNIFF_BYTES`, or all of it).
+
+    Raises Refusal: EMPTY_FILE, UNSUPPORTED_FORMAT for images that are not read, and NOT_AN_IMAGE
+    with the name of what it is instead.
+    """
+    if not head:
+        raise Refusal(Reason.EMPTY_FILE)
+    for magic, image in _IMAGES:
+        if head.startswith(magic):
+            return image
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Format.WEBP
+    if head[4:8] == b"ftyp":
+        if head[8:12] in _BRANDS:
+            return _BRANDS[head[8:12]]
+        raise Refusal(Reason.NOT_AN_IMAGE, "an MP4 or QuickTime video")
+    for magic, name in _IMAGES_NOT_READ:
+        if head.startswith(magic):
+            raise Refusal(Reason.UNSUPPORTED_FORMAT, name)
+    text = head[:SNIFF_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for magic, name in _OTHERS:
+        if head.startswith(magic) or text.startswith(magic.lower()):
+            raise Refusal(Reason.NOT_AN_IMAGE, name)
+    raise Refusal(Reason.NOT_AN_IMAGE, f"begins with {head[:8]!r}")

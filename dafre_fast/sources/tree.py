@@ -1,0 +1,52 @@
+"""Originals that lie on this machine: `original/0123/5123.png`, `0123/5123.png` or `5123.png`."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.files import ORIGINALS, bucket
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched
+
+
+class Tree:
+    """Finds originals by id; the extension is found by looking. A folder is listed once."""
+
+    parallel = 1
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise InputError(f"{root}: is not a folder of originals")
+        self._root = root
+        self._names = lru_cache(maxsize=1100)(_names_in)
+
+    async def __aenter__(self) -> "Tree":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+    def find(self, key: str) -> Path | None:
+        """Path of the original, or None."""
+        folder = bucket(int(key))
+        for place in (self._root / folder, self._root / ORIGINALS / folder, self._root):
+            if name := self._names(place).get(key):
+                return place / name
+        return None
+
+    async def fetch(self, key: str) -> Fetched:
+        path = self.find(key)
+        if path is None:
+            detail = f"{key}.* not in {self._root}"
+            return Fetched(key=key, reason=Reason.MISSING_ORIGINAL, detail=detail)
+        return Fetched(key=key, path=str(path))
+
+
+def _names_in(folder: Path) -> dict[str, str]:
+    """File names by what stands before their extension."""
+    try:
+        names = sorted(os.listdir(folder), reverse=True)  # of two extensions, the first in order
+    except OSError:
+        return {}
+    return {name.partition(".")[0]: name for name in names if not name.startswith(".")}

@@ -1,0 +1,1 @@
+"""Tables: the rows of one dataset as polars frames. Lazy in, lazy out; I/O is scan and sink."""

@@ -1,0 +1,38 @@
+"""The ledger as a table: what became of each key at last."""
+
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.model.reason import SUCCESS, Reason
+
+_TEXT = ("stage", "key", "recipe", "reason", "detail", "original", "format", "path", "url")
+_TEXT += ("sha256", "face_sha256")
+_WHOLE = ("original_width", "original_height", "original_bytes", "width", "height", "bytes")
+_WHOLE += ("face_width", "face_height", "face_bytes", "attempts")
+_SCHEMA = dict.fromkeys(_TEXT, pl.String) | dict.fromkeys(_WHOLE, pl.Int64)
+
+_TRANSIENT = [reason.value for reason in Reason if reason.transient]
+
+
+def last_outcomes(ledger: Path, stage: str) -> pl.LazyFrame:
+    """The last line of each key in one stage, `make` or `fetch`; columns as in the records."""
+    if not ledger.exists() or ledger.stat().st_size == 0:
+        return pl.LazyFrame(schema=_SCHEMA)
+    lines = pl.scan_ndjson(ledger, schema=_SCHEMA).filter(stage=stage)
+    return lines.unique("key", keep="last", maintain_order=True)
+
+
+def settled(outcomes: pl.LazyFrame, *, recipe: str | None, retry_refused: bool) -> pl.LazyFrame:
+    """Outcomes that stand: of this recipe (None: of any), not passing, and not to be retried."""
+    stands = pl.col("reason").is_null()
+    if not retry_refused:
+        stands |= ~pl.col("reason").is_in(_TRANSIENT)
+    if recipe is not None:
+        stands &= pl.col("recipe") == recipe
+    return outcomes.filter(stands)
+
+
+def status() -> pl.Expr:
+    """`success`, or the value of a `Reason`."""
+    return pl.col("reason").fill_null(SUCCESS).alias("status")

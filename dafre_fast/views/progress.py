@@ -1,0 +1,62 @@
+"""The live line of a run: done of total, rate, time left, refusals. On standard error."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress as Bar,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from dafre_fast.model.reason import Reason
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.1f}/s")
+
+
+class Progress:
+    """A progress bar as a context. On anything but a terminal it is silent until the end."""
+
+    def __init__(self, label: str) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[refused]} refused"),
+            console=Console(stderr=True),
+            refresh_per_second=4,
+        )
+        self._task = self._bar.add_task(label, total=None, refused=0)
+        self._refused = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, total: int, standing: int) -> None:
+        """`standing` of `total` images were done by earlier runs. Raises nothing."""
+        self._bar.update(self._task, total=total, completed=standing)
+        self._bar.start()
+
+    def advance(self, reason: Reason | None) -> None:
+        """One more outcome: made, or refused for a reason."""
+        self._refused += reason is not None
+        self._bar.update(self._task, advance=1, refused=self._refused)
