@@ -1,0 +1,20 @@
+"""dafre_fast: from faces.tsv and a source of originals to a ready image dataset.
+
+One image's journey, and where it is told:
+
+    tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box
+    sources/    an id becomes an original on disk: from a URL template or a local tree
+    pixels/     bytes become pictures: sniffed, gated, decoded, resized, cut, encoded
+    engine/     what is asked for, less what is done, through source and workers into the ledger
+    views/      what people see of it: the progress line and the summary
+
+Commands (`full`, `labels`, `download`, `resize`, `crop`) are thin modules at the top; `cli` makes
+flags of the settings in `model/`, the ground that everything stands on. `sample/` draws and serves
+a small dataset. Arrows point down only:
+
+    commands -> engine -> {tables, sources, pixels, views} -> model
+
+Words: a *row* of faces.tsv; what is *wanted* of it (an image to be had and what to make of it);
+its *original*, bytes as found; the *recipe*, all settings that decide pixels; the *outcome*, made or
+refused for a *reason*; the *ledger* of outcomes; the *manifest*, the table handed to the user.
+"""

@@ -156,5 +156,5 @@ def encode(image: pyvips.Image, quality: int, subsampling: str) -> bytes:
 
 def _first_line(error: pyvips.Error) -> str:
     lines = [line.strip() for line in f"{error.detail}\n{error.message}".splitlines()]
-    telling = [line for line in lines if line and not line.startswith("unable to call")]
+    telling = [line for line in lines if line and not line.startswith("unable to")]
     return telling[0] if telling else "libvips gives no reason"

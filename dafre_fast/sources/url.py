@@ -115,13 +115,13 @@ class UrlTemplate:
                     if len(head) < CHECK_BYTES:
                         head += chunk
                         if len(head) >= CHECK_BYTES:
-                            self._check(head)
+                            self._look(head, response)
                     size += len(chunk)
                     if size > self._settings.max_bytes:
                         raise Refusal(Reason.TOO_MANY_BYTES, f"{response.url}: {size:,} and more")
                     file.write(chunk)
             if len(head) < CHECK_BYTES:
-                self._check(head)
+                self._look(head, response)
             part.replace(path)
         except OSError as error:
             if isinstance(error, aiohttp.ClientError | ConnectionError | TimeoutError):
@@ -130,6 +130,12 @@ class UrlTemplate:
         finally:
             part.unlink(missing_ok=True)
         return size
+
+    def _look(self, head: bytes, response: aiohttp.ClientResponse) -> None:
+        try:
+            self._check(head)
+        except Refusal as refusal:
+            raise Refusal(refusal.reason, f"{response.url}: {refusal.detail}") from refusal
 
 
 class _Passing(Refusal):

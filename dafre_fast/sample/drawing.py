@@ -1,0 +1,127 @@
+"""Cartoon characters with OpenCV: one look per character, one pose per image."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dafre_fast.sample.cast import Portrait
+
+Pixels = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+_SKIN: Colour = (255, 226, 206)
+_INK: Colour = (70, 48, 60)
+_LOOKS: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
+    # hair, eyes, clothes, background
+    ((74, 120, 214), (40, 80, 190), (240, 240, 250), (206, 228, 255)),
+    ((246, 150, 176), (190, 60, 110), (255, 214, 120), (255, 236, 240)),
+    ((222, 126, 52), (60, 140, 70), (120, 70, 60), (255, 240, 214)),
+    ((70, 170, 140), (110, 60, 160), (60, 90, 120), (222, 250, 240)),
+    ((236, 236, 244), (210, 60, 60), (50, 50, 70), (210, 206, 232)),
+    ((52, 44, 60), (220, 150, 40), (220, 70, 80), (40, 56, 110)),
+)
+_SHIFT = 4
+"""Coordinates are in 1/16 of a pixel, so that edges fall where they belong."""
+
+
+def draw(portrait: Portrait) -> Pixels:
+    """The oriented picture: RGB and alpha uint8 (height, width, 4); the background has alpha 0."""
+    width, height = portrait.width, portrait.height
+    rng = np.random.default_rng(portrait.id)
+    hair, eyes, clothes, background = _LOOKS[portrait.character]
+    pixels = _scenery(rng, width, height, background)
+    figure = _Figure(np.zeros((height, width), np.uint8), pixels, portrait)
+    figure.body(clothes)
+    figure.hair_behind(hair, long=portrait.character % 2 == 0)
+    figure.ellipse(_SKIN, 0, 0.12, 0.82, 0.92)
+    figure.eyes(eyes, open_=rng.random() < 0.85)
+    figure.mouth(smile=rng.uniform(0.3, 1.0))
+    figure.fringe(hair, strands=4 + portrait.character)
+    return np.dstack([_grain(rng, pixels), figure.mask])
+
+
+def _scenery(rng: np.random.Generator, width: int, height: int, colour: Colour) -> Pixels:
+    """A sky that fades downwards, with soft discs in it."""
+    fade = np.linspace(1.0, 0.72, height)[:, None, None]
+    pixels = np.ascontiguousarray((np.array(colour) * fade).repeat(width, 1).astype(np.uint8))
+    for _ in range(14):
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        tint = tuple(int(min(255, c * rng.uniform(0.85, 1.15))) for c in colour)
+        radius = int(min(width, height) * rng.uniform(0.02, 0.12))
+        cv2.circle(pixels, centre, radius, tint, -1, cv2.LINE_AA)
+    return pixels
+
+
+def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:
+    """Paper: a texture that makes the files about as large as real ones of their size."""
+    tile = rng.normal(0, 2.2, (256, 256, 1)).astype(np.float32)
+    height, width = pixels.shape[:2]
+    texture = np.tile(tile, (height // 256 + 1, width // 256 + 1, 1))[:height, :width]
+    return np.clip(pixels + texture, 0, 255).astype(np.uint8)
+
+
+class _Figure:
+    """Draws in units of the head's radius around its centre, on the picture and on a mask."""
+
+    def __init__(self, mask: Pixels, pixels: Pixels, portrait: Portrait) -> None:
+        self.mask, self._pixels = mask, pixels
+        short = min(portrait.width, portrait.height)
+        self._x, self._y = portrait.head_x * short, portrait.head_y * short
+        self._unit = portrait.radius * short
+        self._line = max(1, round(self._unit * 0.025))
+
+    def _at(self, x: float, y: float) -> tuple[int, int]:
+        scale = 1 << _SHIFT
+        return round((self._x + x * self._unit) * scale), round((self._y + y * self._unit) * scale)
+
+    def ellipse(self, colour: Colour, x: float, y: float, across: float, down: float) -> None:
+        scale = self._unit * (1 << _SHIFT)
+        axes = (round(across * scale), round(down * scale))
+        for target, fill, line in ((self._pixels, colour, _INK), (self.mask, 255, 255)):
+            shape = (target, self._at(x, y), axes, 0, 0, 360)
+            cv2.ellipse(*shape, fill, -1, cv2.LINE_AA, _SHIFT)
+            cv2.ellipse(*shape, line, self._line, cv2.LINE_AA, _SHIFT)
+
+    def polygon(self, colour: Colour, *points: tuple[float, float]) -> None:
+        corners = [np.array([self._at(*point) for point in points], np.int32)]
+        for target, fill, line in ((self._pixels, colour, _INK), (self.mask, 255, 255)):
+            cv2.fillPoly(target, corners, fill, cv2.LINE_AA, _SHIFT)
+            cv2.polylines(target, corners, True, line, self._line, cv2.LINE_AA, _SHIFT)
+
+    def body(self, clothes: Colour) -> None:
+        self.polygon(_SKIN, (-0.2, 0.8), (0.2, 0.8), (0.26, 1.5), (-0.26, 1.5))
+        self.polygon(
+            clothes, (-0.35, 1.3), (0.35, 1.3), (1.15, 1.75), (1.7, 12.0), (-1.7, 12.0), (-1.15, 1.75)
+        )
+        self.polygon(_INK, (-0.2, 1.32), (0.2, 1.32), (0.0, 1.75))
+
+    def hair_behind(self, hair: Colour, *, long: bool) -> None:
+        self.ellipse(hair, 0, -0.08, 1.08, 1.1)
+        if long:
+            for side in (-1, 1):
+                strand = ((1.08, -0.1), (1.02, 1.15), (0.74, 1.18), (0.6, 0.2))
+                self.polygon(hair, *((side * x, y) for x, y in strand))
+
+    def eyes(self, colour: Colour, *, open_: bool) -> None:
+        for side in (-0.36, 0.36):
+            if open_:
+                self.ellipse((255, 255, 255), side, 0.3, 0.2, 0.25)
+                self.ellipse(colour, side, 0.32, 0.14, 0.2)
+                self.ellipse((255, 255, 255), side - 0.05, 0.24, 0.045, 0.06)
+            else:
+                self.polygon(_INK, (side - 0.18, 0.34), (side, 0.42), (side + 0.18, 0.34))
+
+    def mouth(self, smile: float) -> None:
+        self.polygon((210, 90, 100), (-0.13, 0.72), (0.13, 0.72), (0.0, 0.72 + 0.14 * smile))
+        for side in (-0.52, 0.52):
+            self.ellipse((255, 190, 190), side, 0.6, 0.1, 0.05)
+
+    def fringe(self, hair: Colour, strands: int) -> None:
+        turn = np.linspace(np.pi, 2 * np.pi, 24)
+        cap = zip(1.04 * np.cos(turn), 1.14 * np.sin(turn) - 0.04, strict=True)
+        self.polygon(hair, *cap)
+        edges = np.linspace(-1.02, 1.02, strands + 1)
+        for left, right in zip(edges, edges[1:], strict=False):
+            middle = (left + right) / 2
+            tip = 0.26 - 0.3 * (1 - abs(middle))
+            self.polygon(hair, (left, -0.12), (right, -0.12), (middle, tip))

@@ -1,0 +1,86 @@
+"""The sample on disk, and behind a small HTTP server in a process of its own, with latency."""
+
+import asyncio
+import functools
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from aiohttp import web
+
+from dafre_fast.model.files import ORIGINALS
+from dafre_fast.model.settings import usable_cores
+from dafre_fast.sample.cast import portraits, write_tables
+from dafre_fast.sample.originals import write_original
+
+LATENCY_SECONDS = 0.02
+_TEMPLATE = "{address}/original/{{bucket}}/{{id}}.{{ext}}"
+
+
+@contextmanager
+def served_sample(folder: Path) -> Iterator[tuple[Path, Path, str]]:
+    """Draw the sample into `folder` where it is not there yet, and serve it: the paths of
+    faces.tsv and tagIds.tsv, and the URL template of the originals."""
+    faces, tag_ids = folder / "faces.tsv", folder / "tagIds.tsv"
+    draw_sample(folder / ORIGINALS)
+    write_tables(portraits(), faces, tag_ids)
+    with serving(folder / ORIGINALS) as address:
+        yield faces, tag_ids, _TEMPLATE.format(address=address)
+
+
+def draw_sample(originals: Path) -> None:
+    """Draw every original that is not there yet, on all cores."""
+    left = [portrait for portrait in portraits() if not (originals / portrait.name).exists()]
+    if not left:
+        return
+    context = get_context("forkserver")
+    with ProcessPoolExecutor(usable_cores(), mp_context=context) as processes:
+        write = functools.partial(write_original, folder=originals)
+        for _ in processes.map(write, left, chunksize=4):
+            pass
+
+
+@contextmanager
+def serving(originals: Path, latency_seconds: float = LATENCY_SECONDS) -> Iterator[str]:
+    """Serve a folder below `/original/` on a free port of the loopback; gives the address.
+
+    Each answer comes `latency_seconds` after its request; a missing file is a 404.
+    """
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    server = context.Process(target=_serve, args=(originals, latency_seconds, theirs), daemon=True)
+    server.start()
+    theirs.close()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        server.terminate()
+        server.join()
+
+
+def _serve(originals: Path, latency_seconds: float, started: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer; it ends us
+    asyncio.run(_serve_forever(originals, latency_seconds, started))
+
+
+async def _serve_forever(originals: Path, latency_seconds: float, started: Connection) -> None:
+    @web.middleware
+    async def wait(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        await asyncio.sleep(latency_seconds)
+        return await handler(request)
+
+    app = web.Application(middlewares=[wait])
+    app.router.add_static("/original", originals)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    started.send(runner.addresses[0][1])
+    started.close()
+    await asyncio.Event().wait()
