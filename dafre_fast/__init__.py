@@ -14,7 +14,7 @@ a small dataset. Arrows point down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 
-Words: a *row* of faces.tsv; what is *wanted* of it (an image to be had and what to make of it);
-its *original*, bytes as found; the *recipe*, all settings that decide pixels; the *outcome*, made or
+Words: a *row* of faces.tsv; what is *wanted* of it (an image, and what to make of it); its
+*original*, bytes as found; the *recipe*, all settings that decide pixels; the *outcome*, made or
 refused for a *reason*; the *ledger* of outcomes; the *manifest*, the table handed to the user.
 """

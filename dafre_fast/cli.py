@@ -27,9 +27,7 @@ INTERRUPTED = 130
 Values = Mapping[str, object]
 
 
-def command(
-    name: str, *groups: type[Group]
-) -> Callable[[Callable[..., int]], click.Command]:
+def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], click.Command]:
     """Make a function of settings a command with a flag for every field of its groups.
 
     The function is called with one instance of each group, in order, and returns the exit status.
@@ -83,7 +81,7 @@ def run(entry: click.Command) -> NoReturn:
     except OutputError as error:
         _fail(prefix, error, 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail(prefix, "stopped", INTERRUPTED)
+        _fail(prefix, "stopped; what is finished is kept, and the same command goes on", INTERRUPTED)
 
 
 def _fail(prefix: str, message: object, status: int) -> NoReturn:
@@ -105,7 +103,7 @@ def _option(field: inspect.Field) -> click.Option:
     help_text = (field.type.extra_json_schema or {})["description"]
     if field.required:
         help_text += "  [required]"
-    elif field.default not in (None, inspect.NODEFAULT) and field.default is not False:
+    elif field.default is not None and field.default is not False:
         help_text += f"  [default: {_show(field.default)}]"
     if isinstance(kind, inspect.BoolType):
         switch = f"{flag}/--no-{flag[2:]}"

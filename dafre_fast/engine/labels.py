@@ -1,4 +1,4 @@
-"""The labels command alone: tables only, so that it starts without a decoder or a network library."""
+"""The labels command alone: tables only, so that it starts without decoders and network."""
 
 from pathlib import Path
 

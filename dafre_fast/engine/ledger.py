@@ -9,7 +9,6 @@ made again. Ledgers of several machines are joined by concatenation; the last li
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -46,9 +45,7 @@ class Ledger:
         self._cut_torn_line()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._close()
 
     def append(self, entry: Made | Fetched) -> None:

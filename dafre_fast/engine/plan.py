@@ -31,7 +31,8 @@ def ask_catalogue(
 def ask_files(files: Iterable[tuple[PurePath, Path]], full: Path) -> pl.DataFrame:
     """A full image per file, given as (path in the tree, path to read); column `path` is the
     former. `0123/5.png` becomes `0123/5.jpg`; where `0123/5.jpg` is an original too, it becomes
-    `0123/5.png.jpg`, so that no output takes another's place."""
+    `0123/5.png.jpg`, so that no output takes another's place.
+    """
     files = sorted(files)
     taken = {str(name) for name, _ in files if name.suffix == ".jpg"}
     outputs = []

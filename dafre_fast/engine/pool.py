@@ -12,13 +12,12 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 J = TypeVar("J")
@@ -74,7 +73,7 @@ class Pool(Generic[J, R]):
     ) -> None:
         self._work, self._on_result = work, on_result
         self._limit, self._timeout = workers, job_timeout_seconds
-        self._context: ForkServerContext = get_context("forkserver")
+        self._context = get_context("forkserver")
         self._context.set_forkserver_preload(list(preload))
         self._workers: list[_Worker[J]] = []
         self._room = asyncio.Semaphore(workers * _DEPTH)
@@ -94,9 +93,7 @@ class Pool(Generic[J, R]):
         self._watch = asyncio.create_task(self._watch_clocks())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         self._watch.cancel()
         if kind is not None:
             await self._abandon()
@@ -124,10 +121,8 @@ class Pool(Generic[J, R]):
         if not worker.held:
             worker.head_since = time.monotonic()
         worker.held.append(held)
-        try:
+        with suppress(OSError):  # it just died: its end will be read, and the job given to another
             worker.pipe.send(held.job)
-        except OSError:
-            pass  # it just died: its pipe's end will be read, and the job given to another
 
     def _start(self) -> _Worker[J]:
         ours, theirs = self._context.Pipe()
@@ -158,7 +153,7 @@ class Pool(Generic[J, R]):
         self._room.release()
         try:
             self._on_result(held.job, result)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (the pool ends with it)
             self._fail(error)
         if not any(worker.held for worker in self._workers):
             self._idle.set()
@@ -218,7 +213,7 @@ class _Raised:
 
 def _serve(pipe: Connection, work: Callable[[J], R]) -> None:
     """The life of a worker: until the parent closes the pipe, or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us all; the parent decides
     while True:
         try:
             job = pipe.recv()
@@ -227,7 +222,7 @@ def _serve(pipe: Connection, work: Callable[[J], R]) -> None:
         result: R | _Raised
         try:
             result = work(job)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (raised again in the parent)
             result = _Raised(error)
         try:
             pipe.send((result, time.process_time()))

@@ -6,31 +6,33 @@ This is the one place that joins tables, sources, pixels and processes.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.engine.plan import remaining, wanted
 from dafre_fast.engine.pool import Lost, Pool
-from dafre_fast.engine.work import make
+from dafre_fast.engine.work import FASTEST, make
 from dafre_fast.model.files import STATE, temporary
 from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched, Made, Wanted
+from dafre_fast.model.records import Made, Wanted
 from dafre_fast.model.settings import Recipe, Running, usable_cores
 from dafre_fast.model.summary import Work
 from dafre_fast.sources.source import Source
 from dafre_fast.tables.manifest import build_manifest
 from dafre_fast.tables.outcomes import last_outcomes, settled
-from dafre_fast.views.progress import Progress
+from dafre_fast.views.progress import Progress, notice_slower_jpeg
 
 _LOST = {Lost.CRASHED: Reason.WORKER_CRASHED, Lost.TIMED_OUT: Reason.TIMEOUT}
 # Imported once, before workers are forked: what they work with, and what the module run by
 # `python -m`, which each of them imports too, imports in turn.
 _PRELOAD = ("dafre_fast.engine.work", "turbojpeg", "dafre_fast.cli")
+
 
 def make_all(
     asked: pl.DataFrame,
@@ -46,16 +48,16 @@ def make_all(
     the manifest and what this run did. Raises KeyboardInterrupt where it was stopped; all that was
     finished is in the ledger then.
     """
-    recipe_hash = recipe.hash()
+    if not FASTEST:
+        notice_slower_jpeg()
     with Ledger(output / STATE) as ledger:
         if not running.resume:
             ledger.forget()
         made = last_outcomes(ledger.path, "make")
-        standing = settled(made, recipe=recipe_hash, retry_refused=running.retry_refused)
+        standing = settled(made, recipe=recipe.hash(), retry_refused=running.retry_refused)
         todo = remaining(asked, standing, os.path.exists)
         progress.begin(asked.height, asked.height - todo.height)
-        run = _Run(source, partial(make, recipe, recipe_hash), recipe_hash, running, ledger, progress)
-        work = run.carry_out(todo)
+        work = _Run(source, recipe, running, ledger, progress).carry_out(todo)
         made, fetched = (last_outcomes(ledger.path, stage) for stage in ("make", "fetch"))
         return build_manifest(asked.lazy(), made, fetched).collect(), work
 
@@ -66,18 +68,17 @@ class _Run:
     def __init__(
         self,
         source: Source | None,
-        work: Callable[[Wanted], Made],
-        recipe_hash: str,
+        recipe: Recipe,
         running: Running,
         ledger: Ledger,
         progress: Progress,
     ) -> None:
-        self._source, self._recipe_hash = source, recipe_hash
+        self._source, self._recipe_hash = source, recipe.hash()
         self._ledger, self._progress = ledger, progress
         self._done = 0
         self._new_pool = partial(
             Pool[Wanted, Made],
-            work,
+            partial(make, recipe, self._recipe_hash),
             self._made,
             workers=running.workers or usable_cores(),
             job_timeout_seconds=running.image_timeout,
@@ -109,9 +110,11 @@ class _Run:
 
     async def _feed(self, images: Iterator[Wanted], pool: Pool[Wanted, Made]) -> None:
         """Originals one after the other to the workers; several feeders share the images, and each
-        waits where the workers are busy."""
+        waits where the workers are busy.
+        """
         for image in images:
-            if image.original is None:
+            original = image.original
+            if original is None:
                 assert self._source is not None
                 fetched = await self._source.fetch(image.key)
                 if fetched.attempts:
@@ -119,8 +122,8 @@ class _Run:
                 if fetched.reason:
                     self._record(self._refused(image, fetched.reason, fetched.detail))
                     continue
-                image = _with_original(image, fetched)
-            await pool.submit(image)
+                original = fetched.path
+            await pool.submit(replace(image, original=original))
 
     def _made(self, image: Wanted, result: Made | Lost) -> None:
         if isinstance(result, Lost):
@@ -140,12 +143,6 @@ class _Run:
         self._ledger.append(made)
         self._done += 1
         self._progress.advance(made.reason)
-
-
-def _with_original(image: Wanted, fetched: Fetched) -> Wanted:
-    return Wanted(
-        key=image.key, original=fetched.path, full=image.full, face=image.face, box=image.box
-    )
 
 
 def _remove_partial_outputs(images: list[Wanted]) -> None:

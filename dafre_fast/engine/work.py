@@ -2,13 +2,20 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
 
 from dafre_fast.model.errors import OutputError, Refusal
 from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Image, Made, Wanted
 from dafre_fast.model.settings import Recipe
+from dafre_fast.pixels import jpeg
 from dafre_fast.pixels.making import Rendered, make_images
+
+FASTEST = jpeg.turbo() is not None
+"""True where libjpeg-turbo is at hand. Looked for here, on import, once for all forked workers."""
 
 
 def make(recipe: Recipe, recipe_hash: str, wanted: Wanted) -> Made:
@@ -30,9 +37,7 @@ def make(recipe: Recipe, recipe_hash: str, wanted: Wanted) -> Made:
             original=wanted.original,
             original_bytes=size,
         )
-    full = _write(rendered.full, wanted.full)
-    face = _write(rendered.face, wanted.face)
-    return Made(
+    made = Made(
         key=wanted.key,
         recipe=recipe_hash,
         reason=rendered.refused.reason if rendered.refused else None,
@@ -42,9 +47,9 @@ def make(recipe: Recipe, recipe_hash: str, wanted: Wanted) -> Made:
         original_width=rendered.header.size.width,
         original_height=rendered.header.size.height,
         original_bytes=size,
-        **{name: value for name, value in full.items()},
-        **{f"face_{name}": value for name, value in face.items()},
     )
+    outputs = _write(rendered.full, wanted.full, "") | _write(rendered.face, wanted.face, "face_")
+    return replace(made, **outputs)
 
 
 def _read(path: Path) -> bytes:
@@ -72,14 +77,15 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> Rendered:
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 
 
-def _write(image: Image | None, path: str | None) -> dict[str, int | str]:
+def _write(image: Image | None, path: str | None, prefix: str) -> dict[str, Any]:
+    """Fields of `Made` for one output, now that it stands there whole."""
     if image is None or path is None:
         return {}
     with replacing(Path(path)) as part:
         part.write_bytes(image.data)
     return {
-        "width": image.width,
-        "height": image.height,
-        "bytes": len(image.data),
-        "sha256": hashlib.sha256(image.data).hexdigest(),
+        f"{prefix}width": image.width,
+        f"{prefix}height": image.height,
+        f"{prefix}bytes": len(image.data),
+        f"{prefix}sha256": hashlib.sha256(image.data).hexdigest(),
     }

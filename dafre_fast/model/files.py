@@ -19,7 +19,8 @@ def bucket(image_id: int) -> str:
 
 def temporary(path: Path) -> Path:
     """Where `path` is written before it is whole: hidden, in the same folder, always the same, so
-    that the next attempt replaces what a killed one left."""
+    that the next attempt replaces what a killed one left.
+    """
     return path.with_name(f".{path.name}.part")
 
 

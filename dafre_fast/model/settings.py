@@ -21,21 +21,21 @@ class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all groups of settings."""
 
 
-class Catalogue(Group):
+class Catalogue(Group, frozen=True):
     """Which table of heads, and which names of tags."""
 
     faces: Annotated[Path, Meta(description="faces.tsv: path, tag id and head box per row.")]
     tag_ids: Annotated[Path, Meta(description="tagIds.tsv: tag name and tag id per row.")]
 
 
-class Faces(Group):
+class Faces(Group, frozen=True):
     """Which table of heads."""
 
     faces: Annotated[Path, Meta(description="faces.tsv: path, tag id and head box per row.")]
 
 
-class FullRun(Group):
-    """Inputs and output of the whole run; without inputs, the embedded sample is drawn and served."""
+class FullRun(Group, frozen=True):
+    """Inputs and output of the whole run; without inputs, a sample is drawn and served."""
 
     faces: Annotated[Path | None, Meta(description="faces.tsv. Without it, a drawn sample.")] = None
     tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
@@ -46,32 +46,32 @@ class FullRun(Group):
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
 
 
-class LabelsOutput(Group):
+class LabelsOutput(Group, frozen=True):
     """Where the label files go."""
 
     output: Annotated[Path, Meta(description="Folder of the label files.")] = Path("labels")
 
 
-class DownloadRun(Group):
+class DownloadRun(Group, frozen=True):
     """Where originals come from and go to."""
 
     source: Annotated[str, Meta(description="Originals: https://host/{bucket}/{id}.{ext}.")]
     output: Annotated[Path, Meta(description="Folder of the originals.")] = Path("original")
 
 
-class ResizeRun(Group):
+class ResizeRun(Group, frozen=True):
     """From a tree of originals to a tree of full images."""
 
     input: Annotated[
         Path, Meta(description="Folder of originals, or a text file with a path per line.")
     ] = Path("original")
     output: Annotated[Path, Meta(description="Folder of the full images.")] = Path("fullMin256")
-    manifest: Annotated[
-        Path | None, Meta(description="Parquet file with a row per original.")
-    ] = None
+    manifest: Annotated[Path | None, Meta(description="Parquet file with a row per original.")] = (
+        None
+    )
 
 
-class CropRun(Group):
+class CropRun(Group, frozen=True):
     """From a tree of originals to a tree of face crops."""
 
     input: Annotated[Path, Meta(description="Folder of originals.")] = Path("original")
@@ -79,7 +79,7 @@ class CropRun(Group):
     manifest: Annotated[Path | None, Meta(description="Parquet file with a row per head.")] = None
 
 
-class Selection(Group):
+class Selection(Group, frozen=True):
     """Which rows of faces.tsv are kept."""
 
     min_confidence: Annotated[Share, Meta(description="Least confidence of a head.")] = 0.85
@@ -89,13 +89,11 @@ class Selection(Group):
     ] = 0.01
 
 
-class Fetching(Group):
+class Fetching(Group, frozen=True):
     """How originals are fetched over HTTP."""
 
     connections: Annotated[Count, Meta(description="Connections at once.")] = 16
-    retries: Annotated[
-        int, Meta(ge=0, description="Further attempts after a passing failure.")
-    ] = 4
+    retries: Annotated[int, Meta(ge=0, description="Further attempts after a passing failure.")] = 4
     timeout: Annotated[
         float, Meta(gt=0, description="Seconds for one original, all attempts together.")
     ] = 120.0
@@ -106,7 +104,7 @@ class Fetching(Group):
     ] = ("jpg", "png", "gif", "jpeg", "webp")
 
 
-class FullImage(Group):
+class FullImage(Group, frozen=True):
     """What decides the bytes of a full image."""
 
     size: Annotated[
@@ -114,7 +112,7 @@ class FullImage(Group):
     ] = 256
 
 
-class FaceImage(Group):
+class FaceImage(Group, frozen=True):
     """What decides the region and size of a face crop."""
 
     face_margin: Annotated[
@@ -126,27 +124,27 @@ class FaceImage(Group):
     ] = None
 
 
-class Encoding(Group):
+class Encoding(Group, frozen=True):
     """What decides the bytes of every output, and what is refused before decoding."""
 
     quality: Annotated[int, Meta(ge=1, le=100, description="JPEG quality.")] = 90
     subsampling: Annotated[
         Literal["4:2:0", "4:4:4"], Meta(description="Chroma of the JPEG files.")
     ] = "4:2:0"
-    max_pixels: Annotated[
-        Count, Meta(description="Largest original or output, in pixels.")
-    ] = 300_000_000
+    max_pixels: Annotated[Count, Meta(description="Largest original or output, in pixels.")] = (
+        300_000_000
+    )
 
 
-class Running(Group):
+class Running(Group, frozen=True):
     """How the work is spread and what counts as a good end."""
 
     workers: Annotated[
         Count | None, Meta(description="Worker processes. Default: the usable cores.")
     ] = None
-    image_timeout: Annotated[
-        float, Meta(gt=0, description="Seconds that one image may take.")
-    ] = 60.0
+    image_timeout: Annotated[float, Meta(gt=0, description="Seconds that one image may take.")] = (
+        60.0
+    )
     resume: Annotated[
         bool, Meta(description="Go on where an earlier run stopped, or make everything anew.")
     ] = True
@@ -155,11 +153,12 @@ class Running(Group):
     ] = False
 
 
-class Reporting(Group):
+class Reporting(Group, frozen=True):
     """What a command prints and when it fails."""
 
     max_refused: Annotated[
-        Annotated[int, Meta(ge=0)] | None, Meta(description="Refusals above which the exit status is 1. Default: any.")
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Refusals above which the exit status is 1. Default: any."),
     ] = None
     json: Annotated[bool, Meta(description="Print the summary as JSON.")] = False
 

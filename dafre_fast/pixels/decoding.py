@@ -6,7 +6,7 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.pixels import jpeg, vips
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.planning import WHOLE
-from dafre_fast.pixels.sniff import Format, sniff, SNIFF_BYTES
+from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 _IN_MEMORY_PIXELS = 64_000_000
 """Up to here a picture that is asked for twice is decoded once and kept; a larger one streams
@@ -21,7 +21,8 @@ def read_header(data: bytes) -> Header:
 
 class Original:
     """The bytes of one file and its header. Plain JPEGs go through libjpeg-turbo where there is
-    one; what it warns about, and everything else, through libvips, which judges for good."""
+    one; what it warns about, and everything else, through libvips, which judges for good.
+    """
 
     def __init__(self, data: bytes, header: Header, *, asked_twice: bool) -> None:
         self.header = header
@@ -32,7 +33,8 @@ class Original:
 
     def at(self, eighths: int) -> pyvips.Image:
         """The picture at `eighths` / 8 of its stored size (below 8 for JPEG alone), on white, not
-        turned. Raises Refusal; so may `vips.render` on what is made of it."""
+        turned. Raises Refusal; so may `vips.render` on what is made of it.
+        """
         if eighths not in self._decoded:
             image = self._decode(eighths)
             if not self._keep:

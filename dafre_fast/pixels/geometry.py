@@ -55,7 +55,8 @@ def full_size(size: Size, short: int) -> Size:
 
 def check_size(size: Size, max_pixels: int) -> None:
     """Refuse an output that no JPEG can hold or that is larger than allowed: a 1 x 20,000 strip
-    becomes 5 million pixels long by its short side alone."""
+    becomes 5 million pixels long by its short side alone.
+    """
     if max(size) > LARGEST_JPEG_SIDE or size.width * size.height > max_pixels:
         raise Refusal(Reason.OUTPUT_TOO_LARGE, f"{size.width} x {size.height} pixels")
 

@@ -64,7 +64,7 @@ def read_header(data: bytes) -> Header:
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and body of each segment up to the first scan; junk between segments is skipped."""
     at = 2
-    while 0 <= (at := data.find(b"\xff", at)) and at + 4 <= len(data):
+    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
         marker = data[at + 1]
         if marker in (0x00, 0xFF) or marker in _NO_LENGTH:
             at += 1 if marker == 0xFF else 2
@@ -78,9 +78,11 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 @cache
 def turbo() -> Any | None:
-    """The loaded libjpeg-turbo, or None where this machine has none."""
+    """The loaded libjpeg-turbo, or None where this machine has none. The first call starts a
+    process or two to look for it.
+    """
     try:
-        from turbojpeg import TurboJPEG  # noqa: PLC0415  (only where it is wanted)
+        from turbojpeg import TurboJPEG
 
         return TurboJPEG()
     except (ImportError, OSError, RuntimeError):
@@ -94,7 +96,7 @@ def decode(data: bytes, header: Header, eighths: int) -> Pixels:
     Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
     good picture and behind others none, and the caller has a second decoder to ask.
     """
-    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB  # noqa: PLC0415
+    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB
 
     decoder = turbo()
     assert decoder is not None
@@ -119,11 +121,9 @@ def decode(data: bytes, header: Header, eighths: int) -> Pixels:
 
 def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     """Baseline JPEG of RGB pixels uint8 (height, width, 3)."""
-    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB, TJSAMP_420, TJSAMP_444  # noqa: PLC0415
+    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB, TJSAMP_420, TJSAMP_444
 
     encoder = turbo()
     assert encoder is not None
     chroma = TJSAMP_420 if subsampling == "4:2:0" else TJSAMP_444
-    return bytes(
-        encoder.encode(pixels, quality, TJPF_RGB, chroma, flags=TJFLAG_ACCURATEDCT)
-    )
+    return bytes(encoder.encode(pixels, quality, TJPF_RGB, chroma, flags=TJFLAG_ACCURATEDCT))

@@ -81,11 +81,15 @@ def sniff(head: bytes) -> Format:
         if head[8:12] in _BRANDS:
             return _BRANDS[head[8:12]]
         raise Refusal(Reason.NOT_AN_IMAGE, "an MP4 or QuickTime video")
+    raise _refusal(head)
+
+
+def _refusal(head: bytes) -> Refusal:
     for magic, name in _IMAGES_NOT_READ:
         if head.startswith(magic):
-            raise Refusal(Reason.UNSUPPORTED_FORMAT, name)
+            return Refusal(Reason.UNSUPPORTED_FORMAT, name)
     text = head[:SNIFF_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for magic, name in _OTHERS:
         if head.startswith(magic) or text.startswith(magic.lower()):
-            raise Refusal(Reason.NOT_AN_IMAGE, name)
-    raise Refusal(Reason.NOT_AN_IMAGE, f"begins with {head[:8]!r}")
+            return Refusal(Reason.NOT_AN_IMAGE, name)
+    return Refusal(Reason.NOT_AN_IMAGE, f"begins with {head[:8]!r}")

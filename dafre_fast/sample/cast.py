@@ -61,7 +61,8 @@ _KINDS = (
 @dataclass(frozen=True, slots=True)
 class Portrait:
     """One original to draw: id, character (0 to 5), how it is stored, the size of the oriented
-    picture in pixels, and the head as centre and radius in shares of the short side."""
+    picture in pixels, and the head as centre and radius in shares of the short side.
+    """
 
     id: int
     character: int
@@ -122,7 +123,8 @@ def _portrait(rng: np.random.Generator, image: int, character: int, kind: Kind) 
 
 def write_tables(drawn: list[Portrait], faces: Path, tag_ids: Path) -> None:
     """faces.tsv and tagIds.tsv as the real ones are written, with a long tail of small classes and
-    of unsure heads that the catalogue leaves out."""
+    of unsure heads that the catalogue leaves out.
+    """
     rng = np.random.default_rng(SEED + 1)
     rows = [_row(image.id, 10 * image.character, image.box, _sure(rng)) for image in drawn]
     rows += _tail(rng, {image.id for image in drawn})

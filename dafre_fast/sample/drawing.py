@@ -1,5 +1,7 @@
 """Cartoon characters with OpenCV: one look per character, one pose per image."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +59,8 @@ def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     tile = rng.normal(0, 2.2, (256, 256, 1)).astype(np.float32)
     height, width = pixels.shape[:2]
     texture = np.tile(tile, (height // 256 + 1, width // 256 + 1, 1))[:height, :width]
-    return np.clip(pixels + texture, 0, 255).astype(np.uint8)
+    grained: Pixels = np.clip(pixels + texture, 0, 255).astype(np.uint8)
+    return grained
 
 
 class _Figure:
@@ -91,7 +94,13 @@ class _Figure:
     def body(self, clothes: Colour) -> None:
         self.polygon(_SKIN, (-0.2, 0.8), (0.2, 0.8), (0.26, 1.5), (-0.26, 1.5))
         self.polygon(
-            clothes, (-0.35, 1.3), (0.35, 1.3), (1.15, 1.75), (1.7, 12.0), (-1.7, 12.0), (-1.15, 1.75)
+            clothes,
+            (-0.35, 1.3),
+            (0.35, 1.3),
+            (1.15, 1.75),
+            (1.7, 12.0),
+            (-1.7, 12.0),
+            (-1.15, 1.75),
         )
         self.polygon(_INK, (-0.2, 1.32), (0.2, 1.32), (0.0, 1.75))
 
@@ -121,7 +130,7 @@ class _Figure:
         cap = zip(1.04 * np.cos(turn), 1.14 * np.sin(turn) - 0.04, strict=True)
         self.polygon(hair, *cap)
         edges = np.linspace(-1.02, 1.02, strands + 1)
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in pairwise(edges):
             middle = (left + right) / 2
             tip = 0.26 - 0.3 * (1 - abs(middle))
             self.polygon(hair, (left, -0.12), (right, -0.12), (middle, tip))

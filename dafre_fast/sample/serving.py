@@ -24,7 +24,8 @@ _TEMPLATE = "{address}/original/{{bucket}}/{{id}}.{{ext}}"
 @contextmanager
 def served_sample(folder: Path) -> Iterator[tuple[Path, Path, str]]:
     """Draw the sample into `folder` where it is not there yet, and serve it: the paths of
-    faces.tsv and tagIds.tsv, and the URL template of the originals."""
+    faces.tsv and tagIds.tsv, and the URL template of the originals.
+    """
     faces, tag_ids = folder / "faces.tsv", folder / "tagIds.tsv"
     draw_sample(folder / ORIGINALS)
     write_tables(portraits(), faces, tag_ids)

@@ -1,6 +1,6 @@
 """What every source can do."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from dafre_fast.model.records import Fetched
 
@@ -11,11 +11,12 @@ class Source(Protocol):
     parallel: int
     """How many `fetch` calls it serves at once."""
 
-    async def __aenter__(self) -> "Source": ...
+    async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *error: object) -> None: ...
 
     async def fetch(self, key: str) -> Fetched:
         """The original of an image, key being its decimal id: a path, or a reason. Never raises
-        for what concerns this image alone."""
+        for what concerns this image alone.
+        """
         ...

@@ -3,6 +3,7 @@
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import ORIGINALS, bucket
@@ -21,7 +22,7 @@ class Tree:
         self._root = root
         self._names = lru_cache(maxsize=1100)(_names_in)
 
-    async def __aenter__(self) -> "Tree":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -44,9 +45,9 @@ class Tree:
 
 
 def _names_in(folder: Path) -> dict[str, str]:
-    """File names by what stands before their extension."""
+    """File names by what stands before their extension; of two, the first in the alphabet."""
     try:
-        names = sorted(os.listdir(folder), reverse=True)  # of two extensions, the first in order
+        names = sorted(os.listdir(folder), reverse=True)  # noqa: PTH208  (names alone are wanted)
     except OSError:
         return {}
     return {name.partition(".")[0]: name for name in names if not name.startswith(".")}

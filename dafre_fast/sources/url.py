@@ -5,6 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
+from typing import Self
 
 import aiohttp
 import stamina
@@ -21,7 +22,11 @@ CHECK_BYTES = 512
 """As many first bytes of a body as `check` is given, or all of a shorter one."""
 _CHUNK_BYTES = 1 << 16
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-_FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
+_FORBIDDEN = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
+}
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 Check = Callable[[bytes], object]
@@ -48,7 +53,7 @@ class UrlTemplate:
         self._template, self._folder, self._settings = template, folder, settings
         self._check = check
 
-    async def __aenter__(self) -> "UrlTemplate":
+    async def __aenter__(self) -> Self:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -104,7 +109,8 @@ class UrlTemplate:
         except aiohttp.InvalidURL as error:
             raise Refusal(Reason.HTTP_ERROR, f"{url}: not a URL") from error
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise _Passing(Reason.NETWORK_ERROR, f"{url}: {error or type(error).__name__}") from error
+            detail = f"{url}: {str(error) or type(error).__name__}"
+            raise _Passing(Reason.NETWORK_ERROR, detail) from error
 
     async def _save(self, response: aiohttp.ClientResponse, path: Path) -> int:
         part, size, head = temporary(path), 0, b""

@@ -19,7 +19,8 @@ _MINUS, _PLUS, _UPPER_E, _LOWER_E, _SLASH, _BACKSLASH = 45, 43, 69, 101, 47, 92
 class Boxes(NamedTuple):
     """N parsed boxes: `xyxy` float32 (N, 4) in shares of width and height, order left, top,
     right, bottom; `confidence` float32 (N,); `valid` bool (N,), False where the text is not a box
-    (its numbers are then NaN)."""
+    (its numbers are then NaN).
+    """
 
     xyxy: NDArray[np.float32]
     confidence: NDArray[np.float32]
@@ -65,7 +66,8 @@ _LARGEST = 1e30
 @njit
 def _digits(text, at, mantissa):  # type: ignore[no-untyped-def]
     """A run of digits onto the mantissa, at most 18 of them in all: (mantissa, digits left out,
-    index behind)."""
+    index behind).
+    """
     left_out = np.int64(0)
     while at < np.uintp(text.size) and text[at] >= _ZERO and text[at] <= _NINE:
         if mantissa < 10**17:

@@ -38,14 +38,15 @@ class Catalogue:
 
 def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> Catalogue:
     """Read, select and split. Raises InputError for an unreadable table, more malformed rows than
-    allowed, or a selection that leaves nothing."""
+    allowed, or a selection that leaves nothing.
+    """
     rows = read_faces(faces)
     names = scan_tag_names(tag_ids).collect() if tag_ids else None
     sure = mark_problems(confident(rows.lazy(), selection.min_confidence), names).collect()
     problems = _problems(rows, sure)
     _check_problems(faces, rows.height, problems, selection.max_bad_rows)
-    kept = with_split(large_classes(sure.lazy(), selection.min_images))
-    kept = with_names(kept, names).collect(engine="streaming")
+    large = large_classes(sure.lazy(), selection.min_images)
+    kept = with_names(with_split(large), names).collect()
     if kept.is_empty():
         raise InputError(
             f"{faces}: of {rows.height:,} rows none is left at confidence >= "
@@ -76,20 +77,19 @@ def scan_tag_names(path: Path) -> pl.LazyFrame:
 
 def confident(rows: pl.LazyFrame, min_confidence: float) -> pl.LazyFrame:
     """Good rows whose head is sure enough; compared as float32, the type of the column, so that a
-    row at the very bar is in."""
-    return rows.filter(
-        _is_good, pl.col("confidence") >= pl.lit(min_confidence, dtype=pl.Float32)
-    )
+    row at the very bar is in.
+    """
+    return rows.filter(_is_good, pl.col("confidence") >= pl.lit(min_confidence, dtype=pl.Float32))
 
 
 def mark_problems(rows: pl.LazyFrame, names: pl.DataFrame | None) -> pl.LazyFrame:
     """Mark what can only be seen with other rows: a second row of an id, a tag without name."""
     twice = ~pl.col("id").is_first_distinct()
-    nameless = pl.lit(False) if names is None else ~pl.col("tag_id").is_in(names["tag_id"].implode())
+    known = pl.lit(True) if names is None else pl.col("tag_id").is_in(names["tag_id"].implode())
     return rows.with_columns(
         problem=pl.when(twice)
         .then(pl.lit(RowProblem.DUPLICATE_ID.value))
-        .when(nameless)
+        .when(~known)
         .then(pl.lit(RowProblem.UNKNOWN_TAG_ID.value))
     )
 
@@ -145,9 +145,7 @@ def _problems(*tables: pl.DataFrame) -> list[Problem]:
     return [Problem(*row) for row in found.iter_rows()]
 
 
-def _check_problems(
-    faces: Path, rows: int, problems: Sequence[Problem], max_share: float
-) -> None:
+def _check_problems(faces: Path, rows: int, problems: Sequence[Problem], max_share: float) -> None:
     bad = sum(problem.rows for problem in problems)
     if bad > max_share * rows:
         worst = max(problems, key=lambda problem: problem.rows)

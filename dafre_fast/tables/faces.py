@@ -30,7 +30,7 @@ def warm_up() -> Thread:
 
 
 def _import_parser() -> None:
-    import dafre_fast.tables.boxes  # noqa: F401, PLC0415  (late on purpose, see warm_up)
+    import dafre_fast.tables.boxes  # noqa: F401  (late on purpose, see warm_up)
 
 
 def scan_tsv(path: Path, *columns: str) -> pl.LazyFrame:
@@ -76,7 +76,7 @@ def read_faces(path: Path) -> pl.DataFrame:
 
 
 def _parse(rows: pl.DataFrame) -> pl.DataFrame:
-    from dafre_fast.tables.boxes import parse_boxes, parse_ids  # noqa: PLC0415  (see warm_up)
+    from dafre_fast.tables.boxes import parse_boxes, parse_ids
 
     ids = parse_ids(_column_bytes(rows["path"]), rows.height)
     boxes = parse_boxes(_column_bytes(rows["box"]), rows.height)

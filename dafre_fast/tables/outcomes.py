@@ -6,11 +6,13 @@ import polars as pl
 
 from dafre_fast.model.reason import SUCCESS, Reason
 
-_TEXT = ("stage", "key", "recipe", "reason", "detail", "original", "format", "path", "url")
-_TEXT += ("sha256", "face_sha256")
-_WHOLE = ("original_width", "original_height", "original_bytes", "width", "height", "bytes")
-_WHOLE += ("face_width", "face_height", "face_bytes", "attempts")
-_SCHEMA = dict.fromkeys(_TEXT, pl.String) | dict.fromkeys(_WHOLE, pl.Int64)
+_TEXT = "stage key recipe reason detail original format path url sha256 face_sha256"
+_WHOLE = "original_width original_height original_bytes width height bytes attempts"
+_WHOLE_OF_FACE = "face_width face_height face_bytes"
+_SCHEMA = {
+    **dict.fromkeys(_TEXT.split(), pl.String()),
+    **dict.fromkeys([*_WHOLE.split(), *_WHOLE_OF_FACE.split()], pl.Int64()),
+}
 
 _TRANSIENT = [reason.value for reason in Reason if reason.transient]
 

@@ -1,22 +1,33 @@
 """The live line of a run: done of total, rate, time left, refusals. On standard error."""
 
-from types import TracebackType
+import sys
 from typing import Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress as Bar,
     ProgressColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import (
+    Progress as Bar,
+)
 from rich.text import Text
 
 from dafre_fast.model.reason import Reason
+
+
+def notice_slower_jpeg() -> None:
+    """Say once what a machine without libjpeg-turbo loses, and how to get it back."""
+    print(
+        "libturbojpeg is not installed: JPEG goes through libvips, which costs more CPU time per"
+        " image; `make setup`, or your system's package libturbojpeg0 or libturbojpeg, brings it",
+        file=sys.stderr,
+    )
 
 
 class _Rate(ProgressColumn):
@@ -46,9 +57,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._bar.stop()
 
     def begin(self, total: int, standing: int) -> None:

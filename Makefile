@@ -1,0 +1,50 @@
+# make full | test | check | bench | clean        real job: make full FACES=… TAG_IDS=… SOURCE=… OUT=… WORKERS=…
+
+PYTHON ?= python3
+OUT ?= out
+WORKERS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+flags = --output $(OUT) $(if $(WORKERS),--workers $(WORKERS))
+flags += $(if $(FACES),--faces '$(FACES)' --tag-ids '$(TAG_IDS)' --source '$(SOURCE)')
+
+.PHONY: full setup test check bench clean
+
+full: setup
+	$(BIN)/python -m dafre_fast.full $(flags)
+
+setup: $(VENV)/ready turbojpeg
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# Installed where this user may; otherwise the run says what is lost and goes on through libvips.
+.PHONY: turbojpeg
+turbojpeg: $(VENV)/ready
+	@$(BIN)/python -c 'from turbojpeg import TurboJPEG; TurboJPEG()' 2>/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && { \
+	    { command -v apt-get && apt-get update -qq && apt-get install -y -qq libturbojpeg0; } || \
+	    { command -v dnf && dnf install -y -q turbojpeg; } || \
+	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
+	echo 'libturbojpeg is not here and could not be installed; libvips serves in its place'
+
+test: setup
+	$(BIN)/python -m pytest -q
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q
+
+bench: setup
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m bench.labels
+
+clean:
+	rm -rf $(VENV) $(OUT)

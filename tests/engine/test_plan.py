@@ -1,0 +1,72 @@
+from pathlib import Path, PurePath
+
+import polars as pl
+import pytest
+
+from dafre_fast.engine.listing import originals_in
+from dafre_fast.engine.plan import ask_files, remaining, wanted
+from dafre_fast.model.errors import InputError
+
+
+def asked(*names: str) -> pl.DataFrame:
+    return ask_files([(PurePath(name), Path("in") / name) for name in names], Path("out"))
+
+
+def standing(**success: bool) -> pl.LazyFrame:
+    reasons = [None if made else "truncated" for made in success.values()]
+    return pl.LazyFrame({"key": [*success], "reason": pl.Series(reasons, dtype=pl.String)})
+
+
+def test_outputs_keep_the_relative_path_and_become_jpg() -> None:
+    assert asked("0123/5.png", "a/b/c.JPG")["full"].to_list() == ["out/0123/5.jpg", "out/a/b/c.jpg"]
+
+
+def test_originals_that_differ_in_extension_alone_do_not_take_each_others_place() -> None:
+    outputs = asked("a.png", "a.jpg", "a.gif", "a.jpeg")["full"].to_list()
+    assert len(set(outputs)) == 4
+    assert "out/a.jpg" in outputs
+
+
+def test_what_stands_is_not_done_again() -> None:
+    rows = remaining(asked("a.jpg", "b.jpg", "c.jpg"), standing(**{"b.jpg": True}), lambda _: True)
+    assert [image.key for image in wanted(rows)] == ["a.jpg", "c.jpg"]
+
+
+def test_a_refusal_that_stands_is_not_tried_again() -> None:
+    rows = remaining(asked("a.jpg"), standing(**{"a.jpg": False}), lambda _: False)
+    assert rows.is_empty()
+
+
+def test_an_output_that_is_gone_is_made_again() -> None:
+    done = standing(**{"a.jpg": True, "b.jpg": True})
+    rows = remaining(asked("a.jpg", "b.jpg"), done, lambda path: path == "out/a.jpg")
+    assert rows["key"].to_list() == ["b.jpg"]
+
+
+def test_a_list_names_originals_line_by_line(tmp_path) -> None:
+    (tmp_path / "list").write_text(
+        "./original/0000/1000.jpg\r\n\n./original/0000/1000.jpg\n/x/y.png\n"
+    )
+    assert originals_in(tmp_path / "list") == [
+        (PurePath("original/0000/1000.jpg"), Path("original/0000/1000.jpg")),
+        (PurePath("x/y.png"), Path("/x/y.png")),
+    ]
+
+
+def test_a_line_that_leads_out_of_the_output_is_refused_with_its_number(tmp_path) -> None:
+    (tmp_path / "list").write_text("a.jpg\n../../b.jpg\n")
+    with pytest.raises(InputError, match="line 2"):
+        originals_in(tmp_path / "list")
+
+
+def test_hidden_files_are_no_originals(tmp_path) -> None:
+    for name in ("a.jpg", ".a.jpg.part", ".dafre_fast/ledger.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert [str(name) for name, _ in originals_in(tmp_path)] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("missing", ["nowhere", "."])
+def test_an_empty_or_missing_input_is_an_error_that_names_it(tmp_path, missing) -> None:
+    with pytest.raises(InputError, match=str(tmp_path)):
+        originals_in(tmp_path / missing)

@@ -1,0 +1,166 @@
+import asyncio
+import os
+import select
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+from jobs_for_workers import work
+
+from dafre_fast.engine.pool import Lost, Pool
+
+Results = list[tuple[str, str | Lost]]
+TestPool = Pool[str, str]
+TestPool.__test__ = False
+
+
+def run_pool(
+    steps: Callable[[TestPool], Awaitable[None]], *, workers: int = 2, timeout: float = 60
+) -> tuple[Results, TestPool]:
+    results: Results = []
+
+    async def main() -> TestPool:
+        pool = TestPool(
+            work,
+            lambda job, result: results.append((job, result)),
+            workers=workers,
+            job_timeout_seconds=timeout,
+        )
+        async with pool:
+            await steps(pool)
+            await pool.drain()
+        return pool
+
+    return results, asyncio.run(main())
+
+
+def submit_all(*jobs: str) -> Callable[[TestPool], Awaitable[None]]:
+    async def steps(pool: TestPool) -> None:
+        for job in jobs:
+            await pool.submit(job)
+
+    return steps
+
+
+def test_every_job_has_its_own_result() -> None:
+    jobs = [f"job {number}" for number in range(100)]
+    results, _ = run_pool(submit_all(*jobs), workers=3)
+    assert sorted(results) == sorted((job, job.upper()) for job in jobs)
+
+
+@pytest.mark.parametrize("death", ["segfault", "die"])
+def test_a_worker_that_dies_costs_the_job_it_held_and_no_other(death: str) -> None:
+    jobs = [f"job {number}" for number in range(20)]
+    results, _ = run_pool(submit_all(*jobs[:10], death, *jobs[10:]))
+    assert (death, Lost.CRASHED) in results
+    assert sorted(result for job, result in results if job != death) == sorted(
+        job.upper() for job in jobs
+    )
+
+
+def test_a_job_that_takes_too_long_is_given_up_and_the_others_are_done() -> None:
+    results, _ = run_pool(submit_all("a", "hang", "b", "c"), workers=1, timeout=1.0)
+    assert dict(results) == {"a": "A", "hang": Lost.TIMED_OUT, "b": "B", "c": "C"}
+
+
+def test_a_job_whose_worker_was_killed_from_outside_is_done_by_another(tmp_path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    seen: list[str | Lost] = []
+
+    def kill_reader() -> None:
+        with gate.open("w") as writer:  # opens when the worker reads
+            os.kill(int(str(seen[0])), signal.SIGKILL)
+            no_reader = select.poll()
+            no_reader.register(writer, 0)
+            no_reader.poll()
+        gate.write_text("done")  # opens when the next worker reads
+
+    async def main() -> None:
+        pool = TestPool(
+            work, lambda _, result: seen.append(result), workers=1, job_timeout_seconds=60
+        )
+        async with pool:
+            await pool.submit("pid")
+            await pool.drain()
+            await pool.submit(f"read {gate}")
+            await asyncio.to_thread(kill_reader)
+            await pool.drain()
+
+    asyncio.run(main())
+    assert seen[1:] == ["done"]
+
+
+def test_an_idle_worker_that_is_killed_is_replaced() -> None:
+    pids: list[str] = []
+
+    async def main() -> None:
+        pool = TestPool(work, lambda _, pid: pids.append(pid), workers=1, job_timeout_seconds=60)
+        async with pool:
+            await pool.submit("pid")
+            await pool.drain()
+            os.kill(int(pids[0]), signal.SIGKILL)
+            await pool.submit("pid")
+            await pool.drain()
+
+    asyncio.run(main())
+    assert len(set(pids)) == 2
+
+
+def test_an_exception_in_a_worker_ends_the_pool_with_it() -> None:
+    with pytest.raises(ValueError, match="no such thing"):
+        run_pool(submit_all("a", "raise"))
+
+
+def test_submit_waits_while_every_worker_has_its_hands_full(tmp_path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    submitted = 0
+
+    async def submit_for_ever(pool: TestPool) -> None:
+        nonlocal submitted
+        while True:
+            await pool.submit(f"read {gate}" if submitted == 0 else "x")
+            submitted += 1
+
+    async def steps(pool: TestPool) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(submit_for_ever(pool), 0.3)
+        await asyncio.to_thread(gate.write_text, "open")
+
+    results, _ = run_pool(steps, workers=1)
+    assert 2 <= submitted <= 8
+    assert len(results) == submitted
+
+
+def test_no_more_workers_are_started_than_there_are_jobs() -> None:
+    results, _ = run_pool(submit_all("pid", "pid"), workers=64)
+    assert 1 <= len({pid for _, pid in results}) <= 2
+
+
+def test_closing_early_names_the_jobs_under_way_and_leaves_no_process(tmp_path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pids: list[str] = []
+    pool: TestPool
+
+    async def main() -> None:
+        nonlocal pool
+        pool = TestPool(work, lambda _, pid: pids.append(pid), workers=1, job_timeout_seconds=60)
+        async with pool:
+            await pool.submit("pid")
+            await pool.drain()
+            await pool.submit(f"read {gate}")
+            await pool.submit("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert sorted(pool.abandoned) == sorted([f"read {gate}", "x"])
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pids[0]), 0)
+
+
+def test_cpu_time_of_workers_is_counted() -> None:
+    _, pool = run_pool(submit_all(*("x" for _ in range(50))))
+    assert pool.cpu_seconds > 0

@@ -1,0 +1,256 @@
+import struct
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
+from PIL import ImageCms
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.pixels import jpeg
+from dafre_fast.pixels.decoding import read_header
+from dafre_fast.pixels.geometry import Size
+from dafre_fast.pixels.header import Header, check_header, exif_orientation, is_srgb
+from dafre_fast.pixels.sniff import Format
+
+SOI, SOF0, SOF1, SOF2, SOF3, SOF9, SOS = 0xD8, 0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xDA
+APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE
+ADOBE_RGB = b"Adobe\0\x64\0\0\0\0\0"
+ADOBE_YCC = b"Adobe\0\x64\0\0\0\0\1"
+LARGE_PROFILE = np.random.default_rng(1).bytes(150_000)
+
+
+def segment(marker, body):
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2) + body
+
+
+def frame(marker=SOF0, width=30, height=20, bits=8, ids=b"\1\2\3"):
+    parts = b"".join(bytes([id, 0x11, 0]) for id in ids)
+    return segment(marker, struct.pack(">BHHB", bits, height, width, len(ids)) + parts)
+
+
+def jpeg_of(*segments):
+    return b"\xff\xd8" + b"".join(segments) + segment(SOS, bytes(10)) + b"\xff\xd9"
+
+
+def exif_block(order, *entries):
+    """TIFF header and one directory; an entry is tag, type, count and four bytes of value."""
+    mark = {"<": b"II*\0", ">": b"MM\0*"}[order]
+    head = mark + struct.pack(f"{order}IH", 8, len(entries))
+    return head + b"".join(struct.pack(f"{order}HHI4s", *entry) for entry in entries) + bytes(4)
+
+
+def tag_of_orientation(order, value):
+    return 0x0112, 3, 1, struct.pack(f"{order}HH", value, 0)
+
+
+both_orders = pytest.mark.parametrize(
+    "order", [pytest.param("<", id="Intel"), pytest.param(">", id="Motorola")]
+)
+
+
+def test_header_tells_the_stored_size():
+    header = jpeg.read_header(encoded(patches(31, 17), "JPEG"))
+    assert (header.format, header.stored) == (Format.JPEG, (31, 17))
+
+
+def test_header_tells_the_size_that_people_see():
+    header = jpeg.read_header(encoded(patches(31, 17), "JPEG", exif=exif(6)))
+    assert header.size == (17, 31)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_read_from_exif(orientation):
+    data = encoded(patches(31, 17), "JPEG", exif=exif(orientation))
+    assert jpeg.read_header(data).orientation == orientation
+
+
+def test_orientation_is_upright_without_exif():
+    assert jpeg.read_header(encoded(patches(31, 17), "JPEG")).orientation == 1
+
+
+@both_orders
+def test_orientation_is_read_in_both_byte_orders(order):
+    resolution = (0x011A, 5, 1, bytes(4))
+    assert exif_orientation(exif_block(order, resolution, tag_of_orientation(order, 7))) == 7
+
+
+@both_orders
+@pytest.mark.parametrize("value", [0, 9, 1536])
+def test_orientation_out_of_bounds_is_upright(order, value):
+    assert exif_orientation(exif_block(order, tag_of_orientation(order, value))) == 1
+
+
+@both_orders
+def test_exif_without_orientation_is_upright(order):
+    assert exif_orientation(exif_block(order, (0x011A, 5, 1, b"\0\6\0\6"))) == 1
+
+
+@given(st.binary() | st.builds(bytes.__add__, st.sampled_from([b"II*\0", b"MM\0*"]), st.binary()))
+def test_broken_exif_gives_an_orientation_all_the_same(block):
+    assert 1 <= exif_orientation(block) <= 8
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+def test_orientation_is_read_from_other_formats_too(format):
+    assert read_header(encoded(patches(31, 17), format, exif=exif(6))).orientation == 6
+
+
+def test_profile_is_read():
+    data = encoded(plain((1, 2, 3)), "JPEG", icc_profile=wide_profile())
+    assert jpeg.read_header(data).profile == wide_profile()
+
+
+def test_profile_is_joined_from_all_its_segments():
+    data = encoded(plain((1, 2, 3)), "JPEG", icc_profile=LARGE_PROFILE)
+    assert data.count(b"ICC_PROFILE\0") == 3
+    assert jpeg.read_header(data).profile == LARGE_PROFILE
+
+
+def test_profile_is_joined_in_the_order_of_its_numbers():
+    parts = [segment(APP2, b"ICC_PROFILE\0" + bytes([n, 3]) + b"abc"[n - 1 : n]) for n in (3, 1, 2)]
+    assert jpeg.read_header(jpeg_of(*parts, frame())).profile == b"abc"
+
+
+def test_there_is_no_profile_where_none_is_embedded():
+    assert jpeg.read_header(encoded(plain((1, 2, 3)), "JPEG")).profile is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(encoded(plain((1, 2, 3)), "JPEG"), id="baseline"),
+        pytest.param(encoded(plain((1, 2, 3)), "JPEG", progressive=True), id="progressive"),
+        pytest.param(encoded(plain(7, mode="L"), "JPEG"), id="grey"),
+        pytest.param(jpeg_of(frame(SOF1)), id="extended"),
+        pytest.param(jpeg_of(segment(APP14, ADOBE_YCC), frame()), id="YCbCr by Adobe's marker"),
+    ],
+)
+def test_jpeg_that_all_decoders_read_alike_is_plain(data):
+    assert jpeg.read_header(data).plain
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(encoded(plain((1, 2, 3, 4), mode="CMYK"), "JPEG"), id="CMYK"),
+        pytest.param(encoded(plain((1, 2, 3)), "JPEG", keep_rgb=True), id="RGB by Pillow"),
+        pytest.param(jpeg_of(segment(APP14, ADOBE_RGB), frame()), id="RGB by Adobe's marker"),
+        pytest.param(jpeg_of(frame(ids=b"RGB")), id="RGB by its components"),
+        pytest.param(jpeg_of(frame(bits=12)), id="12 bits"),
+        pytest.param(jpeg_of(frame(SOF3)), id="lossless"),
+        pytest.param(jpeg_of(frame(SOF9)), id="arithmetic coding"),
+    ],
+)
+def test_jpeg_that_decoders_read_differently_is_not_plain(data):
+    assert not jpeg.read_header(data).plain
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        pytest.param(b"junk", id="text"),
+        pytest.param(bytes(100), id="zeros"),
+        pytest.param(b"\xff\xff\xff", id="fill bytes"),
+        pytest.param(b"\xff\x00", id="escaped byte"),
+        pytest.param(b"\xff\xd0\xff\x01", id="markers without length"),
+    ],
+)
+def test_junk_between_segments_is_skipped(junk):
+    orientation = segment(APP1, b"Exif\0\0" + exif_block(">", tag_of_orientation(">", 8)))
+    header = jpeg.read_header(jpeg_of(junk, orientation, junk, frame()))
+    assert (header.stored, header.orientation) == ((30, 20), 8)
+
+
+def test_frame_header_within_another_segment_is_not_taken():
+    thumbnail = segment(APP1, frame(width=3, height=2))
+    assert jpeg.read_header(jpeg_of(thumbnail, frame())).stored == (30, 20)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\xff\xd8\xff", id="magic alone"),
+        pytest.param(b"\xff\xd8\xff\xd9", id="end of image"),
+        pytest.param(jpeg_of(), id="scan alone"),
+        pytest.param(b"\xff\xd8" + frame()[:7], id="frame header cut short"),
+        pytest.param(b"\xff\xd8" + segment(SOS, bytes(10)) + frame(), id="frame after the scan"),
+        pytest.param(b"\xff\xd8\xff" + bytes(1000), id="zeros"),
+    ],
+)
+def test_jpeg_without_frame_header_is_refused(data):
+    with pytest.raises(Refusal) as refused:
+        jpeg.read_header(data)
+    assert refused.value.reason is Reason.CORRUPT_HEADER
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF", "WEBP", "TIFF"])
+def test_other_format_without_a_whole_header_is_refused(format):
+    with pytest.raises(Refusal) as refused:
+        read_header(encoded(patches(31, 17), format)[:16])
+    assert refused.value.reason is Reason.CORRUPT_HEADER
+
+
+@cache
+def real_jpeg():
+    return encoded(patches(31, 17), "JPEG", exif=exif(6), icc_profile=wide_profile())
+
+
+def assert_is_header_or_refused(data):
+    found = result_or_reason(read_header, data)
+    if isinstance(found, Reason):
+        assert found in {Reason.CORRUPT_HEADER, Reason.NOT_AN_IMAGE, Reason.EMPTY_FILE}
+    else:
+        assert 1 <= found.orientation <= 8
+
+
+@given(st.binary(max_size=2000))
+def test_random_bytes_after_the_magic_are_a_header_or_refused(rest):
+    assert_is_header_or_refused(b"\xff\xd8\xff" + rest)
+
+
+@given(st.integers(0, len(real_jpeg())))
+def test_truncated_file_is_a_header_or_refused(length):
+    assert_is_header_or_refused(real_jpeg()[:length])
+
+
+@given(st.lists(st.integers(0, 8 * len(real_jpeg()) - 1), min_size=1, max_size=5))
+def test_file_with_flipped_bits_is_a_header_or_refused(bits):
+    data = bytearray(real_jpeg())
+    for bit in bits:
+        data[bit // 8] ^= 1 << bit % 8
+    assert_is_header_or_refused(bytes(data))
+
+
+def test_as_many_pixels_as_allowed_pass():
+    check_header(Header(Format.PNG, Size(30, 20)), 600)
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        pytest.param((30, 20), Reason.TOO_MANY_PIXELS, id="a pixel too many"),
+        pytest.param((0, 20), Reason.CORRUPT_HEADER, id="no width"),
+        pytest.param((30, 0), Reason.CORRUPT_HEADER, id="no height"),
+    ],
+)
+def test_header_that_is_not_worth_decoding_is_refused(size, reason):
+    with pytest.raises(Refusal) as refused:
+        check_header(Header(Format.PNG, Size(*size)), 599)
+    assert refused.value.reason is reason
+
+
+def test_profile_of_srgb_is_known_as_srgb():
+    assert is_srgb(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+
+
+def test_wide_profile_is_not_srgb():
+    assert not is_srgb(wide_profile())
+
+
+@given(st.binary(max_size=400))
+def test_broken_profile_is_not_srgb(profile):
+    assert not is_srgb(profile)

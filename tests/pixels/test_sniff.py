@@ -1,0 +1,117 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import result_or_reason
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
+
+PICTURES = {
+    "JFIF": (b"\xff\xd8\xff\xe0\0\x10JFIF\0", Format.JPEG),
+    "JPEG with Exif": (b"\xff\xd8\xff\xe1\0\x10Exif\0", Format.JPEG),
+    "bare JPEG": (b"\xff\xd8\xff\xdb", Format.JPEG),
+    "PNG": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", Format.PNG),
+    "GIF of 1987": (b"GIF87a", Format.GIF),
+    "GIF of 1989": (b"GIF89a", Format.GIF),
+    "WebP": (b"RIFF\x10\0\0\0WEBPVP8 ", Format.WEBP),
+    "TIFF of Intel": (b"II*\0\x08\0\0\0", Format.TIFF),
+    "TIFF of Motorola": (b"MM\0*\0\0\0\x08", Format.TIFF),
+    "AVIF": (b"\0\0\0\x20ftypavif\0\0\0\0", Format.AVIF),
+    "AVIF sequence": (b"\0\0\0\x20ftypavis\0\0\0\0", Format.AVIF),
+    "HEIC": (b"\0\0\0\x20ftypheic\0\0\0\0", Format.HEIC),
+    "HEIC of 10 bits": (b"\0\0\0\x20ftypheix\0\0\0\0", Format.HEIC),
+}
+PICTURES_NOT_READ = {
+    "BMP": (b"BM\x36\0\0\0", "BMP"),
+    "PSD": (b"8BPS\0\1", "Photoshop"),
+    "icon": (b"\0\0\1\0\1\0", "icon"),
+    "JPEG XL stream": (b"\xff\x0a\x10", "JPEG XL"),
+    "JPEG XL container": (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+}
+OTHERS = {
+    "zip": (b"PK\3\4\x14\0", "zip"),
+    "plain Flash": (b"FWS\x09", "Flash"),
+    "packed Flash": (b"CWS\x09", "Flash"),
+    "LZMA Flash": (b"ZWS\x0d", "Flash"),
+    "MP4": (b"\0\0\0\x20ftypisom\0\0\2\0", "MP4"),
+    "QuickTime": (b"\0\0\0\x14ftypqt  \0\0\0\0", "QuickTime"),
+    "WebM": (b"\x1aE\xdf\xa3\x9fB\x86\x81", "WebM"),
+    "HTML": (b"<!DOCTYPE html><html>", "HTML"),
+    "HTML without doctype": (b"<html><body>", "HTML"),
+    "HTML after blanks": (b"\r\n\t <html>", "HTML"),
+    "HTML after a BOM": (b"\xef\xbb\xbf<!doctype html>", "HTML"),
+    "HTML after a BOM and blanks": (b"\xef\xbb\xbf\n <!doctype html>", "HTML"),
+    "HTML in upper case": (b"<HTML><HEAD>", "HTML"),
+    "JSON": (b'{"success": false}', "JSON"),
+    "JSON after blanks": (b'\n {"error": 404}', "JSON"),
+    "gzip": (b"\x1f\x8b\x08\0", "gzip"),
+    "PDF": (b"%PDF-1.7", "PDF"),
+    "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
+    "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg">', "SVG"),
+    "XML": (b'<?xml version="1.0"?>', "XML"),
+}
+MAGICS = [magic for magic, _ in (PICTURES | PICTURES_NOT_READ | OTHERS).values()]
+heads = st.binary() | st.builds(bytes.__add__, st.sampled_from(MAGICS), st.binary())
+
+
+def table(cases):
+    return [pytest.param(*case, id=name) for name, case in cases.items()]
+
+
+@pytest.mark.parametrize(("head", "format"), table(PICTURES))
+def test_picture_is_known_by_its_first_bytes(head, format):
+    assert sniff(head) is format
+
+
+@pytest.mark.parametrize(("head", "name"), table(PICTURES_NOT_READ))
+def test_picture_that_is_not_read_is_unsupported_by_name(head, name):
+    with pytest.raises(Refusal, match=name) as refused:
+        sniff(head)
+    assert refused.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+@pytest.mark.parametrize(("head", "name"), table(OTHERS))
+def test_other_file_is_refused_by_the_name_of_what_it_is(head, name):
+    with pytest.raises(Refusal, match=name) as refused:
+        sniff(head)
+    assert refused.value.reason is Reason.NOT_AN_IMAGE
+
+
+def test_unknown_file_is_refused_with_its_first_bytes():
+    with pytest.raises(Refusal, match="no pic") as refused:
+        sniff(b"no picture at all")
+    assert refused.value.reason is Reason.NOT_AN_IMAGE
+
+
+def test_empty_file_is_refused_as_empty():
+    with pytest.raises(Refusal) as refused:
+        sniff(b"")
+    assert refused.value.reason is Reason.EMPTY_FILE
+
+
+@pytest.mark.parametrize(("head", "format"), table(PICTURES))
+def test_magic_cut_short_is_not_that_picture(head, format):
+    with pytest.raises(Refusal) as refused:
+        sniff(head[:2])
+    assert refused.value.reason is Reason.NOT_AN_IMAGE, format
+
+
+@given(heads)
+def test_any_bytes_are_a_format_or_refused(head):
+    found = result_or_reason(sniff, head)
+    refusals = {Reason.EMPTY_FILE, Reason.UNSUPPORTED_FORMAT, Reason.NOT_AN_IMAGE}
+    assert isinstance(found, Format) or found in refusals
+
+
+@given(heads, st.integers(0, 2 * SNIFF_BYTES))
+def test_first_bytes_tell_as_much_as_the_whole_file(head, blanks):
+    def verdict(data):
+        try:
+            return sniff(data)
+        except Refusal as refusal:
+            return str(refusal)
+
+    data = b" " * blanks + head
+    assert verdict(data) == verdict(data[:SNIFF_BYTES])

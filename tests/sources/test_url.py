@@ -1,0 +1,179 @@
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from dafre_fast.model.errors import UsageError
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched
+from dafre_fast.model.settings import Fetching
+from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.url import UrlTemplate
+
+JPEG = b"\xff\xd8\xff" + bytes(5000)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(70_000)
+FAST = Fetching(retries=2, timeout=10.0)
+
+Handler = Callable[[web.Request], web.Response]
+
+
+class Host:
+    """A server on the loopback whose answers are a function; it counts what it is asked for."""
+
+    def __init__(self, answer: Handler) -> None:
+        self._answer, self.asked = answer, Counter[str]()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.asked[request.path] += 1
+        return self._answer(request)
+
+
+def fetch(host: Host, folder: Path, *keys: str, settings: Fetching = FAST) -> list[Fetched]:
+    async def main() -> list[Fetched]:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", host.handle)
+        async with TestServer(app) as server:
+            template = str(server.make_url("/")) + "original/{bucket}/{id}.{ext}"
+            async with UrlTemplate(template, folder, settings, sniff) as source:
+                return [await source.fetch(key) for key in keys]
+
+    return asyncio.run(main())
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def only(extension: str, body: bytes) -> Handler:
+    def answer(request: web.Request) -> web.Response:
+        if request.path.endswith(extension):
+            return web.Response(body=body)
+        return web.Response(status=404)
+
+    return answer
+
+
+def test_an_original_lies_in_its_bucket_byte_for_byte(tmp_path) -> None:
+    (fetched,) = fetch(Host(only(".jpg", JPEG)), tmp_path, "332446")
+    assert files(tmp_path) == {"0446/332446.jpg": JPEG}
+    assert (fetched.path, fetched.bytes) == (str(tmp_path / "0446/332446.jpg"), len(JPEG))
+
+
+def test_extensions_are_tried_in_order_until_one_is_there(tmp_path) -> None:
+    host = Host(only(".gif", b"GIF89a" + bytes(600)))
+    fetch(host, tmp_path, "7")
+    assert list(host.asked) == [f"/original/0007/7.{ext}" for ext in ("jpg", "png", "gif")]
+
+
+def test_what_lies_there_costs_no_request_and_its_extension_is_remembered(tmp_path) -> None:
+    first = Host(only(".png", PNG))
+    fetch(first, tmp_path, "7")
+    again = Host(only(".png", PNG))
+    (fetched,) = fetch(again, tmp_path, "7")
+    assert (again.asked.total(), fetched.path) == (0, str(tmp_path / "0007/7.png"))
+
+
+def test_an_image_that_is_nowhere_is_not_found_and_asked_for_once_per_extension(tmp_path) -> None:
+    host = Host(lambda _: web.Response(status=404))
+    (fetched,) = fetch(host, tmp_path, "7")
+    assert (fetched.reason, host.asked.total()) == (Reason.NOT_FOUND, 5)
+
+
+def test_a_passing_failure_is_tried_again(tmp_path) -> None:
+    def stumble(request: web.Request) -> web.Response:
+        if host.asked[request.path] == 1:
+            return web.Response(status=503)
+        return web.Response(body=JPEG)
+
+    host = Host(stumble)
+    (fetched,) = fetch(host, tmp_path, "7")
+    assert (fetched.reason, fetched.attempts, files(tmp_path)) == (None, 2, {"0007/7.jpg": JPEG})
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "requests"),
+    [
+        (500, Reason.SERVER_ERROR, 3),
+        (429, Reason.SERVER_ERROR, 3),
+        (403, Reason.FORBIDDEN, 1),
+        (451, Reason.FORBIDDEN, 1),
+        (418, Reason.HTTP_ERROR, 1),
+    ],
+)
+def test_a_status_has_its_reason_and_number_of_tries(tmp_path, status, reason, requests) -> None:
+    host = Host(lambda _: web.Response(status=status))
+    (fetched,) = fetch(host, tmp_path, "7")
+    assert (fetched.reason, host.asked.total()) == (reason, requests)
+    assert str(status) in fetched.detail
+
+
+def test_a_body_that_is_no_image_is_refused_by_the_name_of_what_it_is(tmp_path) -> None:
+    page = b"<html>too many requests</html>"
+    host = Host(lambda _: web.Response(body=page, content_type="image/jpeg"))
+    (fetched,) = fetch(host, tmp_path, "7")
+    assert (fetched.reason, files(tmp_path)) == (Reason.NOT_AN_IMAGE, {})
+    assert "HTML" in fetched.detail
+
+
+def test_an_empty_body_is_refused(tmp_path) -> None:
+    (fetched,) = fetch(Host(lambda _: web.Response(body=b"")), tmp_path, "7")
+    assert (fetched.reason, files(tmp_path)) == (Reason.EMPTY_FILE, {})
+
+
+def test_a_body_beyond_the_limit_leaves_nothing_behind(tmp_path) -> None:
+    host = Host(lambda _: web.Response(body=JPEG))
+    at_limit = Fetching(max_bytes=len(JPEG))
+    (within,) = fetch(host, tmp_path / "a", "7", settings=at_limit)
+    below = Fetching(max_bytes=len(JPEG) - 1)
+    (beyond,) = fetch(host, tmp_path / "b", "7", settings=below)
+    assert (within.reason, beyond.reason) == (None, Reason.TOO_MANY_BYTES)
+    assert files(tmp_path / "b") == {}
+
+
+def fetch_from_socket(answer: bytes | None, folder: Path, settings: Fetching) -> Fetched:
+    """From a server that sends these bytes and closes, or none and waits for the client to go."""
+    connections: list[asyncio.Task[None] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        await reader.readuntil(b"\r\n\r\n")
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    async def main() -> Fetched:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        template = f"http://127.0.0.1:{port}/{{id}}.{{ext}}"
+        async with server:
+            async with UrlTemplate(template, folder, settings, sniff) as source:
+                fetched = await source.fetch("7")
+            await asyncio.gather(*(task for task in connections if task))
+        return fetched
+
+    return asyncio.run(main())
+
+
+def test_a_connection_cut_in_the_middle_never_leaves_a_file_under_the_final_name(tmp_path) -> None:
+    half = b"HTTP/1.1 200 OK\r\nContent-Length: 5003\r\n\r\n" + JPEG[:3000]
+    fetched = fetch_from_socket(half, tmp_path, FAST)
+    assert (fetched.reason, files(tmp_path)) == (Reason.NETWORK_ERROR, {})
+
+
+def test_a_server_that_says_nothing_is_given_up_after_the_timeout(tmp_path) -> None:
+    fetched = fetch_from_socket(None, tmp_path, Fetching(timeout=0.3))
+    assert (fetched.reason, files(tmp_path)) == (Reason.DOWNLOAD_TIMEOUT, {})
+
+
+@pytest.mark.parametrize("template", ["http://h/{nonsense}", "http://h/{id", "http://h/1.jpg"])
+def test_a_template_that_names_no_image_is_refused_before_any_request(tmp_path, template) -> None:
+    with pytest.raises(UsageError, match="--source"):
+        UrlTemplate(template, tmp_path, FAST, sniff)

@@ -1,0 +1,237 @@
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.settings import Selection
+from dafre_fast.model.summary import Problem
+from dafre_fast.tables.catalogue import Catalogue, read_catalogue, with_split
+
+NAMES = {5: "five", 9: "nine", 10: "ten"}
+
+
+def head(image: int, tag: int = 5, confidence: str = "0.95") -> str:
+    return f"{image % 1000:04d}\\{image}.jpg\t{tag}\t0.25, 0.5, 0.75, 1.0 {confidence}"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(lines: list[str], *, names: dict | None = NAMES, **selection: float) -> Catalogue:
+        (tmp_path / "faces.tsv").write_text("".join(f"{line}\n" for line in lines))
+        if names is not None:
+            text = "".join(f"{name}\t{tag}\n" for tag, name in names.items())
+            (tmp_path / "tagIds.tsv").write_text(text)
+        chosen = {"min_images": 1, "max_bad_rows": 1.0} | selection
+        tag_ids = tmp_path / "tagIds.tsv" if names is not None else None
+        return read_catalogue(tmp_path / "faces.tsv", tag_ids, Selection(**chosen))
+
+    return read
+
+
+def test_a_kept_row_has_all_that_the_dataset_needs(read):
+    assert read([head(332446, tag=9)]).kept.rows(named=True) == [
+        {
+            "id": 332446,
+            "path": "0446/332446.jpg",
+            "tag_id": 9,
+            "class_id": 0,
+            "class_name": "nine",
+            "split": "test",
+            "left": 0.25,
+            "top": 0.5,
+            "right": 0.75,
+            "bottom": 1.0,
+            "confidence": pytest.approx(0.95),
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "kept"),
+    [("0.900001", True), ("0.9", True), ("0.899999", False), ("9e-1", True)],
+)
+def test_a_head_is_kept_from_the_very_bar_on(read, confidence, kept):
+    rows = read([head(1), head(2, confidence=confidence)], min_confidence=0.9).kept
+    assert (2 in rows["id"]) is kept
+
+
+@pytest.mark.parametrize("bar", [0, 1])
+def test_the_bar_may_be_at_either_end(read, bar):
+    rows = read([head(1, confidence="0"), head(2, confidence="1")], min_confidence=bar).kept
+    assert rows["id"].to_list() == [1, 2][bar:]
+
+
+@pytest.mark.parametrize(
+    ("sure", "unsure", "kept"), [(3, 0, True), (4, 0, True), (2, 0, False), (2, 5, False)]
+)
+def test_a_class_is_kept_from_its_least_number_of_sure_heads_on(read, sure, unsure, kept):
+    large = [head(image, tag=9) for image in range(100, 110)]
+    heads = [head(image) for image in range(sure)]
+    heads += [head(50 + image, confidence="0.2") for image in range(unsure)]
+    assert (5 in read(large + heads, min_images=3).kept["tag_id"]) is kept
+
+
+def test_classes_stand_in_ascending_tag_id_and_are_numbered_from_0(read):
+    kept = read([head(1, tag=10), head(2, tag=5), head(3, tag=9), head(4, tag=10)]).kept
+    assert kept["tag_id"].to_list() == [5, 9, 10, 10]
+    assert kept["class_id"].to_list() == [0, 1, 2, 2]
+
+
+def test_a_class_that_is_too_small_takes_no_class_id(read):
+    heads = [head(image, tag=tag) for image, tag in enumerate([5, 5, 9, 10, 10])]
+    kept = read(heads, min_images=2).kept
+    assert kept["tag_id"].to_list() == [5, 5, 10, 10]
+    assert kept["class_id"].to_list() == [0, 0, 1, 1]
+
+
+def test_the_split_follows_the_order_of_the_file_within_a_class(read):
+    images = [7, 3, 9, 1, 8, 2, 6, 4, 5, 0]
+    lines = [line for image in images for line in (head(image), head(image + 100, tag=9))]
+    kept = read(lines).kept.filter(tag_id=5)
+    assert kept["id"].to_list() == images
+    assert kept["split"].to_list() == ["train"] * 7 + ["val"] * 0 + ["test"] * 3
+
+
+def sizes(rows: pl.DataFrame) -> tuple[int, ...]:
+    return tuple(rows.filter(split=split).height for split in ("train", "val", "test"))
+
+
+@pytest.mark.parametrize(
+    ("images", "parts"),
+    [(1, (0, 0, 1)), (2, (1, 0, 1)), (5, (3, 0, 2)), (20, (14, 1, 5)), (21, (14, 2, 5))],
+)
+def test_a_class_is_split_in_the_floating_point_of_the_published_one(read, images, parts):
+    assert sizes(read([head(image) for image in range(images)]).kept) == parts
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 5_000), min_size=1, max_size=4))
+def test_a_class_of_any_size_is_split_as_python_floats_have_it(classes):
+    tags = [tag for tag, images in enumerate(classes) for _ in range(images)]
+    rows = with_split(pl.LazyFrame({"id": range(len(tags)), "tag_id": tags})).collect()
+    for tag, images in enumerate(classes):
+        train, up_to_val = int(images * 0.7), int(images * (0.7 + 0.1))
+        parts = (train, up_to_val - train, images - up_to_val)
+        assert sizes(rows.filter(class_id=tag)) == parts
+
+
+def test_a_second_row_of_an_image_is_set_aside_and_counted(read):
+    catalogue = read([head(1), head(2), head(1, tag=9), head(1), head(3)])
+    assert catalogue.kept["id"].to_list() == [1, 2, 3]
+    assert catalogue.problems == [Problem("duplicate_id", rows=2, first_line=3)]
+
+
+def test_an_unsure_row_does_not_make_a_later_one_a_duplicate(read):
+    catalogue = read([head(1, confidence="0.2"), head(1)])
+    assert catalogue.kept["id"].to_list() == [1]
+    assert catalogue.problems == []
+
+
+def test_a_row_of_an_unknown_tag_is_set_aside_and_counted(read):
+    catalogue = read([head(1), head(2, tag=77), head(3), head(4, tag=78)])
+    assert catalogue.kept["id"].to_list() == [1, 3]
+    assert catalogue.problems == [Problem("unknown_tag_id", rows=2, first_line=2)]
+
+
+def test_rows_set_aside_do_not_count_towards_the_size_of_a_class(read):
+    large = [head(image, tag=9) for image in (10, 11)]
+    assert read([*large, head(1), head(1)], min_images=2).kept["tag_id"].unique().to_list() == [9]
+
+
+def test_without_names_every_tag_is_known_and_nameless(read):
+    catalogue = read([head(1, tag=77)], names=None)
+    assert catalogue.kept["class_name"].to_list() == [None]
+    assert catalogue.problems == []
+
+
+def test_every_kind_of_problem_is_counted_by_itself_with_its_first_line(read):
+    good, bad_path, bad_tag, bad_box = head(1), head(-2), head(3, tag="x"), head(4, confidence="x")
+    lines = [good, bad_box, bad_path, bad_tag, bad_path, good, head(5, tag=77), bad_box, bad_box]
+    assert read(lines).problems == [
+        Problem("bad_box_text", rows=3, first_line=2),
+        Problem("bad_path", rows=2, first_line=3),
+        Problem("bad_tag_id", rows=1, first_line=4),
+        Problem("duplicate_id", rows=1, first_line=6),
+        Problem("unknown_tag_id", rows=1, first_line=7),
+    ]
+
+
+rounds_up = pytest.mark.xfail(
+    strict=True, raises=InputError, reason="0.29 * 100 is 28.999999999999996 in floating point"
+)
+
+
+@pytest.mark.parametrize(
+    ("share", "bad"),
+    [(0, 0), (0.01, 1), (0.02, 2), (1, 99), pytest.param(0.29, 29, marks=rounds_up)],
+)
+def test_as_many_malformed_rows_as_allowed_pass(read, share, bad):
+    lines = [head(image) for image in range(100 - bad)] + ["nonsense"] * bad
+    assert read(lines, max_bad_rows=share).kept.height == 100 - bad
+
+
+@pytest.mark.parametrize(("share", "bad"), [(0, 1), (0.01, 2), (0.02, 3), (0.29, 30)])
+def test_more_malformed_rows_than_allowed_stop_the_run(read, share, bad):
+    lines = [head(image) for image in range(100 - bad)] + ["nonsense"] * bad
+    with pytest.raises(InputError) as raised:
+        read(lines, max_bad_rows=share)
+    message = str(raised.value)
+    assert "faces.tsv" in message
+    assert f" {bad} of 100 rows" in message
+    assert f"bad_path, first in line {100 - bad + 1}" in message
+
+
+def test_rows_that_only_clash_with_others_count_as_malformed_too(read):
+    lines = [head(image) for image in range(98)] + [head(0), head(99, tag=77)]
+    assert read(lines, max_bad_rows=0.02).kept.height == 98
+    with pytest.raises(InputError, match="2 of 100 rows"):
+        read(lines, max_bad_rows=0.01)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        pytest.param({"min_confidence": 0.96}, id="no head sure enough"),
+        pytest.param({"min_images": 3}, id="no class large enough"),
+    ],
+)
+def test_a_selection_that_leaves_nothing_is_an_input_error(read, selection):
+    with pytest.raises(InputError, match=r"faces\.tsv: of 2 rows none is left"):
+        read([head(1), head(2)], **selection)
+
+
+def test_the_funnel_tells_images_and_classes_after_every_step(read):
+    large = [head(image) for image in range(20)]
+    unsure = [head(100, tag=9, confidence="0.84"), head(101, confidence="0.2")]
+    small = [head(200, tag=10), head(201, tag=10)]
+    bad = ["nonsense", head(0), head(300, tag=77)]
+    funnel = read(large + unsure + small + bad, min_images=3, min_confidence=0.85).funnel
+    assert [(step.name, step.images, step.classes) for step in funnel] == [
+        ("rows of faces.tsv", 27, 4),
+        ("confidence >= 0.85", 22, 2),
+        ("classes of >= 3 images", 20, 1),
+        ("train", 14, 1),
+        ("val", 1, 1),
+        ("test", 5, 1),
+    ]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=pl.exceptions.SchemaError,
+    reason="polars takes the number of columns from the first line, whatever the schema says",
+)
+def test_a_table_of_names_may_have_further_columns(read):
+    assert read([head(1)], names={"5\tmore": "five"}).kept["class_name"].to_list() == ["five"]
+
+
+def test_a_missing_table_of_names_is_an_input_error_with_its_name(read, tmp_path):
+    read([head(1)], names=None)  # leaves faces.tsv
+    with pytest.raises(InputError, match=r"names\.tsv: No such file"):
+        read_catalogue(tmp_path / "faces.tsv", tmp_path / "names.tsv", Selection())
+
+
+def test_the_first_of_two_names_of_a_tag_counts(read):
+    catalogue = read([head(1)], names={"5": "first", "05": "second"})
+    assert catalogue.kept["class_name"].to_list() == ["first"]

@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched, Made
+from dafre_fast.tables.manifest import build_manifest, write_manifest
+from dafre_fast.tables.outcomes import last_outcomes, settled
+
+PASSING = {
+    "server_error",
+    "network_error",
+    "download_timeout",
+    "missing_original",
+    "unreadable_original",
+    "out_of_memory",
+    "worker_crashed",
+    "timeout",
+}
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    def write(*entries: Made | Fetched) -> Path:
+        path = tmp_path / "ledger.jsonl"
+        path.write_bytes(b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
+        return path
+
+    return write
+
+
+def keys(outcomes: pl.LazyFrame) -> list[str]:
+    return outcomes.collect()["key"].to_list()
+
+
+def test_the_last_line_of_a_key_counts(ledger):
+    lines = [
+        Made("1", reason=Reason.TIMEOUT),
+        Made("2"),
+        Made("1"),
+        Made("2", reason=Reason.CORRUPT),
+    ]
+    outcomes = last_outcomes(ledger(*lines), "make").collect()
+    assert {*outcomes.select("key", "reason").iter_rows()} == {("1", None), ("2", "corrupt")}
+
+
+def test_stages_are_kept_apart(ledger):
+    path = ledger(Made("1"), Fetched("1", reason=Reason.NOT_FOUND), Fetched("2"), Made("3"))
+    assert keys(last_outcomes(path, "make")) == ["1", "3"]
+    assert keys(last_outcomes(path, "fetch")) == ["1", "2"]
+
+
+def test_an_outcome_has_what_its_record_has(ledger):
+    made = Made("a/ü.png", "cafe", Reason.CORRUPT, "no end: 'x\ny'", "/o/ü.png", "png", 3, 2, 2**40)
+    not_of_a_make = dict.fromkeys(("path", "url", "attempts"))
+    row = last_outcomes(ledger(made), "make").collect().row(0, named=True)
+    assert row == msgspec.structs.asdict(made) | {"stage": "make"} | not_of_a_make
+
+
+@pytest.mark.parametrize("stage", ["make", "fetch"])
+@pytest.mark.parametrize("create", [lambda _: None, Path.touch], ids=["missing", "empty"])
+def test_a_ledger_without_lines_has_no_outcomes(tmp_path, stage, create):
+    create(tmp_path / "ledger.jsonl")
+    outcomes = last_outcomes(tmp_path / "ledger.jsonl", stage)
+    assert keys(settled(outcomes, recipe="cafe", retry_refused=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "standing"), [("cafe", ["1"]), ("beef", ["2"]), (None, ["1", "2"])]
+)
+def test_only_outcomes_of_the_recipe_asked_for_stand(ledger, recipe, standing):
+    outcomes = last_outcomes(ledger(Made("1", "cafe"), Made("2", "beef")), "make")
+    assert keys(settled(outcomes, recipe=recipe, retry_refused=False)) == standing
+
+
+def test_an_outcome_of_another_recipe_takes_the_place_of_an_earlier_one(ledger):
+    outcomes = last_outcomes(ledger(Made("1", "cafe"), Made("1", "beef")), "make")
+    assert keys(settled(outcomes, recipe="cafe", retry_refused=False)) == []
+
+
+@pytest.fixture
+def one_outcome_per_reason(ledger):
+    entries = [Made(reason.value, "cafe", reason) for reason in Reason]
+    return last_outcomes(ledger(Made("success", "cafe"), *entries), "make")
+
+
+def test_a_refusal_stands_and_a_passing_failure_does_not(one_outcome_per_reason):
+    standing = settled(one_outcome_per_reason, recipe="cafe", retry_refused=False)
+    assert {*keys(standing)} == {"success", *Reason} - PASSING
+
+
+def test_no_refusal_stands_where_they_are_to_be_retried(one_outcome_per_reason):
+    assert keys(settled(one_outcome_per_reason, recipe="cafe", retry_refused=True)) == ["success"]
+
+
+ASKED = pl.LazyFrame(
+    {
+        "id": [30, 10, 20],
+        "key": ["30", "10", "20"],
+        "original": [None, None, None],
+        "full": ["f/30.jpg", "f/10.jpg", "f/20.jpg"],
+        "face": ["c/30.jpg", "c/10.jpg", "c/20.jpg"],
+        "path": ["0030/30.jpg", "0010/10.jpg", "0020/20.jpg"],
+    },
+    schema_overrides={"original": pl.String},
+)
+
+
+@pytest.fixture
+def manifest(ledger) -> pl.DataFrame:
+    """Of a run that was asked for 30, 10 and 20, made 20 and 10 and could not fetch 30; the ledger
+    knows 40 from another run."""
+    path = ledger(
+        Fetched("20", url="http://host/20.png", path="/o/20.png"),
+        Made("20", original="/o/20.png", format="png", width=256, height=300, bytes=9, sha256="ab"),
+        Made("40", original="/o/40.png"),
+        Fetched("30", reason=Reason.NOT_FOUND, url="http://host/30.jpg"),
+        Made("30", reason=Reason.NOT_FOUND, detail="404 everywhere"),
+        Made("10", original="/o/10.gif", format="gif", face_width=7, face_height=8),
+    )
+    outcomes = (last_outcomes(path, stage) for stage in ("make", "fetch"))
+    return build_manifest(ASKED, *outcomes).collect()
+
+
+def test_the_manifest_has_the_rows_asked_for_in_their_order(manifest):
+    assert manifest["id"].to_list() == [30, 10, 20]
+
+
+def test_the_status_is_success_or_the_reason(manifest):
+    assert manifest["status"].to_list() == ["not_found", "success", "success"]
+    assert manifest["error_message"].to_list() == ["404 everywhere", "", ""]
+
+
+def test_the_url_is_where_the_original_came_from_or_where_it_lay(manifest):
+    urls = ["http://host/30.jpg", "/o/10.gif", "http://host/20.png"]
+    assert manifest["url"].to_list() == urls
+
+
+def test_the_manifest_has_the_columns_asked_for_and_the_outcome(manifest):
+    columns = "id path status error_message url format original_width original_height"
+    columns += " original_bytes width height bytes sha256"
+    columns += " face_width face_height face_bytes face_sha256"
+    assert manifest.columns == columns.split()
+    assert manifest.row(2, named=True) | {"url": ""} == dict.fromkeys(columns.split()) | {
+        "id": 20,
+        "path": "0020/20.jpg",
+        "status": "success",
+        "error_message": "",
+        "url": "",
+        "format": "png",
+        "width": 256,
+        "height": 300,
+        "bytes": 9,
+        "sha256": "ab",
+    }
+
+
+def test_the_manifest_is_a_parquet_file_and_nothing_else(manifest, tmp_path):
+    write_manifest(manifest, tmp_path / "new" / "manifest.parquet")
+    assert pl.read_parquet(tmp_path / "new" / "manifest.parquet").equals(manifest)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["manifest.parquet"]
