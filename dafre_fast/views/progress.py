@@ -58,7 +58,8 @@ class Progress:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:  # or else it prints an empty line
+            self._bar.stop()
 
     def begin(self, total: int, standing: int) -> None:
         """`standing` of `total` images were done by earlier runs. Raises nothing."""

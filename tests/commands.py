@@ -1,0 +1,22 @@
+"""Commands as a user runs them: real processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def dafre(name: str, *flags: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"dafre_fast.{name}", *map(str, flags)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder but the state of the run, by relative path."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    names = {path.relative_to(folder): path.read_bytes() for path in found}
+    return {str(name): data for name, data in names.items() if ".dafre_fast" not in name.parts}

@@ -1,0 +1,227 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from commands import dafre, tree
+from PIL import Image
+
+from dafre_fast.engine.ledger import NAME
+from dafre_fast.model.files import STATE
+from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
+from dafre_fast.sample.originals import write_original
+from dafre_fast.sample.serving import serving
+
+CHARACTER = 4
+"""Of the sample: one of 20 images, all of which can be read."""
+
+IMAGES = Path(__file__).resolve().parents[1] / "../shared/images"
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """`full` without inputs, as a newcomer runs it."""
+    folder = tmp_path_factory.mktemp("sample")
+    return folder / "ds", dafre("full", "--output", "ds", "--json", cwd=folder)
+
+
+@pytest.fixture
+def originals(tmp_path) -> Path:
+    """Eight small originals in a tree."""
+    for number in range(8):
+        path = tmp_path / f"original/{number:04}/{number}.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (300, 400), (30 * number, 80, 160)).save(path)
+    return tmp_path / "original"
+
+
+@pytest.fixture
+def few(tmp_path) -> list[Portrait]:
+    """One character of the sample, 20 images: tables, and originals in a tree."""
+    chosen = [portrait for portrait in portraits() if portrait.character == CHARACTER]
+    for portrait in chosen:
+        write_original(portrait, tmp_path / "originals")
+    write_tables(chosen, tmp_path / "faces.tsv", tmp_path / "tagIds.tsv")
+    return chosen
+
+
+def ledger_keys(output: Path) -> list[str]:
+    lines = (output / STATE / NAME).read_text().splitlines()
+    return [json.loads(line)["key"] for line in lines]
+
+
+def test_full_without_inputs_makes_the_sample(sample) -> None:
+    _, done = sample
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["images"], summary["success"]) == (200, 198)
+    assert summary["refused"] == {"truncated": 1, "not_an_image": 1}
+    assert [step["images"] for step in summary["funnel"][2:]] == [200, 138, 19, 43, 198]
+
+
+def test_every_kept_row_of_the_sample_is_in_the_manifest_with_an_outcome(sample) -> None:
+    folder, _ = sample
+    manifest = pl.read_parquet(folder / "manifest.parquet")
+    assert sorted(manifest["id"]) == sorted(portrait.id for portrait in portraits())
+    assert manifest["status"].null_count() == 0
+    refused = dict(
+        manifest.filter(pl.col("status") != "success").select("id", "status").iter_rows()
+    )
+    assert refused == {
+        portrait.id: "truncated" if portrait.kind is Kind.TRUNCATED else "not_an_image"
+        for portrait in portraits()
+        if portrait.kind in {Kind.TRUNCATED, Kind.HTML}
+    }
+
+
+def test_originals_of_the_sample_are_fetched_under_their_real_extension(sample) -> None:
+    folder, _ = sample
+    fetched = {
+        name.removeprefix("original/") for name in tree(folder) if name.startswith("original/")
+    }
+    assert fetched == {portrait.name for portrait in portraits() if portrait.kind is not Kind.HTML}
+
+
+def test_the_same_command_again_has_nothing_left_to_do(sample) -> None:
+    folder, _ = sample
+    before = tree(folder)
+    done = dafre("full", "--output", "ds", "--json", cwd=folder.parent)
+    assert json.loads(done.stdout)["work"]["images"] == 0
+    assert tree(folder) == before
+
+
+def test_a_url_and_a_local_tree_lead_to_the_same_dataset(few, tmp_path) -> None:
+    tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
+    with serving(tmp_path / "originals", latency_seconds=0) as address:
+        template = f"{address}/original/{{bucket}}/{{id}}.{{ext}}"
+        dafre("full", *tables, "--source", template, "--output", "a", cwd=tmp_path)
+    dafre("full", *tables, "--source", "originals", "--output", "b", cwd=tmp_path)
+    one, other = tree(tmp_path / "a"), tree(tmp_path / "b")
+    assert len(other) == 4 + 1 + 2 * len(few)
+    other.pop("manifest.parquet")
+    assert {name: one[name] for name in other} == other
+
+
+def test_download_alone_fetches_the_kept_rows_and_again_asks_for_nothing(few, tmp_path) -> None:
+    with serving(tmp_path / "originals", latency_seconds=0) as address:
+        flags = (
+            "--faces",
+            "faces.tsv",
+            "--source",
+            f"{address}/original/{{bucket}}/{{id}}.{{ext}}",
+        )
+        first = dafre("download", *flags, "--json", cwd=tmp_path)
+    again = dafre("download", *flags, "--json", cwd=tmp_path)  # the server is gone
+    assert [json.loads(done.stdout)["success"] for done in (first, again)] == [len(few)] * 2
+    assert tree(tmp_path / "original") == tree(tmp_path / "originals")
+
+
+def test_crop_cuts_the_heads_of_what_lies_there_and_counts_the_rest(few, tmp_path) -> None:
+    (tmp_path / "originals" / few[0].name).unlink()
+    flags = ("--faces", "faces.tsv", "--input", "originals", "--json")
+    done = dafre("crop", *flags, cwd=tmp_path)
+    assert json.loads(done.stdout)["refused"] == {"missing_original": 1}
+    assert len(tree(tmp_path / "faces")) == len(few) - 1
+
+
+def test_resize_has_defaults_for_everything(originals) -> None:
+    done = dafre("resize", cwd=originals.parent)
+    assert done.returncode == 0, done.stderr
+    names = sorted(tree(originals.parent / "fullMin256"))
+    assert names == [f"{number:04}/{number}.jpg" for number in range(8)]
+
+
+def test_any_number_of_workers_makes_the_same_bytes(originals) -> None:
+    for workers in (1, 64):
+        flags = ("--workers", workers, "--output", f"out{workers}")
+        assert dafre("resize", *flags, cwd=originals.parent).returncode == 0
+    assert tree(originals.parent / "out1") == tree(originals.parent / "out64")
+
+
+def test_sixty_four_workers_bring_every_real_image_to_an_outcome(tmp_path) -> None:
+    if not IMAGES.is_dir():
+        pytest.skip("../shared/images is not here: a clone has none")
+    flags = ("--input", IMAGES, "--workers", 64, "--manifest", "m.parquet", "--json")
+    done = dafre("resize", *flags, cwd=tmp_path)
+    summary = json.loads(done.stdout)
+    assert summary["images"] == sum(path.is_file() for path in IMAGES.rglob("*"))
+    assert summary["success"] + sum(summary["refused"].values()) == summary["images"]
+    assert pl.read_parquet(tmp_path / "m.parquet").height == summary["images"]
+    assert len(tree(tmp_path / "fullMin256")) == summary["success"]
+
+
+def test_another_setting_makes_everything_anew(originals) -> None:
+    dafre("resize", cwd=originals.parent)
+    done = dafre("resize", "--size", 128, "--json", cwd=originals.parent)
+    assert json.loads(done.stdout)["work"]["images"] == 8
+    with Image.open(originals.parent / "fullMin256/0003/3.jpg") as image:
+        assert image.size == (128, 170)
+
+
+def test_an_output_that_was_deleted_is_made_again_and_no_other(originals) -> None:
+    dafre("resize", cwd=originals.parent)
+    whole = tree(originals.parent / "fullMin256")
+    (originals.parent / "fullMin256/0003/3.jpg").unlink()
+    done = dafre("resize", "--json", cwd=originals.parent)
+    assert json.loads(done.stdout)["work"]["images"] == 1
+    assert tree(originals.parent / "fullMin256") == whole
+
+
+def test_more_refusals_than_allowed_are_exit_status_1(originals) -> None:
+    (originals / "0003/3.png").write_text("{}")
+    assert dafre("resize", cwd=originals.parent).returncode == 0
+    assert dafre("resize", "--max-refused", 1, cwd=originals.parent).returncode == 0
+    assert dafre("resize", "--max-refused", 0, cwd=originals.parent).returncode == 1
+
+
+def test_an_output_that_cannot_be_written_is_exit_status_1_and_one_line(originals) -> None:
+    (originals.parent / "taken").write_text("a file")
+    done = dafre("resize", "--output", "taken", cwd=originals.parent)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "taken" in done.stderr
+
+
+@pytest.mark.parametrize("flags", [("--input", "nowhere"), ("--workers", "0"), ("--size", "x")])
+def test_wrong_usage_is_exit_status_2_and_one_line(originals, flags) -> None:
+    done = dafre("resize", *flags, cwd=originals.parent)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert flags[1] in done.stderr
+
+
+def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(originals) -> None:
+    gate = originals / "0004/4.png"
+    real = gate.rename(originals.parent / "real.png")
+    os.mkfifo(gate)
+    command = [sys.executable, "-m", "dafre_fast.resize", "--workers", "1"]
+    run = subprocess.Popen(command, cwd=originals.parent, stderr=subprocess.PIPE, text=True)
+    with run, gate.open("w"):  # opens when the worker has come to it: four images are done then
+        run.send_signal(signal.SIGINT)
+        _, stderr = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "stopped" in stderr
+    assert "Traceback" not in stderr
+    output = originals.parent / "fullMin256"
+    before = ledger_keys(output)
+    assert set(tree(output)) >= {f"{number:04}/{number}.jpg" for number in range(4)}
+    assert not [name for name in tree(output) if name.endswith(".part")]
+
+    gate.unlink()
+    shutil.copy(real, gate)
+    assert dafre("resize", cwd=originals.parent).returncode == 0
+    after = ledger_keys(output)
+    assert after[: len(before)] == before
+    assert sorted(after) == sorted(f"{number:04}/{number}.png" for number in range(8))
+    assert len(tree(output)) == 8
+
+
+def test_a_machine_without_libturbojpeg_goes_on_through_libvips_and_says_so(originals) -> None:
+    (originals.parent / "turbojpeg.py").write_text("raise ImportError")
+    done = dafre("resize", cwd=originals.parent)  # the current folder comes first in sys.path
+    assert done.returncode == 0
+    assert done.stderr.count("libturbojpeg is not installed") == 1
+    assert len(tree(originals.parent / "fullMin256")) == 8
