@@ -81,7 +81,9 @@ def run(entry: click.Command) -> NoReturn:
     except OutputError as error:
         _fail(prefix, error, 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail(prefix, "stopped; what is finished is kept, and the same command goes on", INTERRUPTED)
+        _fail(
+            prefix, "stopped; what is finished is kept, and the same command goes on", INTERRUPTED
+        )
 
 
 def _fail(prefix: str, message: object, status: int) -> NoReturn:
@@ -188,4 +190,4 @@ def _split_list(field: inspect.Field, value: object) -> object:
 def _decode_path(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value).expanduser()
-    raise msgspec.ValidationError(f"Expected `path`, got `{type(value).__name__}`")
+    raise TypeError(f"Expected `path`, got `{type(value).__name__}`")

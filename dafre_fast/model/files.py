@@ -1,7 +1,7 @@
 """Where files stand, and how they come to stand there: whole, or not at all."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dafre_fast.model.errors import OutputError
@@ -36,7 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise OutputError(f"{path}: {error.strerror or error}") from error
     except BaseException:
         part.unlink(missing_ok=True)

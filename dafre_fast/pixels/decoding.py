@@ -9,8 +9,9 @@ from dafre_fast.pixels.planning import WHOLE
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 _IN_MEMORY_PIXELS = 64_000_000
-"""Up to here a picture that is asked for twice is decoded once and kept; a larger one streams
-through twice, so that memory stays bounded."""
+"""Up to here a picture whose face is wanted is decoded once, as a whole, and kept: a crop alone
+would not show that the file breaks off below it. A larger one streams through for each output, so
+that memory stays bounded."""
 
 
 def read_header(data: bytes) -> Header:
@@ -24,10 +25,10 @@ class Original:
     one; what it warns about, and everything else, through libvips, which judges for good.
     """
 
-    def __init__(self, data: bytes, header: Header, *, asked_twice: bool) -> None:
+    def __init__(self, data: bytes, header: Header, *, whole: bool) -> None:
         self.header = header
         self._data = data
-        self._keep = asked_twice and header.stored.width * header.stored.height <= _IN_MEMORY_PIXELS
+        self._keep = whole and header.stored.width * header.stored.height <= _IN_MEMORY_PIXELS
         self._decoded: dict[int, pyvips.Image] = {}
         self._turbo = header.plain and jpeg.turbo() is not None
 

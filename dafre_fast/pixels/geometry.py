@@ -11,8 +11,11 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Box
 
-LARGEST_JPEG_SIDE = 65_535
-"""Two bytes hold a side in a JPEG's frame header (ITU-T T.81, B.2.2)."""
+LARGEST_JPEG_SIDE = 65_500
+"""The encoders' own limit (libjpeg's JPEG_MAX_DIMENSION); the format would hold 65,535."""
+
+_FAR = 1e6
+"""A box that sticks out by more shares than this sticks out by this: products stay finite."""
 
 
 class Size(NamedTuple):
@@ -76,6 +79,7 @@ def face_rect(box: Box, size: Size, margin: float) -> Rect:
         raise Refusal(Reason.BAD_BOX, "inverted")
     if right <= 0 or bottom <= 0 or left >= 1 or top >= 1:
         raise Refusal(Reason.BAD_BOX, "outside the picture")
+    left, top, right, bottom = (min(max(edge, -_FAR), _FAR) for edge in box)
     beside, above = margin * (right - left), margin * (bottom - top)
     rect = Rect(
         _edge(left - beside, size.width),

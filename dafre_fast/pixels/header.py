@@ -53,6 +53,12 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
+def profile_space(profile: bytes) -> bytes:
+    """The colour space that an ICC profile speaks of (`RGB `, `GRAY`, `CMYK`; ICC.1:2022, 7.2);
+    empty where it is no profile."""
+    return profile[16:20] if profile[36:40] == b"acsp" else b""
+
+
 def is_srgb(profile: bytes) -> bool:
     """True where an ICC profile describes itself as sRGB, so that there is nothing to convert.
 

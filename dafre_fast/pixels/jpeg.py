@@ -46,6 +46,7 @@ def read_header(data: bytes) -> Header:
     marker, body = frame
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     components = body[5]
+    grey_with_profile = components == 1 and bool(profile)  # it speaks of grey, not of RGB
     coded_as_rgb = components == 3 and (transform == 0 or body[6::3][:3] == b"RGB")
     return Header(
         format=Format.JPEG,
@@ -57,6 +58,7 @@ def read_header(data: bytes) -> Header:
             and body[0] == 8
             and components in (1, 3)
             and not coded_as_rgb
+            and not grey_with_profile
         ),
     )
 

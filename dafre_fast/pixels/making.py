@@ -30,8 +30,7 @@ def make_images(
     """
     header = read_header(data)
     plan = plan_image(header, recipe, full, box)
-    both = plan.full is not None and plan.face is not None
-    original = Original(data, header, asked_twice=both)
+    original = Original(data, header, whole=plan.face is not None)
     return Rendered(
         header,
         _make_full(original, plan.full, recipe.encoding) if plan.full else None,

@@ -4,6 +4,7 @@ Called with one thread and no cache: there is a process per core, and no picture
 """
 
 import os
+from contextlib import suppress
 
 # Read once, when libvips loads.
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.pixels.geometry import Rect, Size
-from dafre_fast.pixels.header import Header, is_srgb
+from dafre_fast.pixels.header import Header, is_srgb, profile_space
 from dafre_fast.pixels.sniff import Format
 
 pyvips.cache_set_max(0)
@@ -32,6 +33,14 @@ _LOADERS = {
     Format.HEIC: "heifload_buffer",
 }
 _PROFILE = "icc-profile-data"
+_SPACES = {
+    "srgb": b"RGB ",
+    "rgb": b"RGB ",
+    "rgb16": b"RGB ",
+    "b-w": b"GRAY",
+    "grey16": b"GRAY",
+    "cmyk": b"CMYK",
+}
 _TURNS = {
     2: (None, "horizontal"),
     3: ("d180", None),
@@ -124,12 +133,16 @@ def render(image: pyvips.Image, orientation: int) -> pyvips.Image:
 
 
 def _to_srgb(image: pyvips.Image) -> pyvips.Image:
-    if image.get_typeof(_PROFILE) and not is_srgb(bytes(image.get(_PROFILE))):
-        try:
+    if image.bands > 3 and image.interpretation != "cmyk":
+        image = image[0:3].copy()  # a TIFF may have channels beside its colours
+    profile = bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else b""
+    # libvips would put a profile of its own in the place of one that does not fit.
+    if profile_space(profile) == _SPACES.get(image.interpretation) and not is_srgb(profile):
+        with suppress(pyvips.Error):  # a broken profile says nothing about the pixels
             return image.icc_transform("srgb", embedded=True, depth=8).copy_memory()
-        except pyvips.Error:
-            pass  # a broken profile says nothing about the pixels
     if image.interpretation == "cmyk":
+        if image.format == "ushort":
+            image = (image / 257).rint()
         ink_and_key = 255 - image  # what the paper still reflects, of each ink and of black
         image = (ink_and_key[0:3] * ink_and_key[3] / 255).rint().cast("uchar")
         return image.copy(interpretation="srgb")

@@ -147,7 +147,7 @@ def _problems(*tables: pl.DataFrame) -> list[Problem]:
 
 def _check_problems(faces: Path, rows: int, problems: Sequence[Problem], max_share: float) -> None:
     bad = sum(problem.rows for problem in problems)
-    if bad > max_share * rows:
+    if bad / rows > max_share:
         worst = max(problems, key=lambda problem: problem.rows)
         raise InputError(
             f"{faces}: {bad:,} of {rows:,} rows are malformed (at most {max_share:.2%} may be); "

@@ -38,7 +38,7 @@ def scan_tsv(path: Path, *columns: str) -> pl.LazyFrame:
 
     Quotes are letters here: a tag is called `"nene"_neville_solstice`. Missing fields are null,
     further ones are left out, bytes that are not UTF-8 become U+FFFD. Blank lines are no rows.
-    Raises InputError where there is no such file or no row in it.
+    Raises InputError where there is no such file or nothing in it.
     """
     try:
         if path.stat().st_size == 0:
@@ -53,6 +53,8 @@ def scan_tsv(path: Path, *columns: str) -> pl.LazyFrame:
         has_header=False,
         quote_char=None,
         schema=dict.fromkeys(columns, pl.String),
+        missing_columns="insert",
+        extra_columns="ignore",
         truncate_ragged_lines=True,
         encoding="utf8-lossy",
         row_index_name="line",
@@ -70,6 +72,8 @@ def read_faces(path: Path) -> pl.DataFrame:
     """
     importing = warm_up()
     text = scan_tsv(path, "path", "tag_id", "box").collect(engine="streaming")
+    if text.is_empty():
+        raise InputError(f"{path}: has no rows")
     importing.join()
     with ThreadPoolExecutor(usable_cores()) as threads:  # the kernels and polars release the GIL
         return pl.concat(threads.map(_parse, text.iter_slices(_SLICE)))

@@ -84,6 +84,12 @@ def smooth(width, height):
     return (127 + 100 * np.stack(waves, axis=-1)).astype(np.uint8)
 
 
+def mosaic(width, height):
+    """Squares of 8 pixels in random colours: hard edges for a filter."""
+    tiles = np.random.default_rng(1).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    return tiles.repeat(8, axis=0).repeat(8, axis=1)
+
+
 LEAST_LOSS = {"JPEG": {"quality": 100, "subsampling": "4:4:4"}, "WEBP": {"lossless": True}}
 
 

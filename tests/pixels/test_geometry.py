@@ -147,11 +147,6 @@ def test_face_rect_lies_inside_the_picture_or_is_refused(box, size, margin):
         pytest.param((-1e308, 0.2, 1e308, 0.5), id="margin beyond floats"),
     ],
 )
-@pytest.mark.xfail(
-    strict=True,
-    raises=(OverflowError, ValueError),
-    reason="face_rect multiplies before it clips",
-)
 def test_face_rect_of_a_finite_but_enormous_box_is_clipped(box):
     assert face_rect(Box(*box), Size(200, 100), 0.0)[1:] == (20, 200, 50)
 

@@ -119,9 +119,12 @@ def test_every_way_to_write_a_box_is_read(line):
     assert numbers.tolist() == [[0.25, 0.5, 0.75, 1.0, 0.875]]
 
 
-def test_long_confidence_digits_are_read_whole():
-    numbers, _ = parsed("0.1, 0.2, 0.3, 0.4 0.9374031234")
-    assert numbers[0, 4] == np.float32(0.9374031234)
+@pytest.mark.parametrize(
+    "digits", ["0.9374031234", "0.123456789012345678901234567890", "0.00000000000000000000093740"]
+)
+def test_long_confidence_digits_are_read_whole(digits):
+    numbers, _ = parsed(f"0.1, 0.2, 0.3, 0.4 {digits}")
+    assert numbers[0, 4] == np.float32(digits)
 
 
 def test_a_negative_edge_is_a_number():
@@ -183,6 +186,8 @@ def test_a_number_too_large_for_float32_is_no_box(number, read):
         ("0446/332446.", -1),
         ("0446/-332446.jpg", -1),
         ("0446/332446.tar.gz", -1),
+        ("0446/332446.jp@", -1),
+        ("0446/332446.jp[", -1),
         ("0446/\uff13.jpg", -1),
     ],
 )
