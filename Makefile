@@ -43,7 +43,6 @@ check: setup
 	$(BIN)/python -m pytest -q
 
 bench: setup
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m bench.labels
 
 clean:

@@ -100,13 +100,10 @@ def large_classes(rows: pl.LazyFrame, min_images: int) -> pl.LazyFrame:
 
 
 def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Class by class: `class_id`, `split` and `path`, as published."""
+    """Class by class: `class_id` and `split`, as published."""
     images, place = pl.len().over("class_id"), pl.int_range(pl.len()).over("class_id")
-    bucket = (pl.col("id") % 1000 + 10_000).cast(pl.String).str.tail(4)
-    path = pl.concat_str(bucket, pl.lit("/"), pl.col("id").cast(pl.String), pl.lit(".jpg"))
     return (
-        rows.with_columns(path=path)
-        .sort("tag_id", maintain_order=True)
+        rows.sort("tag_id", maintain_order=True)
         .with_columns(class_id=pl.col("tag_id").rle_id().cast(pl.Int64))
         .with_columns(
             split=pl.when(place < (images * TRAIN_SHARE).cast(pl.Int64))
@@ -119,14 +116,15 @@ def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def with_names(rows: pl.LazyFrame, names: pl.DataFrame | None) -> pl.LazyFrame:
-    """The columns of `Catalogue.kept`."""
+    """The columns of `Catalogue.kept`: the class's name and the image's path join."""
+    bucket = (pl.col("id") % 1000 + 10_000).cast(pl.String).str.tail(4)
+    path = pl.concat_str(bucket, pl.lit("/"), pl.col("id").cast(pl.String), pl.lit(".jpg"))
     if names is None:
         named = rows.with_columns(class_name=pl.lit(None, dtype=pl.String))
     else:
         named = rows.join(names.lazy(), on="tag_id", how="left", maintain_order="left")
-    return named.select(
-        "id", "path", "tag_id", "class_id", "class_name", "split", *EDGES, "confidence"
-    )
+    of_class = ("tag_id", "class_id", "class_name", "split")
+    return named.select("id", path.alias("path"), *of_class, *EDGES, "confidence")
 
 
 def _step(name: str, rows: pl.LazyFrame, extra: int = 0) -> Step:

@@ -4,6 +4,7 @@ The file has three tab-separated columns without header or quoting: path, tag id
 real one writes backslashes in paths and numbers its folders `id % 1000`.
 """
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
@@ -30,7 +31,10 @@ def warm_up() -> Thread:
 
 
 def _import_parser() -> None:
+    gc.disable()  # of the hundred thousand objects of this import none is garbage
     import dafre_fast.tables.boxes  # noqa: F401  (late on purpose, see warm_up)
+
+    gc.enable()
 
 
 def scan_tsv(path: Path, *columns: str) -> pl.LazyFrame:

@@ -1,57 +1,52 @@
-"""The summary of a run: tables for people, JSON for machines. On standard output."""
+"""The summary of a run: columns for people, JSON for machines. On standard output.
+
+Plain text by hand: a library for tables takes longer to import than `labels` may take to print.
+"""
+
+from collections.abc import Iterable, Iterator
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
-from dafre_fast.model.summary import Summary
+from dafre_fast.model.summary import Summary, Work
 
 
 def show(summary: Summary, *, as_json: bool) -> None:
     """Print it."""
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
-        return
-    console = Console(highlight=False)
+    else:
+        print("\n".join(_lines(summary)))
+
+
+def _lines(summary: Summary) -> Iterator[str]:
     if summary.funnel:
-        console.print(_funnel(summary))
+        rows = [(step.name, step.images, step.classes) for step in summary.funnel]
+        yield from _columns(("after", "images", "classes"), rows)
     for bad in summary.bad_rows:
-        console.print(f"{bad.rows:,} rows set aside: {bad.problem}, first in line {bad.first_line}")
+        yield f"{bad.rows:,} rows set aside: {bad.problem}, first in line {bad.first_line}"
     if summary.work is None:
         return
     if summary.refused:
-        console.print(_refusals(summary))
-    console.print(
-        f"{summary.images:,} images = {summary.success:,} success"
-        f" + {sum(summary.refused.values()):,} refused"
+        often_first = sorted(summary.refused.items(), key=lambda item: -item[1])
+        yield from _columns(("refused", "images"), often_first)
+    refused = sum(summary.refused.values())
+    yield f"{summary.images:,} images = {summary.success:,} success + {refused:,} refused"
+    yield _work(summary.work)
+
+
+def _work(work: Work) -> str:
+    if not work.images:
+        return "nothing was left to do"
+    return (
+        f"{work.images:,} in this run: {work.seconds:,.1f} s,"
+        f" {work.images / work.seconds:,.1f} images/s,"
+        f" {work.images / work.cpu_seconds:,.1f} images per CPU-second"
     )
-    work = summary.work
-    if work.images:
-        console.print(
-            f"{work.images:,} in this run: {work.seconds:,.1f} s,"
-            f" {work.images / work.seconds:,.1f} images/s,"
-            f" {work.images / work.cpu_seconds:,.1f} images per CPU-second"
-        )
-    else:
-        console.print("nothing was left to do")
 
 
-def _funnel(summary: Summary) -> Table:
-    table = _table("after", "images", "classes")
-    for step in summary.funnel:
-        table.add_row(step.name, f"{step.images:,}", f"{step.classes:,}")
-    return table
-
-
-def _refusals(summary: Summary) -> Table:
-    table = _table("refused", "images")
-    for reason, images in sorted(summary.refused.items(), key=lambda item: -item[1]):
-        table.add_row(reason, f"{images:,}")
-    return table
-
-
-def _table(first: str, *numbers: str) -> Table:
-    table = Table(first, box=None, pad_edge=False)
-    for name in numbers:
-        table.add_column(name, justify="right")
-    return table
+def _columns(head: tuple[str, ...], rows: Iterable[tuple[str, *tuple[int, ...]]]) -> Iterator[str]:
+    table = [head, *((name, *(f"{number:,}" for number in numbers)) for name, *numbers in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for name, *numbers in table:
+        cells = (number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True))
+        yield "  ".join([name.ljust(widths[0]), *cells])
