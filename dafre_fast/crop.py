@@ -5,7 +5,7 @@ from dafre_fast.model.settings import (
     CropRun,
     Encoding,
     FaceImage,
-    Faces,
+    FacesTable,
     Recipe,
     Reporting,
     Running,
@@ -13,9 +13,9 @@ from dafre_fast.model.settings import (
 )
 
 
-@cli.command("crop", Faces, CropRun, Selection, FaceImage, Encoding, Running, Reporting)
+@cli.command("crop", FacesTable, CropRun, Selection, FaceImage, Encoding, Running, Reporting)
 def command(
-    faces: Faces,
+    faces: FacesTable,
     run: CropRun,
     selection: Selection,
     face: FaceImage,

@@ -1,12 +1,19 @@
 """`python -m dafre_fast.download`: originals from a URL template."""
 
 from dafre_fast import cli
-from dafre_fast.model.settings import DownloadRun, Faces, Fetching, Reporting, Running, Selection
+from dafre_fast.model.settings import (
+    DownloadRun,
+    FacesTable,
+    Fetching,
+    Reporting,
+    Running,
+    Selection,
+)
 
 
-@cli.command("download", Faces, DownloadRun, Selection, Fetching, Running, Reporting)
+@cli.command("download", FacesTable, DownloadRun, Selection, Fetching, Running, Reporting)
 def command(
-    faces: Faces,
+    faces: FacesTable,
     run: DownloadRun,
     selection: Selection,
     fetching: Fetching,

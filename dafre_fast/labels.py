@@ -1,17 +1,17 @@
 """`python -m dafre_fast.labels`: label files from faces.tsv, no image needed."""
 
 from dafre_fast import cli
-from dafre_fast.model.settings import Catalogue, LabelsOutput, Reporting, Selection
+from dafre_fast.model.settings import CatalogueTables, LabelsOutput, Reporting, Selection
 
 
-@cli.command("labels", Catalogue, LabelsOutput, Selection, Reporting)
+@cli.command("labels", CatalogueTables, LabelsOutput, Selection, Reporting)
 def command(
-    catalogue: Catalogue, run: LabelsOutput, selection: Selection, reporting: Reporting
+    tables: CatalogueTables, run: LabelsOutput, selection: Selection, reporting: Reporting
 ) -> int:
     """Select the heads of faces.tsv, split them as published and write the label files."""
     from dafre_fast.engine.labels import labels
 
-    summary = labels(catalogue.faces, catalogue.tag_ids, run.output, selection)
+    summary = labels(tables.faces, tables.tag_ids, run.output, selection)
     return cli.report(summary, reporting)
 
 

@@ -10,7 +10,7 @@ from dafre_fast import cli
 from dafre_fast.__main__ import COMMANDS
 from dafre_fast.model.errors import UsageError
 from dafre_fast.model.settings import (
-    Catalogue,
+    CatalogueTables,
     Encoding,
     FaceImage,
     Fetching,
@@ -246,8 +246,8 @@ def test_a_key_may_be_written_with_either_dash(settings_of, key, table):
 
 
 def test_a_dash_in_a_value_is_left_alone(settings_of):
-    settings = settings_of(Catalogue, "--faces", "my_faces-1.tsv", "--tag_ids=my_tags-1.tsv")
-    assert settings == Catalogue(faces=Path("my_faces-1.tsv"), tag_ids=Path("my_tags-1.tsv"))
+    settings = settings_of(CatalogueTables, "--faces", "my_faces-1.tsv", "--tag_ids=my_tags-1.tsv")
+    assert settings == CatalogueTables(faces=Path("my_faces-1.tsv"), tag_ids=Path("my_tags-1.tsv"))
 
 
 def test_a_key_that_only_another_command_knows_is_no_error(settings_of):
@@ -282,7 +282,7 @@ def test_a_list_is_separated_by_commas_or_is_a_list_of_the_file(settings_of, fla
 
 
 def test_a_tilde_is_the_home_folder(settings_of):
-    settings = settings_of(Catalogue, "--faces", "~/f.tsv", "--tag-ids", "t.tsv")
+    settings = settings_of(CatalogueTables, "--faces", "~/f.tsv", "--tag-ids", "t.tsv")
     assert settings.faces == Path.home() / "f.tsv"
 
 

@@ -31,7 +31,7 @@ class Wanted(Struct, frozen=True):
     box: Box | None = None
 
 
-class Fetched(Struct, frozen=True, tag_field="stage", tag="fetch"):
+class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="fetch"):
     """What became of looking for one original; stands in the ledger as one line."""
 
     key: str
@@ -51,7 +51,7 @@ class Image(Struct, frozen=True):
     height: int
 
 
-class Made(Struct, frozen=True, tag_field="stage", tag="make"):
+class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make"):
     """What became of making one image; stands in the ledger as one line.
 
     Sizes are in pixels and bytes; the original's are those of the oriented picture.

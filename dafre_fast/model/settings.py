@@ -21,17 +21,16 @@ class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all groups of settings."""
 
 
-class Catalogue(Group, frozen=True):
-    """Which table of heads, and which names of tags."""
-
-    faces: Annotated[Path, Meta(description="faces.tsv: path, tag id and head box per row.")]
-    tag_ids: Annotated[Path, Meta(description="tagIds.tsv: tag name and tag id per row.")]
-
-
-class Faces(Group, frozen=True):
+class FacesTable(Group, frozen=True):
     """Which table of heads."""
 
     faces: Annotated[Path, Meta(description="faces.tsv: path, tag id and head box per row.")]
+
+
+class CatalogueTables(FacesTable, frozen=True):
+    """Which table of heads, and which names of tags."""
+
+    tag_ids: Annotated[Path, Meta(description="tagIds.tsv: tag name and tag id per row.")]
 
 
 class FullRun(Group, frozen=True):

@@ -62,7 +62,7 @@ class Progress:
             self._bar.stop()
 
     def begin(self, total: int, standing: int) -> None:
-        """`standing` of `total` images were done by earlier runs. Raises nothing."""
+        """`standing` of `total` images were done by earlier runs."""
         self._bar.update(self._task, total=total, completed=standing)
         self._bar.start()
 

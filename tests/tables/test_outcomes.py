@@ -130,7 +130,7 @@ def test_the_manifest_has_the_rows_asked_for_in_their_order(manifest):
 
 def test_the_status_is_success_or_the_reason(manifest):
     assert manifest["status"].to_list() == ["not_found", "success", "success"]
-    assert manifest["error_message"].to_list() == ["404 everywhere", "", ""]
+    assert manifest["error_message"].to_list() == ["404 everywhere", None, None]
 
 
 def test_the_url_is_where_the_original_came_from_or_where_it_lay(manifest):
@@ -147,7 +147,7 @@ def test_the_manifest_has_the_columns_asked_for_and_the_outcome(manifest):
         "id": 20,
         "path": "0020/20.jpg",
         "status": "success",
-        "error_message": "",
+        "error_message": None,
         "url": "",
         "format": "png",
         "width": 256,
