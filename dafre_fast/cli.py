@@ -66,10 +66,13 @@ def report(summary: Summary, reporting: Reporting) -> int:
 
 def run(entry: click.Command) -> NoReturn:
     """Run a command on the arguments of this process and exit with its status."""
+    # Imports make a few hundred thousand objects that live to the end: searching them for garbage
+    # is a tenth of the time it takes to start.
+    gc.set_threshold(200_000, 50, 50)
     prefix = f"dafre-fast {entry.name}" if entry.name != "dafre-fast" else "dafre-fast"
     try:
         status = entry.main(prog_name=prefix, standalone_mode=False)
-        gc.freeze()  # what lives to the end need not be searched for garbage on the way out
+        gc.freeze()  # nor need they be searched on the way out
         sys.exit(status)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())

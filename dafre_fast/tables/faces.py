@@ -4,8 +4,8 @@ The file has three tab-separated columns without header or quoting: path, tag id
 real one writes backslashes in paths and numbers its folders `id % 1000`.
 """
 
-import gc
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
@@ -25,16 +25,9 @@ def warm_up() -> Thread:
     The import holds the interpreter for half a second, which polars does not need while it reads
     the table; `labels` is judged with its start included.
     """
-    thread = Thread(target=_import_parser, daemon=True)
+    thread = Thread(target=import_module, args=("dafre_fast.tables.boxes",), daemon=True)
     thread.start()
     return thread
-
-
-def _import_parser() -> None:
-    gc.disable()  # of the hundred thousand objects of this import none is garbage
-    import dafre_fast.tables.boxes  # noqa: F401  (late on purpose, see warm_up)
-
-    gc.enable()
 
 
 def scan_tsv(path: Path, *columns: str) -> pl.LazyFrame:
