@@ -85,7 +85,7 @@ class UrlTemplate:
     async def _try_extensions(self, key: str) -> Fetched:
         attempts = 0
         for extension in self._settings.extensions if "{ext" in self._template else ("jpg",):
-            url = self._template.format(id=key, bucket=bucket(int(key)), ext=extension)
+            url = self._template.format(id=int(key), bucket=bucket(int(key)), ext=extension)
             path = self._folder / bucket(int(key)) / f"{key}.{extension}"
             async for attempt in stamina.retry_context(
                 on=_Passing, attempts=self._settings.retries + 1, timeout=self._settings.timeout
