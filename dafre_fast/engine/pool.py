@@ -3,8 +3,8 @@
 Each worker hangs on a pipe of its own, so that a worker killed at any moment leaves nothing locked
 for the others. Jobs wait in the pipe, a few per worker, and results come back in the order of the
 jobs: the first job held is therefore the one being worked on, and a worker that dies or hangs costs
-that job alone. One process library after another was measured before this was written: a shared
-queue costs the parent 160 microseconds per job and blocks when a worker dies with the lock.
+that job alone. pebble 5.2 was measured before this was written: its shared queue costs the parent
+160 microseconds per job, and a worker that dies while it holds the queue's lock stops the others.
 """
 
 import asyncio
