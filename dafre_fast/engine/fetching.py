@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.model.files import STATE
@@ -55,10 +56,17 @@ async def _fetch(
                 refused[fetched.reason] += 1
             progress.advance(fetched.reason)
 
+    await feed_from(source, feed)
+    return refused
+
+
+async def feed_from(source: Source, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run as many feeders as the source serves at once. What one of them raises ends them all and
+    is raised here, on its own.
+    """
     try:
         async with source, asyncio.TaskGroup() as feeders:
             for _ in range(source.parallel):
                 feeders.create_task(feed())
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    return refused

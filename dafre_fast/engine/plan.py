@@ -13,7 +13,6 @@ import polars as pl
 from dafre_fast.model.records import Box, Wanted
 
 _TEXT = pl.lit(None, dtype=pl.String)
-_EDGES = ("left", "top", "right", "bottom")
 
 
 def ask_catalogue(
@@ -46,7 +45,7 @@ def ask_files(files: Iterable[tuple[PurePath, Path]], full: Path) -> pl.DataFram
     originals = [str(path) for _, path in files]
     columns = {"key": keys, "path": keys, "original": originals, "full": outputs}
     asked = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
-    nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in _EDGES}
+    nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in Box._fields}
     return asked.with_columns(face=_TEXT, **nothing)
 
 
@@ -65,7 +64,7 @@ def remaining(
 
 def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:
     """The rows as records, one by one."""
-    columns = rows.select("key", "original", "full", "face", *_EDGES)
+    columns = rows.select("key", "original", "full", "face", *Box._fields)
     for key, original, full, face, *edges in columns.iter_rows():
         box = None if edges[0] is None else Box(*edges)
         yield Wanted(key=key, original=original, full=full, face=face, box=box)

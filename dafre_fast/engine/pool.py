@@ -192,10 +192,10 @@ class Pool(Generic[J, R]):
         for worker in self._workers:
             while len(worker.held) > 1:
                 self.abandoned.append(worker.held.pop().job)
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), _GRACE_SECONDS)
-        except TimeoutError:
-            self.abandoned += [held.job for worker in self._workers for held in worker.held]
+        # After an error there is no wait, and others may be in the middle of theirs.
+        self.abandoned += [held.job for worker in self._workers for held in worker.held]
 
     def _end(self, worker: _Worker[J]) -> None:
         asyncio.get_running_loop().remove_reader(worker.pipe.fileno())

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import replace
 
+from dafre_fast.engine.fetching import feed_from
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.engine.plan import remaining, wanted
 from dafre_fast.engine.pool import Lost, Pool
@@ -31,7 +32,7 @@ from dafre_fast.views.progress import Progress, notice_slower_jpeg
 _LOST = {Lost.CRASHED: Reason.WORKER_CRASHED, Lost.TIMED_OUT: Reason.TIMEOUT}
 # Imported once, before workers are forked: what they work with, and what the module run by
 # `python -m`, which each of them imports too, imports in turn.
-_PRELOAD = ("dafre_fast.engine.work", "turbojpeg", "dafre_fast.cli")
+_PRELOAD = ("dafre_fast.engine.work", "dafre_fast.cli")
 
 
 def make_all(
@@ -98,12 +99,8 @@ class _Run:
                 if self._source is None:
                     await self._feed(images, pool)
                 else:
-                    async with self._source, asyncio.TaskGroup() as feeders:
-                        for _ in range(self._source.parallel):
-                            feeders.create_task(self._feed(images, pool))
+                    await feed_from(self._source, lambda: self._feed(images, pool))
                 await pool.drain()
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
         finally:
             _remove_partial_outputs(pool.abandoned)
         return pool.cpu_seconds

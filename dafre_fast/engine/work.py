@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dafre_fast.model.errors import OutputError, Refusal
+from dafre_fast.model.errors import Refusal
 from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Image, Made, Wanted
@@ -69,7 +69,7 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> Rendered:
             full=wanted.full is not None,
             box=wanted.box if wanted.face is not None else None,
         )
-    except (Refusal, OutputError):
+    except Refusal:
         raise
     except MemoryError as error:
         raise Refusal(Reason.OUT_OF_MEMORY) from error

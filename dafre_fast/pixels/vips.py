@@ -58,7 +58,7 @@ def read_header(data: bytes, format: Format) -> Header:
 
     Raises Refusal (CORRUPT_HEADER) where it finds none.
     """
-    image = _open(data, format, Reason.CORRUPT_HEADER)
+    image = _open(data, format)
     fields = set(image.get_fields())
     orientation = image.get("orientation") if "orientation" in fields else 1
     return Header(
@@ -75,19 +75,19 @@ def load(data: bytes, format: Format, shrink: int = 1) -> pyvips.Image:
     `shrink` (1, 2, 4 or 8) divides the size of a JPEG while it is decoded. Pixels are decoded when
     they are asked for, and only then does a damaged file show: see `in_memory`.
     """
-    image = _open(data, format, Reason.CORRUPT_HEADER, **({"shrink": shrink} if shrink > 1 else {}))
+    image = _open(data, format, **({"shrink": shrink} if shrink > 1 else {}))
     if image.hasalpha():
         white = 65_535 if image.format == "ushort" else 255
         image = image.flatten(background=white)
     return image
 
 
-def _open(data: bytes, format: Format, reason: Reason, **options: object) -> pyvips.Image:
+def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
     loader = getattr(pyvips.Image, _LOADERS[format])
     try:
         return loader(data, access="sequential", fail_on="error", **options)
     except pyvips.Error as error:
-        raise Refusal(reason, _first_line(error)) from error
+        raise Refusal(Reason.CORRUPT_HEADER, _first_line(error)) from error
 
 
 def from_pixels(pixels: Pixels, profile: bytes | None) -> pyvips.Image:

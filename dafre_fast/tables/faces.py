@@ -13,9 +13,10 @@ import polars as pl
 
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import RowProblem
+from dafre_fast.model.records import Box
 from dafre_fast.model.settings import usable_cores
 
-EDGES = ("left", "top", "right", "bottom")
+EDGES = Box._fields
 _SLICE = 65_536
 
 

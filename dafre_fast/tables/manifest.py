@@ -27,9 +27,9 @@ _OF_OUTCOME = (
 
 
 def build_manifest(asked: pl.LazyFrame, made: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per row of `asked`, in its order: its own columns (not what the engine
-    alone needs), then `status` (`success` or
-    a reason), `error_message`, `url`, `format`, sizes in pixels and bytes, hashes.
+    """One row per row of `asked`, in its order: its own columns (not what the engine alone needs),
+    then `status` (`success` or a reason), `error_message`, `url`, `format`, sizes in pixels and
+    bytes, hashes.
     """
     outcome = (
         made.with_columns(status())
