@@ -161,6 +161,24 @@ def test_closing_early_names_the_jobs_under_way_and_leaves_no_process(tmp_path) 
         os.kill(int(pids[0]), 0)
 
 
+def test_an_error_in_one_worker_names_the_jobs_that_others_were_at(tmp_path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pool: TestPool
+
+    async def main() -> None:
+        nonlocal pool
+        pool = TestPool(work, lambda *_: None, workers=2, job_timeout_seconds=60)
+        async with pool:
+            await pool.submit(f"read {gate}")
+            await pool.submit("raise")
+            await pool.drain()
+
+    with pytest.raises(ValueError, match="no such thing"):
+        asyncio.run(main())
+    assert pool.abandoned == [f"read {gate}"]
+
+
 def test_cpu_time_of_workers_is_counted() -> None:
     _, pool = run_pool(submit_all(*("x" for _ in range(50))))
     assert pool.cpu_seconds > 0
