@@ -109,6 +109,10 @@ class FullImage(Group, frozen=True):
     size: Annotated[
         int, Meta(ge=1, le=65_500, description="Short side of the full image, in pixels.")
     ] = 256
+    exact: Annotated[
+        bool,
+        Meta(description="No shortcut but decoding JPEGs at no less than twice the size."),
+    ] = False
 
 
 class FaceImage(Group, frozen=True):
@@ -165,7 +169,7 @@ class Reporting(Group, frozen=True):
 class Recipe(Struct, frozen=True, kw_only=True):
     """All that decides the pixels of the outputs; its hash stands in the ledger."""
 
-    revision: int = 1
+    revision: int = 2
     """Raised by whoever changes the code such that outputs change."""
     full: FullImage = FullImage()
     face: FaceImage = FaceImage()

@@ -1,54 +1,55 @@
-"""One original, decoded at the scales that its outputs ask for, by the decoder that fits it."""
+"""Which decoder reads what: a fast lane for plain JPEGs and PNGs, libvips for everything else."""
 
-import pyvips
+from collections.abc import Callable
+from contextlib import suppress
 
 from dafre_fast.model.errors import Refusal
-from dafre_fast.pixels import jpeg, vips
+from dafre_fast.pixels import jpeg, png, vips
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.planning import WHOLE
+from dafre_fast.pixels.pictures import Pictures, Pixels
+from dafre_fast.pixels.planning import WHOLE, ImagePlan
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
-_IN_MEMORY_PIXELS = 64_000_000
-"""Up to here a picture whose face is wanted is decoded once, as a whole, and kept: a crop alone
-would not show that the file breaks off below it. A larger one streams through for each output, so
-that memory stays bounded."""
+_LARGEST_WHOLE = 64_000_000
+"""Pixels up to which a fast lane may have the whole picture in memory; libvips streams."""
 
 
 def read_header(data: bytes) -> Header:
     """Raises Refusal where the bytes are no picture that is read here."""
-    format = sniff(data[:SNIFF_BYTES])
-    return jpeg.read_header(data) if format is Format.JPEG else vips.read_header(data, format)
+    match sniff(data[:SNIFF_BYTES]):
+        case Format.JPEG:
+            return jpeg.read_header(data)
+        case Format.PNG:
+            return png.read_header(data)
+        case format:
+            return vips.read_header(data, format)
 
 
-class Original:
-    """The bytes of one file and its header. Plain JPEGs go through libjpeg-turbo where there is
-    one; what it warns about, and everything else, through libvips, which judges for good.
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Both outputs at their final size. What a fast lane has a doubt about, libvips judges.
+
+    Raises Refusal where libvips finds the file damaged.
     """
+    lane = _fast_lane(header, plan)
+    if lane is not None:
+        with suppress(Refusal):
+            full, face = lane(data, header, plan)
+            return Pictures(_srgb(full, header), _srgb(face, header))
+    return vips.pictures(data, header, plan)
 
-    def __init__(self, data: bytes, header: Header, *, whole: bool) -> None:
-        self.header = header
-        self._data = data
-        self._keep = whole and header.stored.width * header.stored.height <= _IN_MEMORY_PIXELS
-        self._decoded: dict[int, pyvips.Image] = {}
-        self._turbo = header.plain and jpeg.turbo() is not None
 
-    def at(self, eighths: int) -> pyvips.Image:
-        """The picture at `eighths` / 8 of its stored size (below 8 for JPEG alone), on white, not
-        turned. Raises Refusal; so may `vips.render` on what is made of it.
-        """
-        if eighths not in self._decoded:
-            image = self._decode(eighths)
-            if not self._keep:
-                return image
-            self._decoded[eighths] = image
-        return self._decoded[eighths]
+def _fast_lane(
+    header: Header, plan: ImagePlan
+) -> Callable[[bytes, Header, ImagePlan], Pictures] | None:
+    if not header.plain:
+        return None
+    width, height = header.stored
+    if header.format is Format.PNG:
+        return png.pictures if width * height <= _LARGEST_WHOLE else None
+    share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
+    fits = width * height * share**2 <= _LARGEST_WHOLE
+    return jpeg.pictures if fits and jpeg.turbo() is not None else None
 
-    def _decode(self, eighths: int) -> pyvips.Image:
-        if self._turbo:
-            try:
-                pixels = jpeg.decode(self._data, self.header, eighths)
-                return vips.from_pixels(pixels, self.header.profile)
-            except Refusal:
-                self._turbo = False
-        image = vips.load(self._data, self.header.format, WHOLE // eighths)
-        return vips.in_memory(image) if self._keep else image
+
+def _srgb(pixels: Pixels | None, header: Header) -> Pixels | None:
+    return None if pixels is None else vips.to_srgb(pixels, header.profile)

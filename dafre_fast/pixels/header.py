@@ -11,7 +11,8 @@ from dafre_fast.pixels.sniff import Format
 class Header(Struct, frozen=True):
     """The stored picture: size in pixels, EXIF orientation 1 to 8, and the ICC profile if any.
 
-    `plain` tells a JPEG that every decoder reads alike: 8 bits, grey or YCbCr.
+    `plain` tells what the fast lane of its format reads, and every decoder alike: a JPEG of 8 bits,
+    grey or YCbCr; a PNG of 8-bit RGB or RGBA.
     """
 
     format: Format
@@ -19,6 +20,7 @@ class Header(Struct, frozen=True):
     orientation: int = 1
     profile: bytes | None = None
     plain: bool = False
+    progressive: bool = False
 
     @property
     def size(self) -> Size:

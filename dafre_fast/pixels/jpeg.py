@@ -1,4 +1,4 @@
-"""JPEG through libjpeg-turbo, where it is installed: decode at a reduced scale, and encode.
+"""JPEG: the header, and through libjpeg-turbo, where it is installed, the pixels and the encoder.
 
 Markers: ITU-T T.81, table B.1; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
 """
@@ -9,19 +9,20 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, exif_orientation
+from dafre_fast.pixels.pictures import Pictures, Pixels, cut
+from dafre_fast.pixels.planning import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.resample import Raster, block_for, raster, resize, shrink
+from dafre_fast.pixels.scans import without_refinements
 from dafre_fast.pixels.sniff import Format
-
-Pixels = NDArray[np.uint8]
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
-_SOS, _APP1, _APP2, _APP14 = 0xDA, 0xE1, 0xE2, 0xEE
+_SOF2, _SOS, _APP1, _APP2, _APP14 = 0xC2, 0xDA, 0xE1, 0xE2, 0xEE
 _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
 
 
@@ -52,6 +53,7 @@ def read_header(data: bytes) -> Header:
         format=Format.JPEG,
         stored=Size(width, height),
         orientation=orientation,
+        progressive=marker == _SOF2,
         profile=b"".join(part for _, part in sorted(profile.items())) or None,
         plain=(
             marker in _BASELINE_TO_PROGRESSIVE
@@ -91,18 +93,40 @@ def turbo() -> Any | None:
         return None
 
 
-def decode(data: bytes, header: Header, eighths: int) -> Pixels:
-    """RGB pixels uint8 (height, width, 3), not turned, at `eighths` (1, 2, 4 or 8) / 8 of
-    the stored size, rounded up as libjpeg has it.
+def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Both outputs, from one decode where one size serves both.
 
     Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
-    good picture and behind others none, and the caller has a second decoder to ask.
+    good picture and behind others none, and libvips is asked then.
     """
+    full, face, pixels = None, None, None
+    if plan.face:
+        pixels = _decode(data, header.stored, WHOLE)
+        face = resize(raster(cut(pixels, plan.face.rect)), plan.face.size)
+    if plan.full:
+        if pixels is None or plan.full.eighths != WHOLE:
+            if header.progressive and not plan.full.exact:
+                scale = min(header.stored) / min(plan.full.size)
+                data = without_refinements(data, scale)
+            pixels = _decode(data, header.stored, plan.full.eighths)
+        full = _reduce(pixels, header.stored, plan.full)
+    return Pictures(full, face)
+
+
+def _reduce(pixels: Pixels, stored: Size, plan: FullPlan) -> Pixels:
+    if plan.eighths < WHOLE:
+        share = plan.eighths / WHOLE
+        return resize(Raster(pixels, (stored.width * share, stored.height * share)), plan.size)
+    return resize(shrink(pixels, 1 if plan.exact else block_for(stored, plan.size)), plan.size)
+
+
+def _decode(data: bytes, stored: Size, eighths: int) -> Pixels:
+    """RGB at `eighths` (1, 2, 4 or 8) / 8 of the stored size, rounded up as libjpeg has it."""
     from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB
 
     decoder = turbo()
     assert decoder is not None
-    width, height = (-(-side * eighths // 8) for side in header.stored)
+    width, height = (-(-side * eighths // WHOLE) for side in stored)
     # Zeroed: what a damaged file leaves unwritten must not be the last picture's pixels.
     pixels: Pixels = np.zeros((height, width, 3), np.uint8)
     with warnings.catch_warnings():
@@ -111,7 +135,7 @@ def decode(data: bytes, header: Header, eighths: int) -> Pixels:
             decoder.decode(
                 data,
                 TJPF_RGB,
-                scaling_factor=(1, 8 // eighths) if eighths < 8 else None,
+                scaling_factor=(1, WHOLE // eighths) if eighths < WHOLE else None,
                 flags=TJFLAG_ACCURATEDCT,
                 dst=pixels,
             )
@@ -122,10 +146,12 @@ def decode(data: bytes, header: Header, eighths: int) -> Pixels:
 
 
 def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
-    """Baseline JPEG of RGB pixels uint8 (height, width, 3)."""
-    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB, TJSAMP_420, TJSAMP_444
+    """Baseline JPEG."""
+    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB, TJPF_RGBX, TJSAMP_420, TJSAMP_444
 
     encoder = turbo()
     assert encoder is not None
+    layout = TJPF_RGB if pixels.shape[2] == 3 else TJPF_RGBX
     chroma = TJSAMP_420 if subsampling == "4:2:0" else TJSAMP_444
-    return bytes(encoder.encode(pixels, quality, TJPF_RGB, chroma, flags=TJFLAG_ACCURATEDCT))
+    pixels = np.ascontiguousarray(pixels)
+    return bytes(encoder.encode(pixels, quality, layout, chroma, flags=TJFLAG_ACCURATEDCT))

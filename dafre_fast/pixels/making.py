@@ -1,15 +1,15 @@
 """Bytes of an original to encoded outputs: what the workers do for each image."""
 
-import pyvips
 from msgspec import Struct
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.records import Box, Image
 from dafre_fast.model.settings import Encoding, Recipe
 from dafre_fast.pixels import jpeg, vips
-from dafre_fast.pixels.decoding import Original, read_header
+from dafre_fast.pixels.decoding import decode, read_header
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.planning import WHOLE, FacePlan, FullPlan, plan_image
+from dafre_fast.pixels.pictures import Pixels, upright
+from dafre_fast.pixels.planning import plan_image
 
 
 class Rendered(Struct, frozen=True):
@@ -30,28 +30,19 @@ def make_images(
     """
     header = read_header(data)
     plan = plan_image(header, recipe, full, box)
-    original = Original(data, header, whole=plan.face is not None)
+    full_pixels, face_pixels = decode(data, header, plan)
     return Rendered(
         header,
-        _make_full(original, plan.full, recipe.encoding) if plan.full else None,
-        _make_face(original, plan.face, recipe.encoding) if plan.face else None,
+        _encode(full_pixels, header, recipe.encoding),
+        _encode(face_pixels, header, recipe.encoding),
         plan.refused,
     )
 
 
-def _make_full(original: Original, plan: FullPlan, encoding: Encoding) -> Image:
-    return _finish(original, vips.resize(original.at(plan.eighths), plan.size), encoding)
-
-
-def _make_face(original: Original, plan: FacePlan, encoding: Encoding) -> Image:
-    region = vips.cut(original.at(WHOLE), plan.rect)
-    return _finish(original, vips.resize(region, plan.size), encoding)
-
-
-def _finish(original: Original, image: pyvips.Image, encoding: Encoding) -> Image:
-    upright = vips.render(image, original.header.orientation)
-    if jpeg.turbo() is None:
-        data = vips.encode(upright, encoding.quality, encoding.subsampling)
-    else:
-        data = jpeg.encode(vips.to_pixels(upright), encoding.quality, encoding.subsampling)
-    return Image(data, upright.width, upright.height)
+def _encode(pixels: Pixels | None, header: Header, encoding: Encoding) -> Image | None:
+    if pixels is None:
+        return None
+    pixels = upright(pixels, header.orientation)
+    encode = vips.encode if jpeg.turbo() is None else jpeg.encode
+    height, width = pixels.shape[:2]
+    return Image(encode(pixels, encoding.quality, encoding.subsampling), width, height)

@@ -1,4 +1,4 @@
-"""libvips: decode every format by its own named loader, resize, convert, turn and encode.
+"""libvips: decode every format by its own named loader, resize, convert and encode.
 
 Called with one thread and no cache: there is a process per core, and no picture comes twice.
 """
@@ -11,18 +11,18 @@ os.environ.setdefault("VIPS_CONCURRENCY", "1")
 
 import numpy as np
 import pyvips
-from numpy.typing import NDArray
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
-from dafre_fast.pixels.geometry import Rect, Size
+from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, is_srgb, profile_space
+from dafre_fast.pixels.pictures import Pictures, Pixels
+from dafre_fast.pixels.planning import WHOLE, ImagePlan
 from dafre_fast.pixels.sniff import Format
 
 pyvips.cache_set_max(0)
 
-Pixels = NDArray[np.uint8]
-
+_IN_MEMORY_PIXELS = 64_000_000
 _LOADERS = {
     Format.JPEG: "jpegload_buffer",
     Format.PNG: "pngload_buffer",
@@ -41,16 +41,6 @@ _SPACES = {
     "grey16": b"GRAY",
     "cmyk": b"CMYK",
 }
-_TURNS = {
-    2: (None, "horizontal"),
-    3: ("d180", None),
-    4: (None, "vertical"),
-    5: ("d90", "horizontal"),
-    6: ("d90", None),
-    7: ("d270", "horizontal"),
-    8: ("d270", None),
-}
-"""Turn clockwise, then mirror, for each EXIF orientation."""
 
 
 def read_header(data: bytes, format: Format) -> Header:
@@ -69,17 +59,71 @@ def read_header(data: bytes, format: Format) -> Header:
     )
 
 
-def load(data: bytes, format: Format, shrink: int = 1) -> pyvips.Image:
-    """The first frame, to be read once from top to bottom; transparency on white.
+def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Decode, resize and convert; what no other lane reads, or where one has a doubt.
 
-    `shrink` (1, 2, 4 or 8) divides the size of a JPEG while it is decoded. Pixels are decoded when
-    they are asked for, and only then does a damaged file show: see `in_memory`.
+    Raises Refusal, TRUNCATED or CORRUPT, where the file is damaged.
     """
-    image = _open(data, format, **({"shrink": shrink} if shrink > 1 else {}))
-    if image.hasalpha():
-        white = 65_535 if image.format == "ushort" else 255
-        image = image.flatten(background=white)
-    return image
+    original = _Original(data, header, whole=plan.face is not None)
+    full, face = None, None
+    if plan.full:
+        image = original.at(plan.full.eighths)
+        full = _render(_resize(image, plan.full.size))
+    if plan.face:
+        region = plan.face.rect
+        image = original.at(WHOLE).crop(region.left, region.top, *region.size)
+        face = _render(_resize(image, plan.face.size))
+    return Pictures(full, face)
+
+
+def to_srgb(pixels: Pixels, profile: bytes | None) -> Pixels:
+    """RGB or RGBX pixels of an embedded ICC profile as sRGB; as they are where there is nothing
+    to convert.
+    """
+    if profile is None or is_srgb(profile) or profile_space(profile) != _SPACES["srgb"]:
+        return pixels
+    image = _from_pixels(pixels)
+    image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    return _render(image)
+
+
+def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
+    """Baseline JPEG without metadata."""
+    chroma = "on" if subsampling == "4:2:0" else "off"
+    image = _from_pixels(pixels)
+    return bytes(image.jpegsave_buffer(Q=quality, subsample_mode=chroma, keep="none"))
+
+
+class _Original:
+    """One file. Up to _IN_MEMORY_PIXELS a picture whose face is wanted is decoded once, as a whole,
+    and kept: a crop alone would not show that the file breaks off below it. A larger one streams
+    through for each output, so that memory stays bounded.
+    """
+
+    def __init__(self, data: bytes, header: Header, *, whole: bool) -> None:
+        self._data, self._format = data, header.format
+        self._keep = whole and header.stored.width * header.stored.height <= _IN_MEMORY_PIXELS
+        self._decoded: dict[int, pyvips.Image] = {}
+
+    def at(self, eighths: int) -> pyvips.Image:
+        """The first frame at `eighths` / 8 of its stored size (below 8 for JPEG alone), on white.
+
+        Unless it is kept, it is to be read once from top to bottom, and only then does a damaged
+        file show.
+        """
+        if eighths not in self._decoded:
+            image = self._load(WHOLE // eighths)
+            if not self._keep:
+                return image
+            self._decoded[eighths] = _in_memory(image)
+        return self._decoded[eighths]
+
+    def _load(self, shrink: int) -> pyvips.Image:
+        image = _open(self._data, self._format, **({"shrink": shrink} if shrink > 1 else {}))
+        if image.hasalpha():
+            white = 65_535 if image.format == "ushort" else 255
+            image = image.flatten(background=white)
+        return image
 
 
 def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
@@ -90,17 +134,7 @@ def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
         raise Refusal(Reason.CORRUPT_HEADER, _first_line(error)) from error
 
 
-def from_pixels(pixels: Pixels, profile: bytes | None) -> pyvips.Image:
-    """RGB pixels uint8 (height, width, 3) as an image; the array must outlive it."""
-    height, width, bands = pixels.shape
-    image = pyvips.Image.new_from_memory(pixels.data, width, height, bands, "uchar")
-    image = image.copy(interpretation="srgb")
-    if profile is not None:
-        image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
-    return image
-
-
-def resize(image: pyvips.Image, size: Size) -> pyvips.Image:
+def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
     """Lanczos-3 to exactly `size`, both sides on their own."""
     if (image.width, image.height) == size:
         return image
@@ -109,12 +143,7 @@ def resize(image: pyvips.Image, size: Size) -> pyvips.Image:
     )
 
 
-def cut(image: pyvips.Image, rect: Rect) -> pyvips.Image:
-    """The region alone."""
-    return image.crop(rect.left, rect.top, *rect.size)
-
-
-def in_memory(image: pyvips.Image) -> pyvips.Image:
+def _in_memory(image: pyvips.Image) -> pyvips.Image:
     """The same pixels, decoded now. Raises Refusal, TRUNCATED or CORRUPT, for a damaged file."""
     try:
         return image.copy_memory()
@@ -124,12 +153,17 @@ def in_memory(image: pyvips.Image) -> pyvips.Image:
         raise Refusal(Reason.TRUNCATED if short else Reason.CORRUPT, line) from error
 
 
-def render(image: pyvips.Image, orientation: int) -> pyvips.Image:
-    """Decode now, as 8-bit sRGB and turned upright; the image returned lies in memory.
+def _render(image: pyvips.Image) -> Pixels:
+    """Decode now, as 8-bit sRGB. Raises Refusal where the file is damaged."""
+    image = _to_srgb(_in_memory(image))
+    memory = np.frombuffer(image.write_to_memory(), np.uint8)
+    return memory.reshape(image.height, image.width, image.bands)
 
-    Raises Refusal, TRUNCATED or CORRUPT, where the file is damaged.
-    """
-    return _turn(_to_srgb(in_memory(image)), orientation).copy_memory()
+
+def _from_pixels(pixels: Pixels) -> pyvips.Image:
+    """The image shares the memory of what it was made from, which must outlive it."""
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
+    return image.copy(interpretation="srgb")
 
 
 def _to_srgb(image: pyvips.Image) -> pyvips.Image:
@@ -147,24 +181,6 @@ def _to_srgb(image: pyvips.Image) -> pyvips.Image:
         image = (ink_and_key[0:3] * ink_and_key[3] / 255).rint().cast("uchar")
         return image.copy(interpretation="srgb")
     return image.colourspace("srgb").cast("uchar")
-
-
-def _turn(image: pyvips.Image, orientation: int) -> pyvips.Image:
-    angle, mirror = _TURNS.get(orientation, (None, None))
-    image = image.rot(angle) if angle else image
-    return image.flip(mirror) if mirror else image
-
-
-def to_pixels(image: pyvips.Image) -> Pixels:
-    """RGB pixels uint8 (height, width, 3)."""
-    memory = np.frombuffer(image.write_to_memory(), np.uint8)
-    return memory.reshape(image.height, image.width, image.bands)
-
-
-def encode(image: pyvips.Image, quality: int, subsampling: str) -> bytes:
-    """Baseline JPEG without metadata."""
-    chroma = "on" if subsampling == "4:2:0" else "off"
-    return bytes(image.jpegsave_buffer(Q=quality, subsample_mode=chroma, keep="none"))
 
 
 def _first_line(error: pyvips.Error) -> str:

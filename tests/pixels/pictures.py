@@ -54,10 +54,11 @@ def recipe(
     quality=100,
     subsampling="4:4:4",
     max_pixels=300_000_000,
+    exact=False,
 ):
     """Settings with the least loss, so that pixels can be compared."""
     return Recipe(
-        full=FullImage(size=size),
+        full=FullImage(size=size, exact=exact),
         face=FaceImage(face_margin=margin, face_size=face_size),
         encoding=Encoding(quality=quality, subsampling=subsampling, max_pixels=max_pixels),
     )

@@ -1,0 +1,147 @@
+"""PNG: the header, and a fast lane for what most files are: 8-bit RGB or RGBA, not interlaced.
+
+Chunks and scanlines: PNG, third edition, 5 and 9. Inflate is libdeflate's: 9 ms where zlib takes
+28 and ISA-L 12 (2.7 MP).
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import deflate
+import numpy as np
+from numpy.typing import NDArray
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.pixels.geometry import Rect, Size
+from dafre_fast.pixels.header import Header, exif_orientation
+from dafre_fast.pixels.pictures import Pictures, Pixels, cut
+from dafre_fast.pixels.planning import ImagePlan
+from dafre_fast.pixels.resample import block_for, empty_sums, raster, resize, shrunk
+from dafre_fast.pixels.simd import ROWS
+from dafre_fast.pixels.sniff import Format
+from dafre_fast.pixels.unfilter import unfilter
+
+_SIGNATURE_BYTES, _COLOUR_TYPE = 8, 25
+_CHANNELS = {2: 3, 6: 4}
+_LARGEST_PROFILE = 16_000_000
+
+
+def read_header(data: bytes) -> Header:
+    """Size, orientation and profile from the chunks before the first IDAT.
+
+    Raises Refusal (CORRUPT_HEADER) where there is no IHDR.
+    """
+    first, orientation, profile, keyed = b"", 1, None, False
+    for name, body in _chunks(data, checked=False):
+        if not first:
+            if name != b"IHDR" or len(body) != 13:
+                break
+            first = bytes(body)
+        elif name == b"eXIf":
+            orientation = exif_orientation(bytes(body))
+        elif name == b"iCCP":
+            profile = _profile(bytes(body))
+        elif name == b"tRNS":
+            keyed = True
+        elif name == b"IDAT":
+            break
+    if not first:
+        raise Refusal(Reason.CORRUPT_HEADER, "no IHDR chunk")
+    width, height, depth, colour, *methods = struct.unpack(">IIBBBBB", first)
+    return Header(
+        format=Format.PNG,
+        stored=Size(width, height),
+        orientation=orientation,
+        profile=profile,
+        plain=depth == 8 and colour in _CHANNELS and not any(methods) and not keyed,
+    )
+
+
+def _chunks(data: bytes, *, checked: bool) -> Iterator[tuple[bytes, memoryview]]:
+    """Name and body of each chunk up to IEND or the end of the data.
+
+    Raises Refusal where a checksum is wrong or the data ends within a chunk, if `checked`.
+    """
+    view = memoryview(data)
+    at, name = _SIGNATURE_BYTES, b""
+    while name != b"IEND":
+        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
+        if end + 4 > len(view):
+            if checked:
+                raise Refusal(Reason.TRUNCATED, "the file ends within a chunk")
+            return
+        name = bytes(view[at + 4 : at + 8])
+        if checked and deflate.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4]):
+            raise Refusal(Reason.CORRUPT, f"wrong checksum of a chunk {name!r}")
+        yield name, view[at + 8 : end]
+        at = end + 4
+
+
+def _profile(body: bytes) -> bytes | None:
+    """The ICC profile of an iCCP chunk: a name, a zero, the method 0, and zlib data."""
+    _, _, packed = body.partition(b"\0")
+    try:
+        return zlib.decompressobj().decompress(packed[1:], _LARGEST_PROFILE)
+    except zlib.error:
+        return None
+
+
+def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Both outputs from one pass over the scanlines, transparency on white.
+
+    Raises Refusal where anything is not as it should be: libvips is asked then.
+    """
+    size = header.stored
+    block = 0
+    if plan.full:
+        block = 1 if plan.full.exact else block_for(size, plan.full.size)
+    whole = Rect(0, 0, *size)
+    shown = whole if block == 1 else plan.face.rect if plan.face else Rect(0, 0, 0, 0)
+    sums, pixels = _decode(data, size, block if block > 1 else 0, shown)
+    full, face = None, None
+    if plan.full:
+        full = resize(shrunk(sums, size, block) if block > 1 else raster(pixels), plan.full.size)
+    if plan.face:
+        region = cut(pixels, plan.face.rect) if block == 1 else pixels
+        face = resize(raster(region), plan.face.size)
+    return Pictures(full, face)
+
+
+def _decode(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.uint16], Pixels]:
+    """Sums over blocks of `block` x `block` pixels (0: none), and the pixels in `shown`, RGBX."""
+    channels = _CHANNELS[data[_COLOUR_TYPE]]
+    stride = size.width * channels + 1
+    lines = np.frombuffer(_inflate(data, size.height * stride), np.uint8)
+    # The last eight rows stand apart: the kernel reads beyond their end.
+    begin = (size.height - 1) // ROWS * ROWS * stride
+    last = np.zeros((ROWS + 1) * stride + 4 * ROWS, np.uint8)
+    last[: lines.size - begin] = lines[begin:]
+    sums = empty_sums(size, 4, block)
+    pixels = np.empty((shown.size.height, shown.size.width, 4), np.uint8)
+    known = unfilter(
+        lines,
+        last,
+        *size,
+        channels,
+        block,
+        sums.reshape(-1),
+        shown.left,
+        shown.top,
+        pixels.reshape(len(pixels), 4 * shown.size.width),
+    )
+    if not known:
+        raise Refusal(Reason.CORRUPT, "a filter type that does not exist")
+    return sums, pixels
+
+
+def _inflate(data: bytes, size: int) -> bytearray:
+    bodies = [body for name, body in _chunks(data, checked=True) if name == b"IDAT"]
+    try:
+        lines = deflate.zlib_decompress(b"".join(bodies), size)
+    except deflate.DeflateError as error:
+        raise Refusal(Reason.CORRUPT, "the pixels are no zlib data of their size") from error
+    if len(lines) < size:
+        raise Refusal(Reason.TRUNCATED, f"{len(lines)} bytes of pixels, {size} wanted")
+    return lines
