@@ -118,7 +118,7 @@ def _decode(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[n
     begin = (size.height - 1) // ROWS * ROWS * stride
     last = np.zeros((ROWS + 1) * stride + 4 * ROWS, np.uint8)
     last[: lines.size - begin] = lines[begin:]
-    sums = empty_sums(size, 4, block)
+    sums = empty_sums(size, block)
     pixels = np.empty((shown.size.height, shown.size.width, 4), np.uint8)
     known = unfilter(
         lines,

@@ -74,23 +74,23 @@ def shrink(pixels: Pixels, block: int) -> Raster:
     if block == 1:
         return raster(pixels)
     height, width, channels = pixels.shape
-    sums = empty_sums(Size(width, height), channels, block)
+    sums = empty_sums(Size(width, height), block)
     _shrink(pixels.reshape(height, -1), channels, block, sums.reshape(-1))
     return shrunk(sums, Size(width, height), block)
 
 
-def empty_sums(size: Size, channels: int, block: int) -> NDArray[np.uint16]:
-    """Room for sums over blocks (rows, columns, channels) of a picture of `size`; 0 for none."""
+def empty_sums(size: Size, block: int) -> NDArray[np.uint16]:
+    """Room for sums over blocks, (rows, columns, 3), of a picture of `size`; 0 for none."""
     if block == 0:
-        return np.empty((0, 0, channels), np.uint16)
+        return np.empty((0, 0, 3), np.uint16)
     rows, columns = -(-size.height // block), -(-size.width // block)
-    # Three channels are stored as four.
-    room = np.empty(rows * columns * channels + 1, np.uint16)
-    return room[:-1].reshape(rows, columns, channels)
+    # The last pixel, too, is stored with four channels.
+    room = np.empty(rows * columns * 3 + 1, np.uint16)
+    return room[:-1].reshape(rows, columns, 3)
 
 
 def shrunk(sums: NDArray[np.uint16], size: Size, block: int) -> Raster:
-    """Sums over blocks as a picture."""
+    """Sums over blocks of a picture of `size`, as a picture."""
     return Raster(sums, (size.width / block, size.height / block), 1 / block**2)
 
 
@@ -185,40 +185,40 @@ def add_row(total, row):  # type: ignore[no-untyped-def]
 
 @njit
 def sum_blocks(total, size, channels, block, rows, out, at):  # type: ignore[no-untyped-def]
-    """Sums of `block` neighbours each; `rows` rows of `block` have been added up in `total`.
+    """RGB sums of `block` neighbours each, into `out` from `at` on; `total` holds the sums over
+    `rows` rows of the `block` wanted, of `size` pixels.
 
-    Four channels are added in one word: no sum leaves its 16 bits. With three channels the fourth
-    is the next pixel's first, and is overwritten by it.
+    Four channels are added in one word, as no sum leaves its 16 bits. The fourth that is stored is
+    overwritten by the next pixel's first.
     """
-    whole = size // (channels * block)
+    whole = size // block
     for x in range(whole):
         begin = x * block * channels
         word = load_word(total, begin)
         for k in range(1, block):
             word += load_word(total, begin + k * channels)
-        store_word(out, at + x * channels, word)
-    rest = size // channels - whole * block
+        store_word(out, at + 3 * x, word)
+    rest = size - whole * block
     if rest:
-        begin = whole * block * channels
-        for c in range(channels):
+        for c in range(3):
             value = 0
-            for k in range(rest):
-                value += total[begin + k * channels + c]
-            out[at + whole * channels + c] = value * block // rest
+            for k in range(whole * block, size):
+                value += total[k * channels + c]
+            out[at + 3 * whole + c] = value * block // rest
     if rows < block:
-        for i in range(at, at + -(-size // (channels * block)) * channels):
+        for i in range(at, at + 3 * (whole + (rest > 0))):
             out[i] = out[i] * block // rows
 
 
 @njit("void(uint8[:, ::1], int64, int64, uint16[::1])", cache=True)
 def _shrink(source, channels, block, out):  # type: ignore[no-untyped-def]
     total = np.empty(source.shape[1] + 4, np.uint16)
-    height = -(-source.shape[0] // block)
-    pitch = -(-source.shape[1] // (channels * block)) * channels
-    for y in range(height):
-        begin = y * block
-        end = min(begin + block, source.shape[0])
+    size = source.shape[1] // channels
+    at = 0
+    for y in range(0, source.shape[0], block):
+        rows = min(block, source.shape[0] - y)
         total[:] = 0
-        for row in range(begin, end):
+        for row in range(y, y + rows):
             add_row(total, source[row])
-        sum_blocks(total, source.shape[1], channels, block, end - begin, out, y * pitch)
+        sum_blocks(total, size, channels, block, rows, out, at)
+        at += -(-size // block) * 3

@@ -77,7 +77,7 @@ def unfilter(lines, last, width, height, channels, block, sums, left, top, regio
 
     `lines` uint8: filter type and bytes of each row; `last`: the last eight of these rows (those
     after the last multiple of eight) and ROWS pixels more that are only read. Writes into `sums`,
-    flat uint16, the sums over blocks of `block` x `block` RGBX pixels (see `resample.shrink`; 0
+    flat uint16, the RGB sums over blocks of `block` x `block` pixels (see `resample.shrink`; 0
     makes none), and into `region`, uint8 (rows, 4 x columns), the RGBX pixels
     from (left, top) on. Returns False where a filter type is none.
     """
@@ -103,7 +103,7 @@ def unfilter(lines, last, width, height, channels, block, sums, left, top, regio
                 add_row(total, pixels)
                 done = row % block + 1
                 if done == block or row == height - 1:
-                    sum_blocks(total, 4 * width, 4, block, done, sums, out)
-                    out += -(-width // block) * 4
+                    sum_blocks(total, width, 4, block, done, sums, out)
+                    out += -(-width // block) * 3
                     total[:] = 0
     return True
