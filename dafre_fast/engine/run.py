@@ -122,10 +122,13 @@ class _Run:
                 original = fetched.path
             await pool.submit(replace(image, original=original))
 
-    def _made(self, image: Wanted, result: Made | Lost) -> None:
-        if isinstance(result, Lost):
-            result = self._refused(image, _LOST[result], f"a worker {result.value} on it, twice")
-        self._record(result)
+    def _made(self, results: list[tuple[Wanted, Made | Lost]]) -> None:
+        for image, result in results:
+            if isinstance(result, Lost):
+                detail = f"a worker {result.value} on it, twice"
+                self._record(self._refused(image, _LOST[result], detail))
+            else:
+                self._record(result)
 
     def _refused(self, image: Wanted, reason: Reason, detail: str) -> Made:
         return Made(

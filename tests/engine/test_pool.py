@@ -22,7 +22,7 @@ def run_pool(
     async def main() -> TestPool:
         pool = TestPool(
             work,
-            lambda job, result: results.append((job, result)),
+            results.extend,
             workers=workers,
             job_timeout_seconds=timeout,
         )
@@ -78,7 +78,10 @@ def test_a_job_whose_worker_was_killed_from_outside_is_done_by_another(tmp_path)
 
     async def main() -> None:
         pool = TestPool(
-            work, lambda _, result: seen.append(result), workers=1, job_timeout_seconds=60
+            work,
+            lambda pairs: seen.extend(result for _, result in pairs),
+            workers=1,
+            job_timeout_seconds=60,
         )
         async with pool:
             await pool.submit("pid")
@@ -95,7 +98,12 @@ def test_an_idle_worker_that_is_killed_is_replaced() -> None:
     pids: list[str] = []
 
     async def main() -> None:
-        pool = TestPool(work, lambda _, pid: pids.append(pid), workers=1, job_timeout_seconds=60)
+        pool = TestPool(
+            work,
+            lambda pairs: pids.extend(pid for _, pid in pairs),
+            workers=1,
+            job_timeout_seconds=60,
+        )
         async with pool:
             await pool.submit("pid")
             await pool.drain()
@@ -146,7 +154,12 @@ def test_closing_early_names_the_jobs_under_way_and_leaves_no_process(tmp_path) 
 
     async def main() -> None:
         nonlocal pool
-        pool = TestPool(work, lambda _, pid: pids.append(pid), workers=1, job_timeout_seconds=60)
+        pool = TestPool(
+            work,
+            lambda pairs: pids.extend(pid for _, pid in pairs),
+            workers=1,
+            job_timeout_seconds=60,
+        )
         async with pool:
             await pool.submit("pid")
             await pool.drain()
@@ -168,7 +181,7 @@ def test_an_error_in_one_worker_names_the_jobs_that_others_were_at(tmp_path) -> 
 
     async def main() -> None:
         nonlocal pool
-        pool = TestPool(work, lambda *_: None, workers=2, job_timeout_seconds=60)
+        pool = TestPool(work, lambda _: None, workers=2, job_timeout_seconds=60)
         async with pool:
             await pool.submit(f"read {gate}")
             await pool.submit("raise")
