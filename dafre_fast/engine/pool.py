@@ -36,6 +36,10 @@ _FIRST_DEPTH, _LEAST_DEPTH = 4, 2
 _ATTEMPTS = 2
 _GRACE_SECONDS = 0.5
 
+_CPU_OF_START = time.process_time()
+"""What it took to come here: in a worker, the start of the server that it was forked from, which
+imports this module last."""
+
 
 class Lost(Enum):
     """Why a job has no result: its worker died, or took too long, on every attempt."""
@@ -85,28 +89,29 @@ class Pool(Generic[J, R]):
         self._work, self._on_results = work, on_results
         self._limit, self._timeout = workers, job_timeout_seconds
         self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(list(preload))
+        self._context.set_forkserver_preload([*preload, __name__])
         self._workers: list[_Worker[J]] = []
         self._sockets = DefaultSelector()
         self._waiting: deque[_Held[J]] = deque()
         self._room = workers * _FIRST_DEPTH
         self._round_over = asyncio.Event()
         self._error: BaseException | None = None
-        self._cpu_of_ended = 0.0
+        self._cpu_of_server = self._cpu_of_ended = 0.0
         self.abandoned: list[J] = []
-        """Jobs left without result when the pool was closed early; outputs may be partial."""
+        """Jobs without a result when the pool was closed early; their outputs may be partial."""
 
     @property
     def cpu_seconds(self) -> float:
-        """CPU time of all workers up to the last result of each."""
-        return self._cpu_of_ended + sum(worker.cpu_seconds for worker in self._workers)
+        """CPU time of all workers up to the last result of each, and of their server's start."""
+        cpu_of_workers = self._cpu_of_ended + sum(worker.cpu_seconds for worker in self._workers)
+        return self._cpu_of_server + cpu_of_workers
 
     async def __aenter__(self) -> Self:
-        self._rounds = asyncio.create_task(self._go_round())
+        self._next_round = asyncio.get_running_loop().call_soon(self._go_round)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
-        self._rounds.cancel()
+        self._next_round.cancel()
         try:
             if kind is not None:
                 await self._let_finish()
@@ -135,17 +140,18 @@ class Pool(Generic[J, R]):
         if self._error:
             raise self._error
 
-    async def _go_round(self) -> None:
-        while not self._error:
-            try:
-                self._take_results()
-                self._kill_hanging()
-                self._hand_out()
-            except Exception as error:  # noqa: BLE001  (raised again by submit and drain)
-                self._error = error
-            self._round_over.set()  # wakes those who wait now, and no one later
-            self._round_over.clear()
-            await asyncio.sleep(_ROUND_SECONDS)
+    def _go_round(self) -> None:
+        try:
+            self._take_results()
+            self._kill_hanging()
+            self._hand_out()
+        except Exception as error:  # noqa: BLE001  (raised again by submit and drain)
+            self._error = error
+        self._round_over.set()  # wakes those who wait now, and no one later
+        self._round_over.clear()
+        if not self._error:
+            loop = asyncio.get_running_loop()
+            self._next_round = loop.call_later(_ROUND_SECONDS, self._go_round)
 
     def _take_results(self) -> None:
         ready = self._sockets.select(0)
@@ -164,7 +170,8 @@ class Pool(Generic[J, R]):
         held_before = len(worker.held)
         messages, worker.unread = _split(worker.unread + data)
         for message in messages:
-            result, worker.cpu_seconds = pickle.loads(message)  # noqa: S301  (from our own worker)
+            answer = pickle.loads(message)  # noqa: S301  (from our own worker)
+            result, worker.cpu_seconds, self._cpu_of_server = answer
             job = worker.held.popleft().job
             if isinstance(result, _Raised):
                 self._error = self._error or result.error
@@ -276,5 +283,5 @@ def _answer(work: Callable[[J], R], job: J) -> bytes:
         result = work(job)
     except BaseException as error:  # noqa: BLE001  (raised again in the parent)
         result = _Raised(error)
-    message = pickle.dumps((result, time.process_time()))
+    message = pickle.dumps((result, time.process_time(), _CPU_OF_START))
     return len(message).to_bytes(4, "big") + message
