@@ -3,9 +3,9 @@
 An output is renamed into place first and its line written last, so a line never speaks of a file
 that is not there. A line is written before the run counts its outcome, in one `write` with the
 others of its moment, to a file opened for appending: it survives the death of this process at any
-moment. What may be missing then are outcomes that this process had not heard of yet, those of less
-than a tenth of a second as a rule, and after a power cut the last lines; their images are made
-again. Ledgers of several machines are joined by concatenation; the last line of a key counts.
+moment. What may be missing then are outcomes that this process had not heard of yet, as a rule of a
+tenth of a second, and after a power cut the last lines; their images are made again. Ledgers of
+several machines are joined by concatenation; the last line of a key counts.
 """
 
 import fcntl

@@ -1,15 +1,15 @@
 """A bounded pool of worker processes. It knows nothing of images.
 
-The parent does its part in rounds, twenty a second: it takes all results that have come, looks for
+The parent does its part in rounds, ten a second: it takes all results that have come, looks for
 workers that hang, and hands out jobs. Each worker hangs on a socket of its own, so that one killed
 at any moment leaves nothing locked for the others. It holds about as many jobs as it finishes in
-two rounds, so that what waits behind a job is a tenth of a second of work, and no less than two, so
+two rounds, so that what waits behind a job is a fifth of a second of work, and no less than two, so
 that it does not wait for the parent. A result is sent as soon as it is there, in the order of the
 jobs: the first job held is therefore the one being worked on, and a worker that dies or hangs costs
 that job alone.
 
 Rounds are what makes the parent cheap: waking up for every result cost it 160 microseconds per job
-of 5 ms with two workers and 67 with 64; rounds cost 30 and 12. pebble 5.2 was measured before this
+of 5 ms with two workers and 67 with 64; rounds cost 25 and 16. pebble 5.2 was measured before this
 was written: its shared queue costs 160, and its code shows one lock, which a dying worker can take
 along.
 """
@@ -32,7 +32,7 @@ from typing import Generic, Self, TypeVar
 J = TypeVar("J")
 R = TypeVar("R")
 
-_ROUND_SECONDS = 0.05
+_ROUND_SECONDS = 0.1
 _FIRST_DEPTH, _LEAST_DEPTH = 4, 2
 """Jobs that a worker holds, at first and at least."""
 _ATTEMPTS = 2
