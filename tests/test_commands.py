@@ -219,6 +219,28 @@ def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(origina
     assert len(tree(output)) == 8
 
 
+def test_a_run_that_was_killed_loses_only_what_it_had_not_heard_of(originals) -> None:
+    gate = originals / "0004/4.png"
+    real = gate.rename(originals.parent / "real.png")
+    os.mkfifo(gate)
+    command = [sys.executable, "-m", "dafre_fast.resize", "--workers", "1"]
+    run = subprocess.Popen(command, cwd=originals.parent)
+    with run, gate.open("w"):  # opens when the worker has come to it
+        run.kill()
+        run.wait()
+    output = originals.parent / "fullMin256"
+    before = ledger_keys(output)
+    assert {name.replace(".png", ".jpg") for name in before} <= set(tree(output))
+
+    gate.unlink()
+    shutil.copy(real, gate)
+    assert dafre("resize", cwd=originals.parent).returncode == 0
+    after = ledger_keys(output)
+    assert after[: len(before)] == before
+    assert sorted(after) == sorted(f"{number:04}/{number}.png" for number in range(8))
+    assert len(tree(output)) == 8
+
+
 def test_a_machine_without_libturbojpeg_goes_on_through_libvips_and_says_so(originals) -> None:
     (originals.parent / "turbojpeg.py").write_text("raise ImportError")
     done = dafre("resize", cwd=originals.parent)  # the current folder comes first in sys.path

@@ -1,9 +1,11 @@
 """The ledger: one line of JSON per outcome, appended when it is final.
 
 An output is renamed into place first and its line written last, so a line never speaks of a file
-that is not there. A line is one `write` to a file opened for appending: it survives the death of
-this process at any moment; after a power cut the last lines may be missing, and their images are
-made again. Ledgers of several machines are joined by concatenation; the last line of a key counts.
+that is not there. A line is written before the run counts its outcome, in one `write` with the
+others of its moment, to a file opened for appending: it survives the death of this process at any
+moment. What may be missing then are outcomes that this process had not heard of yet, as a rule of a
+tenth of a second, and after a power cut the last lines; their images are made again. Ledgers of
+several machines are joined by concatenation; the last line of a key counts.
 """
 
 import fcntl
@@ -48,14 +50,14 @@ class Ledger:
     def __exit__(self, *_error: object) -> None:
         self._close()
 
-    def append(self, entry: Made | Fetched) -> None:
-        """Add one line. Raises OutputError, for one where the disk is full."""
-        line = self._encode(entry) + b"\n"
+    def append(self, *entries: Made | Fetched) -> None:
+        """Add a line for each. Raises OutputError, for one where the disk is full."""
+        lines = b"".join(self._encode(entry) + b"\n" for entry in entries)
         try:
-            written = os.write(self._file, line)
+            written = os.write(self._file, lines)
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
-        if written < len(line):
+        if written < len(lines):
             self._cut_torn_line()
             raise OutputError(f"{self.path}: No space left on device")
 

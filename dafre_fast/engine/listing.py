@@ -8,22 +8,24 @@ from dafre_fast.model.errors import InputError
 
 
 def files_in(tree: Path) -> Iterator[str]:
-    """Paths of all files below a folder, hidden ones left out; none where there is no folder."""
+    """Paths in the tree of all files below it, hidden ones left out; none where there is none."""
     for folder, folders, names in os.walk(tree):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
+        inside = PurePath(folder).relative_to(tree)
+        prefix = f"{inside}/" if inside.parts else ""
+        yield from (prefix + name for name in names if not name.startswith("."))
 
 
-def originals_in(tree_or_list: Path) -> list[tuple[PurePath, Path]]:
+def originals_in(tree_or_list: Path) -> list[tuple[str, str]]:
     """(Path in the tree, path to read) of every original, whatever its extension.
 
+    Both are text: a `Path` per file costs more than all else that is done to plan for it.
     A list is a text file with a path per line, relative to the current folder; what is made of
     an absolute one stands under its path without the root.
     Raises InputError where there is nothing to read, or a path leads out by `..`.
     """
     if tree_or_list.is_dir():
-        found = map(Path, files_in(tree_or_list))
-        files = [(PurePath(path.relative_to(tree_or_list)), path) for path in found]
+        files = [(name, f"{tree_or_list}/{name}") for name in files_in(tree_or_list)]
     else:
         files = list(_listed(tree_or_list))
     if not files:
@@ -31,7 +33,7 @@ def originals_in(tree_or_list: Path) -> list[tuple[PurePath, Path]]:
     return files
 
 
-def _listed(path: Path) -> Iterator[tuple[PurePath, Path]]:
+def _listed(path: Path) -> Iterator[tuple[str, str]]:
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
@@ -40,8 +42,7 @@ def _listed(path: Path) -> Iterator[tuple[PurePath, Path]]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        original = Path(line)
-        name = original.relative_to(original.anchor)
-        if ".." in name.parts or "\0" in line:
+        if ".." in line.split("/") or "\0" in line:
             raise InputError(f"{path}: line {number} leads out of the output: {line!r}")
-        yield PurePath(name), original
+        original = os.path.normpath(line)
+        yield original.lstrip("/"), original

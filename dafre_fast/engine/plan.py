@@ -6,7 +6,8 @@ box as `left`, `top`, `right`, `bottom`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePath
+from os.path import splitext
+from pathlib import Path
 
 import polars as pl
 
@@ -27,22 +28,21 @@ def ask_catalogue(
     )
 
 
-def ask_files(files: Iterable[tuple[PurePath, Path]], full: Path) -> pl.DataFrame:
+def ask_files(files: Iterable[tuple[str, str]], full: Path) -> pl.DataFrame:
     """A full image per file, given as (path in the tree, path to read); column `path` is the
     former. `0123/5.png` becomes `0123/5.jpg`; where `0123/5.jpg` is an original too, it becomes
     `0123/5.png.jpg`, so that no output takes another's place.
     """
-    files = sorted(files)
-    taken = {str(name) for name, _ in files if name.suffix == ".jpg"}
+    keys, originals = zip(*sorted(files), strict=True)
+    taken = {key for key in keys if key.endswith(".jpg")}
     outputs = []
-    for name, _ in files:
-        output = str(name.with_suffix(".jpg"))
-        if name.suffix != ".jpg":
-            output = f"{name}.jpg" if output in taken else output
+    for key in keys:
+        output = key
+        if not key.endswith(".jpg"):
+            output = splitext(key)[0] + ".jpg"  # noqa: PTH122  (a Path per file costs)
+            output = f"{key}.jpg" if output in taken else output
             taken.add(output)
         outputs.append(f"{full}/{output}")
-    keys = [str(name) for name, _ in files]
-    originals = [str(path) for _, path in files]
     columns = {"key": keys, "path": keys, "original": originals, "full": outputs}
     asked = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in Box._fields}

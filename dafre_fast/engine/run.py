@@ -80,7 +80,7 @@ class _Run:
         self._new_pool = partial(
             Pool[Wanted, Made],
             partial(make, recipe, self._recipe_hash),
-            self._made,
+            self._take,
             workers=running.workers or usable_cores(),
             job_timeout_seconds=running.image_timeout,
             preload=_PRELOAD,
@@ -110,8 +110,7 @@ class _Run:
         waits where the workers are busy.
         """
         for image in images:
-            original = image.original
-            if original is None:
+            if image.original is None:
                 assert self._source is not None
                 fetched = await self._source.fetch(image.key)
                 if fetched.attempts:
@@ -119,13 +118,19 @@ class _Run:
                 if fetched.reason:
                     self._record(self._refused(image, fetched.reason, fetched.detail))
                     continue
-                original = fetched.path
-            await pool.submit(replace(image, original=original))
+                image = replace(image, original=fetched.path)  # noqa: PLW2901
+            await pool.submit(image)
 
-    def _made(self, image: Wanted, result: Made | Lost) -> None:
-        if isinstance(result, Lost):
-            result = self._refused(image, _LOST[result], f"a worker {result.value} on it, twice")
-        self._record(result)
+    def _take(self, results: list[tuple[Wanted, Made | Lost]]) -> None:
+        self._record(
+            *(
+                self._lost(image, result) if isinstance(result, Lost) else result
+                for image, result in results
+            )
+        )
+
+    def _lost(self, image: Wanted, why: Lost) -> Made:
+        return self._refused(image, _LOST[why], f"a worker {why.value} on it, twice")
 
     def _refused(self, image: Wanted, reason: Reason, detail: str) -> Made:
         return Made(
@@ -136,10 +141,10 @@ class _Run:
             original=image.original,
         )
 
-    def _record(self, made: Made) -> None:
-        self._ledger.append(made)
-        self._done += 1
-        self._progress.advance(made.reason)
+    def _record(self, *made: Made) -> None:
+        self._ledger.append(*made)
+        self._done += len(made)
+        self._progress.advance(*(outcome.reason for outcome in made))
 
 
 def _remove_partial_outputs(images: list[Wanted]) -> None:

@@ -66,7 +66,7 @@ class Progress:
         self._bar.update(self._task, total=total, completed=standing)
         self._bar.start()
 
-    def advance(self, reason: Reason | None) -> None:
-        """One more outcome: made, or refused for a reason."""
-        self._refused += reason is not None
-        self._bar.update(self._task, advance=1, refused=self._refused)
+    def advance(self, *reasons: Reason | None) -> None:
+        """More outcomes, each made (None) or refused for a reason."""
+        self._refused += sum(reason is not None for reason in reasons)
+        self._bar.update(self._task, advance=len(reasons), refused=self._refused)

@@ -28,6 +28,14 @@ def test_what_was_appended_is_read_back(tmp_path) -> None:
     ]
 
 
+def test_several_outcomes_are_a_line_each_in_their_order(tmp_path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append(Made(key="1"), Made(key="2"), Made(key="3"))
+        ledger.append(Made(key="4"))
+        ledger.append()
+    assert keys(tmp_path) == ["1", "2", "3", "4"]
+
+
 @pytest.mark.parametrize("torn", [b'{"stage":"make","key":"2', b"{", b"\0" * 70_000])
 def test_a_line_that_was_cut_off_is_dropped_and_the_next_stands_whole(tmp_path, torn) -> None:
     with Ledger(tmp_path) as ledger:

@@ -3,8 +3,11 @@ import os
 import select
 import signal
 from collections.abc import Awaitable, Callable
+from typing import TextIO
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jobs_for_workers import work
 
 from dafre_fast.engine.pool import Lost, Pool
@@ -20,12 +23,7 @@ def run_pool(
     results: Results = []
 
     async def main() -> TestPool:
-        pool = TestPool(
-            work,
-            lambda job, result: results.append((job, result)),
-            workers=workers,
-            job_timeout_seconds=timeout,
-        )
+        pool = TestPool(work, results.extend, workers=workers, job_timeout_seconds=timeout)
         async with pool:
             await steps(pool)
             await pool.drain()
@@ -58,6 +56,49 @@ def test_a_worker_that_dies_costs_the_job_it_held_and_no_other(death: str) -> No
     )
 
 
+@settings(max_examples=12, deadline=None)
+@given(
+    deaths=st.dictionaries(st.integers(0, 299), st.sampled_from(["die", "segfault"]), max_size=4),
+    workers=st.integers(1, 4),
+)
+def test_wherever_in_a_batch_workers_die_every_job_has_one_result(deaths, workers) -> None:
+    jobs = [f"{deaths.get(number, 'job')} {number}" for number in range(300)]
+    results, _ = run_pool(submit_all(*jobs), workers=workers)
+    assert sorted(job for job, _ in results) == sorted(jobs)
+    for job, result in results:
+        assert result == (job.upper() if job.startswith("job") else Lost.CRASHED)
+
+
+def test_a_batch_in_the_middle_of_which_a_worker_is_killed_is_done_by_others(tmp_path) -> None:
+    jobs = [f"job {number}" for number in range(200)]
+    jobs[::40] = [f"die-once {tmp_path / str(number)}" for number in range(5)]
+    results, _ = run_pool(submit_all(*jobs))
+    assert sorted(results) == sorted((job, job.upper()) for job in jobs)
+
+
+def test_jobs_and_results_larger_than_a_socket_holds_go_through() -> None:
+    jobs = [f"{number} " + "x" * 500_000 for number in range(12)]
+    results, _ = run_pool(submit_all(*jobs))
+    assert sorted(results) == sorted((job, job.upper()) for job in jobs)
+
+
+def test_no_job_waits_behind_another_while_a_worker_has_none(tmp_path) -> None:
+    gates = [tmp_path / str(number) for number in range(3)]
+    for gate in gates:
+        os.mkfifo(gate)
+
+    def open_all() -> None:
+        for writer in [gate.open("w") for gate in gates]:  # each opens when a worker reads
+            writer.close()
+
+    async def steps(pool: TestPool) -> None:
+        await submit_all(*(f"read {gate}" for gate in gates))(pool)
+        await asyncio.to_thread(open_all)
+
+    results, _ = run_pool(steps, workers=3)
+    assert len(results) == 3
+
+
 def test_a_job_that_takes_too_long_is_given_up_and_the_others_are_done() -> None:
     results, _ = run_pool(submit_all("a", "hang", "b", "c"), workers=1, timeout=1.0)
     assert dict(results) == {"a": "A", "hang": Lost.TIMED_OUT, "b": "B", "c": "C"}
@@ -78,7 +119,10 @@ def test_a_job_whose_worker_was_killed_from_outside_is_done_by_another(tmp_path)
 
     async def main() -> None:
         pool = TestPool(
-            work, lambda _, result: seen.append(result), workers=1, job_timeout_seconds=60
+            work,
+            lambda pairs: seen.extend(result for _, result in pairs),
+            workers=1,
+            job_timeout_seconds=60,
         )
         async with pool:
             await pool.submit("pid")
@@ -95,7 +139,12 @@ def test_an_idle_worker_that_is_killed_is_replaced() -> None:
     pids: list[str] = []
 
     async def main() -> None:
-        pool = TestPool(work, lambda _, pid: pids.append(pid), workers=1, job_timeout_seconds=60)
+        pool = TestPool(
+            work,
+            lambda pairs: pids.extend(pid for _, pid in pairs),
+            workers=1,
+            job_timeout_seconds=60,
+        )
         async with pool:
             await pool.submit("pid")
             await pool.drain()
@@ -110,6 +159,19 @@ def test_an_idle_worker_that_is_killed_is_replaced() -> None:
 def test_an_exception_in_a_worker_ends_the_pool_with_it() -> None:
     with pytest.raises(ValueError, match="no such thing"):
         run_pool(submit_all("a", "raise"))
+
+
+def test_an_exception_where_results_go_ends_the_pool_with_it() -> None:
+    def refuse(_: object) -> None:
+        raise OSError("disk full")
+
+    async def main() -> None:
+        async with TestPool(work, refuse, workers=2, job_timeout_seconds=60) as pool:
+            await pool.submit("a")
+            await pool.drain()
+
+    with pytest.raises(OSError, match="disk full"):
+        asyncio.run(main())
 
 
 def test_submit_waits_while_every_worker_has_its_hands_full(tmp_path) -> None:
@@ -142,20 +204,28 @@ def test_closing_early_names_the_jobs_under_way_and_leaves_no_process(tmp_path) 
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     pids: list[str] = []
+    writers: list[TextIO] = []
     pool: TestPool
 
     async def main() -> None:
         nonlocal pool
-        pool = TestPool(work, lambda _, pid: pids.append(pid), workers=1, job_timeout_seconds=60)
+        pool = TestPool(
+            work,
+            lambda pairs: pids.extend(pid for _, pid in pairs),
+            workers=1,
+            job_timeout_seconds=60,
+        )
         async with pool:
             await pool.submit("pid")
             await pool.drain()
             await pool.submit(f"read {gate}")
             await pool.submit("x")
+            writers.append(await asyncio.to_thread(gate.open, "w"))  # opens when the worker reads
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
+    writers[0].close()
     assert sorted(pool.abandoned) == sorted([f"read {gate}", "x"])
     with pytest.raises(ProcessLookupError):
         os.kill(int(pids[0]), 0)
@@ -168,7 +238,7 @@ def test_an_error_in_one_worker_names_the_jobs_that_others_were_at(tmp_path) -> 
 
     async def main() -> None:
         nonlocal pool
-        pool = TestPool(work, lambda *_: None, workers=2, job_timeout_seconds=60)
+        pool = TestPool(work, lambda _: None, workers=2, job_timeout_seconds=60)
         async with pool:
             await pool.submit(f"read {gate}")
             await pool.submit("raise")
