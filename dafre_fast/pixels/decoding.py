@@ -1,13 +1,13 @@
 """Which decoder reads what: a fast lane for plain JPEGs and PNGs, libvips for everything else."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.pixels import jpeg, png, vips
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.pictures import Pictures, Pixels
-from dafre_fast.pixels.planning import WHOLE, ImagePlan
+from dafre_fast.pixels.pictures import Decoded, Pictures, Pixels, Raster
+from dafre_fast.pixels.planning import WHOLE, FacePlan, FullPlan, ImagePlan
+from dafre_fast.pixels.resample import resize
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 _LARGEST_WHOLE = 64_000_000
@@ -25,31 +25,40 @@ def read_header(data: bytes) -> Header:
             return vips.read_header(data, format)
 
 
-def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     """Both outputs at their final size. What a fast lane has a doubt about, libvips judges.
 
     Raises Refusal where libvips finds the file damaged.
     """
-    lane = _fast_lane(header, plan)
-    if lane is not None:
-        with suppress(Refusal):
-            full, face = lane(data, header, plan)
-            return Pictures(_srgb(full, header), _srgb(face, header))
-    return vips.pictures(data, header, plan)
+    decode = fast_lane(header, plan)
+    if decode is None:
+        return vips.pictures(data, header, plan)
+    try:
+        full, face = decode(data, header, plan)
+    except Refusal:
+        return vips.pictures(data, header, plan)
+    return Pictures(
+        _finish(full, plan.full, header.profile), _finish(face, plan.face, header.profile)
+    )
 
 
-def _fast_lane(
+def fast_lane(
     header: Header, plan: ImagePlan
-) -> Callable[[bytes, Header, ImagePlan], Pictures] | None:
+) -> Callable[[bytes, Header, ImagePlan], Decoded] | None:
+    """The decoder of plain JPEGs or PNGs, where it is at hand and the picture fits memory."""
     if not header.plain:
         return None
     width, height = header.stored
     if header.format is Format.PNG:
-        return png.pictures if width * height <= _LARGEST_WHOLE else None
+        return png.decode if width * height <= _LARGEST_WHOLE else None
     share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
     fits = width * height * share**2 <= _LARGEST_WHOLE
-    return jpeg.pictures if fits and jpeg.turbo() is not None else None
+    return jpeg.decode if fits and jpeg.turbo() is not None else None
 
 
-def _srgb(pixels: Pixels | None, header: Header) -> Pixels | None:
-    return None if pixels is None else vips.to_srgb(pixels, header.profile)
+def _finish(
+    source: Raster | None, plan: FullPlan | FacePlan | None, profile: bytes | None
+) -> Pixels | None:
+    if source is None or plan is None:
+        return None
+    return vips.to_srgb(resize(source, plan.size), profile)

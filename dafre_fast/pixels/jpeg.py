@@ -14,9 +14,9 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, exif_orientation
-from dafre_fast.pixels.pictures import Pictures, Pixels, cut
+from dafre_fast.pixels.pictures import Decoded, Pixels, Raster, cut, raster
 from dafre_fast.pixels.planning import WHOLE, FullPlan, ImagePlan
-from dafre_fast.pixels.resample import Raster, block_for, raster, resize, shrink
+from dafre_fast.pixels.resample import block_for, shrink
 from dafre_fast.pixels.scans import without_refinements
 from dafre_fast.pixels.sniff import Format
 
@@ -93,34 +93,33 @@ def turbo() -> Any | None:
         return None
 
 
-def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Both outputs, from one decode where one size serves both.
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
+    """Both outputs' sources, from one pass where one size serves both.
 
     Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
     good picture and behind others none, and libvips is asked then.
     """
     full, face, pixels = None, None, None
     if plan.face:
-        pixels = _decode(data, header.stored, WHOLE)
-        face = resize(raster(cut(pixels, plan.face.rect)), plan.face.size)
+        pixels = _scan(data, header.stored, WHOLE)
+        face = raster(cut(pixels, plan.face.rect))
     if plan.full:
         if pixels is None or plan.full.eighths != WHOLE:
             if header.progressive and not plan.full.exact:
-                scale = min(header.stored) / min(plan.full.size)
-                data = without_refinements(data, scale)
-            pixels = _decode(data, header.stored, plan.full.eighths)
-        full = _reduce(pixels, header.stored, plan.full)
-    return Pictures(full, face)
+                data = without_refinements(data, min(header.stored) / min(plan.full.size))
+            pixels = _scan(data, header.stored, plan.full.eighths)
+        full = _source(pixels, header.stored, plan.full)
+    return Decoded(full, face)
 
 
-def _reduce(pixels: Pixels, stored: Size, plan: FullPlan) -> Pixels:
-    if plan.eighths < WHOLE:
-        share = plan.eighths / WHOLE
-        return resize(Raster(pixels, (stored.width * share, stored.height * share)), plan.size)
-    return resize(shrink(pixels, 1 if plan.exact else block_for(stored, plan.size)), plan.size)
+def _source(pixels: Pixels, stored: Size, plan: FullPlan) -> Raster:
+    if plan.eighths == WHOLE:
+        return shrink(pixels, 1 if plan.exact else block_for(stored, plan.size))
+    share = plan.eighths / WHOLE
+    return Raster(pixels, (stored.width * share, stored.height * share))
 
 
-def _decode(data: bytes, stored: Size, eighths: int) -> Pixels:
+def _scan(data: bytes, stored: Size, eighths: int) -> Pixels:
     """RGB at `eighths` (1, 2, 4 or 8) / 8 of the stored size, rounded up as libjpeg has it."""
     from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB
 

@@ -6,7 +6,7 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.records import Box, Image
 from dafre_fast.model.settings import Encoding, Recipe
 from dafre_fast.pixels import jpeg, vips
-from dafre_fast.pixels.decoding import decode, read_header
+from dafre_fast.pixels.decoding import pictures, read_header
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.pictures import Pixels, upright
 from dafre_fast.pixels.planning import plan_image
@@ -30,7 +30,7 @@ def make_images(
     """
     header = read_header(data)
     plan = plan_image(header, recipe, full, box)
-    full_pixels, face_pixels = decode(data, header, plan)
+    full_pixels, face_pixels = pictures(data, header, plan)
     return Rendered(
         header,
         _encode(full_pixels, header, recipe.encoding),

@@ -1,4 +1,4 @@
-"""What every decoder hands on: the pixels of the outputs, not yet turned."""
+"""What the decoders hand on: pixels as they are stored, not yet turned."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,34 @@ Pixels = NDArray[np.uint8]
 """RGB (height, width, 3) or RGBX (height, width, 4), sRGB; X means nothing."""
 
 
+class Raster(NamedTuple):
+    """A picture on its way to its target: `pixels` (height, width, 3 or 4), RGB or RGBX, uint8 or
+    sums in uint16; `extent`, width and height in pixels; `scale`, what makes the values 0 ... 255.
+    """
+
+    pixels: NDArray[np.uint8] | NDArray[np.uint16]
+    extent: tuple[float, float]
+    scale: float = 1.0
+
+
+class Decoded(NamedTuple):
+    """What both outputs of one original are resized from."""
+
+    full: Raster | None
+    face: Raster | None
+
+
 class Pictures(NamedTuple):
     """Both outputs of one original, at their final size, as the original is stored."""
 
     full: Pixels | None
     face: Pixels | None
+
+
+def raster(pixels: Pixels) -> Raster:
+    """Pixels as they are."""
+    height, width = pixels.shape[:2]
+    return Raster(pixels, (width, height))
 
 
 def cut(pixels: Pixels, rect: Rect) -> Pixels:

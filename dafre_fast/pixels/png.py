@@ -16,9 +16,9 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header, exif_orientation
-from dafre_fast.pixels.pictures import Pictures, Pixels, cut
+from dafre_fast.pixels.pictures import Decoded, Pixels, cut, raster
 from dafre_fast.pixels.planning import ImagePlan
-from dafre_fast.pixels.resample import block_for, empty_sums, raster, resize, shrunk
+from dafre_fast.pixels.resample import block_for, empty_sums, shrunk
 from dafre_fast.pixels.simd import ROWS
 from dafre_fast.pixels.sniff import Format
 from dafre_fast.pixels.unfilter import unfilter
@@ -88,8 +88,8 @@ def _profile(body: bytes) -> bytes | None:
         return None
 
 
-def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Both outputs from one pass over the scanlines, transparency on white.
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
+    """Both outputs' sources from one pass over the scanlines, transparency on white.
 
     Raises Refusal where anything is not as it should be: libvips is asked then.
     """
@@ -99,17 +99,16 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
         block = 1 if plan.full.exact else block_for(size, plan.full.size)
     whole = Rect(0, 0, *size)
     shown = whole if block == 1 else plan.face.rect if plan.face else Rect(0, 0, 0, 0)
-    sums, pixels = _decode(data, size, block if block > 1 else 0, shown)
+    sums, pixels = _scan(data, size, block if block > 1 else 0, shown)
     full, face = None, None
     if plan.full:
-        full = resize(shrunk(sums, size, block) if block > 1 else raster(pixels), plan.full.size)
+        full = shrunk(sums, size, block) if block > 1 else raster(pixels)
     if plan.face:
-        region = cut(pixels, plan.face.rect) if block == 1 else pixels
-        face = resize(raster(region), plan.face.size)
-    return Pictures(full, face)
+        face = raster(cut(pixels, plan.face.rect) if block == 1 else pixels)
+    return Decoded(full, face)
 
 
-def _decode(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.uint16], Pixels]:
+def _scan(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.uint16], Pixels]:
     """Sums over blocks of `block` x `block` pixels (0: none), and the pixels in `shown`, RGBX."""
     channels = _CHANNELS[data[_COLOUR_TYPE]]
     stride = size.width * channels + 1

@@ -8,14 +8,13 @@ where this takes 1.5 (740 x 1000 to 256 x 345, RGB, AVX2), copies in and out inc
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.pictures import Pixels
+from dafre_fast.pixels.pictures import Pixels, Raster, raster
 from dafre_fast.pixels.simd import add_times, load_word, same, store_clipped, store_word
 
 _SUPPORT = 3
@@ -28,22 +27,6 @@ _FLOAT = np.float32
 """Named wherever it is meant: numba makes a float64 of an integer times a float32."""
 _LARGEST_BLOCK = 16
 """Sums of more would not fit 16 bits."""
-
-
-class Raster(NamedTuple):
-    """A picture on its way to its target: `pixels` (height, width, 3 or 4), RGB or RGBX, uint8 or
-    sums in uint16; `extent`, width and height in pixels; `scale`, what makes the values 0 ... 255.
-    """
-
-    pixels: NDArray[np.uint8] | NDArray[np.uint16]
-    extent: tuple[float, float]
-    scale: float = 1.0
-
-
-def raster(pixels: Pixels) -> Raster:
-    """A picture as it is."""
-    height, width = pixels.shape[:2]
-    return Raster(pixels, (width, height))
 
 
 def resize(source: Raster, size: Size) -> Pixels:
