@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -43,7 +44,7 @@ class NotComparable(Exception):
     "--corpus", type=click.Path(path_type=Path), help="Folder of originals to measure on."
 )
 @click.option("--images", type=click.IntRange(1), default=50, help="Originals at most.")
-@click.option("--samples", type=click.IntRange(LEAST_SAMPLES), default=LEAST_SAMPLES)
+@click.option("--samples", type=click.IntRange(LEAST_SAMPLES), default=9)
 @click.option("--limit", default=5.0, help="Percent of slow-down above which the status is 1.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))
 def main(
@@ -56,7 +57,6 @@ def main(
     output: Path,
 ) -> None:
     """Compare the working tree with BASE, a commit, branch or tag."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its trees are removed then, too
     try:
         with _two_trees(base) as trees:
             wanted = _choose(names, trees)
@@ -109,18 +109,24 @@ def _choose(names: Sequence[str], trees: Sequence[Path]) -> Sequence[str]:
 def compare(
     name: str, trees: Sequence[Path], corpus: Corpus, folder: Path, samples: int
 ) -> Judgements:
-    """Judge one benchmark. What is worse is measured again from the start, and stays so only where
-    it is worse again: among many benchmarks one looks worse by chance now and then.
+    """Judge one benchmark. Where something differs, all is measured again from the start, and only
+    what differs again in the same way is reported: among many benchmarks one differs by chance now
+    and then.
     """
     try:
         first = _measure(name, trees, corpus, folder, samples)
-        if all(one.verdict is not Verdict.WORSE for one in first.values()):
+        if all(one.verdict is Verdict.NO_DIFFERENCE for one in first.values()):
             return first
         second = _measure(name, trees, corpus, folder, samples)
     except NotComparable as error:
         print(f"{name}: {error}", file=sys.stderr)
         return {(name, "", ""): _NOT_COMPARABLE}
-    return {key: second[key] if one.verdict is Verdict.WORSE else one for key, one in first.items()}
+    return {
+        key: one
+        if one.verdict is first[key].verdict
+        else replace(one, verdict=Verdict.NO_DIFFERENCE)
+        for key, one in second.items()
+    }
 
 
 def _measure(
@@ -185,4 +191,5 @@ def _show(judgements: Judgements) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its trees are removed then, too
     main()
