@@ -43,7 +43,7 @@ class NotComparable(Exception):
 @click.option(
     "--corpus", type=click.Path(path_type=Path), help="Folder of originals to measure on."
 )
-@click.option("--images", type=click.IntRange(1), default=50, help="Originals at most.")
+@click.option("--images", type=click.IntRange(1), default=25, help="Originals at most.")
 @click.option("--samples", type=click.IntRange(LEAST_SAMPLES), default=9)
 @click.option("--limit", default=5.0, help="Percent of slow-down above which the status is 1.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))

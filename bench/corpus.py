@@ -167,7 +167,7 @@ def _write(folder: Path, scale: float, number: int) -> None:
     """Draw one original; its kind follows from its number."""
     rng = np.random.default_rng((SEED, number))
     png = (number - 1) % 25 in _PNG_OF_25
-    pixels = _textured(rng, draw(_portrait(rng, number, scale)))
+    pixels = _textured(rng, draw(_portrait(rng, number, scale, png=png)))
     image = pyvips.Image.new_from_array(pixels, interpretation="srgb")
     if png:
         image = image if rng.random() < 1 / _ALPHA_EVERY else image[0:3]
@@ -182,8 +182,9 @@ def _write(folder: Path, scale: float, number: int) -> None:
         part.write_bytes(data)
 
 
-def _portrait(rng: np.random.Generator, number: int, scale: float) -> Portrait:
-    area = np.clip(rng.lognormal(np.log(2.2e6), 0.8), 0.3e6, 12e6) * scale**2
+def _portrait(rng: np.random.Generator, number: int, scale: float, *, png: bool) -> Portrait:
+    median = 2.0e6 if png else 2.3e6
+    area = np.clip(rng.lognormal(np.log(median), 0.8), 0.3e6, 12e6) * scale**2
     ratio = rng.uniform(1.0, 1.6)
     short = int((area / ratio) ** 0.5)
     long = int(short * ratio)
@@ -208,7 +209,7 @@ def _textured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
     amount = np.clip(rng.gamma(1.0, 3.0, (6, 6)), 0, 14).astype(np.float32)
     noise = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), 0.7)
-    texture = 2 * noise * cv2.resize(amount, (width, height))
+    texture = 2.2 * noise * cv2.resize(amount, (width, height))
     textured = pixels.copy()
     textured[..., :3] = np.clip(pixels[..., :3] + texture[..., None], 0, 255)
     return textured

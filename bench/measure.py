@@ -31,8 +31,8 @@ class Contender:
     megapixels: float = 0.0
     part: str = ""
     role: Role = Role.OURS
-    warm_up: bool = True
-    """Done once without being counted: imports, compilers, caches. Needless for processes."""
+    warm_up: Callable[[], object] | None = None
+    """Done before without being counted: imports, compilers, caches. Needless for processes."""
     at_most: int | None = None
     """Samples, for those who take very long."""
 
@@ -67,7 +67,7 @@ def take_turns(
     """
     for contender in contenders:
         if contender.warm_up:
-            contender.take()
+            contender.warm_up()
     taken: list[tuple[Contender, list[Sample]]] = [(contender, []) for contender in contenders]
     console = Console(stderr=True)
     for number in track(range(rounds), label, console=console, disable=not console.is_terminal):

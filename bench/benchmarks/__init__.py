@@ -4,8 +4,9 @@ docstring's first line says at what.
 
 import hashlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from bench import corpus, measure
 from bench.corpus import BadInput, Corpus
-from bench.measure import Contender, take_turns
+from bench.measure import Contender, take_turns, timed
 from bench.records import Result, Role
 
 NAMES = tuple(module.name for module in pkgutil.iter_modules(__path__))
@@ -69,9 +70,28 @@ def carry_out(name: str, workload: Workload, rounds: int, *, peers: bool = True)
         ]
 
 
+def each_original(
+    part: str,
+    corpus: Corpus,
+    name: str,
+    work: Callable[[Path], object],
+    role: Role = Role.OURS,
+) -> Contender:
+    """Who does something with the path of every original of a part; the first is the warm-up."""
+    paths = [original.path for original in corpus.originals]
+
+    def work_on_all() -> None:
+        for path in paths:
+            work(path)
+
+    size = len(paths), corpus.megapixels
+    warm_up = partial(work, paths[0])
+    return Contender(name, partial(timed, work_on_all), *size, part, role, warm_up)
+
+
 def _source_hash(benchmark: Benchmark) -> str:
     """Of the code that decides what is measured and how. Results of different code cannot be
     compared.
     """
-    files = (benchmark.__file__, measure.__file__, corpus.__file__)
+    files = (benchmark.__file__, __file__, measure.__file__, corpus.__file__)
     return hashlib.sha256(b"\0".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]

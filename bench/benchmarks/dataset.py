@@ -33,7 +33,7 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
             apart = partial(_download_and_resize, faces, source)
             full = partial(_full, faces, names, source)
             found = [
-                Contender(name, partial(timed_in_fresh_folder, work, folder), *size, warm_up=False)
+                Contender(name, partial(timed_in_fresh_folder, work, folder), *size)
                 for name, work in (("download, resize", apart), ("full, faces too", full))
             ]
             if by_img2dataset.interpreter():
@@ -47,7 +47,6 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
                         partial(timed_in_fresh_folder, theirs, folder),
                         *size,
                         role=Role.PEER,
-                        warm_up=False,
                         at_most=_SAMPLES_OF_IMG2DATASET,
                     )
                 )

@@ -29,10 +29,10 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
         size = len(originals.originals), originals.megapixels
         with serving(originals.folder, latency_seconds=0) as address:
             ours = partial(timed_in_fresh_folder, partial(_ours, faces, address), folder)
-            found = [Contender("download", ours, *size, warm_up=False)]
+            found = [Contender("download", ours, *size)]
             if shutil.which("curl"):
                 theirs = partial(timed_in_fresh_folder, partial(_curl, originals, address), folder)
-                found.append(Contender("curl", theirs, *size, role=Role.PEER, warm_up=False))
+                found.append(Contender("curl", theirs, *size, role=Role.PEER))
             yield found
 
 

@@ -4,15 +4,15 @@ Ours through the function that the workers call, with the face besides and witho
 same settings. The floor is entropy decoding alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from bench import peers
-from bench.benchmarks import Workload
-from bench.corpus import HEAD, Corpus
-from bench.measure import Contender, timed
+from bench.benchmarks import Workload, each_original
+from bench.corpus import HEAD
+from bench.measure import Contender
 from bench.peers import by_img2dataset, floor
 from bench.records import Role
 from dafre_fast.model.settings import Recipe
@@ -25,29 +25,18 @@ _RECIPE = Recipe()
 def contenders(workload: Workload) -> Iterator[list[Contender]]:
     found = []
     for part, corpus in workload.corpus.parts():
-        compete = partial(_contender, part, corpus)
+        compete = partial(each_original, part, corpus)
         found += [
             compete("floor", floor.entropy_decode, Role.FLOOR),
-            compete("full", _full, Role.OURS),
-            compete("full and face", _full_and_face, Role.OURS),
+            compete("full", _full),
+            compete("full and face", _full_and_face),
         ]
         found += [compete(name, work, Role.PEER) for name, work in peers.installed().items()]
         if by_img2dataset.interpreter():
             take = partial(by_img2dataset.resize, [original.path for original in corpus.originals])
             name, size = "img2dataset's resizer", (len(corpus.originals), corpus.megapixels)
-            found.append(Contender(name, take, *size, part, Role.PEER, warm_up=False))
+            found.append(Contender(name, take, *size, part, Role.PEER))
     yield found
-
-
-def _contender(
-    part: str, corpus: Corpus, name: str, work: Callable[[Path], object], role: Role
-) -> Contender:
-    def all_of_them() -> None:
-        for original in corpus.originals:
-            work(original.path)
-
-    take = partial(timed, all_of_them)
-    return Contender(name, take, len(corpus.originals), corpus.megapixels, part, role)
 
 
 def _full(path: Path) -> None:

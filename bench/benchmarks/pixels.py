@@ -3,14 +3,14 @@
 The one place of the suite that knows the functions inside `dafre_fast.pixels`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.benchmarks import Workload
+from bench.benchmarks import Workload, each_original
 from bench.corpus import Corpus
-from bench.measure import Contender, timed, timed_in_fresh_folder
+from bench.measure import Contender, timed_in_fresh_folder
 from bench.peers import floor
 from bench.records import Role
 from dafre_fast.engine.work import make
@@ -55,26 +55,18 @@ def _open(path: Path) -> tuple[Original, tuple[int, int], int]:
 def contenders(workload: Workload) -> Iterator[list[Contender]]:
     found = []
     for part, corpus in workload.corpus.parts():
-        size = len(corpus.originals), corpus.megapixels, part
-        found.append(Contender("floor", _each(corpus, floor.entropy_decode), *size, Role.FLOOR))
-        stages = {
-            "read": Path.read_bytes,
-            "+ decode": _decode,
-            "+ resize": _resize,
-            "+ encode": _encode,
-        }
-        found += [Contender(name, _each(corpus, work), *size) for name, work in stages.items()]
-        writing = partial(timed_in_fresh_folder, partial(_write_all, corpus), workload.folder)
-        found.append(Contender("+ write", writing, *size))
+        stage = partial(each_original, part, corpus)
+        write = partial(timed_in_fresh_folder, partial(_write_all, corpus), workload.folder)
+        size = len(corpus.originals), corpus.megapixels
+        found += [
+            stage("floor", floor.entropy_decode, Role.FLOOR),
+            stage("read", Path.read_bytes),
+            stage("+ decode", _decode),
+            stage("+ resize", _resize),
+            stage("+ encode", _encode),
+            Contender("+ write", write, *size, part),
+        ]
     yield found
-
-
-def _each(corpus: Corpus, work: Callable[[Path], object]) -> Callable:
-    def all_of_them() -> None:
-        for original in corpus.originals:
-            work(original.path)
-
-    return partial(timed, all_of_them)
 
 
 def _write_all(corpus: Corpus, folder: Path) -> None:

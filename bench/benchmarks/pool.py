@@ -32,17 +32,14 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
     with TemporaryDirectory(dir=workload.folder) as temporary:
         tiny = Path(temporary) / "tiny"
         _write_tiny(tiny, jobs)
+        ours, executor = partial(_ours, jobs), partial(_executor, jobs)
         resize = partial(timed_in_fresh_folder, partial(_resize, tiny), Path(temporary))
-        own_time = time.process_time
+        clock = time.process_time
+        peer = partial(timed, executor, clock)
         yield [
-            Contender("jobs of no work", partial(timed, partial(_ours, jobs), own_time), jobs),
-            Contender(
-                "ProcessPoolExecutor",
-                partial(timed, partial(_executor, jobs), own_time),
-                jobs,
-                role=Role.PEER,
-            ),
-            Contender("tiny originals", partial(resize, own_time), jobs, warm_up=False),
+            Contender("jobs of no work", partial(timed, ours, clock), jobs, warm_up=ours),
+            Contender("ProcessPoolExecutor", peer, jobs, role=Role.PEER, warm_up=executor),
+            Contender("tiny originals", partial(resize, clock), jobs),
         ]
 
 

@@ -22,7 +22,7 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
         for workers in worker_counts(usable_cores()):
             work = partial(_resize, originals.folder, workers)
             take = partial(timed_in_fresh_folder, work, Path(temporary))
-            found.append(Contender(str(workers), take, *size, warm_up=False))
+            found.append(Contender(str(workers), take, *size))
         yield found
 
 

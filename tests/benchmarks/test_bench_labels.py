@@ -1,5 +1,4 @@
 from bench.benchmarks import Workload, labels
-from bench.labels import same_files
 
 
 def test_the_labels_command_and_the_originals_scripts_write_the_same_files(
@@ -9,4 +8,4 @@ def test_the_labels_command_and_the_originals_scripts_write_the_same_files(
         for contender in contenders:
             assert contender.take().cpu_seconds > 0
         (folder,) = tmp_path.iterdir()
-        assert same_files(folder)
+        assert labels.same_files(folder)
