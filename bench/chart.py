@@ -1,5 +1,6 @@
 """Charts of all runs in a folder: throughput per core over commits, and over workers."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def draw(runs: Sequence[Run], folder: Path) -> list[Path]:
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     over_commits, over_workers = figure.subplots(1, 2)
     _draw_commits(over_commits, alike)
-    _draw_workers(over_workers, latest)
+    _draw_workers(over_workers, alike)
     figure.suptitle(f"{latest.machine['processor']}; {latest.corpus}", fontsize=9)
     paths = [folder / "throughput.svg", folder / "throughput.png"]
     for path in paths:
@@ -40,18 +41,20 @@ def draw(runs: Sequence[Run], folder: Path) -> list[Path]:
 
 def _draw_commits(axes: Axes, runs: Sequence[Run]) -> None:
     """A line per contender at full images; of several runs of a commit the latest."""
-    lines: dict[tuple[str, Role], dict[int, float]] = {}
-    commits = {_label(run): run for run in runs}
-    for place, run in enumerate(commits.values()):
-        for result in _full_images(run.results):
-            line = lines.setdefault((result.contender, result.role), {})
-            line[place] = result.megapixels / result.cpu_seconds
+    commits = {_label(run): full for run in runs if (full := _full_images(run.results))}
+    lines: dict[tuple[str, Role], dict[int, float]] = defaultdict(dict)
+    for place, results in enumerate(commits.values()):
+        for result in results:
+            rate = result.megapixels / result.cpu_seconds
+            lines[result.contender, result.role][place] = rate
     for (name, role), line in lines.items():
-        style = "o-" if role is Role.OURS else "o:"
-        axes.plot(list(line), list(line.values()), style, label=name, markersize=4)
+        ours = role is Role.OURS
+        label, style = (f"dafre_fast, {name}", "o-") if ours else (name, "o:")
+        axes.plot(list(line), list(line.values()), style, label=label, markersize=4)
     axes.set_xticks(range(len(commits)), commits, rotation=45, fontsize=7)
-    axes.set(title="full images, over commits", ylabel="megapixels per CPU-second", yscale="log")
+    axes.set(title="full images, over commits", ylabel="megapixels per CPU-second")
     if lines:
+        axes.set_ylim(bottom=0)
         axes.legend(fontsize=7)
 
 
@@ -66,16 +69,18 @@ def _label(run: Run) -> str:
     return run.commit[:7] + ("+" if run.changed else "")
 
 
-def _draw_workers(axes: Axes, run: Run) -> None:
-    """Wall-clock images per second and worker, and what one worker alone does."""
-    found = sorted(
-        (int(result.contender), result.images / result.seconds / int(result.contender))
+def _draw_workers(axes: Axes, runs: Sequence[Run]) -> None:
+    """Wall-clock images per second and worker in the latest run, and what one worker alone does."""
+    results = {
+        int(result.contender): result
+        for run in sorted(runs, key=lambda run: run.at)
         for result in run.results
         if result.benchmark == "workers"
-    )
+    }
     axes.set(title="resize, over workers", xlabel="workers", ylabel="images per second and worker")
-    if found:
-        workers, rates = zip(*found, strict=True)
+    if results:
+        workers = sorted(results)
+        rates = [results[n].images / results[n].seconds / n for n in workers]
         axes.plot(workers, rates, "o-")
         axes.axhline(rates[0], linestyle=":", color="grey")
         axes.set_xticks(workers)
