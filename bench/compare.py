@@ -121,12 +121,13 @@ def compare(
     except NotComparable as error:
         print(f"{name}: {error}", file=sys.stderr)
         return {(name, "", ""): _NOT_COMPARABLE}
-    return {
-        key: one
-        if one.verdict is first[key].verdict
-        else replace(one, verdict=Verdict.NO_DIFFERENCE)
-        for key, one in second.items()
-    }
+    return {key: _confirmed(first[key], one) for key, one in second.items()}
+
+
+def _confirmed(first: Judgement, second: Judgement) -> Judgement:
+    if second.verdict is first.verdict:
+        return second
+    return replace(second, verdict=Verdict.NO_DIFFERENCE)
 
 
 def _measure(

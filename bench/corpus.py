@@ -5,6 +5,7 @@ drawn here too.
 """
 
 import functools
+import hashlib
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +79,8 @@ def prepare(source: Path | None, images: int, output: Path) -> Corpus:
         raise BadInput(f"{output}: {error.strerror}") from error
     if source:
         return take_corpus(source, images, output / "corpus")
-    return draw_corpus(images, output / f"corpus-drawn-{images}")
+    drawing = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    return draw_corpus(images, output / f"drawn-{SEED}-{images}-{drawing}")
 
 
 def load(folder: Path) -> Corpus:
@@ -93,12 +95,16 @@ def take_corpus(source: Path, images: int, folder: Path) -> Corpus:
     """Up to `images` of the JPEG and PNG files below `source` that every decoder can read, chosen
     by the seed, as links in `folder`.
     """
+    if folder.resolve() == source.resolve():
+        raise BadInput(f"{source}: is where the links to the files to measure on are put")
     shutil.rmtree(folder, ignore_errors=True)
     files = sorted(path for path in source.rglob("*") if path.is_file())
     number = 0
     for at in np.random.default_rng(SEED).permutation(len(files)):
+        if number == images:
+            break
         original = _look(files[at])
-        if number < images and original and _is_sound(original.path):
+        if original and _is_sound(original.path):
             number += 1
             _link(original, folder, number)
     if not number:
@@ -156,9 +162,8 @@ def draw_corpus(images: int, folder: Path, scale: float = 1.0) -> Corpus:
     folder.mkdir(parents=True, exist_ok=True)
     there = {path.stem for path in folder.glob("*/*.*") if not path.name.startswith(".")}
     left = [number for number in range(1, images + 1) if str(number) not in there]
-    with ThreadPoolExecutor(
-        usable_cores()
-    ) as threads:  # OpenCV, NumPy and libvips let go of the GIL
+    # OpenCV, NumPy and libvips let go of the interpreter while they work.
+    with ThreadPoolExecutor(usable_cores()) as threads:
         list(threads.map(functools.partial(_write, folder, scale), left))
     return load(folder)
 

@@ -36,6 +36,12 @@ def test_a_folder_is_read_up_to_a_number_of_images(drawn, tmp_path) -> None:
     assert len(take_corpus(drawn.folder, 5, tmp_path / "corpus").originals) == 5
 
 
+def test_a_corpus_is_not_taken_from_where_it_is_put(corpus) -> None:
+    with pytest.raises(BadInput, match="links"):
+        take_corpus(corpus.folder, 5, corpus.folder)
+    assert load(corpus.folder) == corpus
+
+
 def test_copies_fill_up_to_a_number_under_ids_of_their_own(corpus, tmp_path) -> None:
     many = copies(corpus, 7, tmp_path / "many")
     assert [original.path.stem for original in many.originals] == [*map(str, range(1, 10))]
