@@ -39,7 +39,7 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
         yield [
             Contender("jobs of no work", partial(timed, ours, clock), jobs, warm_up=ours),
             Contender("ProcessPoolExecutor", peer, jobs, role=Role.PEER, warm_up=executor),
-            Contender("tiny originals", partial(resize, clock), jobs),
+            Contender("tiny originals", partial(resize, clock), jobs, at_most=3),
         ]
 
 
