@@ -1,4 +1,5 @@
-# make full | test | check | bench | clean        real job: make full FACES=… TAG_IDS=… SOURCE=… OUT=… WORKERS=…
+# make full | test | check | bench | bench-compare BASE=ref | clean
+# real job: make full FACES=… TAG_IDS=… SOURCE=… OUT=… WORKERS=…
 
 PYTHON ?= python3
 OUT ?= out
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 flags = --output $(OUT) $(if $(WORKERS),--workers $(WORKERS))
 flags += $(if $(FACES),--faces '$(FACES)' --tag-ids '$(TAG_IDS)' --source '$(SOURCE)')
 
-.PHONY: full setup test check bench clean
+.PHONY: full setup test check bench bench-compare clean
 
 full: setup
 	$(BIN)/python -m dafre_fast.full $(flags)
@@ -42,8 +43,14 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q
 
+# BENCH_CORPUS: a folder of originals. BENCH_IMG2DATASET: the Python of an environment that has it.
+corpus = $(if $(BENCH_CORPUS),--corpus '$(BENCH_CORPUS)')
+
 bench: setup
-	$(BIN)/python -m bench.labels
+	BENCH_IMG2DATASET='$(BENCH_IMG2DATASET)' $(BIN)/python -m bench $(corpus)
+
+bench-compare: setup
+	$(BIN)/python -m bench.compare $(corpus) -- '$(BASE)'
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -1,9 +1,11 @@
-from bench.labels import compare, draw_tables, same_files
+from bench.benchmarks import Workload, labels
 
 
-def test_the_labels_benchmark_runs_and_both_sides_write_the_same_files(tmp_path) -> None:
-    tables = draw_tables(tmp_path, rows=2000, classes=40)
-    ours, theirs = compare(*tables, tmp_path, runs=1)
-    assert len(ours) == 1
-    assert theirs.cpu_seconds > 0
-    assert same_files(tmp_path)
+def test_the_labels_command_and_the_originals_scripts_write_the_same_files(
+    corpus, tmp_path
+) -> None:
+    with labels.contenders(Workload(corpus=corpus, folder=tmp_path, rows=1000)) as contenders:
+        for contender in contenders:
+            assert contender.take().cpu_seconds > 0
+        (folder,) = tmp_path.iterdir()
+        assert labels.same_files(folder)

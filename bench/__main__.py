@@ -1,0 +1,71 @@
+"""`python -m bench [NAME…]`: measure, print, write one JSON per run, and draw the charts."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench import chart, environment, table
+from bench.benchmarks import NAMES, Workload, carry_out, load
+from bench.corpus import prepare
+from bench.records import Result, Run
+
+
+@click.command(epilog=f"Benchmarks: {', '.join(NAMES)}.")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), help="Folder of originals to measure on."
+)
+@click.option("--images", type=click.IntRange(1), default=50, help="Originals at most.")
+@click.option("--samples", type=click.IntRange(1), default=7, help="Of every contender.")
+@click.option("--rows", type=click.IntRange(1), default=977_356, help="Of faces.tsv.")
+@click.option("--jobs", type=click.IntRange(1), default=10_000, help="For the pool.")
+@click.option("--many", type=click.IntRange(1), default=200, help="Originals for whole commands.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))
+def main(
+    names: tuple[str, ...],
+    corpus: Path | None,
+    images: int,
+    samples: int,
+    output: Path,
+    **size: int,
+) -> None:
+    """Measure what this working tree does, and what peers do, on the same files in one run.
+
+    Without --corpus, originals with Danbooru's mix are drawn, always the same.
+    """
+    for name in names:
+        load(name)
+    originals = prepare(corpus, images, output)
+    workload = Workload(corpus=originals, folder=output, **size)
+    print(f"{originals}; samples: {samples}")
+    results = []
+    for name in names or NAMES:
+        measured = carry_out(name, workload, samples)
+        table.show(measured)
+        results += measured
+    run = _run(str(originals), results)
+    path = output / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(run.at))}-{run.commit[:7]}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(run)))
+    charts = chart.draw(chart.read_runs(output), output)
+    print("written:", *(path, *charts))
+
+
+def _run(corpus: str, results: Sequence[Result]) -> Run:
+    commit, committed, changed = environment.commit()
+    return Run(
+        at=time.time(),
+        commit=commit,
+        committed=committed,
+        changed=changed,
+        machine=environment.machine(),
+        versions=environment.versions(),
+        corpus=corpus,
+        results=results,
+    )
+
+
+if __name__ == "__main__":
+    main()

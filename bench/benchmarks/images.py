@@ -1,0 +1,47 @@
+"""Images: bytes on disk to the bytes of a full image of 256 pixels, quality 90, 4:2:0.
+
+Ours through the function that the workers call, with the face besides and without; peers at the
+same settings. The floor is entropy decoding alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench import peers
+from bench.benchmarks import Workload, each_original
+from bench.corpus import HEAD
+from bench.measure import Contender
+from bench.peers import by_img2dataset, floor
+from bench.records import Role
+from dafre_fast.model.settings import Recipe
+from dafre_fast.pixels.making import make_images
+
+_RECIPE = Recipe()
+
+
+@contextmanager
+def contenders(workload: Workload) -> Iterator[list[Contender]]:
+    found = []
+    for part, corpus in workload.corpus.parts():
+        compete = partial(each_original, part, corpus)
+        found += [
+            compete("floor", floor.entropy_decode, Role.FLOOR),
+            compete("full", _full),
+            compete("full and face", _full_and_face),
+        ]
+        found += [compete(name, work, Role.PEER) for name, work in peers.installed().items()]
+        if by_img2dataset.interpreter():
+            take = partial(by_img2dataset.resize, [original.path for original in corpus.originals])
+            name, size = "img2dataset's resizer", (len(corpus.originals), corpus.megapixels)
+            found.append(Contender(name, take, *size, part, Role.PEER))
+    yield found
+
+
+def _full(path: Path) -> None:
+    make_images(path.read_bytes(), _RECIPE)
+
+
+def _full_and_face(path: Path) -> None:
+    make_images(path.read_bytes(), _RECIPE, box=HEAD)

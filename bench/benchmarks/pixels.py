@@ -1,0 +1,74 @@
+"""Pixels: the way to a full image stage by stage, each with all that comes before it.
+
+The one place of the suite that knows the functions inside `dafre_fast.pixels`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench.benchmarks import Workload, each_original
+from bench.corpus import Corpus
+from bench.measure import Contender, timed_in_fresh_folder
+from bench.peers import floor
+from bench.records import Role
+from dafre_fast.engine.work import make
+from dafre_fast.model.records import Wanted
+from dafre_fast.model.settings import Recipe
+from dafre_fast.pixels import vips
+from dafre_fast.pixels.decoding import Original, read_header
+from dafre_fast.pixels.making import make_images
+from dafre_fast.pixels.planning import plan_image
+
+_RECIPE = Recipe()
+_RECIPE_HASH = _RECIPE.hash()
+
+
+def _decode(path: Path) -> None:
+    original, _, eighths = _open(path)
+    vips.in_memory(original.at(eighths))
+
+
+def _resize(path: Path) -> None:
+    original, size, eighths = _open(path)
+    vips.render(vips.resize(original.at(eighths), size), original.header.orientation)
+
+
+def _encode(path: Path) -> None:
+    make_images(path.read_bytes(), _RECIPE)
+
+
+def _write(path: Path, folder: Path) -> None:
+    make(_RECIPE, _RECIPE_HASH, Wanted(path.stem, str(path), full=f"{folder}/{path.stem}.jpg"))
+
+
+def _open(path: Path) -> tuple[Original, tuple[int, int], int]:
+    data = path.read_bytes()
+    header = read_header(data)
+    full = plan_image(header, _RECIPE, full=True, box=None).full
+    assert full is not None
+    return Original(data, header, whole=False), full.size, full.eighths
+
+
+@contextmanager
+def contenders(workload: Workload) -> Iterator[list[Contender]]:
+    found = []
+    for part, corpus in workload.corpus.parts():
+        stage = partial(each_original, part, corpus)
+        write = partial(timed_in_fresh_folder, partial(_write_all, corpus), workload.folder)
+        size = len(corpus.originals), corpus.megapixels
+        found += [
+            stage("floor", floor.entropy_decode, Role.FLOOR),
+            stage("read", Path.read_bytes),
+            stage("+ decode", _decode),
+            stage("+ resize", _resize),
+            stage("+ encode", _encode),
+            Contender("+ write", write, *size, part),
+        ]
+    yield found
+
+
+def _write_all(corpus: Corpus, folder: Path) -> None:
+    for original in corpus.originals:
+        _write(original.path, folder)

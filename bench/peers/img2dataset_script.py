@@ -1,0 +1,61 @@
+"""Runs where img2dataset is installed, which is all that it imports beside the standard library.
+
+usage: img2dataset_script.py resize FILE… | dataset ADDRESSES OUTPUT IMAGES WORKERS
+"""
+
+import json
+import os
+import sys
+import time
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+SIDE, QUALITY, CONNECTIONS = 256, 90, 16
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network on import
+warnings.simplefilter("ignore")
+
+
+def resize(*paths: str) -> None:
+    """Print the cost of the resizer over the files, the second time."""
+    from img2dataset.resizer import Resizer
+
+    resizer = Resizer(
+        SIDE, "keep_ratio", resize_only_if_bigger=False, encode_quality=QUALITY, encode_format="jpg"
+    )
+    for _ in range(2):
+        began, cpu = time.perf_counter(), time.process_time()
+        for path in paths:
+            *_, error = resizer(BytesIO(Path(path).read_bytes()))
+            if error:
+                sys.exit(f"{path}: {error}")
+        cost = {
+            "cpu_seconds": time.process_time() - cpu,
+            "seconds": time.perf_counter() - began,
+        }
+    print(json.dumps(cost))
+
+
+def dataset(addresses: str, output: str, images: str, workers: str) -> None:
+    """Make files from addresses, a share of them per worker."""
+    from img2dataset import download
+
+    download(
+        url_list=addresses,
+        output_folder=output,
+        output_format="files",
+        image_size=SIDE,
+        resize_mode="keep_ratio",
+        encode_quality=QUALITY,
+        processes_count=int(workers),
+        thread_count=CONNECTIONS,
+        number_sample_per_shard=-(-int(images) // int(workers)),
+    )
+    made = len(list(Path(output).rglob("*.jpg")))
+    if made < int(images):
+        sys.exit(f"{made} of {images} made")
+
+
+if __name__ == "__main__":
+    {"resize": resize, "dataset": dataset}[sys.argv[1]](*sys.argv[2:])

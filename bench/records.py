@@ -1,0 +1,106 @@
+"""What was measured, as it stands in the JSON files."""
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+MIX = "mix"
+
+
+class Role(StrEnum):
+    """Whose work it is. The floor is what every way of doing it must do at least."""
+
+    OURS = "ours"
+    FLOOR = "floor"
+    PEER = "peer"
+
+
+class Sample(Struct, frozen=True):
+    """Cost of doing the work once: CPU and wall-clock time."""
+
+    cpu_seconds: float
+    seconds: float
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """One contender of a benchmark on one part of the corpus (empty: on all of it).
+
+    `images` and `megapixels` (of the originals) is what one sample works through; rows of tables
+    count as images, and megapixels are 0 where there are none. `source` is the hash of the code
+    that measured.
+    """
+
+    benchmark: str
+    source: str
+    contender: str
+    part: str
+    role: Role
+    images: int
+    megapixels: float
+    samples: Sequence[Sample]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.benchmark, self.part, self.contender
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Median over the samples; so are the others."""
+        return statistics.median(sample.cpu_seconds for sample in self.samples)
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(sample.seconds for sample in self.samples)
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles, as a share of the median CPU time."""
+        if len(self.samples) < 2:
+            return math.nan
+        costs = [sample.cpu_seconds for sample in self.samples]
+        low, _, high = statistics.quantiles(costs, method="inclusive")
+        return (high - low) / 2 / self.cpu_seconds
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One run of the suite; `committed` and `at` are seconds since 1970."""
+
+    at: float
+    commit: str
+    committed: float
+    changed: bool
+    """True where the working tree was not what the commit says."""
+    machine: Mapping[str, str | int]
+    versions: Mapping[str, str]
+    corpus: str
+    results: Sequence[Result]
+
+
+def with_mix(results: Iterable[Result]) -> list[Result]:
+    """The results, and for a contender measured on parts of the corpus the whole: sums of the
+    samples that were taken in the same round.
+    """
+    results = list(results)
+    parts = defaultdict(list)
+    for result in results:
+        parts[result.benchmark, result.contender].append(result)
+    return results + [_sum(group) for group in parts.values() if len(group) > 1]
+
+
+def _sum(parts: list[Result]) -> Result:
+    rounds = zip(*(part.samples for part in parts), strict=True)
+    return replace(
+        parts[0],
+        part=MIX,
+        images=sum(part.images for part in parts),
+        megapixels=sum(part.megapixels for part in parts),
+        samples=[
+            Sample(sum(s.cpu_seconds for s in samples), sum(s.seconds for s in samples))
+            for samples in rounds
+        ],
+    )

@@ -1,0 +1,144 @@
+"""Two versions in a repository made for the test: real trees and processes, made-up costs."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.compare import main
+
+# In place of the suite's own. The cost of a sample follows from how many were taken before, so that
+# it is noisy and the same every time; what a version costs stands outside of the benchmark.
+ONCE = """
+import json, random, sys
+from pathlib import Path
+from speed import COST
+
+taken = Path(sys.argv[-1], "taken")
+with taken.open("a") as file:
+    file.write(".")
+cost = COST * random.Random(taken.stat().st_size).lognormvariate(0, 0.05)
+print(json.dumps([{
+    "benchmark": sys.argv[1],
+    "source": Path("bench", "benchmarks", f"{sys.argv[1]}.py").read_text(),
+    "contender": "made up",
+    "part": "",
+    "role": "ours",
+    "images": 1,
+    "megapixels": 1.0,
+    "samples": [{"cpu_seconds": cost, "seconds": cost}],
+}]))
+"""
+INTERRUPTS = """
+import os, signal
+os.kill(os.getppid(), signal.SIGINT)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """One benchmark, and one version, tagged `v1`."""
+    folder = tmp_path / "repository"
+    (folder / "bench" / "benchmarks").mkdir(parents=True)
+    (folder / "bench" / "__init__.py").touch()
+    (folder / "bench" / "once.py").write_text(ONCE)
+    (folder / "bench" / "benchmarks" / "made_up.py").write_text("# measures nothing\n")
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    git(folder, "init", "--quiet")
+    commit(folder, "COST = 1.0\n")
+    git(folder, "tag", "v1")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    command = ["git", "-C", folder, *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def commit(folder: Path, speed: str) -> None:
+    (folder / "speed.py").write_text(speed)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "another speed")
+
+
+@pytest.fixture
+def compare(repository, corpus, tmp_path, monkeypatch):
+    """The command line, in the repository."""
+    monkeypatch.chdir(repository)
+
+    def run(*arguments: str):
+        paths = ("--corpus", str(corpus.folder), "--output", str(tmp_path / "output"))
+        return CliRunner().invoke(main, [*arguments, *paths])
+
+    return run
+
+
+def test_a_slow_down_of_15_percent_is_worse_and_status_1(compare, repository) -> None:
+    commit(repository, "COST = 1.15\n")
+    result = compare("v1")
+    assert "worse" in result.output
+    assert result.exit_code == 1
+
+
+def test_a_version_does_not_differ_from_itself(compare) -> None:
+    result = compare("v1", "made_up")
+    assert "no difference" in result.output
+    assert result.exit_code == 0
+
+
+def test_a_slow_down_below_the_limit_is_worse_and_status_0(compare, repository) -> None:
+    commit(repository, "COST = 1.15\n")
+    result = compare("v1", "--limit", "20")
+    assert "worse" in result.output
+    assert result.exit_code == 0
+
+
+def test_changes_that_are_not_committed_are_compared_too(compare, repository) -> None:
+    (repository / "speed.py").write_text("COST = 0.8\n")
+    result = compare("v1")
+    assert "better" in result.output
+    assert result.exit_code == 0
+
+
+def test_different_benchmarks_are_not_comparable(compare, repository) -> None:
+    with (repository / "bench/benchmarks/made_up.py").open("a") as file:
+        file.write("# measured in another way\n")
+    result = compare("v1")
+    assert "not comparable" in result.output
+    assert result.exit_code == 0
+
+
+def test_a_benchmark_that_fails_is_not_comparable_and_says_why(compare, repository) -> None:
+    (repository / "speed.py").write_text("raise RuntimeError('no such speed')\n")
+    result = compare("v1")
+    assert "not comparable" in result.output
+    assert "no such speed" in result.output
+
+
+def test_a_benchmark_that_the_base_lacks_is_not_comparable(compare, repository) -> None:
+    made_up = repository / "bench/benchmarks/made_up.py"
+    made_up.rename(made_up.with_name("renamed.py"))
+    result = compare("v1", "renamed")
+    assert "not comparable" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("v2",), "Error: 'v2' is no commit, branch or tag here\n"),
+        (("v1", "pixel"), "Error: pixel: no such benchmark; there are made_up\n"),
+    ],
+)
+def test_what_is_not_there_is_one_line_and_status_2(compare, arguments, message) -> None:
+    result = compare(*arguments)
+    assert (result.output, result.exit_code) == (message, 2)
+
+
+def test_ctrl_c_removes_the_trees(compare, repository) -> None:
+    commit(repository, INTERRUPTS)
+    result = compare("v1")
+    assert result.exit_code == 130
+    assert git(repository, "worktree", "list").count("\n") == 1

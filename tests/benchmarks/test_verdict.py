@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.verdict import LEAST_SAMPLES, Verdict, judge
+
+TRIALS, NOISE = 200, 0.05
+
+costs = st.lists(st.floats(1e-3, 1e3), min_size=LEAST_SAMPLES, max_size=12)
+
+
+def noisy(rng: np.random.Generator, cost: float = 1.0) -> list[float]:
+    return list(cost * rng.lognormal(0, NOISE, LEAST_SAMPLES))
+
+
+def count(verdict: Verdict, slowdown: float) -> int:
+    """How often a slow-down under noise has this verdict."""
+    rng = np.random.default_rng(2018)
+    judged = [judge(noisy(rng), noisy(rng, slowdown)).verdict for _ in range(TRIALS)]
+    return judged.count(verdict)
+
+
+def test_a_slow_down_of_15_percent_is_caught_under_noise_of_5_percent() -> None:
+    assert count(Verdict.WORSE, 1.15) >= 0.95 * TRIALS
+
+
+def test_a_speed_up_is_seen_as_one() -> None:
+    assert count(Verdict.BETTER, 1 / 1.15) >= 0.95 * TRIALS
+
+
+def test_a_version_hardly_ever_differs_from_itself() -> None:
+    assert count(Verdict.NO_DIFFERENCE, 1.0) >= 0.96 * TRIALS
+
+
+def test_samples_without_any_noise_are_told_apart() -> None:
+    assert judge([1.0] * 7, [1.15] * 7).verdict is Verdict.WORSE
+    assert judge([1.0] * 7, [1.0] * 7).verdict is Verdict.NO_DIFFERENCE
+
+
+def test_one_sample_that_was_disturbed_changes_no_verdict() -> None:
+    steady = [1.0, 1.01, 0.99, 1.02, 0.98, 1.03, 0.97]
+    assert judge(steady, [*steady[:-1], 50.0]).verdict is Verdict.NO_DIFFERENCE
+
+
+def test_a_verdict_needs_seven_samples_a_side() -> None:
+    with pytest.raises(ValueError, match="7 samples"):
+        judge([1.0] * 7, [1.0] * 6)
+
+
+@settings(deadline=None)
+@given(costs, costs)
+def test_changing_sides_turns_the_verdict_around(base, new) -> None:
+    there, back = judge(base, new), judge(new, base)
+    turned = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
+    assert back.verdict is turned.get(there.verdict, there.verdict)
+    assert back.ratio == pytest.approx(1 / there.ratio)
+
+
+@settings(deadline=None)
+@given(costs)
+def test_samples_do_not_differ_from_themselves(base) -> None:
+    judged = judge(base, base)
+    assert judged.verdict is Verdict.NO_DIFFERENCE
+    assert judged.ratio == pytest.approx(1)
+
+
+@settings(deadline=None)
+@given(costs, costs)
+def test_the_ratio_lies_on_the_side_of_the_verdict(base, new) -> None:
+    judged = judge(base, new)
+    if judged.verdict is Verdict.WORSE:
+        assert judged.ratio >= 1
+    if judged.verdict is Verdict.BETTER:
+        assert judged.ratio <= 1
+
+
+@settings(deadline=None)
+@given(costs, costs, st.randoms())
+def test_the_order_of_samples_does_not_matter(base, new, random) -> None:
+    mixed = random.sample(new, len(new))
+    assert judge(base, mixed) == judge(base, new)
