@@ -4,7 +4,7 @@ The one place of the suite that knows the functions inside `dafre_fast.pixels`.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,25 +14,27 @@ from bench.measure import Contender, timed_in_fresh_folder
 from bench.peers import floor
 from bench.records import Role
 from dafre_fast.engine.work import make
+from dafre_fast.model.errors import Refusal
 from dafre_fast.model.records import Wanted
 from dafre_fast.model.settings import Recipe
-from dafre_fast.pixels import vips
-from dafre_fast.pixels.decoding import Original, read_header
+from dafre_fast.pixels import decoding, vips
+from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.making import make_images
-from dafre_fast.pixels.planning import plan_image
+from dafre_fast.pixels.planning import ImagePlan, plan_image
 
 _RECIPE = Recipe()
 _RECIPE_HASH = _RECIPE.hash()
 
 
 def _decode(path: Path) -> None:
-    original, _, eighths = _open(path)
-    vips.in_memory(original.at(eighths))
+    data, header, plan = _open(path)
+    decode = decoding.fast_lane(header, plan) or vips.pictures  # which resizes as it decodes
+    with suppress(Refusal):  # decoded by libvips in the stages to come
+        decode(data, header, plan)
 
 
 def _resize(path: Path) -> None:
-    original, size, eighths = _open(path)
-    vips.render(vips.resize(original.at(eighths), size), original.header.orientation)
+    decoding.pictures(*_open(path))
 
 
 def _encode(path: Path) -> None:
@@ -43,12 +45,10 @@ def _write(path: Path, folder: Path) -> None:
     make(_RECIPE, _RECIPE_HASH, Wanted(path.stem, str(path), full=f"{folder}/{path.stem}.jpg"))
 
 
-def _open(path: Path) -> tuple[Original, tuple[int, int], int]:
+def _open(path: Path) -> tuple[bytes, Header, ImagePlan]:
     data = path.read_bytes()
-    header = read_header(data)
-    full = plan_image(header, _RECIPE, full=True, box=None).full
-    assert full is not None
-    return Original(data, header, whole=False), full.size, full.eighths
+    header = decoding.read_header(data)
+    return data, header, plan_image(header, _RECIPE, full=True, box=None)
 
 
 @contextmanager
