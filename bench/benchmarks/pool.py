@@ -20,7 +20,7 @@ from bench.benchmarks import Workload
 from bench.measure import Contender, timed, timed_in_fresh_folder
 from bench.records import Role
 from dafre_fast.engine import commands
-from dafre_fast.engine.pool import Pool
+from dafre_fast.engine.pool import Lost, Pool
 from dafre_fast.model.settings import Recipe, ResizeRun, Running, usable_cores
 
 _TIMEOUT_SECONDS = 60.0
@@ -44,12 +44,12 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
 
 
 def _ours(jobs: int) -> None:
-    done = []
+    done: list[tuple[int, int | Lost]] = []
 
     async def submit_all() -> None:
         pool = Pool[int, int](
             abs,
-            lambda _job, result: done.append(result),
+            done.extend,
             workers=usable_cores(),
             job_timeout_seconds=_TIMEOUT_SECONDS,
         )
