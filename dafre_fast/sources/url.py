@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -52,6 +53,7 @@ class UrlTemplate:
             raise UsageError(f"--source {template!r}: names the same file for every {{id}}")
         self.parallel = settings.connections
         self._template, self._folder, self._settings = template, folder, settings
+        self._extensions = settings.extensions if "{ext" in template else ("jpg",)
         self._check = check
 
     async def __aenter__(self) -> Self:
@@ -85,14 +87,15 @@ class UrlTemplate:
 
     async def _try_extensions(self, key: str) -> Fetched:
         number, folder, attempts = int(key), bucket(int(key)), 0
-        for extension in self._settings.extensions if "{ext" in self._template else ("jpg",):
+        for extension in self._extensions:
             url = self._template.format(id=number, bucket=folder, ext=extension)
             path = self._folder / folder / f"{key}.{extension}"
             size, tries = await self._get_with_retries(url, path)
             attempts += tries
             if size:
                 return Fetched(key=key, path=str(path), url=url, bytes=size, attempts=attempts)
-        raise Refusal(Reason.NOT_FOUND, f"{url} and other extensions" if attempts > 1 else url)
+        others = " and other extensions" if len(self._extensions) > 1 else ""
+        raise Refusal(Reason.NOT_FOUND, url + others)
 
     async def _get_with_retries(self, url: str, path: Path) -> tuple[int | None, int]:
         """What `_get` gives, and how often it was tried."""
@@ -100,7 +103,8 @@ class UrlTemplate:
             return await self._get(url, path), 1
         except _Passing as passing:
             failure = passing
-        # Only now, as it takes as long as the request itself; its first attempt is the one above.
+        # The first attempt of these is the one above: a retry context takes as much CPU time as a
+        # small original, and most never need it.
         async for attempt in stamina.retry_context(
             on=_Passing, attempts=self._settings.retries + 1, timeout=self._settings.timeout
         ):
@@ -108,7 +112,7 @@ class UrlTemplate:
                 if attempt.num == 1:
                     raise failure
                 return await self._get(url, path), attempt.num
-        raise AssertionError  # stamina raises the last failure
+        raise AssertionError("stamina raises the last failure")
 
     async def _get(self, url: str, path: Path) -> int | None:
         """Bytes written to `path`, or None where the server has no such file."""
@@ -143,7 +147,8 @@ class UrlTemplate:
                 os.close(file)
             part.replace(path)
         except BaseException as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             if isinstance(error, OSError) and not isinstance(error, _NETWORK_ERRORS):
                 raise OutputError(f"{path}: {error.strerror}") from error
             raise
@@ -161,8 +166,8 @@ class _Passing(Refusal):
 
 
 def _create(path: Path) -> int:
-    """An open file, and the folder for it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    """A new file, opened, and the folder for it where there is none yet."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     try:
         return os.open(path, flags, 0o666)
     except FileNotFoundError:
@@ -171,7 +176,7 @@ def _create(path: Path) -> int:
 
 
 def _write(file: int, data: bytes) -> None:
-    """All of it: a disk that fills up takes a part, and raises when it is given the rest."""
+    """Write all of it: a disk that fills up takes a part, and raises at the rest."""
     written = os.write(file, data)
     while written < len(data):
         written += os.write(file, data[written:])
