@@ -1,7 +1,7 @@
 """Originals that lie on this machine: `original/0123/5123.png`, `0123/5123.png` or `5123.png`."""
 
 import os
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +20,8 @@ class Tree:
         if not root.is_dir():
             raise InputError(f"{root}: is not a folder of originals")
         self._root = root
-        self._names = lru_cache(maxsize=1100)(_names_in)
+        self._names_in = cache(_names_in)
+        self._places = cache(self._find_places)
 
     async def __aenter__(self) -> Self:
         return self
@@ -30,9 +31,8 @@ class Tree:
 
     def find(self, key: str) -> Path | None:
         """Path of the original, or None."""
-        folder = bucket(int(key))
-        for place in (self._root / folder, self._root / ORIGINALS / folder, self._root):
-            if name := self._names(place).get(key):
+        for place, names in self._places(bucket(int(key))):
+            if name := names.get(key):
                 return place / name
         return None
 
@@ -42,6 +42,11 @@ class Tree:
             detail = f"{key}.* not in {self._root}"
             return Fetched(key=key, reason=Reason.MISSING_ORIGINAL, detail=detail)
         return Fetched(key=key, path=str(path))
+
+    def _find_places(self, folder: str) -> list[tuple[Path, dict[str, str]]]:
+        """Where originals of a bucket may lie, less what is empty or not there."""
+        places = self._root / folder, self._root / ORIGINALS / folder, self._root
+        return [(place, names) for place in places if (names := self._names_in(place))]
 
 
 def _names_in(folder: Path) -> dict[str, str]:

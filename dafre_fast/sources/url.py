@@ -1,7 +1,9 @@
 """Originals behind a URL template such as `https://host/original/{bucket}/{id}.{ext}`."""
 
 import asyncio
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -20,13 +22,13 @@ from dafre_fast.sources.tree import Tree
 USER_AGENT = f"dafre_fast/{version('dafre_fast')}"
 CHECK_BYTES = 512
 """As many first bytes of a body as `check` is given, or all of a shorter one."""
-_CHUNK_BYTES = 1 << 16
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
 }
+_NETWORK_ERRORS = (aiohttp.ClientError, ConnectionError, TimeoutError)
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 Check = Callable[[bytes], object]
@@ -51,6 +53,7 @@ class UrlTemplate:
             raise UsageError(f"--source {template!r}: names the same file for every {{id}}")
         self.parallel = settings.connections
         self._template, self._folder, self._settings = template, folder, settings
+        self._extensions = settings.extensions if "{ext" in template else ("jpg",)
         self._check = check
 
     async def __aenter__(self) -> Self:
@@ -61,7 +64,7 @@ class UrlTemplate:
         self._there = Tree(self._folder)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._settings.connections),
-            timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
+            timeout=aiohttp.ClientTimeout(),  # `fetch` has its own, for all attempts together
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             auto_decompress=False,
         )
@@ -83,20 +86,33 @@ class UrlTemplate:
             return Fetched(key=key, reason=Reason.DOWNLOAD_TIMEOUT, detail=detail)
 
     async def _try_extensions(self, key: str) -> Fetched:
-        attempts = 0
-        for extension in self._settings.extensions if "{ext" in self._template else ("jpg",):
-            url = self._template.format(id=int(key), bucket=bucket(int(key)), ext=extension)
-            path = self._folder / bucket(int(key)) / f"{key}.{extension}"
-            async for attempt in stamina.retry_context(
-                on=_Passing, attempts=self._settings.retries + 1, timeout=self._settings.timeout
-            ):
-                with attempt:
-                    attempts += 1
-                    if size := await self._get(url, path):
-                        return Fetched(
-                            key=key, path=str(path), url=url, bytes=size, attempts=attempts
-                        )
-        raise Refusal(Reason.NOT_FOUND, f"{url} and other extensions" if attempts > 1 else url)
+        number, folder, attempts = int(key), bucket(int(key)), 0
+        for extension in self._extensions:
+            url = self._template.format(id=number, bucket=folder, ext=extension)
+            path = self._folder / folder / f"{key}.{extension}"
+            size, tries = await self._get_with_retries(url, path)
+            attempts += tries
+            if size:
+                return Fetched(key=key, path=str(path), url=url, bytes=size, attempts=attempts)
+        others = " and other extensions" if len(self._extensions) > 1 else ""
+        raise Refusal(Reason.NOT_FOUND, url + others)
+
+    async def _get_with_retries(self, url: str, path: Path) -> tuple[int | None, int]:
+        """What `_get` gives, and how often it was tried."""
+        try:
+            return await self._get(url, path), 1
+        except _Passing as passing:
+            failure = passing
+        # The first attempt of these is the one above: a retry context takes as much CPU time as a
+        # small original, and most never need it.
+        async for attempt in stamina.retry_context(
+            on=_Passing, attempts=self._settings.retries + 1, timeout=self._settings.timeout
+        ):
+            with attempt:
+                if attempt.num == 1:
+                    raise failure
+                return await self._get(url, path), attempt.num
+        raise AssertionError("stamina raises the last failure")
 
     async def _get(self, url: str, path: Path) -> int | None:
         """Bytes written to `path`, or None where the server has no such file."""
@@ -113,28 +129,29 @@ class UrlTemplate:
             raise _Passing(Reason.NETWORK_ERROR, detail) from error
 
     async def _save(self, response: aiohttp.ClientResponse, path: Path) -> int:
-        part, size, head = temporary(path), 0, b""
+        chunk = await response.content.readany()
+        while len(chunk) < CHECK_BYTES and (more := await response.content.readany()):
+            chunk += more
+        self._look(chunk, response)
+        part, size = temporary(path), 0
         try:
-            path.parent.mkdir(exist_ok=True)
-            with part.open("wb", buffering=0) as file:
-                async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-                    if len(head) < CHECK_BYTES:
-                        head += chunk
-                        if len(head) >= CHECK_BYTES:
-                            self._look(head, response)
+            file = _create(part)
+            try:
+                while chunk:
                     size += len(chunk)
                     if size > self._settings.max_bytes:
                         raise Refusal(Reason.TOO_MANY_BYTES, f"{response.url}: {size:,} and more")
-                    file.write(chunk)
-            if len(head) < CHECK_BYTES:
-                self._look(head, response)
+                    _write(file, chunk)
+                    chunk = await response.content.readany()
+            finally:
+                os.close(file)
             part.replace(path)
-        except OSError as error:
-            if isinstance(error, aiohttp.ClientError | ConnectionError | TimeoutError):
-                raise
-            raise OutputError(f"{path}: {error.strerror}") from error
-        finally:
-            part.unlink(missing_ok=True)
+        except BaseException as error:
+            with suppress(OSError):
+                part.unlink()
+            if isinstance(error, OSError) and not isinstance(error, _NETWORK_ERRORS):
+                raise OutputError(f"{path}: {error.strerror}") from error
+            raise
         return size
 
     def _look(self, head: bytes, response: aiohttp.ClientResponse) -> None:
@@ -146,6 +163,23 @@ class UrlTemplate:
 
 class _Passing(Refusal):
     """Worth another attempt."""
+
+
+def _create(path: Path) -> int:
+    """A new file, opened, and the folder for it where there is none yet."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        return os.open(path, flags, 0o666)
+
+
+def _write(file: int, data: bytes) -> None:
+    """Write all of it: a disk that fills up takes a part, and raises at the rest."""
+    written = os.write(file, data)
+    while written < len(data):
+        written += os.write(file, data[written:])
 
 
 def _check_status(response: aiohttp.ClientResponse) -> None:

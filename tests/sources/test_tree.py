@@ -1,3 +1,5 @@
+import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,15 @@ def test_a_half_written_file_is_not_found(tmp_path) -> None:
     (tmp_path / "0446").mkdir()
     (tmp_path / "0446/.332446.jpg.part").write_bytes(b"x")
     assert Tree(tmp_path).find("332446") is None
+
+
+def test_each_folder_is_listed_once_however_many_there_are(tmp_path, monkeypatch) -> None:
+    listed, listdir = Counter[Path](), os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: listed.update([folder]) or listdir(folder))
+    tree = Tree(tmp_path)
+    for key in [*range(1000), *range(1000)]:
+        tree.find(str(key))
+    assert set(listed.values()) == {1}
 
 
 def test_a_folder_that_is_not_there_is_an_error_that_names_it() -> None:

@@ -1,21 +1,24 @@
 import asyncio
+import resource
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from dafre_fast.model.errors import UsageError
+from dafre_fast.model.errors import OutputError, UsageError
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched
 from dafre_fast.model.settings import Fetching
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.url import UrlTemplate
+from dafre_fast.sources.url import CHECK_BYTES, Check, UrlTemplate
 
 JPEG = b"\xff\xd8\xff" + bytes(5000)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(70_000)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(JPEG)
 FAST = Fetching(retries=2, timeout=10.0)
 
 Handler = Callable[[web.Request], web.Response]
@@ -95,6 +98,12 @@ def test_a_passing_failure_is_tried_again(tmp_path) -> None:
     assert (fetched.reason, fetched.attempts, files(tmp_path)) == (None, 2, {"0007/7.jpg": JPEG})
 
 
+def test_without_retries_a_passing_failure_stands(tmp_path) -> None:
+    host = Host(lambda _: web.Response(status=503))
+    (fetched,) = fetch(host, tmp_path, "7", settings=Fetching(retries=0))
+    assert (fetched.reason, host.asked.total()) == (Reason.SERVER_ERROR, 1)
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "requests"),
     [
@@ -125,6 +134,35 @@ def test_an_empty_body_is_refused(tmp_path) -> None:
     assert (fetched.reason, files(tmp_path)) == (Reason.EMPTY_FILE, {})
 
 
+def test_a_large_body_is_written_whole(tmp_path) -> None:
+    body = JPEG + bytes(range(256)) * 20_000
+    fetch(Host(only(".jpg", body)), tmp_path, "7")
+    assert files(tmp_path) == {"0007/7.jpg": body}
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """As on a disk that is almost full: what is written beyond is cut off, then refused."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_takes_only_a_part_ends_the_run_and_keeps_no_part(tmp_path) -> None:
+    with largest_file(len(PNG) - 1), pytest.raises(OutputError, match=r"7\.png"):
+        fetch(Host(only(".png", PNG)), tmp_path, "7")
+    assert files(tmp_path) == {}
+
+
+def test_a_folder_that_cannot_be_made_ends_the_run_with_its_name(tmp_path) -> None:
+    (tmp_path / "0007").touch()
+    with pytest.raises(OutputError, match="0007"):
+        fetch(Host(only(".jpg", JPEG)), tmp_path, "7")
+
+
 def test_a_body_beyond_the_limit_leaves_nothing_behind(tmp_path) -> None:
     host = Host(lambda _: web.Response(body=JPEG))
     at_limit = Fetching(max_bytes=len(JPEG))
@@ -135,8 +173,12 @@ def test_a_body_beyond_the_limit_leaves_nothing_behind(tmp_path) -> None:
     assert files(tmp_path / "b") == {}
 
 
-def fetch_from_socket(answer: bytes | None, folder: Path, settings: Fetching) -> Fetched:
-    """From a server that sends these bytes and closes, or none and waits for the client to go."""
+def fetch_from_socket(
+    answer: bytes | None, folder: Path, settings: Fetching, check: Check = sniff
+) -> Fetched:
+    """From a server that sends these bytes, one by one, and closes, or none and waits for the
+    client to go.
+    """
     connections: list[asyncio.Task[None] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,7 +187,9 @@ def fetch_from_socket(answer: bytes | None, folder: Path, settings: Fetching) ->
         if answer is None:
             await reader.read()
         else:
-            writer.write(answer)
+            for byte in answer:
+                writer.write(bytes([byte]))
+                await asyncio.sleep(0)  # the client's turn
         writer.close()
         await writer.wait_closed()
 
@@ -154,7 +198,7 @@ def fetch_from_socket(answer: bytes | None, folder: Path, settings: Fetching) ->
         port = server.sockets[0].getsockname()[1]
         template = f"http://127.0.0.1:{port}/{{id}}.{{ext}}"
         async with server:
-            async with UrlTemplate(template, folder, settings, sniff) as source:
+            async with UrlTemplate(template, folder, settings, check) as source:
                 fetched = await source.fetch("7")
             await asyncio.gather(*(task for task in connections if task))
         return fetched
@@ -162,9 +206,16 @@ def fetch_from_socket(answer: bytes | None, folder: Path, settings: Fetching) ->
     return asyncio.run(main())
 
 
+def test_the_first_bytes_are_checked_once_however_they_arrive(tmp_path) -> None:
+    seen: list[bytes] = []
+    fetch_from_socket(OK + JPEG, tmp_path, FAST, check=seen.append)
+    (head,) = seen
+    assert len(head) >= CHECK_BYTES
+    assert JPEG.startswith(head)
+
+
 def test_a_connection_cut_in_the_middle_never_leaves_a_file_under_the_final_name(tmp_path) -> None:
-    half = b"HTTP/1.1 200 OK\r\nContent-Length: 5003\r\n\r\n" + JPEG[:3000]
-    fetched = fetch_from_socket(half, tmp_path, FAST)
+    fetched = fetch_from_socket(OK + JPEG[:3000], tmp_path, FAST)
     assert (fetched.reason, files(tmp_path)) == (Reason.NETWORK_ERROR, {})
 
 
