@@ -1,6 +1,7 @@
 """CPU time of this process and of whole trees of processes; samples taken in turns."""
 
 import ctypes
+import math
 import os
 import resource
 import signal
@@ -60,10 +61,11 @@ def cpu_seconds() -> float:
 
 
 def take_turns(
-    contenders: Sequence[Contender], rounds: int, label: str = ""
+    contenders: Sequence[Contender], rounds: int, label: str = "", enough: float = math.inf
 ) -> list[tuple[Contender, list[Sample]]]:
     """Samples of every contender: one each per round, every other round in reverse order, so that
-    whatever the machine does in the meantime hits all alike.
+    whatever the machine does in the meantime hits all alike. No round begins after `enough`
+    CPU-seconds.
     """
     for contender in contenders:
         if contender.warm_up:
@@ -74,6 +76,8 @@ def take_turns(
         for contender, samples in taken[:: 1 if number % 2 == 0 else -1]:
             if contender.at_most is None or number < contender.at_most:
                 samples.append(contender.take())
+        if sum(sample.cpu_seconds for _, samples in taken for sample in samples) >= enough:
+            break
     return taken
 
 

@@ -3,6 +3,7 @@ docstring's first line says at what.
 """
 
 import hashlib
+import math
 import pkgutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -50,8 +51,15 @@ def load(name: str) -> Benchmark:
     return import_module(f"{__name__}.{name}")  # type: ignore[return-value]
 
 
-def carry_out(name: str, workload: Workload, rounds: int, *, peers: bool = True) -> list[Result]:
-    """Measure one benchmark; without peers, our own contenders alone."""
+def carry_out(
+    name: str,
+    workload: Workload,
+    rounds: int,
+    *,
+    enough: float = math.inf,
+    peers: bool = True,
+) -> list[Result]:
+    """Measure one benchmark, in rounds up to `enough` CPU-seconds; without peers, ours alone."""
     benchmark = load(name)
     with benchmark.contenders(workload) as everyone:
         contenders = [one for one in everyone if peers or one.role is Role.OURS]
@@ -66,7 +74,7 @@ def carry_out(name: str, workload: Workload, rounds: int, *, peers: bool = True)
                 megapixels=contender.megapixels,
                 samples=samples,
             )
-            for contender, samples in take_turns(contenders, rounds, name)
+            for contender, samples in take_turns(contenders, rounds, name, enough)
         ]
 
 
