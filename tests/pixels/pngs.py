@@ -1,4 +1,4 @@
-"""PNG files written by hand (PNG, third edition, 5 and 9), so that each may be wrong in one place."""
+"""PNG files written by hand (PNG, third edition, 5 and 9), so that one thing may be wrong."""
 
 import struct
 import zlib
