@@ -620,6 +620,9 @@ ORIGINALS = {
     "JPEG, wide": encoded(plain(P3_OF_SRGB_RED), "JPEG", icc_profile=wide_profile()),
     "PNG": encoded(smooth(640, 480)),
     "PNG, transparent": encoded(half_transparent("RGBA", ORANGE)),
+    "PNG, large": encoded(smooth(1600, 1200)),
+    "PNG, turned": encoded(smooth(640, 480), exif=exif(6)),
+    "PNG, wide": encoded(plain(P3_OF_SRGB_RED), icc_profile=wide_profile()),
 }
 
 
