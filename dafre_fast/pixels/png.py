@@ -7,6 +7,7 @@ Chunks and scanlines: PNG, third edition, 5 and 9. Inflate is libdeflate's: 9 ms
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import groupby
 
 import deflate
 import numpy as np
@@ -136,11 +137,23 @@ def _scan(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.
 
 
 def _inflate(data: bytes, size: int) -> bytearray:
-    bodies = [body for name, body in _chunks(data, checked=True) if name == b"IDAT"]
+    chunks = list(_chunks(data, checked=True))
+    if not _in_order([name for name, _ in chunks]):
+        raise Refusal(Reason.CORRUPT, "chunks out of order, or one that must be understood")
+    packed = b"".join(body for name, body in chunks if name == b"IDAT")
     try:
-        lines = deflate.zlib_decompress(b"".join(bodies), size)
+        lines = deflate.zlib_decompress(packed, size)
     except deflate.DeflateError as error:
         raise Refusal(Reason.CORRUPT, "the pixels are no zlib data of their size") from error
     if len(lines) < size:
         raise Refusal(Reason.TRUNCATED, f"{len(lines)} bytes of pixels, {size} wanted")
     return lines
+
+
+def _in_order(names: list[bytes]) -> bool:
+    """True for one IHDR, one run of IDAT and one IEND, and no other chunk but a palette that a
+    decoder may not skip (critical ones begin with a capital: 5.4).
+    """
+    runs = [name for name, _ in groupby(names)]
+    critical = [name for name in runs if name[:1].isupper() and name != b"PLTE"]
+    return names.count(b"IHDR") == 1 and critical == [b"IHDR", b"IDAT", b"IEND"]
