@@ -45,7 +45,7 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 def fast_lane(
     header: Header, plan: ImagePlan
 ) -> Callable[[bytes, Header, ImagePlan], Decoded] | None:
-    """The decoder of plain JPEGs or PNGs, where it is at hand and the picture fits memory."""
+    """The decoder of plain JPEGs or PNGs, where the picture fits memory."""
     if not header.plain:
         return None
     width, height = header.stored
@@ -53,7 +53,7 @@ def fast_lane(
         return png.decode if width * height <= _LARGEST_WHOLE else None
     share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
     fits = width * height * share**2 <= _LARGEST_WHOLE
-    return jpeg.decode if fits and jpeg.turbo() is not None else None
+    return jpeg.decode if fits else None
 
 
 def _finish(

@@ -1,4 +1,4 @@
-"""JPEG: the header, and through libjpeg-turbo, where it is installed, the pixels and the encoder.
+"""JPEG: the header, the pixels and the encoder; through libvips where libjpeg-turbo is missing.
 
 Markers: ITU-T T.81, table B.1; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
+from dafre_fast.pixels import vips
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, exif_orientation
 from dafre_fast.pixels.pictures import Decoded, Pixels, Raster, cut, raster
@@ -121,17 +122,18 @@ def _source(pixels: Pixels, stored: Size, plan: FullPlan) -> Raster:
 
 def _scan(data: bytes, stored: Size, eighths: int) -> Pixels:
     """RGB at `eighths` (1, 2, 4 or 8) / 8 of the stored size, rounded up as libjpeg has it."""
+    decoder = turbo()
+    if decoder is None:
+        return vips.decode(data, Format.JPEG, WHOLE // eighths)
     from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB
 
-    decoder = turbo()
-    assert decoder is not None
     width, height = (-(-side * eighths // WHOLE) for side in stored)
     # Zeroed: what a damaged file leaves unwritten must not be the last picture's pixels.
     pixels: Pixels = np.zeros((height, width, 3), np.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            decoder.decode(
+            decoded: Pixels = decoder.decode(
                 data,
                 TJPF_RGB,
                 scaling_factor=(1, WHOLE // eighths) if eighths < WHOLE else None,
@@ -141,15 +143,18 @@ def _scan(data: bytes, stored: Size, eighths: int) -> Pixels:
         except (OSError, ValueError, UserWarning) as error:
             reason = Reason.TRUNCATED if "remature end" in str(error) else Reason.CORRUPT
             raise Refusal(reason, str(error)) from error
+    if decoded is not pixels:  # it found another size in the header than we did
+        raise Refusal(Reason.CORRUPT_HEADER, "two sizes")
     return pixels
 
 
 def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     """Baseline JPEG."""
+    encoder = turbo()
+    if encoder is None:
+        return vips.encode(pixels, quality, subsampling)
     from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB, TJPF_RGBX, TJSAMP_420, TJSAMP_444
 
-    encoder = turbo()
-    assert encoder is not None
     layout = TJPF_RGB if pixels.shape[2] == 3 else TJPF_RGBX
     chroma = TJSAMP_420 if subsampling == "4:2:0" else TJSAMP_444
     pixels = np.ascontiguousarray(pixels)

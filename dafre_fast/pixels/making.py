@@ -5,7 +5,7 @@ from msgspec import Struct
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.records import Box, Image
 from dafre_fast.model.settings import Encoding, Recipe
-from dafre_fast.pixels import jpeg, vips
+from dafre_fast.pixels import jpeg
 from dafre_fast.pixels.decoding import pictures, read_header
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.pictures import Pixels, upright
@@ -43,6 +43,5 @@ def _encode(pixels: Pixels | None, header: Header, encoding: Encoding) -> Image 
     if pixels is None:
         return None
     pixels = upright(pixels, header.orientation)
-    encode = vips.encode if jpeg.turbo() is None else jpeg.encode
     height, width = pixels.shape[:2]
-    return Image(encode(pixels, encoding.quality, encoding.subsampling), width, height)
+    return Image(jpeg.encode(pixels, encoding.quality, encoding.subsampling), width, height)

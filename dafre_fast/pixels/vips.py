@@ -76,6 +76,14 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     return Pictures(full, face)
 
 
+def decode(data: bytes, format: Format, shrink: int) -> Pixels:
+    """RGB pixels of an 8-bit original, colours as they are stored, `shrink` (1, 2, 4 or 8, JPEG
+    alone) times smaller. Raises Refusal where the file is damaged.
+    """
+    image = _in_memory(_open(data, format, shrink=shrink)).copy(interpretation="srgb")
+    return _pixels(image if image.bands == 3 else image.bandjoin([image, image]))
+
+
 def to_srgb(pixels: Pixels, profile: bytes | None) -> Pixels:
     """RGB or RGBX pixels of an embedded ICC profile as sRGB; as they are where there is nothing
     to convert.
@@ -155,7 +163,10 @@ def _in_memory(image: pyvips.Image) -> pyvips.Image:
 
 def _render(image: pyvips.Image) -> Pixels:
     """Decode now, as 8-bit sRGB. Raises Refusal where the file is damaged."""
-    image = _to_srgb(_in_memory(image))
+    return _pixels(_to_srgb(_in_memory(image)))
+
+
+def _pixels(image: pyvips.Image) -> Pixels:
     memory = np.frombuffer(image.write_to_memory(), np.uint8)
     return memory.reshape(image.height, image.width, image.bands)
 

@@ -14,17 +14,12 @@ from pictures import IMAGES, opened
 from PIL import Image
 
 from dafre_fast.model.settings import FullImage, Recipe
-from dafre_fast.pixels import decoding, jpeg
+from dafre_fast.pixels import decoding
 from dafre_fast.pixels.decoding import read_header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.planning import plan_image
 from dafre_fast.sample.cast import Kind, portraits
 from dafre_fast.sample.originals import encode
-
-pytestmark = pytest.mark.skipif(
-    jpeg.turbo() is None,
-    reason="without libjpeg-turbo, JPEGs are only down to 36 dB near: libvips rounds sizes up",
-)
 
 SHORT = 256
 REAL = sorted((IMAGES / "real").glob("*.*"))
