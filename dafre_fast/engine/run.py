@@ -18,12 +18,13 @@ from dafre_fast.engine.fetching import feed_from
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.engine.plan import remaining, wanted
 from dafre_fast.engine.pool import Lost, Pool
-from dafre_fast.engine.work import FASTEST, make
+from dafre_fast.engine.work import make
 from dafre_fast.model.files import STATE, temporary
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Made, Wanted
 from dafre_fast.model.settings import Recipe, Running, usable_cores
 from dafre_fast.model.summary import Work
+from dafre_fast.pixels.turbo import turbo
 from dafre_fast.sources.source import Source
 from dafre_fast.tables.manifest import build_manifest
 from dafre_fast.tables.outcomes import last_outcomes, settled
@@ -32,7 +33,7 @@ from dafre_fast.views.progress import Progress, notice_slower_jpeg
 _LOST = {Lost.CRASHED: Reason.WORKER_CRASHED, Lost.TIMED_OUT: Reason.TIMEOUT}
 # Imported once, before workers are forked: what they work with, and what the module run by
 # `python -m`, which each of them imports too, imports in turn.
-_PRELOAD = ("dafre_fast.engine.work", "dafre_fast.cli")
+_PRELOAD = ("dafre_fast.engine.work", "dafre_fast.pixels.making", "dafre_fast.cli")
 
 
 def make_all(
@@ -49,7 +50,7 @@ def make_all(
     the manifest and what this run did. Raises KeyboardInterrupt where it was stopped; all that was
     finished is in the ledger then.
     """
-    if not FASTEST:
+    if turbo() is None:
         notice_slower_jpeg()
     with Ledger(output / STATE) as ledger:
         if not running.resume:

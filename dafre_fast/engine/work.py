@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -11,11 +11,12 @@ from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Image, Made, Wanted
 from dafre_fast.model.settings import Recipe
-from dafre_fast.pixels import jpeg
-from dafre_fast.pixels.making import Rendered, make_images
+from dafre_fast.pixels.turbo import turbo
 
-FASTEST = jpeg.turbo() is not None
-"""True where libjpeg-turbo is at hand. Looked for here, on import, once for all forked workers."""
+if TYPE_CHECKING:
+    from dafre_fast.pixels.making import Rendered
+
+turbo()  # looked for here, on import, once for all forked workers
 
 
 def make(recipe: Recipe, recipe_hash: str, wanted: Wanted) -> Made:
@@ -61,7 +62,9 @@ def _read(path: Path) -> bytes:
         raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{path}: {error.strerror}") from error
 
 
-def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> Rendered:
+def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
+    from dafre_fast.pixels.making import make_images  # the parent does without the decoders
+
     try:
         return make_images(
             data,

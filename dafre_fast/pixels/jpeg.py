@@ -5,8 +5,6 @@ Markers: ITU-T T.81, table B.1; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
 
 import warnings
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from dafre_fast.pixels.planning import WHOLE, FullPlan, ImagePlan
 from dafre_fast.pixels.resample import block_for, shrink
 from dafre_fast.pixels.scans import without_refinements
 from dafre_fast.pixels.sniff import Format
+from dafre_fast.pixels.turbo import turbo
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
@@ -79,19 +78,6 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if marker == _SOS:
             return
         at += 2 + max(length, 2)
-
-
-@cache
-def turbo() -> Any | None:
-    """The loaded libjpeg-turbo, or None where this machine has none. The first call starts a
-    process or two to look for it.
-    """
-    try:
-        from turbojpeg import TurboJPEG
-
-        return TurboJPEG()
-    except (ImportError, OSError, RuntimeError):
-        return None
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:

@@ -11,8 +11,9 @@ from dafre_fast.pixels import decoding, jpeg, vips
 from dafre_fast.pixels.decoding import fast_lane, read_header
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.planning import plan_image
+from dafre_fast.pixels.turbo import turbo
 
-pytestmark = pytest.mark.skipif(jpeg.turbo() is None, reason="no libjpeg-turbo on this machine")
+pytestmark = pytest.mark.skipif(turbo() is None, reason="no libjpeg-turbo on this machine")
 
 BOX = Box(0.2, 0.3, 0.7, 0.8)
 

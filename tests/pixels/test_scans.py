@@ -18,11 +18,12 @@ from dafre_fast.pixels import jpeg
 from dafre_fast.pixels.decoding import read_header
 from dafre_fast.pixels.planning import plan_image
 from dafre_fast.pixels.scans import without_refinements
+from dafre_fast.pixels.turbo import turbo
 
 LUMA = 1
 SCAN = re.compile(rb"\xff\xda..([\1-\3])", re.DOTALL)
 
-by_turbo = pytest.mark.skipif(jpeg.turbo() is None, reason="no libjpeg-turbo on this machine")
+by_turbo = pytest.mark.skipif(turbo() is None, reason="no libjpeg-turbo on this machine")
 
 
 def scans_of(data):
