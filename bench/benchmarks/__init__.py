@@ -1,5 +1,5 @@
 """One module per benchmark. Its `contenders(workload)` is a context that gives who competes; its
-docstring's first line says at what.
+docstring's first line says at what. `ONE_THREAD` is True where all of them work in this thread.
 """
 
 import hashlib

@@ -21,6 +21,7 @@ from dafre_fast.pixels.decoding import Original, read_header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.planning import plan_image
 
+ONE_THREAD = True
 _RECIPE = Recipe()
 _RECIPE_HASH = _RECIPE.hash()
 

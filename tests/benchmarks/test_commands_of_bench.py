@@ -1,5 +1,7 @@
 """The command lines, in this process."""
 
+import os
+
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -26,10 +28,13 @@ def test_a_run_is_printed_written_and_drawn(corpus, tmp_path) -> None:
     assert (tmp_path / "throughput.png").exists()
 
 
-def test_a_player_takes_one_sample_of_ours_for_every_line(corpus, tmp_path) -> None:
+def test_a_player_takes_one_sample_of_ours_for_every_line(corpus, tmp_path, monkeypatch) -> None:
+    cores: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _pid, kept: cores.append(kept))
     arguments = ["images", "--corpus", str(corpus.folder), "--folder", str(tmp_path)]
     told = CliRunner().invoke(player.main, arguments, input="\n\n").stdout.splitlines()
     assert len(told) == 2
+    assert [len(kept) for kept in cores] == [1]
     for line in told:
         results = msgspec.json.decode(line, type=list[Result])
         assert {measured.role for measured in results} == {Role.OURS}
