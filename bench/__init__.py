@@ -6,9 +6,9 @@
     benchmarks/      one file per stage: who competes at what
     peers/           one file per peer, and the floor that nobody gets below
     __main__.py      `python -m bench`: measure, print, write JSON and charts
-    once.py          `python -m bench.once`: one sample of ours, for compare.py
+    player.py        `python -m bench.player`: one version's side of a comparison
     compare.py       `python -m bench.compare`: two versions, and a verdict per benchmark
-    verdict.py       two lists of samples to a verdict
+    verdict.py       pairs of samples to a verdict
 
 All costs are CPU-seconds, user and system, of all processes that take part. Wall-clock time stands
 beside them where cores are to work at once.

@@ -1,8 +1,9 @@
 """`python -m bench.compare BASE [NAME…]`: two versions of dafre_fast, a verdict per benchmark.
 
 The base and what is checked out (the working tree itself where it is changed) lie in separate
-trees; each sample is a fresh process, so that no version profits from what another loaded, and the
-two take turns. Exit status 1 where something became slower by more than 5%.
+trees; each pair of samples comes from two fresh processes that take turns, so that no version
+profits from what another loaded, and what else the machine does hits both. Exit status 1 where
+something became slower by more than 5%.
 """
 
 import os
@@ -10,9 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -25,12 +25,13 @@ from rich.table import Table
 from bench.corpus import BadInput, Corpus, prepare
 from bench.environment import git, is_changed
 from bench.records import Result
-from bench.verdict import LEAST_SAMPLES, Judgement, Verdict, judge
+from bench.verdict import LEAST_SAMPLES, SAMPLES, Judgement, Verdict, judge
 
 Key = tuple[str, str, str]
 Judgements = Mapping[Key, Judgement]
 _NOT_COMPARABLE = Judgement(Verdict.NOT_COMPARABLE)
 _INTERRUPTED = 130
+_ROUNDS, _ENOUGH_CPU_SECONDS = 5, 8.0
 
 
 class NotComparable(Exception):
@@ -44,7 +45,7 @@ class NotComparable(Exception):
     "--corpus", type=click.Path(path_type=Path), help="Folder of originals to measure on."
 )
 @click.option("--images", type=click.IntRange(1), default=25, help="Originals at most.")
-@click.option("--samples", type=click.IntRange(LEAST_SAMPLES), default=9)
+@click.option("--samples", type=click.IntRange(LEAST_SAMPLES), default=SAMPLES)
 @click.option("--limit", default=5.0, help="Percent of slow-down above which the status is 1.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))
 def main(
@@ -133,47 +134,87 @@ def _confirmed(first: Judgement, second: Judgement) -> Judgement:
 def _measure(
     name: str, trees: Sequence[Path], corpus: Corpus, folder: Path, samples: int
 ) -> Judgements:
-    """Samples in turns, after one a side that does not count: it compiles and fills caches."""
-    sources = {one.source for tree in trees for one in _once(name, tree, corpus, folder)}
-    if len(sources) > 1:
+    """Pairs of samples, after one pair that does not count: it compiles and fills caches."""
+    base, new = _pair(name, trees, corpus, folder, first=0)
+    if {one.source for one in base.values()} != {one.source for one in new.values()}:
         raise NotComparable("what it measures, or how, is not the same in both versions")
-    taken: list[dict[Key, list[float]]] = [defaultdict(list), defaultdict(list)]
     console = Console(stderr=True)
-    for number in track(range(samples), name, console=console, disable=not console.is_terminal):
-        for side in (0, 1) if number % 2 == 0 else (1, 0):
-            for result in _once(name, trees[side], corpus, folder):
-                taken[side][result.key].append(result.cpu_seconds)
-    base, new = taken
+    pairs = [
+        _pair(name, trees, corpus, folder, first=number % 2)
+        for number in track(range(samples), name, console=console, disable=not console.is_terminal)
+    ]
     return {
-        key: judge(base[key], new[key]) if key in base and key in new else _NOT_COMPARABLE
+        key: judge(
+            [base[key].cpu_seconds for base, _ in pairs], [new[key].cpu_seconds for _, new in pairs]
+        )
+        if key in base and key in new
+        else _NOT_COMPARABLE
         for key in {**base, **new}
     }
 
 
-def _once(name: str, tree: Path, corpus: Corpus, folder: Path) -> list[Result]:
-    """One sample in a process of its own. Raises NotComparable where the version has no such
-    benchmark, or it fails.
+def _pair(
+    name: str, trees: Sequence[Path], corpus: Corpus, folder: Path, first: int
+) -> tuple[Mapping[Key, Result], Mapping[Key, Result]]:
+    """One sample of each version, from fresh processes that take turns: the cheapest of a few
+    rounds, for what else the machine does can only add to the cost. Where one round takes long,
+    it is the only one.
+    """
+    best: list[dict[Key, Result]] = [{}, {}]
+    with ExitStack() as stack:
+        players = [stack.enter_context(_player(name, tree, corpus, folder)) for tree in trees]
+        for number in range(_ROUNDS):
+            spent = 0.0
+            for side in (0, 1) if (number + first) % 2 == 0 else (1, 0):
+                for result in players[side]():
+                    known = best[side].get(result.key, result)
+                    best[side][result.key] = min(known, result, key=lambda one: one.cpu_seconds)
+                    spent += result.cpu_seconds
+            if (number + 1) * spent > _ENOUGH_CPU_SECONDS:
+                break
+    return best[0], best[1]
+
+
+@contextmanager
+def _player(
+    name: str, tree: Path, corpus: Corpus, folder: Path
+) -> Iterator[Callable[[], list[Result]]]:
+    """A process of one version; the function given takes one round. It raises NotComparable where
+    the version has no such benchmark, or it fails.
     """
     paths = ("--corpus", corpus.folder.resolve(), "--folder", folder.resolve())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.once", name, *paths],
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(tree)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        process_group=0,
-    )
-    with process:
-        try:
-            told, complaint = process.communicate()
-        except BaseException:  # Ctrl-C: it stops what it has started, and then itself
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            raise
-    if process.returncode:
-        lines = complaint.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise NotComparable(f"fails in {tree.name}: {lines[-1]}")
-    return msgspec.json.decode(told, type=list[Result])
+    with tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.player", name, *paths],
+            cwd=tree,
+            env=os.environ | {"PYTHONPATH": str(tree)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            bufsize=0,
+            process_group=0,
+        )
+
+        def take_round() -> list[Result]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            with suppress(BrokenPipeError):
+                process.stdin.write(b"\n")
+            if told := process.stdout.readline():
+                return msgspec.json.decode(told, type=list[Result])
+            complaints.seek(0)
+            lines = complaints.read().decode(errors="replace").strip().splitlines()
+            raise NotComparable(
+                f"fails in {tree.name}: {lines[-1] if lines else 'no reason given'}"
+            )
+
+        with process:  # the end of its input is the end of it
+            try:
+                yield take_round
+            except BaseException:  # Ctrl-C: it stops what it has started, and then itself
+                process.send_signal(signal.SIGINT)
+                process.wait()
+                raise
 
 
 def _regressed(one: Judgement, limit: float) -> bool:

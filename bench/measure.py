@@ -1,7 +1,6 @@
 """CPU time of this process and of whole trees of processes; samples taken in turns."""
 
 import ctypes
-import math
 import os
 import resource
 import signal
@@ -61,24 +60,26 @@ def cpu_seconds() -> float:
 
 
 def take_turns(
-    contenders: Sequence[Contender], rounds: int, label: str = "", enough: float = math.inf
+    contenders: Sequence[Contender], rounds: int, label: str = ""
 ) -> list[tuple[Contender, list[Sample]]]:
     """Samples of every contender: one each per round, every other round in reverse order, so that
-    whatever the machine does in the meantime hits all alike. No round begins after `enough`
-    CPU-seconds.
+    whatever the machine does in the meantime hits all alike.
     """
-    for contender in contenders:
-        if contender.warm_up:
-            contender.warm_up()
+    warm_up(contenders)
     taken: list[tuple[Contender, list[Sample]]] = [(contender, []) for contender in contenders]
     console = Console(stderr=True)
     for number in track(range(rounds), label, console=console, disable=not console.is_terminal):
         for contender, samples in taken[:: 1 if number % 2 == 0 else -1]:
             if contender.at_most is None or number < contender.at_most:
                 samples.append(contender.take())
-        if sum(sample.cpu_seconds for _, samples in taken for sample in samples) >= enough:
-            break
     return taken
+
+
+def warm_up(contenders: Sequence[Contender]) -> None:
+    """Let those who need it do what does not count."""
+    for contender in contenders:
+        if contender.warm_up:
+            contender.warm_up()
 
 
 def run(*command: object) -> None:

@@ -1,9 +1,8 @@
 """One module per benchmark. Its `contenders(workload)` is a context that gives who competes; its
-docstring's first line says at what.
+docstring's first line says at what. `ONE_THREAD` is True where all of them work in this thread.
 """
 
 import hashlib
-import math
 import pkgutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from msgspec import Struct
 from bench import corpus, measure
 from bench.corpus import BadInput, Corpus
 from bench.measure import Contender, take_turns, timed
-from bench.records import Result, Role
+from bench.records import Result, Role, Sample
 
 NAMES = tuple(module.name for module in pkgutil.iter_modules(__path__))
 
@@ -51,31 +50,25 @@ def load(name: str) -> Benchmark:
     return import_module(f"{__name__}.{name}")  # type: ignore[return-value]
 
 
-def carry_out(
-    name: str,
-    workload: Workload,
-    rounds: int,
-    *,
-    enough: float = math.inf,
-    peers: bool = True,
-) -> list[Result]:
-    """Measure one benchmark, in rounds up to `enough` CPU-seconds; without peers, ours alone."""
-    benchmark = load(name)
-    with benchmark.contenders(workload) as everyone:
-        contenders = [one for one in everyone if peers or one.role is Role.OURS]
-        return [
-            Result(
-                benchmark=name,
-                source=_source_hash(benchmark),
-                contender=contender.name,
-                part=contender.part,
-                role=contender.role,
-                images=contender.images,
-                megapixels=contender.megapixels,
-                samples=samples,
-            )
-            for contender, samples in take_turns(contenders, rounds, name, enough)
-        ]
+def carry_out(name: str, workload: Workload, rounds: int) -> list[Result]:
+    """Measure one benchmark, everyone who competes in turns."""
+    with load(name).contenders(workload) as contenders:
+        taken = take_turns(contenders, rounds, name)
+        return [result(name, contender, samples) for contender, samples in taken]
+
+
+def result(name: str, contender: Contender, samples: Sequence[Sample]) -> Result:
+    """What a contender of a benchmark has to show."""
+    return Result(
+        benchmark=name,
+        source=_source_hash(load(name)),
+        contender=contender.name,
+        part=contender.part,
+        role=contender.role,
+        images=contender.images,
+        megapixels=contender.megapixels,
+        samples=samples,
+    )
 
 
 def each_original(

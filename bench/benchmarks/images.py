@@ -18,6 +18,7 @@ from bench.records import Role
 from dafre_fast.model.settings import Recipe
 from dafre_fast.pixels.making import make_images
 
+ONE_THREAD = True
 _RECIPE = Recipe()
 
 

@@ -22,6 +22,7 @@ from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.planning import ImagePlan, plan_image
 
+ONE_THREAD = True
 _RECIPE = Recipe()
 _RECIPE_HASH = _RECIPE.hash()
 

@@ -1,11 +1,13 @@
 """The command lines, in this process."""
 
+import os
+
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from bench import __main__ as bench
-from bench import chart, once
+from bench import chart, player
 from bench.records import Result, Role, Run, Sample
 
 
@@ -26,11 +28,17 @@ def test_a_run_is_printed_written_and_drawn(corpus, tmp_path) -> None:
     assert (tmp_path / "throughput.png").exists()
 
 
-def test_one_sample_of_ours_is_told_as_json(corpus, tmp_path) -> None:
-    result = run(once.main, "images", "--corpus", corpus.folder, "--folder", tmp_path)
-    told = msgspec.json.decode(result.stdout, type=list[Result])
-    assert {measured.role for measured in told} == {Role.OURS}
-    assert {len(measured.samples) for measured in told} == {1}
+def test_a_player_takes_one_sample_of_ours_for_every_line(corpus, tmp_path, monkeypatch) -> None:
+    cores: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _pid, kept: cores.append(kept))
+    arguments = ["images", "--corpus", str(corpus.folder), "--folder", str(tmp_path)]
+    told = CliRunner().invoke(player.main, arguments, input="\n\n").stdout.splitlines()
+    assert len(told) == 2
+    assert [len(kept) for kept in cores] == [1]
+    for line in told:
+        results = msgspec.json.decode(line, type=list[Result])
+        assert {measured.role for measured in results} == {Role.OURS}
+        assert {len(measured.samples) for measured in results} == {1}
 
 
 def test_an_unknown_benchmark_is_one_line_and_status_2(tmp_path) -> None:

@@ -10,25 +10,26 @@ from bench.compare import main
 
 # In place of the suite's own. The cost of a sample follows from how many were taken before, so that
 # it is noisy and the same every time; what a version costs stands outside of the benchmark.
-ONCE = """
+PLAYER = """
 import json, random, sys
 from pathlib import Path
 from speed import COST
 
 taken = Path(sys.argv[-1], "taken")
-with taken.open("a") as file:
-    file.write(".")
-cost = COST * random.Random(taken.stat().st_size).lognormvariate(0, 0.05)
-print(json.dumps([{
-    "benchmark": sys.argv[1],
-    "source": Path("bench", "benchmarks", f"{sys.argv[1]}.py").read_text(),
-    "contender": "made up",
-    "part": "",
-    "role": "ours",
-    "images": 1,
-    "megapixels": 1.0,
-    "samples": [{"cpu_seconds": cost, "seconds": cost}],
-}]))
+for _ in sys.stdin:
+    with taken.open("a") as file:
+        file.write(".")
+    cost = COST * random.Random(taken.stat().st_size).lognormvariate(0, 0.05)
+    print(json.dumps([{
+        "benchmark": sys.argv[1],
+        "source": Path("bench", "benchmarks", f"{sys.argv[1]}.py").read_text(),
+        "contender": "made up",
+        "part": "",
+        "role": "ours",
+        "images": 1,
+        "megapixels": 1.0,
+        "samples": [{"cpu_seconds": cost, "seconds": cost}],
+    }]), flush=True)
 """
 INTERRUPTS = """
 import os, signal
@@ -43,7 +44,7 @@ def repository(tmp_path) -> Path:
     folder = tmp_path / "repository"
     (folder / "bench" / "benchmarks").mkdir(parents=True)
     (folder / "bench" / "__init__.py").touch()
-    (folder / "bench" / "once.py").write_text(ONCE)
+    (folder / "bench" / "player.py").write_text(PLAYER)
     (folder / "bench" / "benchmarks" / "made_up.py").write_text("# measures nothing\n")
     (folder / ".gitignore").write_text("__pycache__/\n")
     git(folder, "init", "--quiet")

@@ -67,12 +67,6 @@ def test_a_slow_contender_may_ask_for_fewer_samples() -> None:
     assert calls == ["a"]
 
 
-def test_no_round_begins_after_enough_cpu_seconds() -> None:
-    calls: list[str] = []
-    take_turns([contender(name, calls) for name in "ab"], rounds=9, enough=4.0)
-    assert "".join(calls) == "abba"  # 1 + 2, then 3 + 4
-
-
 def test_the_clock_can_be_of_one_process_alone() -> None:
     readings = iter([5.0, 7.5])
     assert timed(lambda: None, lambda: next(readings)).cpu_seconds == 2.5

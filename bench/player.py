@@ -1,0 +1,49 @@
+"""`python -m bench.player NAME --corpus DIR --folder DIR`: one version's side of a comparison.
+
+Gets everything ready, and then takes one sample of each of our contenders for every line that comes
+in, and tells them as a line of JSON. This is an interface between versions: `bench.compare` lets
+two of them play in turns.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench.benchmarks import Workload, load, result
+from bench.corpus import load as load_corpus
+from bench.measure import warm_up
+from bench.records import Role
+
+
+@click.command()
+@click.argument("name")
+@click.option("--corpus", type=click.Path(path_type=Path), required=True)
+@click.option("--folder", type=click.Path(path_type=Path), required=True)
+def main(name: str, corpus: Path, folder: Path) -> None:
+    """Take samples of one benchmark, when asked to."""
+    benchmark = load(name)
+    if getattr(benchmark, "ONE_THREAD", False):
+        _stay_on_one_core()
+    workload = Workload(corpus=load_corpus(corpus), folder=folder)
+    with benchmark.contenders(workload) as everyone:
+        ours = [contender for contender in everyone if contender.role is Role.OURS]
+        warm_up(ours)
+        for _ in sys.stdin:
+            results = [result(name, contender, [contender.take()]) for contender in ours]
+            sys.stdout.buffer.write(msgspec.json.encode(results) + b"\n")
+            sys.stdout.buffer.flush()
+
+
+def _stay_on_one_core() -> None:
+    """The same for both players: what the neighbours of a core do, its hyperthread above all, can
+    change the CPU time of the same work by half.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+if __name__ == "__main__":
+    main()
