@@ -56,6 +56,11 @@ def parse_ids(text: bytes, rows: int) -> NDArray[np.int64]:
 
 _Text = "Array(uint8, 1, 'C', readonly=True)"
 _POWERS = np.array([float(f"1e{power}") for power in range(309)])
+_ZERO_POINT, _HEAD = np.uint64(0x3030303030302E30), np.uint64(0xFFFF)
+_SIX, _HIGH = np.uint64(0x0606060606060000), np.uint64(0xF0F0F0F0F0F00000)
+_PAIR = np.uint64(0x000000FF000000FF)
+_UPPER_WEIGHTS = np.uint64(100 + (1_000_000 << 32))
+_LOWER_WEIGHTS = np.uint64(1 + (10_000 << 32))
 _LARGEST = 1e30
 """A number beyond this is no box; it would leave the range of float32."""
 
@@ -110,9 +115,34 @@ def _sign(text, at):  # type: ignore[no-untyped-def]
 
 
 @njit
+def _six_decimals(text, at):  # type: ignore[no-untyped-def]
+    """The digits of `0.` and six decimals with no digit behind them, -1 where that is not there:
+    what nearly all numbers of faces.tsv are, in one word of eight bytes (SWAR).
+    """
+    if at + np.uintp(8) >= np.uintp(text.size):
+        return np.int64(-1)
+    word = np.uint64(0)
+    for byte in range(8):
+        word |= np.uint64(text[at + np.uintp(byte)]) << np.uint64(8 * byte)
+    digits = word ^ _ZERO_POINT
+    behind = text[at + np.uintp(8)]
+    if (digits & _HEAD) | ((digits | (digits + _SIX)) & _HIGH) or behind == _POINT:
+        return np.int64(-1)
+    if (_ZERO <= behind <= _NINE) or (behind | 32) == _LOWER_E:
+        return np.int64(-1)
+    pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
+    upper = (pairs & _PAIR) * _UPPER_WEIGHTS
+    lower = ((pairs >> np.uint64(16)) & _PAIR) * _LOWER_WEIGHTS
+    return np.int64((upper + lower) >> np.uint64(32))
+
+
+@njit
 def _number(text, at):  # type: ignore[no-untyped-def]
     """A decimal number and the index behind it; NaN where there is none."""
     end, one = np.uintp(text.size), np.uintp(1)
+    millionths = _six_decimals(text, at)
+    if millionths >= 0:
+        return millionths / 1e6, at + np.uintp(8)
     negative, at = _sign(text, at)
     mantissa, scale, behind = _digits(text, at, np.int64(0))
     digits, at = behind - at, behind
