@@ -61,17 +61,18 @@ def judge(base: Sequence[float], new: Sequence[float]) -> Judgement:
 
 def signed_rank(differences: np.ndarray) -> float:
     """Wilcoxon's test (1945), exact and two-sided: the chance of ranks so unevenly spread over the
-    signs. Ties, which do not happen to clocks, are ranked as they come.
+    signs. Equal pairs say nothing, and differences of one size share their ranks.
 
     Not scipy's: where that is installed numba imports it too, which would add a third of a
     CPU-second to every start that is measured.
     """
-    ranks = np.argsort(np.argsort(np.abs(differences))) + 1
-    above = int(ranks[differences > 0].sum())
-    total = int(ranks.sum())
+    sizes = np.sort(np.abs(differences[differences != 0]))
+    places = (np.searchsorted(sizes, np.abs(differences), side) for side in ("left", "right"))
+    ranks = np.where(differences == 0, 0, sum(places) + 1)  # twice the mean rank of equals
+    above, total = int(ranks[differences > 0].sum()), int(ranks.sum())
     ways = np.zeros(total + 1)  # to reach a sum of ranks by a choice of signs
     ways[0] = 1
-    for rank in range(1, len(ranks) + 1):
+    for rank in ranks[ranks > 0]:
         ways[rank:] += ways[:-rank].copy()
     tail = ways[: min(above, total - above) + 1].sum()
-    return float(min(1.0, 2 * tail / 2 ** len(ranks)))
+    return float(min(1.0, 2 * tail / ways.sum()))
