@@ -25,12 +25,12 @@ from bench.records import Role
 def main(name: str, corpus: Path, folder: Path) -> None:
     """Take samples of one benchmark, when asked to."""
     benchmark = load(name)
-    if getattr(benchmark, "ONE_THREAD", False):
-        _stay_on_one_core()
     workload = Workload(corpus=load_corpus(corpus), folder=folder)
     with benchmark.contenders(workload) as everyone:
         ours = [contender for contender in everyone if contender.role is Role.OURS]
         warm_up(ours)
+        if getattr(benchmark, "ONE_THREAD", False):
+            _stay_on_one_core()
         for _ in sys.stdin:
             results = [result(name, contender, [contender.take()]) for contender in ours]
             sys.stdout.buffer.write(msgspec.json.encode(results) + b"\n")
