@@ -194,6 +194,15 @@ def test_wrong_usage_is_exit_status_2_and_one_line(originals, flags) -> None:
     assert flags[1] in done.stderr
 
 
+def assert_that_the_same_command_makes_the_rest(originals, before) -> None:
+    output = originals.parent / "fullMin256"
+    assert dafre("resize", cwd=originals.parent).returncode == 0
+    after = ledger_keys(output)
+    assert after[: len(before)] == before
+    assert sorted(after) == sorted(f"{number:04}/{number}.png" for number in range(8))
+    assert len(tree(output)) == 8
+
+
 def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(originals) -> None:
     gate = originals / "0004/4.png"
     real = gate.rename(originals.parent / "real.png")
@@ -213,11 +222,7 @@ def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(origina
 
     gate.unlink()
     shutil.copy(real, gate)
-    assert dafre("resize", cwd=originals.parent).returncode == 0
-    after = ledger_keys(output)
-    assert after[: len(before)] == before
-    assert sorted(after) == sorted(f"{number:04}/{number}.png" for number in range(8))
-    assert len(tree(output)) == 8
+    assert_that_the_same_command_makes_the_rest(originals, before)
 
 
 @pytest.fixture
@@ -243,11 +248,7 @@ def test_a_run_that_was_killed_loses_only_what_it_had_not_heard_of(originals, sh
 
     gate.unlink()
     shutil.copy(real, gate)
-    assert dafre("resize", cwd=originals.parent).returncode == 0
-    after = ledger_keys(output)
-    assert after[: len(before)] == before
-    assert sorted(after) == sorted(f"{number:04}/{number}.png" for number in range(8))
-    assert len(tree(output)) == 8
+    assert_that_the_same_command_makes_the_rest(originals, before)
 
 
 def test_a_machine_without_libturbojpeg_goes_on_through_libvips_and_says_so(originals) -> None:

@@ -6,12 +6,9 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.pixels import jpeg, png, vips
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.pictures import Decoded, Pictures, Pixels, Raster
-from dafre_fast.pixels.planning import WHOLE, FacePlan, FullPlan, ImagePlan
+from dafre_fast.pixels.planning import LARGEST_WHOLE, WHOLE, FacePlan, FullPlan, ImagePlan
 from dafre_fast.pixels.resample import resize
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
-
-_LARGEST_WHOLE = 64_000_000
-"""Pixels up to which a fast lane may have the whole picture in memory; libvips streams."""
 
 
 def read_header(data: bytes) -> Header:
@@ -50,9 +47,9 @@ def fast_lane(
         return None
     width, height = header.stored
     if header.format is Format.PNG:
-        return png.decode if width * height <= _LARGEST_WHOLE else None
+        return png.decode if width * height <= LARGEST_WHOLE else None
     share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
-    fits = width * height * share**2 <= _LARGEST_WHOLE
+    fits = width * height * share**2 <= LARGEST_WHOLE
     return jpeg.decode if fits else None
 
 

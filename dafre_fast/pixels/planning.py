@@ -21,6 +21,9 @@ from dafre_fast.pixels.sniff import Format
 WHOLE = 8
 """In eighths: a picture decoded at its stored size."""
 
+LARGEST_WHOLE = 64_000_000
+"""Pixels up to which a picture may be in memory as a whole; larger ones stream through libvips."""
+
 _FAST_SCALES = (1, 2, 4)
 """Eighths for which libjpeg-turbo has vector code; others are slower than the whole picture."""
 

@@ -17,12 +17,11 @@ from dafre_fast.model.reason import Reason
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, is_srgb, profile_space
 from dafre_fast.pixels.pictures import Pictures, Pixels
-from dafre_fast.pixels.planning import WHOLE, ImagePlan
+from dafre_fast.pixels.planning import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.sniff import Format
 
 pyvips.cache_set_max(0)
 
-_IN_MEMORY_PIXELS = 64_000_000
 _LOADERS = {
     Format.JPEG: "jpegload_buffer",
     Format.PNG: "pngload_buffer",
@@ -103,14 +102,14 @@ def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
 
 
 class _Original:
-    """One file. Up to _IN_MEMORY_PIXELS a picture whose face is wanted is decoded once, as a whole,
+    """One file. Up to LARGEST_WHOLE a picture whose face is wanted is decoded once, as a whole,
     and kept: a crop alone would not show that the file breaks off below it. A larger one streams
     through for each output, so that memory stays bounded.
     """
 
     def __init__(self, data: bytes, header: Header, *, whole: bool) -> None:
         self._data, self._format = data, header.format
-        self._keep = whole and header.stored.width * header.stored.height <= _IN_MEMORY_PIXELS
+        self._keep = whole and header.stored.width * header.stored.height <= LARGEST_WHOLE
         self._decoded: dict[int, pyvips.Image] = {}
 
     def at(self, eighths: int) -> pyvips.Image:
