@@ -39,11 +39,12 @@ def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], c
             in_file = _read_config(config, name, {*flags}) if config else {}
             return function(*(_build(group, {**in_file, **given}) for group in groups))
 
-        fields = [field for group in groups for field in _fields(group)]
+        # Groups may share a field: it is one flag.
+        fields = {field.name: field for group in groups for field in _fields(group)}
         return click.Command(
             name,
             callback=callback,
-            params=[*map(_option, fields), _config_option()],
+            params=[*map(_option, fields.values()), _config_option()],
             help=function.__doc__,
             context_settings={
                 "help_option_names": ["-h", "--help"],

@@ -2,6 +2,7 @@
 
 from dafre_fast import cli
 from dafre_fast.model.settings import (
+    Bounds,
     CropRun,
     Encoding,
     FaceImage,
@@ -13,20 +14,23 @@ from dafre_fast.model.settings import (
 )
 
 
-@cli.command("crop", FacesTable, CropRun, Selection, FaceImage, Encoding, Running, Reporting)
+@cli.command(
+    "crop", FacesTable, CropRun, Selection, FaceImage, Encoding, Bounds, Running, Reporting
+)
 def command(
     faces: FacesTable,
     run: CropRun,
     selection: Selection,
     face: FaceImage,
     encoding: Encoding,
+    bounds: Bounds,
     running: Running,
     reporting: Reporting,
 ) -> int:
     """Cut the head of every kept row of faces.tsv out of its original."""
     from dafre_fast.engine import commands
 
-    recipe = Recipe(face=face, encoding=encoding)
+    recipe = Recipe(face=face, encoding=encoding, bounds=bounds)
     return cli.report(commands.crop(faces.faces, run, selection, recipe, running), reporting)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from dafre_fast import cli
 from dafre_fast.model.errors import UsageError
 from dafre_fast.model.settings import (
+    Bounds,
     Encoding,
     FaceImage,
     Fetching,
@@ -19,7 +20,7 @@ from dafre_fast.model.settings import (
 
 
 @cli.command(
-    "full", FullRun, Selection, Fetching, FullImage, FaceImage, Encoding, Running, Reporting
+    "full", FullRun, Selection, Fetching, FullImage, FaceImage, Encoding, Bounds, Running, Reporting
 )
 def command(
     run: FullRun,
@@ -28,6 +29,7 @@ def command(
     full: FullImage,
     face: FaceImage,
     encoding: Encoding,
+    bounds: Bounds,
     running: Running,
     reporting: Reporting,
 ) -> int:
@@ -37,7 +39,7 @@ def command(
     """
     from dafre_fast.engine import commands
 
-    recipe = Recipe(full=full, face=face, encoding=encoding)
+    recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         faces, tag_ids, source = _inputs(run, stack)
         summary = commands.full(

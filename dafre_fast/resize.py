@@ -1,17 +1,31 @@
 """`python -m dafre_fast.resize`: full images from a tree of originals."""
 
 from dafre_fast import cli
-from dafre_fast.model.settings import Encoding, FullImage, Recipe, Reporting, ResizeRun, Running
+from dafre_fast.model.settings import (
+    Bounds,
+    Encoding,
+    FullImage,
+    Recipe,
+    Reporting,
+    ResizeRun,
+    Running,
+)
 
 
-@cli.command("resize", ResizeRun, FullImage, Encoding, Running, Reporting)
+@cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Running, Reporting)
 def command(
-    run: ResizeRun, full: FullImage, encoding: Encoding, running: Running, reporting: Reporting
+    run: ResizeRun,
+    full: FullImage,
+    encoding: Encoding,
+    bounds: Bounds,
+    running: Running,
+    reporting: Reporting,
 ) -> int:
     """Make a full image of every file in a tree; its relative paths are kept."""
     from dafre_fast.engine import commands
 
-    summary = commands.resize(run, Recipe(full=full, encoding=encoding), running)
+    recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
+    summary = commands.resize(run, recipe, running)
     return cli.report(summary, reporting)
 
 

@@ -10,6 +10,7 @@ from dafre_fast import cli
 from dafre_fast.__main__ import COMMANDS
 from dafre_fast.model.errors import UsageError
 from dafre_fast.model.settings import (
+    Bounds,
     CatalogueTables,
     Encoding,
     FaceImage,
@@ -314,7 +315,12 @@ BOUNDS = [
     Bound(Encoding, "--quality", "1", "0"),
     Bound(Encoding, "--quality", "100", "101"),
     Bound(Encoding, "--subsampling", "4:4:4", "4:2:2"),
-    Bound(Encoding, "--max-pixels", "1", "0"),
+    Bound(Bounds, "--max-pixels", "1", "0"),
+    Bound(Bounds, "--max-bytes", "1", "0"),
+    Bound(Bounds, "--max-scans", "1", "0"),
+    Bound(Bounds, "--max-frames", "1", "0"),
+    Bound(Bounds, "--worker-memory", "100000000", "99999999"),
+    Bound(Bounds, "--truncated", "keep", "mend"),
     Bound(Running, "--workers", "1", "0"),
     Bound(Running, "--image-timeout", "0.001", "0"),
     Bound(Reporting, "--max-refused", "0", "-1"),

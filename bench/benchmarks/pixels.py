@@ -24,7 +24,7 @@ from dafre_fast.pixels.planning import ImagePlan, plan_image
 
 ONE_THREAD = True
 _RECIPE = Recipe()
-_RECIPE_HASH = _RECIPE.hash()
+_HASHES = _RECIPE.hashes()
 
 
 def _decode(path: Path) -> None:
@@ -43,7 +43,7 @@ def _encode(path: Path) -> None:
 
 
 def _write(path: Path, folder: Path) -> None:
-    make(_RECIPE, _RECIPE_HASH, Wanted(path.stem, str(path), full=f"{folder}/{path.stem}.jpg"))
+    make(_RECIPE, _HASHES, Wanted(path.stem, str(path), full=f"{folder}/{path.stem}.jpg"))
 
 
 def _open(path: Path) -> tuple[bytes, Header, ImagePlan]:

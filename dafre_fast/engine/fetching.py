@@ -29,7 +29,7 @@ def fetch_all(
         if not running.resume:
             ledger.forget()
         fetched = last_outcomes(ledger.path, "fetch")
-        standing = settled(fetched, recipe=None, retry_refused=running.retry_refused)
+        standing = settled(fetched, recipes=None, retry_refused=running.retry_refused)
         rows = standing.drop_nulls("reason").select("key", "reason").collect()
         refused = {key: Reason(reason) for key, reason in rows.iter_rows()}
         left = [key for key in keys if key not in refused]

@@ -56,7 +56,7 @@ def make_all(
         if not running.resume:
             ledger.forget()
         made = last_outcomes(ledger.path, "make")
-        standing = settled(made, recipe=recipe.hash(), retry_refused=running.retry_refused)
+        standing = settled(made, recipes=recipe.hashes(), retry_refused=running.retry_refused)
         todo = remaining(asked, standing, os.path.exists)
         progress.begin(asked.height, asked.height - todo.height)
         work = _Run(source, recipe, running, ledger, progress).carry_out(todo)
@@ -75,12 +75,12 @@ class _Run:
         ledger: Ledger,
         progress: Progress,
     ) -> None:
-        self._source, self._recipe_hash = source, recipe.hash()
+        self._source, self._hashes = source, recipe.hashes()
         self._ledger, self._progress = ledger, progress
         self._done = 0
         self._new_pool = partial(
             Pool[Wanted, Made],
-            partial(make, recipe, self._recipe_hash),
+            partial(make, recipe, self._hashes),
             self._take,
             workers=running.workers or usable_cores(),
             job_timeout_seconds=running.image_timeout,
@@ -136,7 +136,7 @@ class _Run:
     def _refused(self, image: Wanted, reason: Reason, detail: str) -> Made:
         return Made(
             key=image.key,
-            recipe=self._recipe_hash,
+            recipe=self._hashes.of(reason),
             reason=reason,
             detail=detail,
             original=image.original,

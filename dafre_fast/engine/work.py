@@ -10,7 +10,7 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Image, Made, Wanted
-from dafre_fast.model.settings import Recipe
+from dafre_fast.model.settings import Hashes, Recipe
 from dafre_fast.pixels.turbo import turbo
 
 if TYPE_CHECKING:
@@ -19,30 +19,32 @@ if TYPE_CHECKING:
 turbo()  # looked for here, on import, once for all forked workers
 
 
-def make(recipe: Recipe, recipe_hash: str, wanted: Wanted) -> Made:
+def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
     """Make the outputs wanted and write them; a refusal is an outcome like any other.
 
     Raises OutputError where an output cannot be written: that concerns every image.
     """
     size: int | None = None
     try:
-        data = _read(Path(wanted.original or ""))
+        data = _read(wanted.original or "", recipe.bounds.max_bytes)
         size = len(data)
         rendered = _make(data, recipe, wanted)
     except Refusal as refusal:
         return Made(
             key=wanted.key,
-            recipe=recipe_hash,
+            recipe=hashes.of(refusal.reason),
             reason=refusal.reason,
             detail=refusal.detail,
             original=wanted.original,
             original_bytes=size,
         )
+    reason = rendered.refused.reason if rendered.refused else None
     made = Made(
         key=wanted.key,
-        recipe=recipe_hash,
-        reason=rendered.refused.reason if rendered.refused else None,
+        recipe=hashes.of(reason, rendered.notes),
+        reason=reason,
         detail=rendered.refused.detail if rendered.refused else "",
+        notes=rendered.notes,
         original=wanted.original,
         format=rendered.header.format.value,
         original_width=rendered.header.size.width,
@@ -53,13 +55,17 @@ def make(recipe: Recipe, recipe_hash: str, wanted: Wanted) -> Made:
     return replace(made, **outputs)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str, max_bytes: int) -> bytes:
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123  (a Path per file costs)
+            data = file.read(max_bytes + 1)
     except FileNotFoundError as error:
-        raise Refusal(Reason.MISSING_ORIGINAL, str(path)) from error
+        raise Refusal(Reason.MISSING_ORIGINAL, path) from error
     except OSError as error:
         raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{path}: {error.strerror}") from error
+    if len(data) > max_bytes:
+        raise Refusal(Reason.TOO_MANY_BYTES, f"more than {max_bytes:,}")
+    return data
 
 
 def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":

@@ -1,4 +1,6 @@
-"""Why an image was refused, or a row of a table set aside: two closed sets."""
+"""Why an image was refused, what is to be known of one that was made, and why a row of a table was
+set aside: closed sets.
+"""
 
 from enum import StrEnum
 
@@ -23,6 +25,9 @@ class Reason(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     CORRUPT_HEADER = "corrupt_header"
     TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_SCANS = "too_many_scans"
+    TOO_MANY_FRAMES = "too_many_frames"
+    TOO_MUCH_MEMORY = "too_much_memory"
     OUTPUT_TOO_LARGE = "output_too_large"
     # its pixels
     TRUNCATED = "truncated"
@@ -41,6 +46,11 @@ class Reason(StrEnum):
         """True where the next run should try again without being asked to."""
         return self in _TRANSIENT
 
+    @property
+    def bounded(self) -> bool:
+        """True where other bounds (`model.settings.Bounds`) may lead to another outcome."""
+        return self in _BOUNDED
+
 
 _TRANSIENT = frozenset(
     {
@@ -54,6 +64,29 @@ _TRANSIENT = frozenset(
         Reason.TIMEOUT,
     }
 )
+
+_BOUNDED = frozenset(
+    {
+        Reason.TOO_MANY_BYTES,
+        Reason.TOO_MANY_PIXELS,
+        Reason.TOO_MANY_SCANS,
+        Reason.TOO_MANY_FRAMES,
+        Reason.TOO_MUCH_MEMORY,
+        Reason.OUTPUT_TOO_LARGE,
+        Reason.TRUNCATED,
+        Reason.CORRUPT,
+    }
+)
+
+
+class Note(StrEnum):
+    """What is to be known of an image that was made; stands in `notes` of the manifest."""
+
+    PROFILE_IGNORED = "profile_ignored"
+    """Its colour profile is broken: the colours were taken as sRGB."""
+    TRUNCATED = "truncated"
+    """Its file breaks off: the rest of the picture is white (`--truncated keep`)."""
+
 
 SUCCESS = "success"
 """The `status` of an image that was made; every other status is a `Reason`."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from dafre_fast.model.reason import Reason
+from dafre_fast.model.reason import Note, Reason
 
 
 class Box(NamedTuple):
@@ -55,7 +55,7 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     """What became of making one image; stands in the ledger as one line.
 
     Sizes are in pixels and bytes; the original's are those of the oriented picture.
-    `recipe` is the hash of the settings that decide the pixels.
+    `recipe` is the hash of the settings that decided the outcome.
     """
 
     key: str
@@ -75,3 +75,4 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     face_height: int | None = None
     face_bytes: int | None = None
     face_sha256: str | None = None
+    notes: tuple[Note, ...] = ()

@@ -7,11 +7,14 @@ default is required.
 
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
+
+from dafre_fast.model.reason import Note, Reason
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
@@ -88,7 +91,13 @@ class Selection(Group, frozen=True):
     ] = 0.01
 
 
-class Fetching(Group, frozen=True):
+class LargestFile(Group, frozen=True):
+    """What one original may weigh, whether it is fetched or read."""
+
+    max_bytes: Annotated[Count, Meta(description="Largest original, in bytes.")] = 500_000_000
+
+
+class Fetching(LargestFile, frozen=True):
     """How originals are fetched over HTTP."""
 
     connections: Annotated[Count, Meta(description="Connections at once.")] = 16
@@ -96,7 +105,6 @@ class Fetching(Group, frozen=True):
     timeout: Annotated[
         float, Meta(gt=0, description="Seconds for one original, all attempts together.")
     ] = 120.0
-    max_bytes: Annotated[Count, Meta(description="Largest original, in bytes.")] = 500_000_000
     extensions: Annotated[
         tuple[str, ...],
         Meta(description="Extensions tried in order where the real one is not known."),
@@ -128,15 +136,30 @@ class FaceImage(Group, frozen=True):
 
 
 class Encoding(Group, frozen=True):
-    """What decides the bytes of every output, and what is refused before decoding."""
+    """What decides the bytes of every output."""
 
     quality: Annotated[int, Meta(ge=1, le=100, description="JPEG quality.")] = 90
     subsampling: Annotated[
         Literal["4:2:0", "4:4:4"], Meta(description="Chroma of the JPEG files.")
     ] = "4:2:0"
+
+
+class Bounds(LargestFile, frozen=True):
+    """What one original may cost, known before a pixel is decoded, and what may be missing."""
+
     max_pixels: Annotated[Count, Meta(description="Largest original or output, in pixels.")] = (
         300_000_000
     )
+    max_scans: Annotated[Count, Meta(description="Most scans of a JPEG.")] = 200
+    max_frames: Annotated[Count, Meta(description="Most frames of an animation.")] = 10_000
+    worker_memory: Annotated[
+        int,
+        Meta(ge=100_000_000, description="Memory that a worker may take for its work, in bytes."),
+    ] = 1_000_000_000
+    truncated: Annotated[
+        Literal["refuse", "keep"],
+        Meta(description="JPEGs and PNGs that break off: refuse, or keep what is there, on white."),
+    ] = "refuse"
 
 
 class Running(Group, frozen=True):
@@ -167,17 +190,37 @@ class Reporting(Group, frozen=True):
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """All that decides the pixels of the outputs; its hash stands in the ledger."""
+    """All that decides an outcome: the pixels of the outputs, and what is refused instead."""
 
-    revision: int = 2
+    revision: int = 3
     """Raised by whoever changes the code such that outputs change."""
     full: FullImage = FullImage()
     face: FaceImage = FaceImage()
     encoding: Encoding = Encoding()
+    bounds: Bounds = Bounds()
 
-    def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 over the settings as JSON."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+    def hashes(self) -> "Hashes":
+        """Of these settings as JSON: the first 16 hexadecimal digits of a SHA-256 each."""
+        deciding = (self.revision, self.full, self.face, self.encoding)
+        return Hashes(_hash(deciding), _hash((*deciding, self.bounds)))
+
+
+class Hashes(NamedTuple):
+    """Of a recipe, one without its bounds and one with them. One of them stands with each outcome
+    in the ledger, so that other bounds make anew what followed from them and nothing else.
+    """
+
+    pixels: str
+    bounded: str
+
+    def of(self, reason: Reason | None, notes: Collection[Note] = ()) -> str:
+        """The one for an outcome."""
+        depends = reason is not None and reason.bounded
+        return self.bounded if depends or Note.TRUNCATED in notes else self.pixels
+
+
+def _hash(settings: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(settings)).hexdigest()[:16]
 
 
 def usable_cores() -> int:

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Note
 from dafre_fast.model.records import Box, Image
 from dafre_fast.model.settings import Encoding, Recipe
 from dafre_fast.pixels import jpeg
@@ -13,12 +14,15 @@ from dafre_fast.pixels.planning import plan_image
 
 
 class Rendered(Struct, frozen=True):
-    """The outputs of one original; `refused` says why a face that was wanted is missing."""
+    """The outputs of one original; `refused` says why a face that was wanted is missing, `notes`
+    what is to be known of those that were made.
+    """
 
     header: Header
     full: Image | None
     face: Image | None
     refused: Refusal | None
+    notes: tuple[Note, ...] = ()
 
 
 def make_images(

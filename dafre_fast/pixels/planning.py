@@ -59,7 +59,7 @@ class ImagePlan(Struct, frozen=True):
 
 def plan_image(header: Header, recipe: Recipe, full: bool, box: Box | None) -> ImagePlan:
     """Raises Refusal where nothing can be made; a bad box alone leaves the full image."""
-    check_header(header, recipe.encoding.max_pixels)
+    check_header(header, recipe.bounds.max_pixels)
     face, refused = None, None
     if box is not None:
         try:
@@ -71,7 +71,7 @@ def plan_image(header: Header, recipe: Recipe, full: bool, box: Box | None) -> I
 
 def _plan_full(header: Header, recipe: Recipe, face: FacePlan | None) -> FullPlan:
     target = full_size(header.size, recipe.full.size)
-    check_size(target, recipe.encoding.max_pixels)
+    check_size(target, recipe.bounds.max_pixels)
     exact = recipe.full.exact
     eighths = WHOLE
     # The face needs every pixel: one decode serves both, except where this would show.
@@ -84,7 +84,7 @@ def _plan_full(header: Header, recipe: Recipe, face: FacePlan | None) -> FullPla
 def _plan_face(header: Header, recipe: Recipe, box: Box) -> FacePlan:
     rect = face_rect(box, header.size, recipe.face.face_margin)
     target = face_size(rect.size, recipe.face.face_size)
-    check_size(target, recipe.encoding.max_pixels)
+    check_size(target, recipe.bounds.max_pixels)
     return FacePlan(
         stored_rect(rect, header.stored, header.orientation),
         oriented(target, header.orientation),

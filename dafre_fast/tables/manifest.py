@@ -10,6 +10,7 @@ from dafre_fast.tables.outcomes import status
 _OF_OUTCOME = (
     "status",
     pl.col("detail").alias("error_message"),
+    pl.col("notes").fill_null([]),
     "url",
     "format",
     "original_width",
@@ -28,8 +29,8 @@ _OF_OUTCOME = (
 
 def build_manifest(asked: pl.LazyFrame, made: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.LazyFrame:
     """One row per row of `asked`, in its order: its own columns (not what the engine alone needs),
-    then `status` (`success` or a reason), `error_message`, `url`, `format`, sizes in pixels and
-    bytes, hashes.
+    then `status` (`success` or a reason), `error_message`, `notes`, `url`, `format`, sizes in
+    pixels and bytes, hashes.
     """
     outcome = (
         made.with_columns(status())

@@ -1,5 +1,6 @@
 """The ledger as a table: what became of each key at last."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ _WHOLE_OF_FACE = "face_width face_height face_bytes"
 _SCHEMA = {
     **dict.fromkeys(_TEXT.split(), pl.String()),
     **dict.fromkeys([*_WHOLE.split(), *_WHOLE_OF_FACE.split()], pl.Int64()),
+    "notes": pl.List(pl.String()),
 }
 
 _TRANSIENT = [reason.value for reason in Reason if reason.transient]
@@ -25,13 +27,15 @@ def last_outcomes(ledger: Path, stage: str) -> pl.LazyFrame:
     return lines.unique("key", keep="last", maintain_order=True)
 
 
-def settled(outcomes: pl.LazyFrame, *, recipe: str | None, retry_refused: bool) -> pl.LazyFrame:
-    """Outcomes that stand: of this recipe (None: of any), not passing, and not to be retried."""
+def settled(
+    outcomes: pl.LazyFrame, *, recipes: Collection[str] | None, retry_refused: bool
+) -> pl.LazyFrame:
+    """Outcomes that stand: of these recipes (None: of any), not passing, and not to be retried."""
     stands = pl.col("reason").is_null()
     if not retry_refused:
         stands |= ~pl.col("reason").is_in(_TRANSIENT)
-    if recipe is not None:
-        stands &= pl.col("recipe") == recipe
+    if recipes is not None:
+        stands &= pl.col("recipe").is_in([*recipes])
     return outcomes.filter(stands)
 
 

@@ -9,7 +9,7 @@ import pyvips
 from PIL import Image
 
 from dafre_fast.model.errors import Refusal
-from dafre_fast.model.settings import Encoding, FaceImage, FullImage, Recipe
+from dafre_fast.model.settings import Bounds, Encoding, FaceImage, FullImage, Recipe
 
 IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
 """Real pictures beside the project; see its README. Absent in a bare clone."""
@@ -54,13 +54,15 @@ def recipe(
     quality=100,
     subsampling="4:4:4",
     max_pixels=300_000_000,
+    truncated="refuse",
     exact=False,
 ):
     """Settings with the least loss, so that pixels can be compared."""
     return Recipe(
         full=FullImage(size=size, exact=exact),
         face=FaceImage(face_margin=margin, face_size=face_size),
-        encoding=Encoding(quality=quality, subsampling=subsampling, max_pixels=max_pixels),
+        encoding=Encoding(quality=quality, subsampling=subsampling),
+        bounds=Bounds(max_pixels=max_pixels, truncated=truncated),
     )
 
 

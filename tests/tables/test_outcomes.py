@@ -3,9 +3,11 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
-from dafre_fast.model.reason import Reason
+from dafre_fast.model.reason import Note, Reason
 from dafre_fast.model.records import Fetched, Made
+from dafre_fast.model.settings import Bounds, Recipe
 from dafre_fast.tables.manifest import build_manifest, write_manifest
 from dafre_fast.tables.outcomes import last_outcomes, settled
 
@@ -54,9 +56,11 @@ def test_stages_are_kept_apart(ledger):
 
 def test_an_outcome_has_what_its_record_has(ledger):
     made = Made("a/ü.png", "cafe", Reason.CORRUPT, "no end: 'x\ny'", "/o/ü.png", "png", 3, 2, 2**40)
+    made = replace(made, notes=(Note.TRUNCATED,))
     not_of_a_make = dict.fromkeys(("path", "url", "attempts"))
     row = last_outcomes(ledger(made), "make").collect().row(0, named=True)
-    assert row == msgspec.structs.asdict(made) | {"stage": "make"} | not_of_a_make
+    expected = msgspec.structs.asdict(made) | {"stage": "make", "notes": ["truncated"]}
+    assert row == expected | not_of_a_make
 
 
 @pytest.mark.parametrize("stage", ["make", "fetch"])
@@ -64,7 +68,7 @@ def test_an_outcome_has_what_its_record_has(ledger):
 def test_a_ledger_without_lines_has_no_outcomes(tmp_path, stage, create):
     create(tmp_path / "ledger.jsonl")
     outcomes = last_outcomes(tmp_path / "ledger.jsonl", stage)
-    assert keys(settled(outcomes, recipe="cafe", retry_refused=False)) == []
+    assert keys(settled(outcomes, recipes=["cafe"], retry_refused=False)) == []
 
 
 @pytest.mark.parametrize(
@@ -72,12 +76,12 @@ def test_a_ledger_without_lines_has_no_outcomes(tmp_path, stage, create):
 )
 def test_only_outcomes_of_the_recipe_asked_for_stand(ledger, recipe, standing):
     outcomes = last_outcomes(ledger(Made("1", "cafe"), Made("2", "beef")), "make")
-    assert keys(settled(outcomes, recipe=recipe, retry_refused=False)) == standing
+    assert keys(settled(outcomes, recipes=recipe and [recipe], retry_refused=False)) == standing
 
 
 def test_an_outcome_of_another_recipe_takes_the_place_of_an_earlier_one(ledger):
     outcomes = last_outcomes(ledger(Made("1", "cafe"), Made("1", "beef")), "make")
-    assert keys(settled(outcomes, recipe="cafe", retry_refused=False)) == []
+    assert keys(settled(outcomes, recipes=["cafe"], retry_refused=False)) == []
 
 
 @pytest.fixture
@@ -87,12 +91,14 @@ def one_outcome_per_reason(ledger):
 
 
 def test_a_refusal_stands_and_a_passing_failure_does_not(one_outcome_per_reason):
-    standing = settled(one_outcome_per_reason, recipe="cafe", retry_refused=False)
+    standing = settled(one_outcome_per_reason, recipes=["cafe"], retry_refused=False)
     assert {*keys(standing)} == {"success", *Reason} - PASSING
 
 
 def test_no_refusal_stands_where_they_are_to_be_retried(one_outcome_per_reason):
-    assert keys(settled(one_outcome_per_reason, recipe="cafe", retry_refused=True)) == ["success"]
+    assert keys(settled(one_outcome_per_reason, recipes=["cafe"], retry_refused=True)) == [
+        "success"
+    ]
 
 
 ASKED = pl.LazyFrame(
@@ -139,7 +145,7 @@ def test_the_url_is_where_the_original_came_from_or_where_it_lay(manifest):
 
 
 def test_the_manifest_has_the_columns_asked_for_and_the_outcome(manifest):
-    columns = "id path status error_message url format original_width original_height"
+    columns = "id path status error_message notes url format original_width original_height"
     columns += " original_bytes width height bytes sha256"
     columns += " face_width face_height face_bytes face_sha256"
     assert manifest.columns == columns.split()
@@ -148,6 +154,7 @@ def test_the_manifest_has_the_columns_asked_for_and_the_outcome(manifest):
         "path": "0020/20.jpg",
         "status": "success",
         "error_message": None,
+        "notes": [],
         "url": "",
         "format": "png",
         "width": 256,
@@ -161,3 +168,12 @@ def test_the_manifest_is_a_parquet_file_and_nothing_else(manifest, tmp_path):
     write_manifest(manifest, tmp_path / "new" / "manifest.parquet")
     assert pl.read_parquet(tmp_path / "new" / "manifest.parquet").equals(manifest)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["manifest.parquet"]
+
+
+def test_an_outcome_that_followed_from_a_bound_stands_as_long_as_the_bounds_do(ledger):
+    narrow = Recipe(bounds=Bounds(max_pixels=100)).hashes()
+    wide = Recipe(bounds=Bounds(max_pixels=200)).hashes()
+    large = Made("large", narrow.of(Reason.TOO_MANY_PIXELS), Reason.TOO_MANY_PIXELS)
+    outcomes = last_outcomes(ledger(Made("made", narrow.of(None)), large), "make")
+    assert keys(settled(outcomes, recipes=narrow, retry_refused=False)) == ["made", "large"]
+    assert keys(settled(outcomes, recipes=wide, retry_refused=False)) == ["made"]
