@@ -43,7 +43,7 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
         key=wanted.key,
         recipe=hashes.of(reason, rendered.notes),
         reason=reason,
-        detail=rendered.refused.detail if rendered.refused else "",
+        detail=rendered.refused.detail if rendered.refused else rendered.detail,
         notes=rendered.notes,
         original=wanted.original,
         format=rendered.header.format.value,

@@ -1,32 +1,71 @@
-"""Which decoder reads what: a fast lane for plain JPEGs and PNGs, libvips for everything else."""
+"""Which decoder reads what: a fast lane for plain JPEGs and PNGs, Pillow for what libvips does not
+read as it is meant, libvips for everything else.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
 from dafre_fast.pixels import jpeg, png, vips
+from dafre_fast.pixels.colour import pixels_to_srgb
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.pictures import Decoded, Pictures, Pixels, Raster
 from dafre_fast.pixels.planning import LARGEST_WHOLE, WHOLE, FacePlan, FullPlan, ImagePlan
 from dafre_fast.pixels.resample import resize
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
+Reader = Callable[[bytes], Header]
 
-def read_header(data: bytes) -> Header:
-    """Raises Refusal where the bytes are no picture that is read here."""
+
+def readers(data: bytes) -> Sequence[Reader]:
+    """What may read the header of such a file, the best first. A `Header` remembers whose it is.
+
+    Raises Refusal where the bytes are no picture that is read here.
+    """
     match sniff(data[:SNIFF_BYTES]):
         case Format.JPEG:
-            return jpeg.read_header(data)
+            return [jpeg.read_header]
         case Format.PNG:
-            return png.read_header(data)
+            return [png.read_header]
+        case Format.BMP:
+            return [partial(_read_carefully, format=Format.BMP)]
+        case Format.TIFF | Format.AVIF as format:
+            careful = partial(_read_carefully, format=format)
+            return [careful, partial(vips.read_header, format=format), partial(careful, deep=True)]
         case format:
-            return vips.read_header(data, format)
+            return [partial(vips.read_header, format=format)]
+
+
+def _read_carefully(data: bytes, format: Format, *, deep: bool = False) -> Header:
+    from dafre_fast.pixels import pillow  # few files need it
+
+    return pillow.read_header(data, format, deep=deep)
+
+
+def read_header(data: bytes) -> Header:
+    """By the first reader that finds one. Raises Refusal."""
+    for read in (first := readers(data))[:-1]:
+        try:
+            return read(data)
+        except Refusal as refusal:
+            if refusal.reason not in ANOTHER_MAY_READ:
+                raise
+    return first[-1](data)
+
+
+ANOTHER_MAY_READ = {Reason.UNSUPPORTED_FORMAT, Reason.CORRUPT_HEADER, Reason.CORRUPT}
 
 
 def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     """Both outputs at their final size. What a fast lane has a doubt about, libvips judges.
 
-    Raises Refusal where libvips finds the file damaged.
+    Raises Refusal where the file is damaged.
     """
+    if header.careful:
+        from dafre_fast.pixels import pillow
+
+        return pillow.pictures(data, header, plan)
     decode = fast_lane(header, plan)
     if decode is None:
         return vips.pictures(data, header, plan)
@@ -58,4 +97,4 @@ def _finish(
 ) -> Pixels | None:
     if source is None or plan is None:
         return None
-    return vips.to_srgb(resize(source, plan.size), profile)
+    return pixels_to_srgb(resize(source, plan.size), profile)

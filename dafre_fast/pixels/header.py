@@ -1,26 +1,44 @@
 """What a decoder must know before it decodes, whatever the format."""
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
+from dafre_fast.model.settings import Bounds
 from dafre_fast.pixels.geometry import Size, oriented
 from dafre_fast.pixels.sniff import Format
 
 
+class Space(StrEnum):
+    """Colour spaces, by the signatures that ICC profiles have for them."""
+
+    RGB = "RGB "
+    GREY = "GRAY"
+    CMYK = "CMYK"
+
+
 class Header(Struct, frozen=True):
-    """The stored picture: size in pixels, EXIF orientation 1 to 8, and the ICC profile if any.
+    """The stored picture: size in pixels, EXIF orientation 1 to 8, colour space, and the ICC
+    profile if any, empty where there is one that cannot be unpacked.
 
     `plain` tells what the fast lane of its format reads, and every decoder alike: a JPEG of 8 bits,
-    grey or YCbCr; a PNG of 8-bit RGB or RGBA.
+    grey or YCbCr; a PNG of 8-bit RGB or RGBA. `held` is about how many bytes a decoder must hold
+    at once, 0 where it can go row by row. `careful`: read by Pillow, and to be decoded by it.
     """
 
     format: Format
     stored: Size
     orientation: int = 1
+    space: Space = Space.RGB
     profile: bytes | None = None
     plain: bool = False
     progressive: bool = False
+    scans: int = 1
+    frames: int = 1
+    held: int = 0
+    careful: bool = False
 
     @property
     def size(self) -> Size:
@@ -28,13 +46,19 @@ class Header(Struct, frozen=True):
         return oriented(self.stored, self.orientation)
 
 
-def check_header(header: Header, max_pixels: int) -> None:
+def check_header(header: Header, bounds: Bounds) -> None:
     """Refuse what would cost too much, before a single pixel is decoded."""
     width, height = header.stored
     if width < 1 or height < 1:
         raise Refusal(Reason.CORRUPT_HEADER, f"{width} x {height} pixels")
-    if width * height > max_pixels:
-        raise Refusal(Reason.TOO_MANY_PIXELS, f"{width} x {height}, more than {max_pixels:,}")
+    for reason, found, most in (
+        (Reason.TOO_MANY_PIXELS, width * height, bounds.max_pixels),
+        (Reason.TOO_MANY_SCANS, header.scans, bounds.max_scans),
+        (Reason.TOO_MANY_FRAMES, header.frames, bounds.max_frames),
+        (Reason.TOO_MUCH_MEMORY, header.held, bounds.worker_memory),
+    ):
+        if found > most:
+            raise Refusal(reason, f"{found:,}, at most {most:,} allowed ({width} x {height})")
 
 
 def exif_orientation(exif: bytes) -> int:
@@ -55,21 +79,9 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
-def profile_space(profile: bytes) -> bytes:
-    """The colour space that an ICC profile speaks of (`RGB `, `GRAY`, `CMYK`; ICC.1:2022, 7.2);
-    empty where it is no profile."""
-    return profile[16:20] if profile[36:40] == b"acsp" else b""
-
-
-def is_srgb(profile: bytes) -> bool:
-    """True where an ICC profile describes itself as sRGB, so that there is nothing to convert.
-
-    Reads the text of the `desc` tag: ASCII in version 2, UTF-16 in version 4 (ICC.1:2022, 10.15).
+def profile_space(profile: bytes) -> Space | None:
+    """The colour space that an ICC profile speaks of (ICC.1:2022, 7.2); None where it is none that
+    pictures here have, or no profile.
     """
-    for entry in range(min(int.from_bytes(profile[128:132], "big"), 100)):
-        at = 132 + 12 * entry
-        if profile[at : at + 4] == b"desc":
-            offset = int.from_bytes(profile[at + 4 : at + 8], "big")
-            size = int.from_bytes(profile[at + 8 : at + 12], "big")
-            return b"sRGB" in profile[offset : offset + size].replace(b"\0", b"")
-    return False
+    known = profile[36:40] == b"acsp" and profile[16:20].decode("latin-1") in {*Space}
+    return Space(profile[16:20].decode("latin-1")) if known else None

@@ -12,7 +12,7 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.pixels import vips
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.header import Header, exif_orientation
+from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.pictures import Decoded, Pixels, Raster, cut, raster
 from dafre_fast.pixels.planning import WHOLE, FullPlan, ImagePlan
 from dafre_fast.pixels.resample import block_for, shrink
@@ -22,7 +22,10 @@ from dafre_fast.pixels.turbo import turbo
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _SOF2, _SOS, _APP1, _APP2, _APP14 = 0xC2, 0xDA, 0xE1, 0xE2, 0xEE
+_SCAN = b"\xff\xda"
+_SPACES = {1: Space.GREY, 4: Space.CMYK}
 _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
 
 
@@ -31,7 +34,7 @@ def read_header(data: bytes) -> Header:
 
     Raises Refusal (CORRUPT_HEADER) where there is no frame header.
     """
-    orientation, profile, transform = 1, dict[int, bytes](), -1
+    orientation, profile, transform, first_scan = 1, dict[int, bytes](), -1, 0
     frame: tuple[int, bytes] | None = None
     for marker, body in _segments(data):
         if marker in _SOF and len(body) >= 6:
@@ -42,11 +45,14 @@ def read_header(data: bytes) -> Header:
             profile.setdefault(body[12], body[14:])
         elif marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
             transform = body[11]
+        elif marker == _SOS and body:
+            first_scan = body[0]
     if frame is None:
         raise Refusal(Reason.CORRUPT_HEADER, "no JPEG frame header")
     marker, body = frame
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     components = body[5]
+    streams = marker not in _PROGRESSIVE and first_scan == components
     grey_with_profile = components == 1 and bool(profile)  # it speaks of grey, not of RGB
     coded_as_rgb = components == 3 and (transform == 0 or body[6::3][:3] == b"RGB")
     return Header(
@@ -54,6 +60,10 @@ def read_header(data: bytes) -> Header:
         stored=Size(width, height),
         orientation=orientation,
         progressive=marker == _SOF2,
+        # In coded data 0xFF is never followed by 0xDA: this counts scans, and thumbnails' too.
+        scans=1 if streams else data.count(_SCAN),
+        held=0 if streams else _coefficient_bytes(width * height, body),
+        space=_SPACES.get(components, Space.RGB),
         profile=b"".join(part for _, part in sorted(profile.items())) or None,
         plain=(
             marker in _BASELINE_TO_PROGRESSIVE
@@ -63,6 +73,20 @@ def read_header(data: bytes) -> Header:
             and not grey_with_profile
         ),
     )
+
+
+def ends_early(data: bytes) -> bool:
+    """True where no EOI follows the last scan."""
+    return data.rfind(b"\xff\xd9") <= data.rfind(_SCAN)
+
+
+def _coefficient_bytes(pixels: int, frame: bytes) -> int:
+    """What a decoder holds of a file of several scans: 16 bits per coefficient of every component,
+    by their sampling factors.
+    """
+    sampling = [(factors >> 4, factors & 15) for factors in frame[7::3]]
+    full = max((h for h, _ in sampling), default=1) * max((v for _, v in sampling), default=1)
+    return 2 * pixels * sum(h * v for h, v in sampling) // max(full, 1)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,21 +1,23 @@
 """Bytes of an original to encoded outputs: what the workers do for each image."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Note
+from dafre_fast.model.reason import Note, Reason
 from dafre_fast.model.records import Box, Image
 from dafre_fast.model.settings import Encoding, Recipe
-from dafre_fast.pixels import jpeg
-from dafre_fast.pixels.decoding import pictures, read_header
+from dafre_fast.pixels import damage, jpeg, truncated
+from dafre_fast.pixels.colour import Verdict, judge
+from dafre_fast.pixels.decoding import ANOTHER_MAY_READ, pictures, readers
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.pictures import Pixels, upright
-from dafre_fast.pixels.planning import plan_image
+from dafre_fast.pixels.pictures import Pictures, Pixels, upright
+from dafre_fast.pixels.planning import ImagePlan, plan_image
 
 
 class Rendered(Struct, frozen=True):
     """The outputs of one original; `refused` says why a face that was wanted is missing, `notes`
-    what is to be known of those that were made.
+    and `detail` what is to be known of those that were made.
     """
 
     header: Header
@@ -23,6 +25,18 @@ class Rendered(Struct, frozen=True):
     face: Image | None
     refused: Refusal | None
     notes: tuple[Note, ...] = ()
+    detail: str = ""
+
+
+class Shown(Struct, frozen=True):
+    """The outputs of one original before they are encoded, as people see them."""
+
+    header: Header
+    full: Pixels | None
+    face: Pixels | None
+    refused: Refusal | None
+    notes: tuple[Note, ...] = ()
+    detail: str = ""
 
 
 def make_images(
@@ -32,20 +46,65 @@ def make_images(
 
     Raises Refusal with the reason where the original cannot be read.
     """
-    header = read_header(data)
-    plan = plan_image(header, recipe, full, box)
-    full_pixels, face_pixels = pictures(data, header, plan)
+    shown = show_images(data, recipe, full=full, box=box)
     return Rendered(
-        header,
-        _encode(full_pixels, header, recipe.encoding),
-        _encode(face_pixels, header, recipe.encoding),
-        plan.refused,
+        shown.header,
+        _encode(shown.full, recipe.encoding),
+        _encode(shown.face, recipe.encoding),
+        shown.refused,
+        shown.notes,
+        shown.detail,
     )
 
 
-def _encode(pixels: Pixels | None, header: Header, encoding: Encoding) -> Image | None:
+def show_images(data: bytes, recipe: Recipe, *, full: bool = True, box: Box | None = None) -> Shown:
+    """What `make_images` encodes. Raises Refusal likewise."""
+    refused = Refusal(Reason.NOT_AN_IMAGE)
+    for read_header in readers(data):
+        try:
+            header, notes = _with_profile_that_converts(read_header(data))
+            return _show(data, header, notes, plan_image(header, recipe, full, box), recipe)
+        except Refusal as refusal:
+            refused = refusal
+            if refusal.reason not in ANOTHER_MAY_READ:
+                break
+    raise damage.named(data, refused)
+
+
+def _with_profile_that_converts(header: Header) -> tuple[Header, tuple[Note, ...]]:
+    if header.profile is None:
+        return header, ()
+    verdict = judge(header.profile, header.space)
+    if verdict is Verdict.CONVERTS:
+        return header, ()
+    notes = (Note.PROFILE_IGNORED,) if verdict is Verdict.BROKEN else ()
+    return replace(header, profile=None), notes
+
+
+def _show(
+    data: bytes, header: Header, notes: tuple[Note, ...], plan: ImagePlan, recipe: Recipe
+) -> Shown:
+    detail, refused = "", plan.refused
+    try:
+        made = pictures(data, header, plan)
+    except Refusal as refusal:
+        whole = recipe.bounds.truncated == "refuse" or not damage.breaks_off(data, header.format)
+        if whole:
+            raise
+        made, detail, refused = truncated.keep(data, header, plan, refusal)
+        notes = (*notes, Note.TRUNCATED)
+    return Shown(header, *_upright(made, header), refused, notes, detail)
+
+
+def _upright(made: Pictures, header: Header) -> Pictures:
+    full, face = (
+        None if stored is None else upright(stored, header.orientation) for stored in made
+    )
+    return Pictures(full, face)
+
+
+def _encode(pixels: Pixels | None, encoding: Encoding) -> Image | None:
     if pixels is None:
         return None
-    pixels = upright(pixels, header.orientation)
     height, width = pixels.shape[:2]
     return Image(jpeg.encode(pixels, encoding.quality, encoding.subsampling), width, height)

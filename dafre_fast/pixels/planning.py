@@ -59,7 +59,7 @@ class ImagePlan(Struct, frozen=True):
 
 def plan_image(header: Header, recipe: Recipe, full: bool, box: Box | None) -> ImagePlan:
     """Raises Refusal where nothing can be made; a bad box alone leaves the full image."""
-    check_header(header, recipe.bounds.max_pixels)
+    check_header(header, recipe.bounds)
     face, refused = None, None
     if box is not None:
         try:

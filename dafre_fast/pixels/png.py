@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.pixels.geometry import Rect, Size
-from dafre_fast.pixels.header import Header, exif_orientation
+from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.pictures import Decoded, Pixels, cut, raster
 from dafre_fast.pixels.planning import ImagePlan
 from dafre_fast.pixels.resample import block_for, empty_sums, shrunk
@@ -26,6 +26,9 @@ from dafre_fast.pixels.unfilter import unfilter
 
 _SIGNATURE_BYTES, _COLOUR_TYPE = 8, 25
 _CHANNELS = {2: 3, 6: 4}
+_GREY = (0, 4)
+_MOST_CHANNELS = 4
+_OUT_OF_ORDER = "chunks out of order, or one that must be understood"
 _LARGEST_PROFILE = 16_000_000
 
 
@@ -51,11 +54,14 @@ def read_header(data: bytes) -> Header:
     if not first:
         raise Refusal(Reason.CORRUPT_HEADER, "no IHDR chunk")
     width, height, depth, colour, *methods = struct.unpack(">IIBBBBB", first)
+    interlaced = bool(methods[2])
     return Header(
         format=Format.PNG,
         stored=Size(width, height),
         orientation=orientation,
+        space=Space.GREY if colour in _GREY else Space.RGB,
         profile=profile,
+        held=width * height * (depth + 7 >> 3) * _MOST_CHANNELS if interlaced else 0,
         plain=depth == 8 and colour in _CHANNELS and not any(methods) and not keyed,
     )
 
@@ -80,13 +86,29 @@ def _chunks(data: bytes, *, checked: bool) -> Iterator[tuple[bytes, memoryview]]
         at = end + 4
 
 
-def _profile(body: bytes) -> bytes | None:
-    """The ICC profile of an iCCP chunk: a name, a zero, the method 0, and zlib data."""
+def ends_early(data: bytes) -> bool:
+    """True where the chunks do not come to an IEND."""
+    return all(name != b"IEND" for name, _ in _chunks(data, checked=False))
+
+
+def damage(data: bytes) -> str:
+    """What is wrong with the chunks, in words; empty where nothing is."""
+    try:
+        names = [name for name, _ in _chunks(data, checked=True)]
+    except Refusal as refusal:
+        return refusal.detail
+    return "" if _in_order(names) else _OUT_OF_ORDER
+
+
+def _profile(body: bytes) -> bytes:
+    """The ICC profile of an iCCP chunk: a name, a zero, the method 0, and zlib data; empty where it
+    cannot be unpacked.
+    """
     _, _, packed = body.partition(b"\0")
     try:
         return zlib.decompressobj().decompress(packed[1:], _LARGEST_PROFILE)
     except zlib.error:
-        return None
+        return b""
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
@@ -139,7 +161,7 @@ def _scan(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.
 def _inflate(data: bytes, size: int) -> bytearray:
     chunks = list(_chunks(data, checked=True))
     if not _in_order([name for name, _ in chunks]):
-        raise Refusal(Reason.CORRUPT, "chunks out of order, or one that must be understood")
+        raise Refusal(Reason.CORRUPT, _OUT_OF_ORDER)
     packed = b"".join(body for name, body in chunks if name == b"IDAT")
     try:
         lines = deflate.zlib_decompress(packed, size)

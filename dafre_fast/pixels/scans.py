@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _SOS, _EOI, _DQT, _SOF2 = 0xDA, 0xD9, 0xDB, 0xC2
+_FRAMES = {0xC0, 0xC1, _SOF2, 0xC9, 0xCA}
+_END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """In entropy-coded data; zeros are stuffed after 0xFF, and restarts belong to the scan."""
 _LOW_FREQUENCIES = slice(1, 6)
@@ -48,6 +50,19 @@ def without_refinements(data: bytes, scale: float) -> bytes:
     if len(kept) == len(segments):
         return data
     return data[:2] + b"".join(data[part.start : part.end] for part in kept)
+
+
+def whole_scans(data: bytes) -> bytes | None:
+    """A file that breaks off, without its last scan, which is not whole, and ended as it should be;
+    None where a component has no scan then.
+    """
+    segments = list(_segments(data))
+    scans = [part for part in segments if part.marker == _SOS]
+    frame = next((part.body for part in segments if part.marker in _FRAMES), b"")
+    shown = {number for part in scans[:-1] for number in part.body[1 : 1 + 2 * part.body[0] : 2]}
+    if len(frame) < 9 or shown < {*frame[6::3]}:
+        return None
+    return data[: scans[-1].start] + _END
 
 
 def _segments(data: bytes) -> Iterator[Segment]:

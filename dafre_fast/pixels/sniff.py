@@ -19,6 +19,7 @@ class Format(StrEnum):
     TIFF = "tiff"
     AVIF = "avif"
     HEIC = "heic"
+    BMP = "bmp"
 
 
 SNIFF_BYTES = 512
@@ -31,16 +32,16 @@ _IMAGES = (
     (b"GIF89a", Format.GIF),
     (b"II*\0", Format.TIFF),
     (b"MM\0*", Format.TIFF),
+    (b"II+\0", Format.TIFF),
+    (b"MM\0+", Format.TIFF),
 )
+_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
+"""Bytes of the header behind the file header of 14: two letters alone say too little."""
 _BRANDS = {
-    b"avif": Format.AVIF,
-    b"avis": Format.AVIF,
-    b"heic": Format.HEIC,
-    b"heix": Format.HEIC,
-    b"mif1": Format.HEIC,
+    Format.AVIF: {b"avif", b"avis"},
+    Format.HEIC: {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
 }
 _IMAGES_NOT_READ = (
-    (b"BM", "BMP"),
     (b"8BPS", "Photoshop"),
     (b"\0\0\1\0", "icon"),
     (b"\xff\x0a", "JPEG XL"),
@@ -49,16 +50,23 @@ _IMAGES_NOT_READ = (
 )
 _OTHERS = (
     (b"PK\3\4", "a zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"FWS", "a Flash movie"),
     (b"CWS", "a Flash movie"),
     (b"ZWS", "a Flash movie"),
     (b"\x1aE\xdf\xa3", "a WebM or Matroska video"),
+    (b"OggS", "Ogg media"),
     (b"\x1f\x8b", "gzip data"),
     (b"%PDF-", "a PDF"),
     (b"%!PS", "PostScript"),
     (b"{", "JSON"),
     (b"<!doctype html", "HTML"),
     (b"<html", "HTML"),
+    (b"<head", "HTML"),
+    (b"<body", "HTML"),
+    (b"<script", "HTML"),
+    (b"<!--", "HTML"),
     (b"<?xml", "XML"),
     (b"<svg", "SVG"),
 )
@@ -77,11 +85,23 @@ def sniff(head: bytes) -> Format:
             return image
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Format.WEBP
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return Format.BMP
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        raise Refusal(Reason.NOT_AN_IMAGE, "an AVI video")
     if head[4:8] == b"ftyp":
-        if head[8:12] in _BRANDS:
-            return _BRANDS[head[8:12]]
-        raise Refusal(Reason.NOT_AN_IMAGE, "an MP4 or QuickTime video")
+        return _by_brands(head)
     raise _refusal(head)
+
+
+def _by_brands(head: bytes) -> Format:
+    """ISO/IEC 14496-12, 4.3: the major brand, its version, and all brands that the file fits."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
+    for image, known in _BRANDS.items():
+        if brands & known:
+            return image
+    raise Refusal(Reason.NOT_AN_IMAGE, "an MP4 or QuickTime video")
 
 
 def _refusal(head: bytes) -> Refusal:

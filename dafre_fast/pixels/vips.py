@@ -1,26 +1,20 @@
-"""libvips: decode every format by its own named loader, resize, convert and encode.
+"""libvips: decode every format by its own named loader, resize, convert and encode."""
 
-Called with one thread and no cache: there is a process per core, and no picture comes twice.
-"""
-
-import os
+from collections.abc import Callable
 from contextlib import suppress
 
-# Read once, when libvips loads.
-os.environ.setdefault("VIPS_CONCURRENCY", "1")
-
 import numpy as np
-import pyvips
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
-from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.header import Header, is_srgb, profile_space
+from dafre_fast.pixels import gif
+from dafre_fast.pixels.colour import space_of, to_srgb
+from dafre_fast.pixels.geometry import Rect, Size
+from dafre_fast.pixels.header import Header
+from dafre_fast.pixels.libvips import pyvips
 from dafre_fast.pixels.pictures import Pictures, Pixels
 from dafre_fast.pixels.planning import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.sniff import Format
-
-pyvips.cache_set_max(0)
 
 _LOADERS = {
     Format.JPEG: "jpegload_buffer",
@@ -32,14 +26,13 @@ _LOADERS = {
     Format.HEIC: "heifload_buffer",
 }
 _PROFILE = "icc-profile-data"
-_SPACES = {
-    "srgb": b"RGB ",
-    "rgb": b"RGB ",
-    "rgb16": b"RGB ",
-    "b-w": b"GRAY",
-    "grey16": b"GRAY",
-    "cmyk": b"CMYK",
-}
+_STRIP = 8
+"""Rows that are read at once of a file that breaks off."""
+_HELD_PER_PIXEL = 8
+"""Bytes: the frame as the codec's library holds it, and as it hands it over."""
+
+Load = Callable[[int], pyvips.Image]
+"""The first frame, so many times smaller than it is stored (1, or for JPEG alone 2, 4 or 8)."""
 
 
 def read_header(data: bytes, format: Format) -> Header:
@@ -48,14 +41,20 @@ def read_header(data: bytes, format: Format) -> Header:
     Raises Refusal (CORRUPT_HEADER) where it finds none.
     """
     image = _open(data, format)
-    fields = set(image.get_fields())
-    orientation = image.get("orientation") if "orientation" in fields else 1
+    orientation = _field(image, "orientation", 1)
     return Header(
         format=format,
         stored=Size(image.width, image.height),
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        profile=bytes(image.get(_PROFILE)) if _PROFILE in fields else None,
+        space=space_of(image),
+        profile=bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None,
+        frames=_field(image, "n-pages", 1),
+        held=0 if format is Format.TIFF else image.width * image.height * _HELD_PER_PIXEL,
     )
+
+
+def _field(image: pyvips.Image, name: str, default: int) -> int:
+    return int(image.get(name)) if image.get_typeof(name) else default
 
 
 def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
@@ -63,16 +62,47 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
     Raises Refusal, TRUNCATED or CORRUPT, where the file is damaged.
     """
-    original = _Original(data, header, whole=plan.face is not None)
+
+    def load(shrink: int) -> pyvips.Image:
+        return _open(data, header.format, **({"shrink": shrink} if shrink > 1 else {}))
+
+    frame = gif.first_frame(data) if header.format is Format.GIF else None
+    return render(load, header, plan, frame)
+
+
+def render(load: Load, header: Header, plan: ImagePlan, frame: Rect | None = None) -> Pictures:
+    """Both outputs of what `load` gives; white outside `frame`.
+
+    Raises Refusal where the file turns out to be damaged.
+    """
+    original = _Original(load, header, frame, whole=plan.face is not None)
     full, face = None, None
     if plan.full:
         image = original.at(plan.full.eighths)
-        full = _render(_resize(image, plan.full.size))
+        full = _render(_resize(image, plan.full.size), header.profile)
     if plan.face:
         region = plan.face.rect
         image = original.at(WHOLE).crop(region.left, region.top, *region.size)
-        face = _render(_resize(image, plan.face.size))
+        face = _render(_resize(image, plan.face.size), header.profile)
     return Pictures(full, face)
+
+
+def whole_rows(data: bytes, header: Header) -> tuple[pyvips.Image, int]:
+    """The picture of a file that breaks off, white where it does, and how many rows are there."""
+    image = _on_white(_open(data, header.format))
+    region, strips = pyvips.Region.new(image), []
+    with suppress(pyvips.Error):
+        for top in range(0, image.height, _STRIP):
+            rows = min(_STRIP, image.height - top)
+            strips.append(bytes(region.fetch(0, top, image.width, rows)))
+    rows = min(len(strips) * _STRIP, image.height)
+    if not rows:
+        return image, 0
+    shape = (image.width, rows, image.bands, image.format)
+    part = pyvips.Image.new_from_memory(b"".join(strips), *shape)
+    part = part.copy(interpretation=image.interpretation)
+    no_ink = "black" if image.interpretation == "cmyk" else "white"
+    return part.embed(0, 0, image.width, image.height, extend=no_ink).copy_memory(), rows
 
 
 def decode(data: bytes, format: Format, shrink: int) -> Pixels:
@@ -83,21 +113,12 @@ def decode(data: bytes, format: Format, shrink: int) -> Pixels:
     return _pixels(image if image.bands == 3 else image.bandjoin([image, image]))
 
 
-def to_srgb(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """RGB or RGBX pixels of an embedded ICC profile as sRGB; as they are where there is nothing
-    to convert.
-    """
-    if profile is None or is_srgb(profile) or profile_space(profile) != _SPACES["srgb"]:
-        return pixels
-    image = _from_pixels(pixels)
-    image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
-    return _render(image)
-
-
 def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     """Baseline JPEG without metadata."""
     chroma = "on" if subsampling == "4:2:0" else "off"
-    image = _from_pixels(pixels)
+    # The image shares the memory of the array, which outlives it here.
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
+    image = image.copy(interpretation="srgb")
     return bytes(image.jpegsave_buffer(Q=quality, subsample_mode=chroma, keep="none"))
 
 
@@ -107,8 +128,8 @@ class _Original:
     through for each output, so that memory stays bounded.
     """
 
-    def __init__(self, data: bytes, header: Header, *, whole: bool) -> None:
-        self._data, self._format = data, header.format
+    def __init__(self, load: Load, header: Header, frame: Rect | None, *, whole: bool) -> None:
+        self._load, self._stored, self._frame = load, header.stored, frame
         self._keep = whole and header.stored.width * header.stored.height <= LARGEST_WHOLE
         self._decoded: dict[int, pyvips.Image] = {}
 
@@ -119,18 +140,28 @@ class _Original:
         file show.
         """
         if eighths not in self._decoded:
-            image = self._load(WHOLE // eighths)
+            image = self._within_frame(_on_white(self._load(WHOLE // eighths)))
             if not self._keep:
                 return image
             self._decoded[eighths] = _in_memory(image)
         return self._decoded[eighths]
 
-    def _load(self, shrink: int) -> pyvips.Image:
-        image = _open(self._data, self._format, **({"shrink": shrink} if shrink > 1 else {}))
-        if image.hasalpha():
-            white = 65_535 if image.format == "ushort" else 255
-            image = image.flatten(background=white)
+    def _within_frame(self, image: pyvips.Image) -> pyvips.Image:
+        """Where nothing is transparent, the loader leaves no trace of what no frame covers."""
+        if self._frame is None:
+            return image
+        left, top, right, bottom = self._frame
+        width, height = min(right, image.width) - left, min(bottom, image.height) - top
+        if (width, height) == self._stored or width < 1 or height < 1:
+            return image
+        part = image.crop(left, top, width, height)
+        return part.embed(left, top, *self._stored, extend="white")
+
+
+def _on_white(image: pyvips.Image) -> pyvips.Image:
+    if not image.hasalpha():
         return image
+    return image.flatten(background=65_535 if image.format == "ushort" else 255)
 
 
 def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
@@ -151,46 +182,21 @@ def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
 
 
 def _in_memory(image: pyvips.Image) -> pyvips.Image:
-    """The same pixels, decoded now. Raises Refusal, TRUNCATED or CORRUPT, for a damaged file."""
+    """The same pixels, decoded now. Raises Refusal (CORRUPT) for a damaged file."""
     try:
         return image.copy_memory()
     except pyvips.Error as error:
-        line = _first_line(error)
-        short = any(word in line.lower() for word in ("premature", "truncated", "end of"))
-        raise Refusal(Reason.TRUNCATED if short else Reason.CORRUPT, line) from error
+        raise Refusal(Reason.CORRUPT, _first_line(error)) from error
 
 
-def _render(image: pyvips.Image) -> Pixels:
+def _render(image: pyvips.Image, profile: bytes | None) -> Pixels:
     """Decode now, as 8-bit sRGB. Raises Refusal where the file is damaged."""
-    return _pixels(_to_srgb(_in_memory(image)))
+    return _pixels(to_srgb(_in_memory(image), profile))
 
 
 def _pixels(image: pyvips.Image) -> Pixels:
     memory = np.frombuffer(image.write_to_memory(), np.uint8)
     return memory.reshape(image.height, image.width, image.bands)
-
-
-def _from_pixels(pixels: Pixels) -> pyvips.Image:
-    """The image shares the memory of what it was made from, which must outlive it."""
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
-    return image.copy(interpretation="srgb")
-
-
-def _to_srgb(image: pyvips.Image) -> pyvips.Image:
-    if image.bands > 3 and image.interpretation != "cmyk":
-        image = image[0:3].copy()  # a TIFF may have channels beside its colours
-    profile = bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else b""
-    # libvips would put a profile of its own in the place of one that does not fit.
-    if profile_space(profile) == _SPACES.get(image.interpretation) and not is_srgb(profile):
-        with suppress(pyvips.Error):  # a broken profile says nothing about the pixels
-            return image.icc_transform("srgb", embedded=True, depth=8).copy_memory()
-    if image.interpretation == "cmyk":
-        if image.format == "ushort":
-            image = (image / 257).rint()
-        ink_and_key = 255 - image  # what the paper still reflects, of each ink and of black
-        image = (ink_and_key[0:3] * ink_and_key[3] / 255).rint().cast("uchar")
-        return image.copy(interpretation="srgb")
-    return image.colourspace("srgb").cast("uchar")
 
 
 def _first_line(error: pyvips.Error) -> str:

@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
-from PIL import ImageCms
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
+from dafre_fast.model.settings import Bounds
 from dafre_fast.pixels import jpeg
 from dafre_fast.pixels.decoding import read_header
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.header import Header, check_header, exif_orientation, is_srgb
+from dafre_fast.pixels.header import Header, check_header, exif_orientation
 from dafre_fast.pixels.sniff import Format
 
 SOI, SOF0, SOF1, SOF2, SOF3, SOF9, SOS = 0xD8, 0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xDA
@@ -94,9 +95,9 @@ def test_broken_exif_gives_an_orientation_all_the_same(block):
     assert 1 <= exif_orientation(block) <= 8
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
-def test_orientation_is_read_from_other_formats_too(format):
-    assert read_header(encoded(patches(31, 17), format, exif=exif(6))).orientation == 6
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_size_is_that_of_the_turned_picture_in_other_formats_too(format):
+    assert read_header(encoded(patches(31, 17), format, exif=exif(6))).size == (17, 31)
 
 
 def test_profile_is_read():
@@ -225,32 +226,28 @@ def test_file_with_flipped_bits_is_a_header_or_refused(bits):
     assert_is_header_or_refused(bytes(data))
 
 
-def test_as_many_pixels_as_allowed_pass():
-    check_header(Header(Format.PNG, Size(30, 20)), 600)
+AT_MOST = Bounds(max_pixels=600, max_scans=7, max_frames=9, worker_memory=100_000_000)
+AS_MUCH_AS_ALLOWED = Header(
+    Format.PNG, Size(30, 20), scans=7, frames=9, held=100_000_000, progressive=True
+)
+
+
+def test_header_of_as_much_as_allowed_passes():
+    check_header(AS_MUCH_AS_ALLOWED, AT_MOST)
 
 
 @pytest.mark.parametrize(
-    ("size", "reason"),
+    ("changes", "reason"),
     [
-        pytest.param((30, 20), Reason.TOO_MANY_PIXELS, id="a pixel too many"),
-        pytest.param((0, 20), Reason.CORRUPT_HEADER, id="no width"),
-        pytest.param((30, 0), Reason.CORRUPT_HEADER, id="no height"),
+        pytest.param({"stored": Size(601, 1)}, Reason.TOO_MANY_PIXELS, id="a pixel too many"),
+        pytest.param({"scans": 8}, Reason.TOO_MANY_SCANS, id="a scan too many"),
+        pytest.param({"frames": 10}, Reason.TOO_MANY_FRAMES, id="a frame too many"),
+        pytest.param({"held": 100_000_001}, Reason.TOO_MUCH_MEMORY, id="a byte too many"),
+        pytest.param({"stored": Size(0, 20)}, Reason.CORRUPT_HEADER, id="no width"),
+        pytest.param({"stored": Size(30, 0)}, Reason.CORRUPT_HEADER, id="no height"),
     ],
 )
-def test_header_that_is_not_worth_decoding_is_refused(size, reason):
+def test_header_that_is_not_worth_decoding_is_refused(changes, reason):
     with pytest.raises(Refusal) as refused:
-        check_header(Header(Format.PNG, Size(*size)), 599)
+        check_header(replace(AS_MUCH_AS_ALLOWED, **changes), AT_MOST)
     assert refused.value.reason is reason
-
-
-def test_profile_of_srgb_is_known_as_srgb():
-    assert is_srgb(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-
-
-def test_wide_profile_is_not_srgb():
-    assert not is_srgb(wide_profile())
-
-
-@given(st.binary(max_size=400))
-def test_broken_profile_is_not_srgb(profile):
-    assert not is_srgb(profile)

@@ -1,0 +1,93 @@
+"""Colours: from what a file means by its numbers to sRGB. littleCMS, through libvips, converts.
+
+Profiles: ICC.1:2022. A profile that does not fit the picture, or that cannot be read, says nothing
+about it: browsers take the numbers as sRGB then, and so does this module.
+"""
+
+from enum import Enum
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dafre_fast.pixels.header import Space, profile_space
+from dafre_fast.pixels.libvips import pyvips
+
+_PROFILE = "icc-profile-data"
+_INTERPRETATIONS = {Space.RGB: "srgb", Space.GREY: "b-w", Space.CMYK: "cmyk"}
+_SPACES = {
+    "srgb": Space.RGB,
+    "rgb": Space.RGB,
+    "rgb16": Space.RGB,
+    "b-w": Space.GREY,
+    "grey16": Space.GREY,
+    "cmyk": Space.CMYK,
+}
+_CUBE = np.linspace(0, 255, 6).round().astype(np.uint8)
+
+
+class Verdict(Enum):
+    """What a profile means for the pixels."""
+
+    CONVERTS = "it changes colours"
+    SAME = "it is sRGB, whatever it calls itself"
+    BROKEN = "it cannot be read, or speaks of another colour space"
+
+
+@lru_cache(64)  # a few dozen profiles make up nearly all that exist
+def judge(profile: bytes, space: Space) -> Verdict:
+    """By converting colours from all over the space. Names do not count: there are profiles called
+    `Display P3 Gamut with sRGB Transfer`.
+    """
+    if profile_space(profile) != space:
+        return Verdict.BROKEN
+    bands = {Space.RGB: 3, Space.GREY: 1, Space.CMYK: 4}[space]
+    colours = np.array([*product(_CUBE, repeat=bands)], np.uint8).reshape(1, -1, bands)
+    image = pyvips.Image.new_from_array(colours).copy(interpretation=_INTERPRETATIONS[space])
+    try:
+        seen = np.asarray(_by_profile(image, profile))
+    except pyvips.Error:
+        return Verdict.BROKEN
+    if space is not Space.CMYK and np.abs(seen.astype(int) - colours).max() <= 1:
+        return Verdict.SAME
+    return Verdict.CONVERTS
+
+
+def space_of(image: pyvips.Image) -> Space:
+    """The colour space of what a loader of libvips gives."""
+    return _SPACES.get(image.interpretation, Space.RGB)
+
+
+def to_srgb(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
+    """8-bit sRGB. `profile` is one that `judge` said converts, or None."""
+    if image.bands > 3 and image.interpretation != "cmyk":
+        image = image[0:3].copy()  # a TIFF may have channels beside its colours
+    if profile is not None and _SPACES.get(image.interpretation) == profile_space(profile):
+        return _by_profile(image, profile)
+    if image.interpretation == "cmyk":
+        return _without_inks(image)
+    return image.colourspace("srgb").cast("uchar")
+
+
+def pixels_to_srgb(pixels: NDArray[np.uint8], profile: bytes | None) -> NDArray[np.uint8]:
+    """RGB or RGBX uint8 (height, width, channels), by a profile that converts, if there is one."""
+    if profile is None:
+        return pixels
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
+    return np.asarray(to_srgb(image.copy(interpretation="srgb"), profile))
+
+
+def _by_profile(image: pyvips.Image, profile: bytes) -> pyvips.Image:
+    image = image.copy()
+    image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    return image.icc_transform("srgb", embedded=True, depth=8).copy_memory()
+
+
+def _without_inks(image: pyvips.Image) -> pyvips.Image:
+    """CMYK without a profile as browsers show it: what the paper still reflects."""
+    if image.format == "ushort":
+        image = (image / 257).rint()
+    reflected = 255 - image  # of each ink and of black
+    rgb = (reflected[0:3] * reflected[3] / 255).rint().cast("uchar")
+    return rgb.copy(interpretation="srgb")

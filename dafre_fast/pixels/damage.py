@@ -1,0 +1,46 @@
+"""What is wrong with a file that no decoder reads, as its container tells. Asked afterwards."""
+
+from collections.abc import Callable
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.pixels import jpeg, png
+from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
+
+_GIF_TRAILER = b";"
+
+
+def named(data: bytes, refused: Refusal) -> Refusal:
+    """The refusal, as TRUNCATED where the file breaks off, and with what its container tells where
+    the decoder told nothing.
+    """
+    if refused.reason not in (Reason.CORRUPT, Reason.CORRUPT_HEADER):
+        return refused
+    format = sniff(data[:SNIFF_BYTES])
+    if breaks_off(data, format):
+        return Refusal(Reason.TRUNCATED, refused.detail)
+    if format is Format.PNG and (found := png.damage(data)):
+        return Refusal(refused.reason, found)
+    return refused
+
+
+def breaks_off(data: bytes, format: Format) -> bool:
+    """True where a file ends before its container does."""
+    ends_early = _ENDS_EARLY.get(format)
+    return ends_early is not None and ends_early(data)
+
+
+def _webp_ends_early(data: bytes) -> bool:
+    return len(data) < 8 + int.from_bytes(data[4:8], "little")
+
+
+def _gif_ends_early(data: bytes) -> bool:
+    return _GIF_TRAILER not in data[-2:]
+
+
+_ENDS_EARLY: dict[Format, Callable[[bytes], bool]] = {
+    Format.JPEG: jpeg.ends_early,
+    Format.PNG: png.ends_early,
+    Format.GIF: _gif_ends_early,
+    Format.WEBP: _webp_ends_early,
+}

@@ -1,0 +1,31 @@
+"""GIF: where its first frame lies (GIF89a, 18, 20 and 23 to 26)."""
+
+from dafre_fast.pixels.geometry import Rect
+
+_SCREEN_END = 13
+_EXTENSION, _IMAGE = 0x21, 0x2C
+
+
+def first_frame(data: bytes) -> Rect | None:
+    """The region of the first frame, which may reach beyond the screen; None where the file has
+    none.
+    """
+    at = _SCREEN_END + _palette_bytes(data, 10)
+    while at < len(data) and data[at] == _EXTENSION:
+        at += 2
+        while at < len(data) and data[at]:  # blocks, each after its length, up to an empty one
+            at += 1 + data[at]
+        at += 1
+    if at + 9 >= len(data) or data[at] != _IMAGE:
+        return None
+    left, top = _number(data, at + 1), _number(data, at + 3)
+    return Rect(left, top, left + _number(data, at + 5), top + _number(data, at + 7))
+
+
+def _number(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 2], "little")
+
+
+def _palette_bytes(data: bytes, flags_at: int) -> int:
+    flags = data[flags_at] if flags_at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

@@ -1,0 +1,14 @@
+"""libvips, loaded once with one thread and no cache: there is a process per core, and no picture
+comes twice.
+"""
+
+import os
+
+# Read once, when libvips loads.
+os.environ.setdefault("VIPS_CONCURRENCY", "1")
+
+import pyvips
+
+pyvips.cache_set_max(0)
+
+__all__ = ["pyvips"]
