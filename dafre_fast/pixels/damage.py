@@ -17,11 +17,9 @@ def named(data: bytes, refused: Refusal) -> Refusal:
     if refused.reason not in (Reason.CORRUPT, Reason.CORRUPT_HEADER):
         return refused
     format = sniff(data[:SNIFF_BYTES])
-    if breaks_off(data, format):
-        return Refusal(Reason.TRUNCATED, refused.detail)
-    if format is Format.PNG and (found := png.damage(data)):
-        return Refusal(refused.reason, found)
-    return refused
+    reason = Reason.TRUNCATED if breaks_off(data, format) else refused.reason
+    told = png.damage(data) if format is Format.PNG else ""
+    return Refusal(reason, told or refused.detail)
 
 
 def breaks_off(data: bytes, format: Format) -> bool:

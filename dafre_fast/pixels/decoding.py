@@ -68,14 +68,18 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
         return pillow.pictures(data, header, plan)
     decode = fast_lane(header, plan)
     if decode is None:
-        return vips.pictures(data, header, plan)
+        return _judged(data, header, plan)
     try:
         full, face = decode(data, header, plan)
     except Refusal:
-        return vips.pictures(data, header, plan)
+        return _judged(data, header, plan)
     return Pictures(
         _finish(full, plan.full, header.profile), _finish(face, plan.face, header.profile)
     )
+
+
+def _judged(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    return vips.pictures(jpeg.mended(data) if header.format is Format.JPEG else data, header, plan)
 
 
 def fast_lane(

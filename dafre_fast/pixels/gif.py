@@ -1,14 +1,23 @@
-"""GIF: where its first frame lies (GIF89a, 18, 20 and 23 to 26)."""
+"""GIF: its size, and where its first frame lies (GIF89a, 18, 20 and 23 to 26)."""
 
-from dafre_fast.pixels.geometry import Rect
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.pixels.geometry import Rect, Size
 
 _SCREEN_END = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
 
 
-def first_frame(data: bytes) -> Rect | None:
-    """The region of the first frame, which may reach beyond the screen; None where the file has
-    none.
+def screen(data: bytes) -> Size:
+    """Width and height, as browsers take them: a first frame that is larger counts."""
+    frame = first_frame(data)
+    return Size(max(_number(data, 6), frame.right), max(_number(data, 8), frame.bottom))
+
+
+def first_frame(data: bytes) -> Rect:
+    """The region of the first frame, which may reach beyond the screen.
+
+    Raises Refusal (CORRUPT_HEADER) where the file has none.
     """
     at = _SCREEN_END + _palette_bytes(data, 10)
     while at < len(data) and data[at] == _EXTENSION:
@@ -17,7 +26,7 @@ def first_frame(data: bytes) -> Rect | None:
             at += 1 + data[at]
         at += 1
     if at + 9 >= len(data) or data[at] != _IMAGE:
-        return None
+        raise Refusal(Reason.CORRUPT_HEADER, "no frame")
     left, top = _number(data, at + 1), _number(data, at + 3)
     return Rect(left, top, left + _number(data, at + 5), top + _number(data, at + 7))
 

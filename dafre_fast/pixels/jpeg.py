@@ -22,8 +22,10 @@ from dafre_fast.pixels.turbo import turbo
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
-_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-_SOF2, _SOS, _APP1, _APP2, _APP14 = 0xC2, 0xDA, 0xE1, 0xE2, 0xEE
+_SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xC6, 0xCA, 0xCE}
+_SOF2, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xC2, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
+_WHOLE_BLOCKS = bytes([0, 63, 0])
+"""Spectral selection and successive approximation of a sequential scan (B.2.3)."""
 _SCAN = b"\xff\xda"
 _SPACES = {1: Space.GREY, 4: Space.CMYK}
 _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
@@ -91,17 +93,44 @@ def _coefficient_bytes(pixels: int, frame: bytes) -> int:
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and body of each segment up to the first scan; junk between segments is skipped."""
+    for marker, start, end in _places(data):
+        yield marker, data[start + 4 : end]
+
+
+def _places(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, first byte and end of each segment up to the first scan's header."""
     at = 2
     while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
         marker = data[at + 1]
         if marker in (0x00, 0xFF) or marker in _NO_LENGTH:
             at += 1 if marker == 0xFF else 2
             continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        yield marker, data[at + 4 : at + 2 + length]
+        end = at + 2 + max(int.from_bytes(data[at + 2 : at + 4], "big"), 2)
+        yield marker, at, end
         if marker == _SOS:
             return
-        at += 2 + max(length, 2)
+        at = end
+
+
+def mended(data: bytes) -> bytes:
+    """The file with its header as it should be, where decoders warn of what says nothing about the
+    pixels: junk between segments, a version of JFIF or a code of Adobe's that does not exist, and
+    numbers for progression in a sequential scan. What is left to warn of is damage.
+    """
+    parts, frame, behind = [data[:2]], 0, len(data)
+    for marker, start, behind in _places(data):
+        part = bytearray(data[start:behind])
+        body = part[4:]
+        if marker in _SOF:
+            frame = marker
+        elif marker == _APP0 and body.startswith(b"JFIF\0") and len(body) > 5:
+            part[9] = 1
+        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) > 11 and body[11] > 2:
+            part[15] = 1
+        elif marker == _SOS and frame in _SEQUENTIAL and len(body) > 3:
+            part[-3:] = _WHOLE_BLOCKS
+        parts.append(bytes(part))
+    return b"".join(parts) + data[behind:]
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:

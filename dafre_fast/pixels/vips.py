@@ -42,14 +42,17 @@ def read_header(data: bytes, format: Format) -> Header:
     """
     image = _open(data, format)
     orientation = _field(image, "orientation", 1)
+    size = Size(image.width, image.height)
+    if format is Format.GIF:  # libvips thinks little of what a screen says of its size
+        size = gif.screen(data)
     return Header(
         format=format,
-        stored=Size(image.width, image.height),
+        stored=size,
         orientation=orientation if 1 <= orientation <= 8 else 1,
         space=space_of(image),
         profile=bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None,
         frames=_field(image, "n-pages", 1),
-        held=0 if format is Format.TIFF else image.width * image.height * _HELD_PER_PIXEL,
+        held=0 if format is Format.TIFF else size.width * size.height * _HELD_PER_PIXEL,
     )
 
 
@@ -147,14 +150,15 @@ class _Original:
         return self._decoded[eighths]
 
     def _within_frame(self, image: pyvips.Image) -> pyvips.Image:
-        """Where nothing is transparent, the loader leaves no trace of what no frame covers."""
+        """Where nothing is transparent, libvips leaves no trace of what no frame covers."""
         if self._frame is None:
             return image
         left, top, right, bottom = self._frame
-        width, height = min(right, image.width) - left, min(bottom, image.height) - top
-        if (width, height) == self._stored or width < 1 or height < 1:
+        part = image.crop(
+            left, top, min(right, image.width) - left, min(bottom, image.height) - top
+        )
+        if (part.width, part.height) == self._stored:
             return image
-        part = image.crop(left, top, width, height)
         return part.embed(left, top, *self._stored, extend="white")
 
 
@@ -167,9 +171,16 @@ def _on_white(image: pyvips.Image) -> pyvips.Image:
 def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
     loader = getattr(pyvips.Image, _LOADERS[format])
     try:
-        return loader(data, access="sequential", fail_on="error", **options)
+        return loader(data, access="sequential", fail_on=_fail_on(format), **options)
     except pyvips.Error as error:
         raise Refusal(Reason.CORRUPT_HEADER, _first_line(error)) from error
+
+
+def _fail_on(format: Format) -> str:
+    """Of JPEG, libvips takes a bad Huffman code or a scan that ends early for a warning; of PNG, a
+    profile that it does not like.
+    """
+    return "warning" if format is Format.JPEG else "error"
 
 
 def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
