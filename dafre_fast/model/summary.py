@@ -14,11 +14,14 @@ class Step(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """Rows of a table that were set aside for one reason, and the line of the first."""
+    """Rows of a table that were set aside for one reason: how many, and the lines (from 1) of the
+    first ten.
+    """
 
+    table: str
     problem: str
     rows: int
-    first_line: int
+    lines: Sequence[int]
 
 
 class Work(Struct, frozen=True):
@@ -41,3 +44,5 @@ class Summary(Struct, frozen=True):
     work: Work | None = None
     funnel: Sequence[Step] = ()
     bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None
+    """Path of the list of all bad rows, where there are any."""
