@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.engine.fetching import fetch_all
 from dafre_fast.engine.listing import originals_in
@@ -68,8 +69,10 @@ def download(
 
 def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
     """A full image for every file of a tree or list."""
-    asked = ask_files(originals_in(run.input), run.output)
-    return _summary(*_make("images", asked, None, recipe, running, run.output, run.manifest))
+    files, problems = originals_in(run.input)
+    asked = ask_files(files, run.output)
+    done = _make("images", asked, None, recipe, running, run.output, run.manifest)
+    return replace(_summary(*done), bad_rows=problems)
 
 
 def crop(

@@ -13,9 +13,13 @@ class Step(Struct, frozen=True):
     classes: int
 
 
+NAMED_LINES = 10
+"""Of rows with one problem, as many are named."""
+
+
 class Problem(Struct, frozen=True):
     """Rows of a table that were set aside for one reason: how many, and the lines (from 1) of the
-    first ten.
+    first `NAMED_LINES`.
     """
 
     table: str

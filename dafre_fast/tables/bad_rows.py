@@ -7,15 +7,13 @@ from msgspec.structs import replace
 
 from dafre_fast.model.errors import OutputError
 from dafre_fast.model.files import replacing
-from dafre_fast.model.summary import Problem, Summary
-
-_FIRST = 10
+from dafre_fast.model.summary import NAMED_LINES, Problem, Summary
 
 
 def summed_up(bad_rows: pl.DataFrame) -> list[Problem]:
     """A `Problem` per table and problem, of rows as in `Catalogue.bad_rows`."""
     found = bad_rows.group_by("table", "problem", maintain_order=True).agg(
-        pl.len(), pl.col("line").head(_FIRST)
+        pl.len(), pl.col("line").head(NAMED_LINES)
     )
     return [Problem(*row) for row in found.rows()]
 

@@ -48,15 +48,14 @@ def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> C
 
     Of several rows of an image the first that is sure enough counts; the others are set aside.
     """
-    rows = read_faces(faces)
-    tags = read_tags(tag_ids) if tag_ids else None
-    if tags is not None:
+    rows, tags, bad_rows = read_faces(faces), None, []
+    if tag_ids:
+        tags = read_tags(tag_ids)
+        bad_rows = [_set_aside(tag_ids, selection.max_bad_rows, tags)]
         rows = mark_unknown(rows.lazy(), tags).collect()
     sure = confident(rows.lazy(), selection.min_confidence).collect()
     sure = mark_repeats(sure, "id", RowProblem.DUPLICATE_ID)
-    bad_rows = [_set_aside(faces, selection.max_bad_rows, rows, sure)]
-    if tag_ids and tags is not None:
-        bad_rows.append(_set_aside(tag_ids, selection.max_bad_rows, tags))
+    bad_rows.insert(0, _set_aside(faces, selection.max_bad_rows, rows, sure))
     large = large_classes(sure.lazy(), selection.min_images)
     kept = with_names(with_split(large), tags).collect()
     if kept.is_empty():
@@ -133,8 +132,9 @@ def _set_aside(
     path: Path, at_most: float, rows: pl.DataFrame, *later: pl.DataFrame
 ) -> pl.DataFrame:
     """The bad rows of a table: those of `rows`, which are all it has, and those marked later."""
+    name = path.name.encode(errors="replace").decode()  # polars takes nothing but UTF-8
     bad = pl.concat(
-        table.lazy().filter(~_is_good).select(pl.lit(path.name).alias("table"), "line", "problem")
+        table.lazy().filter(~_is_good).select(pl.lit(name).alias("table"), "line", "problem")
         for table in (rows, *later)
     )
     found = bad.sort("line").collect()
