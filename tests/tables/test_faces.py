@@ -1,7 +1,6 @@
 import bz2
 import gzip
 import lzma
-import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +19,7 @@ _pieces = st.one_of(
     st.sampled_from([b"\t", b"\n", b"\r\n", b"\r", b"\xef\xbb\xbf", b"\0"]),
     st.binary(max_size=5),
 )
+NO_TEXT = "; it must be lines of UTF-8 text"
 BOX = "0.25, 0.5, 0.75, 1.0 0.875"
 FIRST, SECOND = f"0001\\1.jpg\t5\t{BOX}", f"0002\\2.jpg\t6\t{BOX}"
 
@@ -197,7 +197,7 @@ def test_of_any_bytes_every_line_is_a_row_with_or_without_a_problem_or_blank(con
         try:
             found = read_faces(path)
         except InputError as error:
-            assert not rows or re.search("is UTF-16|is UTF-32|CR alone", str(error))  # noqa: PT017
+            assert not rows or NO_TEXT in str(error)  # noqa: PT017
             return
     assert found["line"].to_list() == rows
     for line, problem, image, tag in found.select("line", "problem", "id", "tag_id").rows():
@@ -284,5 +284,5 @@ def test_a_file_without_a_row_is_an_input_error_with_its_name(read, content):
     ],
 )
 def test_a_file_that_is_something_else_is_an_input_error_that_says_what(read, content, kind):
-    with pytest.raises(InputError, match=rf"faces\.tsv: is {kind}; it must be lines of UTF-8"):
+    with pytest.raises(InputError, match=rf"faces\.tsv: is {kind}{NO_TEXT}"):
         read(content)
