@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.engine.fetching import fetch_all
 from dafre_fast.engine.listing import originals_in
 from dafre_fast.engine.plan import ask_catalogue, ask_files
 from dafre_fast.engine.run import make_all
 from dafre_fast.model.errors import UsageError
-from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, ORIGINALS
+from dafre_fast.model.files import BAD_ROWS, FACES, FULL, LABELS, MANIFEST, ORIGINALS, STATE
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.settings import (
     CropRun,
@@ -21,10 +22,11 @@ from dafre_fast.model.settings import (
     Running,
     Selection,
 )
-from dafre_fast.model.summary import Problem, Step, Summary, Work
+from dafre_fast.model.summary import Step, Summary, Work
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.source import Source
 from dafre_fast.sources.tree import Tree
+from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.tables.manifest import write_manifest
@@ -44,10 +46,12 @@ def full(
     """The whole run: catalogue, labels, originals, images, manifest."""
     catalogue = read_catalogue(faces, tag_ids, selection)
     write_labels(catalogue.kept, output / LABELS)
+    write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
     asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
     originals = _source(source, output / ORIGINALS, fetching)
     manifest, work = _make("images", asked, originals, recipe, running, output, output / MANIFEST)
-    return _summary(manifest, work, [*catalogue.funnel, _made(manifest)], catalogue.problems)
+    summary = _summary(manifest, work, [*catalogue.funnel, _made(manifest)])
+    return with_bad_rows(summary, catalogue.bad_rows, output / BAD_ROWS)
 
 
 def download(
@@ -56,15 +60,19 @@ def download(
     """Originals of the kept rows."""
     catalogue = read_catalogue(faces, None, selection)
     source = _source(run.source, run.output, fetching)
+    write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     keys = catalogue.kept["id"].cast(pl.String).to_list()
     with Progress("originals") as progress:
-        return fetch_all(keys, source, running, run.output, progress)
+        summary = fetch_all(keys, source, running, run.output, progress)
+    return with_bad_rows(summary, catalogue.bad_rows, run.output / STATE / BAD_ROWS)
 
 
 def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
     """A full image for every file of a tree or list."""
-    asked = ask_files(originals_in(run.input), run.output)
-    return _summary(*_make("images", asked, None, recipe, running, run.output, run.manifest))
+    files, problems = originals_in(run.input)
+    asked = ask_files(files, run.output)
+    done = _make("images", asked, None, recipe, running, run.output, run.manifest)
+    return replace(_summary(*done), bad_rows=problems)
 
 
 def crop(
@@ -74,8 +82,10 @@ def crop(
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, faces=run.output)
     originals = Tree(run.input)
+    write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = _make("faces", asked, originals, recipe, running, run.output, run.manifest)
-    return _summary(*done, catalogue.funnel, catalogue.problems)
+    summary = _summary(*done, catalogue.funnel)
+    return with_bad_rows(summary, catalogue.bad_rows, run.output / STATE / BAD_ROWS)
 
 
 def _make(
@@ -111,12 +121,7 @@ def _made(manifest: pl.DataFrame) -> Step:
     return Step("made", made.height, made["class_id"].n_unique())
 
 
-def _summary(
-    manifest: pl.DataFrame,
-    work: Work,
-    funnel: Sequence[Step] = (),
-    problems: Sequence[Problem] = (),
-) -> Summary:
+def _summary(manifest: pl.DataFrame, work: Work, funnel: Sequence[Step] = ()) -> Summary:
     counts = dict(manifest["status"].value_counts().iter_rows())
     success = counts.pop(SUCCESS, 0)
-    return Summary(manifest.height, success, counts, work, funnel, problems)
+    return Summary(manifest.height, success, counts, work, funnel)

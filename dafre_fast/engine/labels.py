@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from dafre_fast.model.files import BAD_ROWS
 from dafre_fast.model.settings import Selection
 from dafre_fast.model.summary import Summary
+from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.labels import write_labels
 
@@ -12,5 +14,7 @@ def labels(faces: Path, tag_ids: Path, output: Path, selection: Selection) -> Su
     """Select, split and write the label files."""
     catalogue = read_catalogue(faces, tag_ids, selection)
     write_labels(catalogue.kept, output)
+    write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
     images = catalogue.kept.height
-    return Summary(images, images, {}, None, catalogue.funnel, catalogue.problems)
+    summary = Summary(images, images, {}, None, catalogue.funnel)
+    return with_bad_rows(summary, catalogue.bad_rows, output / BAD_ROWS)

@@ -3,8 +3,24 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from dafre_fast.model.errors import InputError
+from dafre_fast.model.reason import RowProblem
+from dafre_fast.model.summary import NAMED_LINES, Problem
+from dafre_fast.tables.text import read_text
+
+
+class Listing(NamedTuple):
+    """Originals as (path in the tree, path to read), and lines of a list that were set aside.
+
+    Paths are text: a `Path` per file costs more than all else that is done to plan for it. A name
+    that is not UTF-8 stands with its bytes escaped (`\\xff`); nothing is found under it, so that it
+    is refused as `missing_original`.
+    """
+
+    files: list[tuple[str, str]]
+    problems: list[Problem]
 
 
 def files_in(tree: Path) -> Iterator[str]:
@@ -16,33 +32,58 @@ def files_in(tree: Path) -> Iterator[str]:
         yield from (prefix + name for name in names if not name.startswith("."))
 
 
-def originals_in(tree_or_list: Path) -> list[tuple[str, str]]:
-    """(Path in the tree, path to read) of every original, whatever its extension.
+def originals_in(tree_or_list: Path) -> Listing:
+    """Every original of a tree or list, whatever its extension.
 
-    Both are text: a `Path` per file costs more than all else that is done to plan for it.
     A list is a text file with a path per line, relative to the current folder; what is made of
-    an absolute one stands under its path without the root.
-    Raises InputError where there is nothing to read, or a path leads out by `..`.
+    an absolute one stands under its path without the root. A path that was there before is set
+    aside. Raises InputError where there is nothing to read, a path leads out by `..` or names no
+    file, or two of them would stand in one place.
     """
     if tree_or_list.is_dir():
-        files = [(name, f"{tree_or_list}/{name}") for name in files_in(tree_or_list)]
+        names = map(_escaped, files_in(tree_or_list))
+        found = Listing([(name, f"{tree_or_list}/{name}") for name in names], [])
     else:
-        files = list(_listed(tree_or_list))
-    if not files:
+        found = _listed(tree_or_list)
+    if not found.files:
         raise InputError(f"{tree_or_list}: holds no files")
-    return files
+    return found
 
 
-def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    lines = dict.fromkeys(line.rstrip("\r") for line in text.split("\n"))
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+def _listed(path: Path) -> Listing:
+    lines: dict[str, tuple[int, str]] = {}
+    repeats = []
+    text = read_text(path).decode(errors="backslashreplace")
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip(" \t\r"):
             continue
-        if ".." in line.split("/") or "\0" in line:
-            raise InputError(f"{path}: line {number} leads out of the output: {line!r}")
-        original = os.path.normpath(line)
-        yield original.lstrip("/"), original
+        original = _checked(line.removesuffix("\r"), f"{path}: line {number}")
+        key = original.lstrip("/")
+        first, standing = lines.setdefault(key, (number, original))
+        if standing != original:
+            raise InputError(
+                f"{path}: line {number} would stand where line {first} does: "
+                f"{original!r}, {standing!r}"
+            )
+        if first != number:
+            repeats.append(number)
+    files = [(key, original) for key, (_, original) in lines.items()]
+    again = RowProblem.DUPLICATE_ROW.value
+    problem = Problem(path.name, again, len(repeats), repeats[:NAMED_LINES])
+    return Listing(files, [problem] if repeats else [])
+
+
+def _checked(line: str, place: str) -> str:
+    """The path in its shortest form."""
+    if "\0" in line:
+        raise InputError(f"{place} has a NUL byte")
+    if ".." in line.split("/"):
+        raise InputError(f"{place} leads out of the output: {line!r}")
+    original = os.path.normpath(line)
+    if original in {"/", "//", "."}:
+        raise InputError(f"{place} names no file: {line!r}")
+    return original[1:] if original.startswith("//") else original
+
+
+def _escaped(name: str) -> str:
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -93,10 +93,31 @@ SUCCESS = "success"
 
 
 class RowProblem(StrEnum):
-    """Why a row of faces.tsv does not enter the catalogue."""
+    """Why a row of a table is set aside."""
 
-    BAD_PATH = "bad_path"
+    # any table
+    TOO_LONG = "too_long"
+    NOT_UTF8 = "not_utf8"
+    MISSING_COLUMNS = "missing_columns"
+    EXTRA_COLUMNS = "extra_columns"
     BAD_TAG_ID = "bad_tag_id"
+    DUPLICATE_ROW = "duplicate_row"
+    """The same as one before it."""
+    # faces.tsv
+    BAD_PATH = "bad_path"
+    """Not a file named by an id, in one folder of digits or none."""
+    WRONG_FOLDER = "wrong_folder"
+    """The folder is not `id % 1000`: one of the two is damaged."""
     BAD_BOX_TEXT = "bad_box_text"
+    SEVERAL_HEADS = "several_heads"
+    BAD_CONFIDENCE = "bad_confidence"
+    """Not from 0 to 1."""
     DUPLICATE_ID = "duplicate_id"
+    """One before it has the same image with another tag or box; the first counts."""
     UNKNOWN_TAG_ID = "unknown_tag_id"
+    # tagIds.tsv
+    EMPTY_NAME = "empty_name"
+    BAD_NAME = "bad_name"
+    """With a control character, such as NUL or CR."""
+    DUPLICATE_TAG_ID = "duplicate_tag_id"
+    """One before it has the same tag id with another name; the first counts."""

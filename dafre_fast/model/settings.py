@@ -87,7 +87,7 @@ class Selection(Group, frozen=True):
     min_confidence: Annotated[Share, Meta(description="Least confidence of a head.")] = 0.85
     min_images: Annotated[Count, Meta(description="Least images of a class.")] = 20
     max_bad_rows: Annotated[
-        Share, Meta(description="Share of malformed rows above which the run stops.")
+        Share, Meta(description="Share of malformed rows of a table above which the run stops.")
     ] = 0.01
 
 

@@ -13,12 +13,19 @@ class Step(Struct, frozen=True):
     classes: int
 
 
-class Problem(Struct, frozen=True):
-    """Rows of a table that were set aside for one reason, and the line of the first."""
+NAMED_LINES = 10
+"""Of rows with one problem, as many are named."""
 
+
+class Problem(Struct, frozen=True):
+    """Rows of a table that were set aside for one reason: how many, and the lines (from 1) of the
+    first `NAMED_LINES`.
+    """
+
+    table: str
     problem: str
     rows: int
-    first_line: int
+    lines: Sequence[int]
 
 
 class Work(Struct, frozen=True):
@@ -41,3 +48,5 @@ class Summary(Struct, frozen=True):
     work: Work | None = None
     funnel: Sequence[Step] = ()
     bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None
+    """Path of the list of all bad rows, where there are any."""

@@ -15,8 +15,11 @@ import polars as pl
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.model.settings import Selection
-from dafre_fast.model.summary import Problem, Step
-from dafre_fast.tables.faces import EDGES, read_faces, scan_tsv
+from dafre_fast.model.summary import Step
+from dafre_fast.tables.bad_rows import summed_up
+from dafre_fast.tables.faces import EDGES, read_faces
+from dafre_fast.tables.tags import read_tags
+from dafre_fast.tables.text import mark_repeats
 
 TRAIN_SHARE, VAL_SHARE = 0.7, 0.1
 SPLITS = ("train", "val", "test")
@@ -29,50 +32,48 @@ class Catalogue:
     `kept` has a row per image, class by class and in file order within a class: id int64, path
     (`0446/332446.jpg`), tag_id int64, class_id int64, class_name (null without names), split,
     left, top, right, bottom and confidence float32.
+
+    `bad_rows` has all rows that were set aside, table by table in the order of their lines: table
+    (the file's name), line uint32 (from 1), problem (a `RowProblem`).
     """
 
     kept: pl.DataFrame
     funnel: Sequence[Step]
-    problems: Sequence[Problem]
+    bad_rows: pl.DataFrame
 
 
 def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> Catalogue:
-    """Read, select and split. Raises InputError for an unreadable table, more malformed rows than
-    allowed, or a selection that leaves nothing.
+    """Read, select and split. Raises InputError for an unreadable table, more malformed rows in
+    one than allowed, or a selection that leaves nothing.
+
+    Of several rows of an image the first that is sure enough counts; the others are set aside.
     """
-    rows = read_faces(faces)
-    names = scan_tag_names(tag_ids).collect() if tag_ids else None
-    sure = mark_problems(confident(rows.lazy(), selection.min_confidence), names).collect()
-    problems = _problems(rows, sure)
-    _check_problems(faces, rows.height, problems, selection.max_bad_rows)
+    rows, tags, bad_rows = read_faces(faces), None, []
+    if tag_ids:
+        tags = read_tags(tag_ids)
+        bad_rows = [_set_aside(tag_ids, selection.max_bad_rows, tags)]
+        rows = mark_unknown(rows.lazy(), tags).collect()
+    sure = confident(rows.lazy(), selection.min_confidence).collect()
+    sure = mark_repeats(sure, "id", RowProblem.DUPLICATE_ID)
+    bad_rows.insert(0, _set_aside(faces, selection.max_bad_rows, rows, sure))
     large = large_classes(sure.lazy(), selection.min_images)
-    kept = with_names(with_split(large), names).collect()
+    kept = with_names(with_split(large), tags).collect()
     if kept.is_empty():
         raise InputError(
             f"{faces}: of {rows.height:,} rows none is left at confidence >= "
             f"{selection.min_confidence} in a class of >= {selection.min_images} images"
         )
-    good = rows.lazy().filter(pl.col("problem").is_null()).select("tag_id")
+    classes = rows.filter(pl.col("tag_id") >= 0)["tag_id"].n_unique()
     funnel = [
-        _step("rows of faces.tsv", good, extra=rows["problem"].count()),
+        Step("rows of faces.tsv", rows.height, classes),
         _step(f"confidence >= {selection.min_confidence}", sure.lazy().filter(_is_good)),
         _step(f"classes of >= {selection.min_images} images", kept.lazy()),
         *(_step(split, kept.lazy().filter(split=split)) for split in SPLITS),
     ]
-    return Catalogue(kept, funnel, problems)
+    return Catalogue(kept, funnel, pl.concat(bad_rows))
 
 
 _is_good = pl.col("problem").is_null()
-
-
-def scan_tag_names(path: Path) -> pl.LazyFrame:
-    """tagIds.tsv: class_name and tag_id int64, one row per tag id."""
-    names = scan_tsv(path, "class_name", "tag_id")
-    return (
-        names.select("class_name", tag_id=pl.col("tag_id").cast(pl.Int64, strict=False))
-        .drop_nulls()
-        .unique("tag_id", keep="first", maintain_order=True)
-    )
 
 
 def confident(rows: pl.LazyFrame, min_confidence: float) -> pl.LazyFrame:
@@ -82,16 +83,11 @@ def confident(rows: pl.LazyFrame, min_confidence: float) -> pl.LazyFrame:
     return rows.filter(_is_good, pl.col("confidence") >= pl.lit(min_confidence, dtype=pl.Float32))
 
 
-def mark_problems(rows: pl.LazyFrame, names: pl.DataFrame | None) -> pl.LazyFrame:
-    """Mark what can only be seen with other rows: a second row of an id, a tag without name."""
-    twice = ~pl.col("id").is_first_distinct()
-    known = pl.lit(True) if names is None else pl.col("tag_id").is_in(names["tag_id"].implode())
-    return rows.with_columns(
-        problem=pl.when(twice)
-        .then(pl.lit(RowProblem.DUPLICATE_ID.value))
-        .when(~known)
-        .then(pl.lit(RowProblem.UNKNOWN_TAG_ID.value))
-    )
+def mark_unknown(rows: pl.LazyFrame, tags: pl.DataFrame) -> pl.LazyFrame:
+    """Mark good rows of a tag that has no good row in tagIds.tsv."""
+    known = pl.col("tag_id").is_in(tags.filter(_is_good)["tag_id"].implode())
+    unknown = pl.when(_is_good & ~known).then(pl.lit(RowProblem.UNKNOWN_TAG_ID.value))
+    return rows.with_columns(problem=pl.coalesce("problem", unknown))
 
 
 def large_classes(rows: pl.LazyFrame, min_images: int) -> pl.LazyFrame:
@@ -115,39 +111,37 @@ def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def with_names(rows: pl.LazyFrame, names: pl.DataFrame | None) -> pl.LazyFrame:
+def with_names(rows: pl.LazyFrame, tags: pl.DataFrame | None) -> pl.LazyFrame:
     """The columns of `Catalogue.kept`: the class's name and the image's path join."""
     bucket = (pl.col("id") % 1000 + 10_000).cast(pl.String).str.tail(4)
     path = pl.concat_str(bucket, pl.lit("/"), pl.col("id").cast(pl.String), pl.lit(".jpg"))
-    if names is None:
+    if tags is None:
         named = rows.with_columns(class_name=pl.lit(None, dtype=pl.String))
     else:
-        named = rows.join(names.lazy(), on="tag_id", how="left", maintain_order="left")
+        names = tags.lazy().filter(_is_good).select("tag_id", "class_name")
+        named = rows.join(names, on="tag_id", how="left", maintain_order="left")
     of_class = ("tag_id", "class_id", "class_name", "split")
     return named.select("id", path.alias("path"), *of_class, *EDGES, "confidence")
 
 
-def _step(name: str, rows: pl.LazyFrame, extra: int = 0) -> Step:
-    images, classes = rows.select(pl.len(), pl.col("tag_id").n_unique()).collect().row(0)
-    return Step(name, images + extra, classes)
+def _step(name: str, rows: pl.LazyFrame) -> Step:
+    return Step(name, *rows.select(pl.len(), pl.col("tag_id").n_unique()).collect().row(0))
 
 
-def _problems(*tables: pl.DataFrame) -> list[Problem]:
-    found = (
-        pl.concat(table.lazy().select("line", "problem").drop_nulls() for table in tables)
-        .group_by("problem")
-        .agg(pl.len(), pl.col("line").min())
-        .sort("problem")
-        .collect()
+def _set_aside(
+    path: Path, at_most: float, rows: pl.DataFrame, *later: pl.DataFrame
+) -> pl.DataFrame:
+    """The bad rows of a table: those of `rows`, which are all it has, and those marked later."""
+    name = path.name.encode(errors="replace").decode()  # polars takes nothing but UTF-8
+    bad = pl.concat(
+        table.lazy().filter(~_is_good).select(pl.lit(name).alias("table"), "line", "problem")
+        for table in (rows, *later)
     )
-    return [Problem(*row) for row in found.iter_rows()]
-
-
-def _check_problems(faces: Path, rows: int, problems: Sequence[Problem], max_share: float) -> None:
-    bad = sum(problem.rows for problem in problems)
-    if bad / rows > max_share:
-        worst = max(problems, key=lambda problem: problem.rows)
+    found = bad.sort("line").collect()
+    if found.height / rows.height > at_most:
+        worst = max(summed_up(found), key=lambda problem: problem.rows)
         raise InputError(
-            f"{faces}: {bad:,} of {rows:,} rows are malformed (at most {max_share:.2%} may be); "
-            f"most often {worst.problem}, first in line {worst.first_line}"
+            f"{path}: {found.height:,} of {rows.height:,} rows are malformed (at most "
+            f"{at_most:.2%} may be); most often {worst.problem}, first in line {worst.lines[0]}"
         )
+    return found

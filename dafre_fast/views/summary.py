@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from dafre_fast.model.summary import Summary, Work
+from dafre_fast.model.summary import Problem, Summary, Work
 
 
 def show(summary: Summary, *, as_json: bool) -> None:
@@ -22,8 +22,9 @@ def _lines(summary: Summary) -> Iterator[str]:
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
         yield from _columns(("after", "images", "classes"), rows)
-    for bad in summary.bad_rows:
-        yield f"{bad.rows:,} rows set aside: {bad.problem}, first in line {bad.first_line}"
+    yield from map(_problem, summary.bad_rows)
+    if summary.bad_rows_list:
+        yield f"all rows set aside: {summary.bad_rows_list}"
     if summary.work is None:
         return
     if summary.refused:
@@ -32,6 +33,13 @@ def _lines(summary: Summary) -> Iterator[str]:
     refused = sum(summary.refused.values())
     yield f"{summary.images:,} images = {summary.success:,} success + {refused:,} refused"
     yield _work(summary.work)
+
+
+def _problem(problem: Problem) -> str:
+    lines = ", ".join(map(str, problem.lines))
+    more = ", …" if problem.rows > len(problem.lines) else ""
+    rows = f"{problem.rows:,} row{'s' * (problem.rows > 1)} set aside"
+    return f"{problem.table}: {rows}: {problem.problem} (line {lines}{more})"
 
 
 def _work(work: Work) -> str:

@@ -19,7 +19,7 @@ def test_a_run_is_printed_written_and_drawn(corpus, tmp_path) -> None:
     small = ("--rows", 100, "--samples", 2, "--corpus", corpus.folder, "--output", tmp_path)
     result = run(bench.main, "boxes", *small)
     assert result.exit_code == 0, result.output
-    assert "parse_boxes" in result.output
+    assert "parse_faces" in result.output
     (path,) = tmp_path.glob("*.json")
     written = msgspec.json.decode(path.read_bytes(), type=Run)
     assert {len(measured.samples) for measured in written.results} == {2}

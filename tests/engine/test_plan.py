@@ -1,11 +1,8 @@
 from pathlib import Path
 
 import polars as pl
-import pytest
 
-from dafre_fast.engine.listing import originals_in
 from dafre_fast.engine.plan import ask_files, remaining, wanted
-from dafre_fast.model.errors import InputError
 
 
 def asked(*names: str) -> pl.DataFrame:
@@ -41,32 +38,3 @@ def test_an_output_that_is_gone_is_made_again() -> None:
     done = standing(**{"a.jpg": True, "b.jpg": True})
     rows = remaining(asked("a.jpg", "b.jpg"), done, lambda path: path == "out/a.jpg")
     assert rows["key"].to_list() == ["b.jpg"]
-
-
-def test_a_list_names_originals_line_by_line(tmp_path) -> None:
-    (tmp_path / "list").write_text(
-        "./original/0000/1000.jpg\r\n\n./original/0000/1000.jpg\n/x/y.png\n"
-    )
-    assert originals_in(tmp_path / "list") == [
-        ("original/0000/1000.jpg", "original/0000/1000.jpg"),
-        ("x/y.png", "/x/y.png"),
-    ]
-
-
-def test_a_line_that_leads_out_of_the_output_is_refused_with_its_number(tmp_path) -> None:
-    (tmp_path / "list").write_text("a.jpg\n../../b.jpg\n")
-    with pytest.raises(InputError, match="line 2"):
-        originals_in(tmp_path / "list")
-
-
-def test_hidden_files_are_no_originals(tmp_path) -> None:
-    for name in ("a.jpg", ".a.jpg.part", ".dafre_fast/ledger.jsonl"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
-    assert [name for name, _ in originals_in(tmp_path)] == ["a.jpg"]
-
-
-@pytest.mark.parametrize("missing", ["nowhere", "."])
-def test_an_empty_or_missing_input_is_an_error_that_names_it(tmp_path, missing) -> None:
-    with pytest.raises(InputError, match=str(tmp_path)):
-        originals_in(tmp_path / missing)

@@ -1,3 +1,9 @@
+import re
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import models
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -5,7 +11,6 @@ from hypothesis import strategies as st
 
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.settings import Selection
-from dafre_fast.model.summary import Problem
 from dafre_fast.tables.catalogue import Catalogue, read_catalogue, with_split
 
 NAMES = {5: "five", 9: "nine", 10: "ten"}
@@ -18,15 +23,26 @@ def head(image: int, tag: int = 5, confidence: str = "0.95") -> str:
 @pytest.fixture
 def read(tmp_path):
     def read(lines: list[str], *, names: dict | None = NAMES, **selection: float) -> Catalogue:
-        (tmp_path / "faces.tsv").write_text("".join(f"{line}\n" for line in lines))
-        if names is not None:
-            text = "".join(f"{name}\t{tag}\n" for tag, name in names.items())
-            (tmp_path / "tagIds.tsv").write_text(text)
-        chosen = {"min_images": 1, "max_bad_rows": 1.0} | selection
-        tag_ids = tmp_path / "tagIds.tsv" if names is not None else None
-        return read_catalogue(tmp_path / "faces.tsv", tag_ids, Selection(**chosen))
+        tags = None if names is None else [f"{name}\t{tag}" for tag, name in names.items()]
+        return catalogue_of(tmp_path, lines, tags, **selection)
 
     return read
+
+
+def catalogue_of(
+    folder: Path, faces: list[str], tags: list[str] | None, **selection: float
+) -> Catalogue:
+    for name, lines in (("faces.tsv", faces), ("tagIds.tsv", tags or [])):
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    chosen = {"min_images": 1, "max_bad_rows": 1.0} | selection
+    tag_ids = None if tags is None else folder / "tagIds.tsv"
+    return read_catalogue(folder / "faces.tsv", tag_ids, Selection(**chosen))
+
+
+def set_aside(catalogue: Catalogue, table: str = "faces.tsv") -> dict[int, str]:
+    """Problems by line."""
+    rows = catalogue.bad_rows.filter(table=table).select("line", "problem")
+    return dict(rows.iter_rows())
 
 
 def test_a_kept_row_has_all_that_the_dataset_needs(read):
@@ -116,27 +132,43 @@ def test_a_class_of_any_size_is_split_as_python_floats_have_it(classes):
         assert sizes(rows.filter(class_id=tag)) == parts
 
 
-def test_a_second_row_of_an_image_is_set_aside_and_counted(read):
-    catalogue = read([head(1), head(2), head(1, tag=9), head(1), head(3)])
-    assert catalogue.kept["id"].to_list() == [1, 2, 3]
-    assert catalogue.problems == [Problem("duplicate_id", rows=2, first_line=3)]
+def test_the_first_row_of_an_image_counts_and_a_row_with_another_tag_or_box_is_set_aside(read):
+    catalogue = read([head(1), head(2), head(1, tag=9), head(1, confidence="0.96"), head(3)])
+    assert catalogue.kept.select("id", "tag_id").rows() == [(1, 5), (2, 5), (3, 5)]
+    assert set_aside(catalogue) == {3: "duplicate_id", 4: "duplicate_id"}
+
+
+def test_the_same_row_again_is_a_problem_of_its_own(read):
+    again = head(1).replace("\\", "/").replace(", ", ",")  # the same to whoever reads it
+    catalogue = read([head(1), head(1), again, head(1, tag=9), head(1, tag=9)])
+    assert catalogue.kept["id"].to_list() == [1]
+    row, image = "duplicate_row", "duplicate_id"
+    assert set_aside(catalogue) == {2: row, 3: row, 4: image, 5: row}
 
 
 def test_an_unsure_row_does_not_make_a_later_one_a_duplicate(read):
     catalogue = read([head(1, confidence="0.2"), head(1)])
     assert catalogue.kept["id"].to_list() == [1]
-    assert catalogue.problems == []
+    assert set_aside(catalogue) == {}
 
 
-def test_a_row_of_an_unknown_tag_is_set_aside_and_counted(read):
-    catalogue = read([head(1), head(2, tag=77), head(3), head(4, tag=78)])
+def test_a_malformed_row_does_not_make_a_later_one_a_duplicate(read):
+    catalogue = read([head(1, tag=77), head(1, confidence="x"), head(1)])
+    assert catalogue.kept["id"].to_list() == [1]
+    assert set_aside(catalogue) == {1: "unknown_tag_id", 2: "bad_box_text"}
+
+
+def test_a_row_of_an_unknown_tag_is_set_aside_sure_or_not(read):
+    rows = [head(1), head(2, tag=77), head(3), head(4, tag=78, confidence="0.2")]
+    catalogue = read(rows)
     assert catalogue.kept["id"].to_list() == [1, 3]
-    assert catalogue.problems == [Problem("unknown_tag_id", rows=2, first_line=2)]
+    assert set_aside(catalogue) == {2: "unknown_tag_id", 4: "unknown_tag_id"}
 
 
-def test_a_tag_with_an_empty_name_is_unknown(read):
+def test_a_tag_whose_row_is_malformed_is_unknown(read):
     catalogue = read([head(1), head(2, tag=9)], names={5: "five", 9: ""})
-    assert catalogue.problems == [Problem("unknown_tag_id", rows=1, first_line=2)]
+    assert set_aside(catalogue) == {2: "unknown_tag_id"}
+    assert set_aside(catalogue, "tagIds.tsv") == {2: "empty_name"}
 
 
 def test_rows_set_aside_do_not_count_towards_the_size_of_a_class(read):
@@ -147,19 +179,69 @@ def test_rows_set_aside_do_not_count_towards_the_size_of_a_class(read):
 def test_without_names_every_tag_is_known_and_nameless(read):
     catalogue = read([head(1, tag=77)], names=None)
     assert catalogue.kept["class_name"].to_list() == [None]
-    assert catalogue.problems == []
+    assert set_aside(catalogue) == {}
 
 
-def test_every_kind_of_problem_is_counted_by_itself_with_its_first_line(read):
-    good, bad_path, bad_tag, bad_box = head(1), head(-2), head(3, tag="x"), head(4, confidence="x")
-    lines = [good, bad_box, bad_path, bad_tag, bad_path, good, head(5, tag=77), bad_box, bad_box]
-    assert read(lines).problems == [
-        Problem("bad_box_text", rows=3, first_line=2),
-        Problem("bad_path", rows=2, first_line=3),
-        Problem("bad_tag_id", rows=1, first_line=4),
-        Problem("duplicate_id", rows=1, first_line=6),
-        Problem("unknown_tag_id", rows=1, first_line=7),
+def test_rows_set_aside_stand_table_by_table_in_the_order_of_their_lines(tmp_path):
+    bad = {2: head(-2), 4: head(1, tag=9), 5: head(6, tag=77), 7: head(4, confidence="x")}
+    faces = [bad.get(line, head(line)) for line in range(1, 8)]
+    faces[2] = head(1)
+    catalogue = catalogue_of(tmp_path, faces, ["five\t5", "nameless", "nine\t9", "five\t5"])
+    assert catalogue.bad_rows.rows() == [
+        ("faces.tsv", 2, "bad_path"),
+        ("faces.tsv", 3, "duplicate_row"),
+        ("faces.tsv", 4, "duplicate_id"),
+        ("faces.tsv", 5, "unknown_tag_id"),
+        ("faces.tsv", 7, "bad_box_text"),
+        ("tagIds.tsv", 2, "missing_columns"),
+        ("tagIds.tsv", 4, "duplicate_row"),
     ]
+
+
+_head = st.builds(
+    head,
+    st.integers(0, 3),
+    st.sampled_from([5, 9, 77]),
+    st.sampled_from(["0.95", "0.9", "0.2", "1.5", "x"]),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.one_of(_head, st.sampled_from(["", "nonsense"])), max_size=12), st.integers(1, 3)
+)
+def test_every_row_is_kept_or_set_aside_or_unsure_or_in_a_small_class(lines, least):
+    def model() -> tuple[list[int], dict[int, str]]:
+        rows, first, bad = [], {}, {}
+        for number, line in enumerate(lines, 1):
+            row = models.face(line.encode())
+            if row is None:
+                bad |= {number: "any"} if line else {}
+            elif row[1] == 77:
+                bad[number] = "unknown_tag_id"
+            elif row[2][4] > 0.85:
+                earlier = first.setdefault(row[0], [])
+                same = row in earlier
+                if earlier:
+                    bad[number] = "duplicate_row" if same else "duplicate_id"
+                else:
+                    rows.append(row)
+                earlier.append(row)
+        tags = Counter(row[1] for row in rows)
+        return sorted(row[0] for row in rows if tags[row[1]] >= least), bad
+
+    kept, bad = model()
+    with TemporaryDirectory() as folder:
+        try:
+            found = catalogue_of(Path(folder), lines, ["five\t5", "nine\t9"], min_images=least)
+        except InputError as error:
+            assert kept == []
+            assert re.search("is empty|has no rows|none is left", str(error))  # noqa: PT017
+            return
+    assert sorted(found.kept["id"]) == kept
+    assert set_aside(found).keys() == bad.keys()
+    for line, problem in set_aside(found).items():
+        assert bad[line] in {"any", problem}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +261,7 @@ def test_more_malformed_rows_than_allowed_stop_the_run(read, share, bad):
     message = str(raised.value)
     assert "faces.tsv" in message
     assert f" {bad} of 100 rows" in message
-    assert f"bad_path, first in line {100 - bad + 1}" in message
+    assert f"missing_columns, first in line {100 - bad + 1}" in message
 
 
 def test_rows_that_only_clash_with_others_count_as_malformed_too(read):
@@ -217,8 +299,14 @@ def test_the_funnel_tells_images_and_classes_after_every_step(read):
     ]
 
 
-def test_a_table_of_names_may_have_further_columns(read):
-    assert read([head(1)], names={"5\tmore": "five"}).kept["class_name"].to_list() == ["five"]
+def test_each_table_may_have_its_share_of_malformed_rows_and_no_more(tmp_path):
+    faces = [head(image) for image in range(99)] + ["nonsense"]
+    tags = [f"tag\t{tag}" for tag in range(99)]
+    whole = catalogue_of(tmp_path, faces, [*tags, "nonsense"], max_bad_rows=0.01)
+    assert whole.bad_rows["table"].to_list() == ["faces.tsv", "tagIds.tsv"]
+    with pytest.raises(InputError, match=r"tagIds\.tsv: 2 of 100 rows .* in line 3") as raised:
+        catalogue_of(tmp_path, faces, [tags[0], "", "x", "y", *tags[2:]], max_bad_rows=0.01)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_missing_table_of_names_is_an_input_error_with_its_name(read, tmp_path):
@@ -230,3 +318,4 @@ def test_a_missing_table_of_names_is_an_input_error_with_its_name(read, tmp_path
 def test_the_first_of_two_names_of_a_tag_counts(read):
     catalogue = read([head(1)], names={"5": "first", "05": "second"})
     assert catalogue.kept["class_name"].to_list() == ["first"]
+    assert set_aside(catalogue, "tagIds.tsv") == {2: "duplicate_tag_id"}

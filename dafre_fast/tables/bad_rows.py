@@ -1,0 +1,39 @@
+"""Rows that were set aside: summed up for the summary, and as a list of all of them."""
+
+from pathlib import Path
+
+import polars as pl
+from msgspec.structs import replace
+
+from dafre_fast.model.errors import OutputError
+from dafre_fast.model.files import replacing
+from dafre_fast.model.summary import NAMED_LINES, Problem, Summary
+
+
+def summed_up(bad_rows: pl.DataFrame) -> list[Problem]:
+    """A `Problem` per table and problem, of rows as in `Catalogue.bad_rows`."""
+    found = bad_rows.group_by("table", "problem", maintain_order=True).agg(
+        pl.len(), pl.col("line").head(NAMED_LINES)
+    )
+    return [Problem(*row) for row in found.rows()]
+
+
+def write_bad_rows(bad_rows: pl.DataFrame, path: Path) -> None:
+    """Write `table,line,problem`, a line per row below a header; without bad rows, what an earlier
+    run left there is removed. Raises OutputError where that fails.
+    """
+    if not bad_rows.is_empty():
+        with replacing(path) as part:
+            bad_rows.write_csv(part)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error
+
+
+def with_bad_rows(summary: Summary, bad_rows: pl.DataFrame, path: Path) -> Summary:
+    """The summary with the bad rows of its tables, and where they are listed."""
+    if bad_rows.is_empty():
+        return summary
+    return replace(summary, bad_rows=summed_up(bad_rows), bad_rows_list=str(path))

@@ -1,0 +1,143 @@
+"""Tables as bytes: read whole, known to be text, cut into slices of whole lines.
+
+A line ends in LF or CR LF and nowhere else. There is no header and no quoting: a tag is called
+`"nene"_neville_solstice`.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.reason import RowProblem
+from dafre_fast.model.settings import usable_cores
+from dafre_fast.tables.problems import LONGEST
+
+_SLICE = 1 << 22
+_NEWLINE = 10
+_BOM = b"\xef\xbb\xbf"
+# No row of a table begins like one of these.
+_MAGIC = (
+    (b"\xff\xfe\0\0", "UTF-32 text"),
+    (b"\0\0\xfe\xff", "UTF-32 text"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"BZh91AY&SY", "bzip2 data"),
+    (b"\xfd7zXZ\0", "xz data"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"PK\3\4", "a zip archive or a spreadsheet"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1\0\0", "an Arrow file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"version https://git-lfs.github.com/spec/", "a pointer of Git LFS, not the file itself"),
+)
+_HTML = (b"<!doctype html", b"<html")
+
+
+def read_text(path: Path) -> bytes:
+    """The whole file, without a byte order mark.
+
+    Raises InputError where it cannot be read, is empty, or is something else than lines of UTF-8,
+    saying what.
+    """
+    try:
+        text = path.read_bytes().removeprefix(_BOM)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    if not text:
+        raise InputError(f"{path}: is empty")
+    if kind := _something_else(text[:LONGEST]):
+        raise InputError(f"{path}: is {kind}; it must be lines of UTF-8 text")
+    return text
+
+
+def _something_else(head: bytes) -> str | None:
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    if head.lstrip()[:20].lower().startswith(_HTML):
+        return "an HTML page"
+    nuls = sorted((head[::2].count(0), head[1::2].count(0)))
+    if nuls[0] == 0 and 4 * nuls[1] > len(head):  # one half of the bytes, and mostly
+        return "UTF-16 text"
+    if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
+        return "text whose lines end in CR alone"
+    return None
+
+
+def read_rows(path: Path, parse: Callable[[NDArray[np.uint8]], pl.DataFrame]) -> pl.DataFrame:
+    """The lines of a table less the blank ones: `line` (uint32, from 1) and what `parse` makes.
+
+    `parse` is called in threads with slices of the text that stay in the processor's cache, and
+    returns a row per line with a column `blank`. Raises InputError where there is no row.
+    """
+    text, frames, first = read_text(path), [], 1
+    with ThreadPoolExecutor(usable_cores()) as threads:  # numba's and polars' work is without GIL
+        for lines in threads.map(parse, _slices(text)):
+            frames.append(lines.with_row_index("line", offset=first))
+            first += lines.height
+    rows = pl.concat(frames)
+    if rows["blank"].any():
+        rows = rows.filter(~pl.col("blank"))
+    if rows.is_empty():
+        raise InputError(f"{path}: has no rows")
+    return rows.drop("blank")
+
+
+def _slices(text: bytes) -> Iterator[NDArray[np.uint8]]:
+    whole, start = np.frombuffer(text, np.uint8), 0
+    while start < len(text):
+        end = text.find(b"\n", start + _SLICE) + 1 or len(text)
+        yield whole[start:end]
+        start = end
+
+
+def problem_column(
+    text: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    unread: NDArray[np.bool_],
+    look: Callable[[bytes], RowProblem | None],
+) -> pl.Series:
+    """`problem`, one per line: what a closer look finds at the unread ones, null for nothing.
+
+    `starts` int64 (N,) has the index of each line's first byte. Of a line that is too long, as
+    much is looked at as shows that.
+    """
+    problems = pl.repeat(None, len(starts), dtype=pl.String, eager=True).alias("problem")
+    lines = np.flatnonzero(unread)
+    if not lines.size:
+        return problems
+    behind = np.append(starts[1:], text.size + int(text[-1] != _NEWLINE)) - 1
+    ends = np.minimum(behind, starts + LONGEST + 1)[lines]
+    found = [
+        look(text[start:end].tobytes()) for start, end in zip(starts[lines], ends, strict=True)
+    ]
+    return problems.scatter(lines, pl.Series(found, dtype=pl.String))
+
+
+def mark_repeats(rows: pl.DataFrame, key: str, clash: RowProblem) -> pl.DataFrame:
+    """Mark good rows whose key an earlier good one has: `duplicate_row` where all else is the same
+    too, `clash` where it is not. The first of them stays good.
+    """
+    good = rows.filter(pl.col("problem").is_null())
+    first = good[key].is_first_distinct()
+    if first.all():
+        return rows
+    repeated = good.filter(pl.col(key).is_in(good.filter(~first)[key].implode()))
+    same = ~pl.struct(pl.exclude("line", "problem")).is_first_distinct()
+    marks = repeated.select(
+        "line",
+        problem=pl.when(same)
+        .then(pl.lit(RowProblem.DUPLICATE_ROW.value))
+        .when(~pl.col(key).is_first_distinct())
+        .then(pl.lit(clash.value)),
+    )
+    marked = rows.join(marks, on="line", how="left", maintain_order="left", suffix="_of_repeat")
+    problem = pl.coalesce("problem", "problem_of_repeat")
+    return marked.with_columns(problem=problem).drop("problem_of_repeat")
