@@ -2,6 +2,7 @@
 comes twice.
 """
 
+import logging
 import os
 
 # Read once, when libvips loads.
@@ -10,5 +11,6 @@ os.environ.setdefault("VIPS_CONCURRENCY", "1")
 import pyvips
 
 pyvips.cache_set_max(0)
+logging.getLogger("pyvips").setLevel(logging.ERROR)  # what it warns of, it raises too
 
 __all__ = ["pyvips"]

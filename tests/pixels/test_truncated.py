@@ -1,0 +1,107 @@
+"""Files that break off: refused, or what is there of them kept on white, and marked."""
+
+import numpy as np
+import pytest
+from pictures import difference, encoded, exif, pixels, recipe, result_or_reason, smooth
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Note, Reason
+from dafre_fast.model.records import Box
+from dafre_fast.pixels.making import make_images
+
+WIDTH, HEIGHT = 320, 256
+NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+"""Its files grow evenly from row to row."""
+UPPER, LOWER = Box(0.25, 0.0, 0.75, 0.25), Box(0.25, 0.75, 0.75, 1.0)
+
+
+def part_of(data, share):
+    return data[: int(len(data) * share)]
+
+
+def kept(data, *, full=True, box=None):
+    return make_images(data, recipe(truncated="keep"), full=full, box=box)
+
+
+def white_rows(image):
+    return (pixels(image.data).reshape(image.height, -1).min(axis=1) > 250).sum()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_rows_that_are_there_are_kept_and_the_rest_is_white(format, share):
+    whole = encoded(NOISE, format)
+    full = kept(part_of(whole, share)).full
+    missing = white_rows(full)
+    assert abs(missing - (1 - share) * HEIGHT) <= 24
+    there = HEIGHT - missing - 8  # libjpeg's last rows mix with what is not there
+    expected = pixels(make_images(whole, recipe()).full.data)[:there]
+    assert difference(pixels(full.data)[:there], expected) < 2
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_what_is_kept_is_marked_and_told_in_rows(format):
+    rendered = kept(part_of(encoded(NOISE, format), 0.5))
+    assert rendered.notes == (Note.TRUNCATED,)
+    assert f"of {HEIGHT} stored rows" in rendered.detail
+
+
+def test_a_whole_file_is_not_marked():
+    rendered = kept(encoded(NOISE, "JPEG"))
+    assert (rendered.notes, rendered.detail) == ((), "")
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_they_are_refused_unless_they_are_to_be_kept(format):
+    with pytest.raises(Refusal) as refused:
+        make_images(part_of(encoded(NOISE, format), 0.5), recipe())
+    assert refused.value.reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_a_file_without_a_single_row_is_refused_all_the_same(format):
+    data = encoded(NOISE, format)
+    header = data.index(b"\xff\xda") + 14 if format == "JPEG" else data.index(b"IDAT") + 12
+    assert result_or_reason(kept, data[:header]) is Reason.TRUNCATED
+
+
+def test_a_file_damaged_in_the_middle_is_not_kept():
+    data = bytearray(encoded(NOISE, "PNG"))
+    data[len(data) // 2] ^= 255
+    assert result_or_reason(kept, bytes(data)) is Reason.CORRUPT
+
+
+def test_of_a_progressive_file_the_whole_scans_are_kept():
+    whole = encoded(smooth(WIDTH, HEIGHT), "JPEG", progressive=True, quality=90)
+    rendered = kept(part_of(whole, 0.8))
+    assert rendered.notes == (Note.TRUNCATED,)
+    assert "scans" in rendered.detail
+    expected = pixels(make_images(whole, recipe()).full.data)
+    assert difference(pixels(rendered.full.data), expected) < 5
+
+
+def test_a_progressive_file_without_a_whole_scan_of_each_component_is_refused():
+    whole = encoded(NOISE, "JPEG", progressive=True, quality=80)
+    first_scan = whole.index(b"\xff\xda")
+    assert result_or_reason(kept, whole[: first_scan + 100]) is Reason.TRUNCATED
+
+
+def test_a_head_in_the_rows_that_are_there_is_cut():
+    rendered = kept(part_of(encoded(NOISE, "PNG"), 0.5), box=UPPER)
+    whole = make_images(encoded(NOISE, "PNG"), recipe(), box=UPPER)
+    assert rendered.face.data == whole.face.data
+
+
+def test_a_head_in_the_rows_that_are_missing_is_refused_and_the_full_image_made():
+    rendered = kept(part_of(encoded(NOISE, "PNG"), 0.5), box=LOWER)
+    assert rendered.face is None
+    assert rendered.refused.reason is Reason.TRUNCATED
+    assert rendered.full is not None
+
+
+def test_the_missing_rows_are_those_of_the_stored_picture_however_it_is_turned():
+    data = part_of(encoded(NOISE, "JPEG", exif=exif(6)), 0.5)
+    full = kept(data).full
+    columns = pixels(full.data).min(axis=(0, 2)) > 250
+    assert columns[:40].all()  # stored at the bottom, seen on the left
+    assert not columns[-40:].any()
