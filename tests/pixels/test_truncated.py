@@ -81,7 +81,7 @@ def test_of_a_progressive_file_the_whole_scans_are_kept():
 
 
 def test_a_progressive_file_without_a_whole_scan_of_each_component_is_refused():
-    whole = encoded(NOISE, "JPEG", progressive=True, quality=80)
+    whole = encoded(smooth(WIDTH, HEIGHT), "JPEG", progressive=True)
     first_scan = whole.index(b"\xff\xda")
     assert result_or_reason(kept, whole[: first_scan + 100]) is Reason.TRUNCATED
 
