@@ -24,6 +24,8 @@ _SPACES = {
     "grey16": Space.GREY,
     "cmyk": Space.CMYK,
 }
+_COLOURS = {Space.RGB: 3, Space.GREY: 1, Space.CMYK: 4}
+"""Channels."""
 _CUBE = np.linspace(0, 255, 6).round().astype(np.uint8)
 
 
@@ -42,7 +44,7 @@ def judge(profile: bytes, space: Space) -> Verdict:
     """
     if profile_space(profile) != space:
         return Verdict.BROKEN
-    bands = {Space.RGB: 3, Space.GREY: 1, Space.CMYK: 4}[space]
+    bands = _COLOURS[space]
     colours = np.array([*product(_CUBE, repeat=bands)], np.uint8).reshape(1, -1, bands)
     image = pyvips.Image.new_from_array(colours).copy(interpretation=_INTERPRETATIONS[space])
     try:
@@ -61,8 +63,9 @@ def space_of(image: pyvips.Image) -> Space:
 
 def to_srgb(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
     """8-bit sRGB. `profile` is one that `judge` said converts, or None."""
-    if image.bands > 3 and image.interpretation != "cmyk":
-        image = image[0:3].copy()  # a TIFF may have channels beside its colours
+    colours = _COLOURS[_SPACES.get(image.interpretation, Space.RGB)]
+    if image.bands > colours:  # a TIFF may have channels beside its colours
+        image = image[0:colours].copy()
     if profile is not None and _SPACES.get(image.interpretation) == profile_space(profile):
         return _by_profile(image, profile)
     if image.interpretation == "cmyk":

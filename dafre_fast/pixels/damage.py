@@ -8,14 +8,17 @@ from dafre_fast.pixels import jpeg, png
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 _GIF_TRAILER = b";"
+_UNSUPPORTED = ("unsupported", "not supported", "not configured")
 
 
 def named(data: bytes, refused: Refusal) -> Refusal:
-    """The refusal, as TRUNCATED where the file breaks off, and with what its container tells where
-    the decoder told nothing.
+    """The refusal, as UNSUPPORTED_FORMAT where the decoder says so, as TRUNCATED where the file
+    breaks off, and with what its container tells better than the decoder.
     """
     if refused.reason not in (Reason.CORRUPT, Reason.CORRUPT_HEADER):
         return refused
+    if any(word in refused.detail.lower() for word in _UNSUPPORTED):
+        return Refusal(Reason.UNSUPPORTED_FORMAT, refused.detail)
     format = sniff(data[:SNIFF_BYTES])
     reason = Reason.TRUNCATED if breaks_off(data, format) else refused.reason
     told = png.damage(data) if format is Format.PNG else ""

@@ -17,7 +17,7 @@ def screen(data: bytes) -> Size:
 def first_frame(data: bytes) -> Rect:
     """The region of the first frame, which may reach beyond the screen.
 
-    Raises Refusal (CORRUPT_HEADER) where the file has none.
+    Raises Refusal (CORRUPT_HEADER) where the file has none, or one of no pixel.
     """
     at = _SCREEN_END + _palette_bytes(data, 10)
     while at < len(data) and data[at] == _EXTENSION:
@@ -28,7 +28,10 @@ def first_frame(data: bytes) -> Rect:
     if at + 9 >= len(data) or data[at] != _IMAGE:
         raise Refusal(Reason.CORRUPT_HEADER, "no frame")
     left, top = _number(data, at + 1), _number(data, at + 3)
-    return Rect(left, top, left + _number(data, at + 5), top + _number(data, at + 7))
+    width, height = _number(data, at + 5), _number(data, at + 7)
+    if not width or not height:
+        raise Refusal(Reason.CORRUPT_HEADER, f"a first frame of {width} x {height} pixels")
+    return Rect(left, top, left + width, top + height)
 
 
 def _number(data: bytes, at: int) -> int:

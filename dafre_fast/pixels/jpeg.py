@@ -21,6 +21,7 @@ from dafre_fast.pixels.sniff import Format
 from dafre_fast.pixels.turbo import turbo
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
 _BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
 _SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xC6, 0xCA, 0xCE}
 _SOF2, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xC2, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
@@ -34,7 +35,8 @@ _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
 def read_header(data: bytes) -> Header:
     """Size, orientation and profile from the markers before the first scan.
 
-    Raises Refusal (CORRUPT_HEADER) where there is no frame header.
+    Raises Refusal: CORRUPT_HEADER where there is no frame header, UNSUPPORTED_FORMAT for what no
+    decoder here reads.
     """
     orientation, profile, transform, first_scan = 1, dict[int, bytes](), -1, 0
     frame: tuple[int, bytes] | None = None
@@ -52,6 +54,9 @@ def read_header(data: bytes) -> Header:
     if frame is None:
         raise Refusal(Reason.CORRUPT_HEADER, "no JPEG frame header")
     marker, body = frame
+    if body[0] != 8 or marker in _HIERARCHICAL:
+        kind = "hierarchical" if marker in _HIERARCHICAL else f"of {body[0]} bits"
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"JPEG {kind}")
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     components = body[5]
     streams = marker not in _PROGRESSIVE and first_scan == components
@@ -69,7 +74,6 @@ def read_header(data: bytes) -> Header:
         profile=b"".join(part for _, part in sorted(profile.items())) or None,
         plain=(
             marker in _BASELINE_TO_PROGRESSIVE
-            and body[0] == 8
             and components in (1, 3)
             and not coded_as_rgb
             and not grey_with_profile

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
@@ -100,5 +100,7 @@ def _refusing(reason: Reason) -> Iterator[None]:
             yield
         except (Refusal, MemoryError):
             raise
+        except UnidentifiedImageError as error:  # which names an object in memory, not the cause
+            raise Refusal(reason, "Pillow finds no picture in it") from error
         except Exception as error:  # of a dozen kinds
             raise Refusal(reason, f"{type(error).__name__}: {error}") from error

@@ -27,6 +27,8 @@ from dafre_fast.pixels.unfilter import unfilter
 _SIGNATURE_BYTES, _COLOUR_TYPE = 8, 25
 _CHANNELS = {2: 3, 6: 4}
 _GREY = (0, 4)
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""Bits that each colour type may have (11.2.1)."""
 _MOST_CHANNELS = 4
 _OUT_OF_ORDER = "chunks out of order, or one that must be understood"
 _LARGEST_PROFILE = 16_000_000
@@ -54,6 +56,9 @@ def read_header(data: bytes) -> Header:
     if not first:
         raise Refusal(Reason.CORRUPT_HEADER, "no IHDR chunk")
     width, height, depth, colour, *methods = struct.unpack(">IIBBBBB", first)
+    if depth not in _DEPTHS.get(colour, ()) or methods not in ([0, 0, 0], [0, 0, 1]):
+        told = f"colour type {colour} of {depth} bits, methods {methods}"
+        raise Refusal(Reason.CORRUPT_HEADER, told)
     interlaced = bool(methods[2])
     return Header(
         format=Format.PNG,

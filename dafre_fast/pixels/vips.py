@@ -154,11 +154,12 @@ class _Original:
         if self._frame is None:
             return image
         left, top, right, bottom = self._frame
-        part = image.crop(
-            left, top, min(right, image.width) - left, min(bottom, image.height) - top
-        )
-        if (part.width, part.height) == self._stored:
+        width, height = min(right, image.width) - left, min(bottom, image.height) - top
+        if width < 1 or height < 1:
+            raise Refusal(Reason.CORRUPT, "no frame where the first one should be")
+        if (width, height) == self._stored:
             return image
+        part = image.crop(left, top, width, height)
         return part.embed(left, top, *self._stored, extend="white")
 
 

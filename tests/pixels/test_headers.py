@@ -141,13 +141,25 @@ def test_jpeg_that_all_decoders_read_alike_is_plain(data):
         pytest.param(encoded(plain((1, 2, 3)), "JPEG", keep_rgb=True), id="RGB by Pillow"),
         pytest.param(jpeg_of(segment(APP14, ADOBE_RGB), frame()), id="RGB by Adobe's marker"),
         pytest.param(jpeg_of(frame(ids=b"RGB")), id="RGB by its components"),
-        pytest.param(jpeg_of(frame(bits=12)), id="12 bits"),
         pytest.param(jpeg_of(frame(SOF3)), id="lossless"),
         pytest.param(jpeg_of(frame(SOF9)), id="arithmetic coding"),
     ],
 )
 def test_jpeg_that_decoders_read_differently_is_not_plain(data):
     assert not jpeg.read_header(data).plain
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        pytest.param(frame(bits=12), "12 bits", id="12 bits"),
+        pytest.param(frame(0xC5), "hierarchical", id="hierarchical"),
+    ],
+)
+def test_jpeg_that_no_decoder_here_reads_is_unsupported_by_name(header, name):
+    with pytest.raises(Refusal, match=name) as refused:
+        jpeg.read_header(jpeg_of(header))
+    assert refused.value.reason is Reason.UNSUPPORTED_FORMAT
 
 
 @pytest.mark.parametrize(
@@ -203,7 +215,8 @@ def real_jpeg():
 def assert_is_header_or_refused(data):
     found = result_or_reason(read_header, data)
     if isinstance(found, Reason):
-        assert found in {Reason.CORRUPT_HEADER, Reason.NOT_AN_IMAGE, Reason.EMPTY_FILE}
+        bytes_for_others = {Reason.UNSUPPORTED_FORMAT, Reason.NOT_AN_IMAGE, Reason.EMPTY_FILE}
+        assert found in {Reason.CORRUPT_HEADER, *bytes_for_others}
     else:
         assert 1 <= found.orientation <= 8
 

@@ -50,7 +50,9 @@ def main(folders: Sequence[Path], kills: int, workers: int) -> None:
 def draw(folder: Path) -> None:
     """The zoo, and one of each kind of the sample."""
     of_each_kind = {portrait.kind: portrait for portrait in portraits()}
-    sample = ((f"sample-{one.name.replace('/', '-')}", encode(one)) for one in of_each_kind.values())
+    sample = (
+        (f"sample-{one.name.replace('/', '-')}", encode(one)) for one in of_each_kind.values()
+    )
     folder.mkdir()
     for name, data, *_ in chain(everything(), sample):
         (folder / name).write_bytes(data)
@@ -72,7 +74,9 @@ def show(console: Console, title: str, found: Sequence[Finding]) -> None:
             console.print(f"{heading}:")
         for one in these[:SHOWN]:
             away = "" if one.difference is None else f"{one.difference:.1f} "
-            console.print(f"  {Path(one.path).name}: {one.outcome} {away}{one.detail}", markup=False)
+            console.print(
+                f"  {Path(one.path).name}: {one.outcome} {away}{one.detail}", markup=False
+            )
         if len(these) > SHOWN:
             console.print(f"  … and {len(these) - SHOWN} more")
 
@@ -90,8 +94,9 @@ def figures(found: Sequence[Finding]) -> Iterator[tuple[str, str]]:
         share = sum(difference <= most for difference in both) / max(len(both), 1)
         yield f"mean difference to it <= {most:g} of 255", f"{share:.2%}"
     yield f"longest of at most {SECONDS} s", f"{max(one.seconds for one in found):.2f} s"
-    yield f"most memory of at most {BYTES / 1e6:,.0f} MB", (
-        f"{max(one.bytes for one in found) / 1e6:,.0f} MB, interpreter and libraries included"
+    yield (
+        f"most memory of at most {BYTES / 1e6:,.0f} MB",
+        (f"{max(one.bytes for one in found) / 1e6:,.0f} MB, interpreter and libraries included"),
     )
 
 
