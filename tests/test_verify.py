@@ -441,13 +441,23 @@ def test_a_table_that_is_no_manifest_is_exit_status_2_and_a_line_that_names_it(f
     assert_one_line(done, "other.parquet")
 
 
-@pytest.mark.parametrize("line", ['{"stage":"make","ke', "garbage\n", '{"stage":"make"}\n'])
-def test_a_ledger_that_cannot_be_read_is_exit_status_2_and_a_line_that_names_it(
-    folder, line
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"stage":"make","ke', "line 17 breaks off"),
+        ("garbage\n", "line 17 is damaged"),
+        ('{"stage":"make","key":"1","width":"wide"}\n', "line 17 is damaged"),
+        ('{"stage":"make"}\n', "names no image"),
+    ],
+)
+def test_a_ledger_that_cannot_be_read_is_exit_status_2_and_a_line_that_names_the_line(
+    folder, line, why
 ) -> None:
     with (folder / "ds" / STATE / NAME).open("a") as file:
         file.write(line)
-    assert_one_line(dafre("verify", "--output", "ds", cwd=folder), NAME)
+    done = dafre("verify", "--output", "ds", cwd=folder)
+    assert_one_line(done, NAME)
+    assert why in done.stderr
 
 
 def test_labels_that_cannot_be_read_are_exit_status_2_and_a_line_that_names_them(folder) -> None:

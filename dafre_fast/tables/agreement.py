@@ -8,11 +8,13 @@ manifest comes as `read_manifest` gives it, outcomes as `read_outcomes` and line
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.findings import Flaw, Output
 from dafre_fast.model.reason import SUCCESS
+from dafre_fast.model.records import Fetched, Made
 from dafre_fast.tables.outcomes import last_outcomes, status
 
 _OF_OUTPUT: Mapping[str, pl.DataType] = {
@@ -59,14 +61,30 @@ def read_manifest(path: Path) -> pl.DataFrame:
 def read_outcomes(ledger: Path) -> pl.DataFrame:
     """The last outcome of making each key: `key`, status, sizes and hashes.
 
-    Raises InputError where a line cannot be read.
+    Raises InputError where one cannot be read, with its line.
     """
     try:
         made = last_outcomes(ledger, "make").with_columns(status()).select("key", *_OF_OUTCOME)
         rows = made.collect()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{ledger}: is damaged, or no ledger: {_first_line(error)}") from error
+    except OSError as error:
+        raise InputError(f"{ledger}: {error.strerror or error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{ledger}: {_damaged_line(ledger) or _first_line(error)}") from error
     return _with_keys(ledger, rows)
+
+
+def _damaged_line(ledger: Path) -> str | None:
+    """Which it is, and why; polars does not tell."""
+    decode = msgspec.json.Decoder(Made | Fetched).decode
+    with ledger.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return f"line {number} breaks off; the next run drops it and goes on"
+            try:
+                decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                return f"line {number} is damaged: {error}"
+    return None
 
 
 def _with_keys(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
