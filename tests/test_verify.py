@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import shutil
@@ -10,9 +11,9 @@ import pytest
 from commands import dafre, tree
 from PIL import Image
 
-from dafre_fast.engine.ledger import NAME, Ledger
+from dafre_fast.engine.ledger import LOCK, NAME, Ledger
 from dafre_fast.engine.verify import verify
-from dafre_fast.model.errors import InputError
+from dafre_fast.model.errors import InputError, UsageError
 from dafre_fast.model.files import MANIFEST, STATE
 from dafre_fast.model.findings import Flaw, Verification
 from dafre_fast.model.settings import VerifyRun, Workers
@@ -477,6 +478,14 @@ def test_a_folder_that_is_no_dataset_is_exit_status_2_and_a_line_that_names_it(
 def test_while_a_run_is_at_work_the_dataset_is_not_verified(folder) -> None:
     with Ledger(folder / "ds" / STATE):
         assert_one_line(dafre("verify", "--output", "ds", cwd=folder), "at work")
+
+
+def test_verifications_go_side_by_side_but_none_removes_what_another_reads(ds) -> None:
+    with (ds / STATE / LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert found(ds).findings == []
+        with pytest.raises(UsageError, match="at work"):
+            found(ds, remove=True)
 
 
 def assert_one_line(done, named: str) -> None:
