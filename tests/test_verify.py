@@ -268,6 +268,16 @@ def test_a_recorded_file_that_does_not_decode_is_found_by_decoding_alone(ds) -> 
     assert flaws(ds, deep=True) == {(Flaw.UNDECODABLE, f"fullMin256/{name(3)}")}
 
 
+def test_a_machine_without_libturbojpeg_decodes_as_strictly(folder) -> None:
+    (folder / "turbojpeg.py").write_text("raise ImportError")  # comes first in sys.path
+    data = (folder / "ds/fullMin256" / name(3)).read_bytes()
+    forge(folder / "ds", data[: len(data) // 2] + data[-2:])
+    done = dafre("verify", "--output", "ds", "--deep", "--json", cwd=folder)
+    assert [one["where"] for one in json.loads(done.stdout)["findings"]] == [
+        f"fullMin256/{name(3)}"
+    ]
+
+
 def test_a_file_that_kills_its_worker_costs_no_other_file_its_verification(folder) -> None:
     (folder / "turbojpeg.py").write_text(DEADLY)  # the current folder comes first in sys.path
     (folder / "deadly").write_bytes((folder / "ds/faces" / name(3)).read_bytes())

@@ -41,24 +41,19 @@ def _check(path: str, output: Output, deep: bool) -> _Found:
 
 
 def _look_inside(data: bytes, output: Output, deep: bool) -> _Found:
-    from dafre_fast.pixels import jpeg  # the parent does without the decoders
-    from dafre_fast.pixels.planning import WHOLE, FullPlan, ImagePlan
+    from dafre_fast.pixels import soundness  # the parent does without the decoders
 
-    if not (data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9")):
-        return Flaw.BROKEN_JPEG, "does not go from the first marker of a JPEG to the last"
     try:
-        header = jpeg.read_header(data)
+        header = soundness.check_whole(data)
     except Refusal as refusal:
         return Flaw.BROKEN_JPEG, refusal.detail
     if header.size != (output.width, output.height):
         width, height = header.size
         recorded = f"recorded {output.width} x {output.height}"
         return Flaw.WRONG_DIMENSIONS, f"{width} x {height} pixels, {recorded}"
-    if not deep:
-        return None, ""
     try:
-        whole = FullPlan(WHOLE, header.stored, exact=True)
-        jpeg.decode(data, header, ImagePlan(full=whole, face=None))
+        if deep:
+            soundness.check_pixels(data, header)
     except Refusal as refusal:
         return Flaw.UNDECODABLE, str(refusal)
     except Exception as error:  # noqa: BLE001  (a decoder's surprise is a finding)

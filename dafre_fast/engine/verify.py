@@ -43,7 +43,7 @@ _BATCH = 64
 """Files a worker is sent at once: what the parent does for each stays small beside a read."""
 _LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
 _ORDER = {flaw: place for place, flaw in enumerate(Flaw)}
-_PRELOAD = ("dafre_fast.engine.checking", "dafre_fast.pixels.jpeg", "dafre_fast.cli")
+_PRELOAD = ("dafre_fast.engine.checking", "dafre_fast.pixels.soundness", "dafre_fast.cli")
 
 
 def verify(run: VerifyRun, workers: Workers) -> Verification:
