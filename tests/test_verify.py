@@ -288,7 +288,7 @@ def test_a_file_that_kills_its_worker_costs_no_other_file_its_verification(folde
         ("missing", f"faces/{name(4)}"),
         ("not_checked", f"faces/{name(3)}"),
     ]
-    assert (done.returncode, findings[1]["detail"]) == (1, "a worker crashed on it, twice")
+    assert (done.returncode, findings[1]["detail"]) == (1, "a worker died or hung at it, twice")
 
 
 DEADLY = """
@@ -509,7 +509,7 @@ def assert_one_line(done, named: str) -> None:
 
 def test_what_is_removed_the_same_command_makes_anew(made, folder, ds) -> None:
     os.truncate(ds / "faces" / name(3), 100)
-    (ds / "fullMin256" / name(HEADLESS)).write_bytes(b"")
+    (ds / "fullMin256" / name(5)).write_bytes(b"")
     (ds / "fullMin256/0003/extra.jpg").touch()
     (ds / "faces/0003/.3.jpg.part").touch()
     (ds / "faces" / name(4)).unlink()
@@ -519,7 +519,7 @@ def test_what_is_removed_the_same_command_makes_anew(made, folder, ds) -> None:
         "faces/0003/.3.jpg.part",
         f"faces/{name(3)}",
         "fullMin256/0003/extra.jpg",
-        f"fullMin256/{name(HEADLESS)}",
+        f"fullMin256/{name(5)}",
     ]
     again = dafre("full", *FLAGS, "--json", cwd=folder)
     assert json.loads(again.stdout)["work"]["images"] == 3

@@ -40,6 +40,27 @@ def ask_files(files: Iterable[tuple[str, str]], full: Path) -> pl.DataFrame:
     return asked.with_columns(face=_TEXT, **nothing)
 
 
+def remaining(
+    asked: pl.DataFrame, standing: pl.LazyFrame, exists: Callable[[str], bool]
+) -> pl.DataFrame:
+    """Rows without an outcome that stands, or with one whose outputs do not exist any more."""
+    outcome = standing.select("key", success=pl.col("reason").is_null())
+    rows = asked.lazy().join(outcome, on="key", how="left", maintain_order="left").collect()
+    there = [
+        success is False or bool(success and all(exists(path) for path in paths if path))
+        for success, *paths in rows.select("success", "full", "face").iter_rows()
+    ]
+    return rows.filter(~pl.Series(there, dtype=pl.Boolean)).drop("success")
+
+
+def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:
+    """The rows as records, one by one."""
+    columns = rows.select("key", "original", "full", "face", *Box._fields)
+    for key, original, full, face, *edges in columns.iter_rows():
+        box = None if edges[0] is None else Box(*edges)
+        yield Wanted(key=key, original=original, full=full, face=face, box=box)
+
+
 def jpg_names(keys: Sequence[str]) -> list[str]:
     """What is made of each original in a tree, given in ascending order: `0123/5.png` becomes
     `0123/5.jpg`; where `0123/5.jpg` is an original too, it becomes `0123/5.png.jpg`, so that no
@@ -57,35 +78,3 @@ def jpg_names(keys: Sequence[str]) -> list[str]:
             taken.add(name)
         names.append(name)
     return names
-
-
-def remaining(
-    asked: pl.DataFrame, standing: pl.LazyFrame, exists: Callable[[str], bool]
-) -> pl.DataFrame:
-    """Rows without an outcome that stands, or with one whose outputs do not exist any more: all
-    that are asked for of a success, and of a refusal those that were made nevertheless.
-    """
-    success = pl.col("reason").is_null()
-    outcome = standing.select(
-        "key",
-        full_made=success | pl.col("sha256").is_not_null(),
-        face_made=success | pl.col("face_sha256").is_not_null(),
-    )
-    rows = asked.lazy().join(outcome, on="key", how="left", maintain_order="left").collect()
-    owed = rows.select(
-        pl.col("full_made").is_not_null(),
-        pl.when("full_made").then("full"),
-        pl.when("face_made").then("face"),
-    )
-    there = [
-        known and all(exists(path) for path in paths if path) for known, *paths in owed.iter_rows()
-    ]
-    return rows.filter(~pl.Series(there, dtype=pl.Boolean)).drop("full_made", "face_made")
-
-
-def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:
-    """The rows as records, one by one."""
-    columns = rows.select("key", "original", "full", "face", *Box._fields)
-    for key, original, full, face, *edges in columns.iter_rows():
-        box = None if edges[0] is None else Box(*edges)
-        yield Wanted(key=key, original=original, full=full, face=face, box=box)

@@ -177,7 +177,7 @@ async def _check_files(
                 lost.extend(batch)
                 continue
             else:
-                why = f"a worker {result.value} on it, twice"
+                why = "a worker died or hung at it, twice"
                 findings = [Finding(Flaw.NOT_CHECKED, batch[0].file, why)]
             found.extend(findings)
             sound = len(batch) - len(findings)

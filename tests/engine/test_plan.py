@@ -12,15 +12,9 @@ def asked(*names: str) -> pl.DataFrame:
     return ask_files([(name, f"in/{name}") for name in names], Path("out"))
 
 
-def standing(*, full_made: bool = False, **success: bool) -> pl.LazyFrame:
-    """Outcomes by key; `full_made`: also of what was refused there is a full image."""
-    columns = {
-        "key": [*success],
-        "reason": [None if made else "bad_box" for made in success.values()],
-        "sha256": ["0" if made or full_made else None for made in success.values()],
-        "face_sha256": [None for _ in success],
-    }
-    return pl.LazyFrame(columns, schema=dict.fromkeys(columns, pl.String))
+def standing(**success: bool) -> pl.LazyFrame:
+    reasons = [None if made else "truncated" for made in success.values()]
+    return pl.LazyFrame({"key": [*success], "reason": pl.Series(reasons, dtype=pl.String)})
 
 
 def test_outputs_keep_the_relative_path_and_become_jpg() -> None:
@@ -49,12 +43,6 @@ def test_what_stands_is_not_done_again() -> None:
 def test_a_refusal_that_stands_is_not_tried_again() -> None:
     rows = remaining(asked("a.jpg"), standing(**{"a.jpg": False}), lambda _: False)
     assert rows.is_empty()
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_refused_face_whose_full_image_is_gone_is_tried_again(there) -> None:
-    done = standing(full_made=True, **{"a.jpg": False})
-    assert remaining(asked("a.jpg"), done, lambda _: there).is_empty() is there
 
 
 def test_an_output_that_is_gone_is_made_again() -> None:
