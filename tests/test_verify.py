@@ -435,6 +435,11 @@ def test_a_dataset_without_its_ledger_is_verified_by_its_manifest(ds) -> None:
     assert verification.records == [MANIFEST]
 
 
+def test_a_manifest_may_lie_elsewhere(folder, ds) -> None:
+    manifest = (ds / MANIFEST).rename(folder / "elsewhere.parquet")
+    assert flaws(ds, manifest=manifest) == set()
+
+
 # What cannot be verified at all
 
 

@@ -231,8 +231,9 @@ def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
     if manifest is not None and made is not None:
         tables.append(compare_with_ledger(manifest, made))
     if records.whole:
-        there = {name: (output / name).exists() for name in (MANIFEST, *_LABEL_FILES)}
-        found += (Finding(Flaw.MISSING, name) for name, exists in there.items() if not exists)
+        absent = [name for name in _LABEL_FILES if not (output / name).exists()]
+        absent += [MANIFEST] if manifest is None else []
+        found += (Finding(Flaw.MISSING, name) for name in absent)
     if records.whole and manifest is not None:
         lines = pl.concat(
             read_labels(output / name, "path").with_columns(split=pl.lit(split))
