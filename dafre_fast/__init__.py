@@ -7,11 +7,11 @@ One image's journey, and where it is told:
     pixels/     bytes become pictures: sniffed, gated, planned, decoded (jpeg and png in fast lanes,
                 vips for the rest), cut, resized, turned, encoded
     engine/     what is asked for, less what is done, through source and workers into the ledger
-    views/      what people see of it: the progress line and the summary
+    views/      what people see of it: the progress line, the summary, and what is off
 
-Commands (`full`, `labels`, `download`, `resize`, `crop`) are thin modules at the top; `cli` makes
-flags of the settings in `model/`, the ground that everything stands on. `sample/` draws and serves
-a small dataset. Arrows point down only:
+Commands (`full`, `labels`, `download`, `resize`, `crop`, and `verify`, which reads it all back) are
+thin modules at the top; `cli` makes flags of the settings in `model/`, the ground that everything
+stands on. `sample/` draws and serves a small dataset. Arrows point down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 

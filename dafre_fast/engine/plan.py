@@ -5,7 +5,7 @@ where a source has to find it), `full` and `face` (the files to write, null for 
 box as `left`, `top`, `right`, `bottom`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os.path import splitext
 from pathlib import Path
 
@@ -30,19 +30,10 @@ def ask_catalogue(
 
 def ask_files(files: Iterable[tuple[str, str]], full: Path) -> pl.DataFrame:
     """A full image per file, given as (path in the tree, path to read); column `path` is the
-    former. `0123/5.png` becomes `0123/5.jpg`; where `0123/5.jpg` is an original too, it becomes
-    `0123/5.png.jpg`, so that no output takes another's place.
+    former, and what is made of it has its `jpg_names`.
     """
     keys, originals = zip(*sorted(files), strict=True)
-    taken = {key for key in keys if key.endswith(".jpg")}
-    outputs = []
-    for key in keys:
-        output = key
-        if not key.endswith(".jpg"):
-            output = splitext(key)[0] + ".jpg"  # noqa: PTH122  (a Path per file costs)
-            output = f"{key}.jpg" if output in taken else output
-            taken.add(output)
-        outputs.append(f"{full}/{output}")
+    outputs = [f"{full}/{name}" for name in jpg_names(keys)]
     columns = {"key": keys, "path": keys, "original": originals, "full": outputs}
     asked = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in Box._fields}
@@ -68,3 +59,22 @@ def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:
     for key, original, full, face, *edges in columns.iter_rows():
         box = None if edges[0] is None else Box(*edges)
         yield Wanted(key=key, original=original, full=full, face=face, box=box)
+
+
+def jpg_names(keys: Sequence[str]) -> list[str]:
+    """What is made of each original in a tree, given in ascending order: `0123/5.png` becomes
+    `0123/5.jpg`; where `0123/5.jpg` is an original too, it becomes `0123/5.png.jpg`, so that no
+    output takes another's place.
+    """
+    taken = {key for key in keys if key.endswith(".jpg")}
+    names = []
+    for key in keys:
+        name = key
+        if not key.endswith(".jpg"):
+            name = splitext(key)[0] + ".jpg"  # noqa: PTH122  (a Path per file costs)
+            name = f"{key}.jpg" if name in taken else name
+            while name in taken:
+                name += ".jpg"
+            taken.add(name)
+        names.append(name)
+    return names

@@ -81,6 +81,23 @@ class CropRun(Group, frozen=True):
     manifest: Annotated[Path | None, Meta(description="Parquet file with a row per head.")] = None
 
 
+class VerifyRun(Group, frozen=True):
+    """What is verified, how thoroughly, and what is done about it."""
+
+    output: Annotated[
+        Path, Meta(description="Folder of a dataset, or of full images or face crops alone.")
+    ] = Path("dataset")
+    manifest: Annotated[
+        Path | None, Meta(description="Its manifest. Default: manifest.parquet in it, if any.")
+    ] = None
+    deep: Annotated[bool, Meta(description="Decode every output as well.")] = False
+    remove: Annotated[
+        bool,
+        Meta(description="Remove damaged and orphaned files; what made them makes them anew."),
+    ] = False
+    json: Annotated[bool, Meta(description="Print every finding as JSON.")] = False
+
+
 class Selection(Group, frozen=True):
     """Which rows of faces.tsv are kept."""
 
@@ -162,8 +179,8 @@ class Bounds(LargestFile, frozen=True):
     ] = "refuse"
 
 
-class Running(Group, frozen=True):
-    """How the work is spread and what counts as a good end."""
+class Workers(Group, frozen=True):
+    """How the work is spread."""
 
     workers: Annotated[
         Count | None, Meta(description="Worker processes. Default: the usable cores.")
@@ -171,6 +188,11 @@ class Running(Group, frozen=True):
     image_timeout: Annotated[float, Meta(gt=0, description="Seconds that one image may take.")] = (
         60.0
     )
+
+
+class Running(Workers, frozen=True):
+    """What earlier runs did, and what of it is done again."""
+
     resume: Annotated[
         bool, Meta(description="Go on where an earlier run stopped, or make everything anew.")
     ] = True

@@ -1,6 +1,7 @@
 """The live line of a run: done of total, rate, time left, refusals. On standard error."""
 
 import sys
+from enum import StrEnum
 from typing import Self
 
 from rich.console import Console
@@ -18,8 +19,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from dafre_fast.model.reason import Reason
-
 
 def notice_slower_jpeg() -> None:
     """Say once what a machine without libjpeg-turbo loses, and how to get it back."""
@@ -36,9 +35,11 @@ class _Rate(ProgressColumn):
 
 
 class Progress:
-    """A progress bar as a context. On anything but a terminal it is silent until the end."""
+    """A progress bar as a context; `bad` is what to call those that come with a reason. On anything
+    but a terminal it is silent until the end.
+    """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, bad: str = "refused") -> None:
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -47,12 +48,12 @@ class Progress:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[refused]} refused"),
+            TextColumn(f"{{task.fields[bad]}} {bad}"),
             console=Console(stderr=True),
             refresh_per_second=4,
         )
-        self._task = self._bar.add_task(label, total=None, refused=0)
-        self._refused = 0
+        self._task = self._bar.add_task(label, total=None, bad=0)
+        self._bad = 0
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +67,7 @@ class Progress:
         self._bar.update(self._task, total=total, completed=standing)
         self._bar.start()
 
-    def advance(self, *reasons: Reason | None) -> None:
-        """More outcomes, each made (None) or refused for a reason."""
-        self._refused += sum(reason is not None for reason in reasons)
-        self._bar.update(self._task, advance=len(reasons), refused=self._refused)
+    def advance(self, *reasons: StrEnum | None) -> None:
+        """More outcomes, each good (None) or bad for a reason."""
+        self._bad += sum(reason is not None for reason in reasons)
+        self._bar.update(self._task, advance=len(reasons), bad=self._bad)

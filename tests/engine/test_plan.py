@@ -24,6 +24,14 @@ def test_originals_that_differ_in_extension_alone_do_not_take_each_others_place(
     assert "out/a.jpg" in outputs
 
 
+def test_a_name_made_up_for_one_original_does_not_take_the_place_of_another() -> None:
+    rows = asked("a.jpg", "a.png", "a.png.jpg")
+    outputs = dict(rows.select("key", "full").iter_rows())
+    assert outputs == {
+        "a.jpg": "out/a.jpg", "a.png.jpg": "out/a.png.jpg", "a.png": "out/a.png.jpg.jpg",
+    }  # fmt: skip
+
+
 def test_what_stands_is_not_done_again() -> None:
     rows = remaining(asked("a.jpg", "b.jpg", "c.jpg"), standing(**{"b.jpg": True}), lambda _: True)
     assert [image.key for image in wanted(rows)] == ["a.jpg", "c.jpg"]

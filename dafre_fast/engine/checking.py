@@ -1,0 +1,61 @@
+"""What a worker does to verify files: read, hash, look inside. Imported by the workers."""
+
+import hashlib
+import os
+from stat import S_ISREG
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.findings import Finding, Flaw, Output
+
+
+def check(folder: str, deep: bool, outputs: tuple[Output, ...]) -> list[Finding]:
+    """What is off with files of a folder; `deep`: each is decoded as well."""
+    found = (_check(f"{folder}/{output.file}", output, deep) for output in outputs)
+    return [
+        Finding(flaw, output.file, detail)
+        for output, (flaw, detail) in zip(outputs, found, strict=True)
+        if flaw
+    ]
+
+
+_Found = tuple[Flaw | None, str]
+
+
+def _check(path: str, output: Output, deep: bool) -> _Found:
+    try:
+        status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
+        if not S_ISREG(status.st_mode):
+            return Flaw.UNREADABLE, "is no regular file"
+        if status.st_size != output.bytes:
+            return Flaw.WRONG_SIZE, f"{status.st_size} bytes, recorded {output.bytes}"
+        with open(path, "rb") as file:  # noqa: PTH123
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return Flaw.MISSING, ""
+    except OSError as error:
+        return Flaw.UNREADABLE, str(error.strerror)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != output.sha256:
+        return Flaw.WRONG_HASH, f"SHA-256 {sha256[:12]}…, recorded {output.sha256[:12]}…"
+    return _look_inside(data, output, deep)
+
+
+def _look_inside(data: bytes, output: Output, deep: bool) -> _Found:
+    from dafre_fast.pixels import soundness  # the parent does without the decoders
+
+    try:
+        header = soundness.check_whole(data)
+    except Refusal as refusal:
+        return Flaw.BROKEN_JPEG, refusal.detail
+    if header.size != (output.width, output.height):
+        width, height = header.size
+        recorded = f"recorded {output.width} x {output.height}"
+        return Flaw.WRONG_DIMENSIONS, f"{width} x {height} pixels, {recorded}"
+    try:
+        if deep:
+            soundness.check_pixels(data, header)
+    except Refusal as refusal:
+        return Flaw.UNDECODABLE, str(refusal)
+    except Exception as error:  # noqa: BLE001  (a decoder's surprise is a finding)
+        return Flaw.UNDECODABLE, f"{type(error).__name__}: {error}"
+    return None, ""

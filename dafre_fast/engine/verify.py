@@ -1,0 +1,265 @@
+"""The verification: what is recorded against what is there.
+
+Which images there are, the manifest says, and without one the ledger; what became of them, the
+ledger, which is written first. Where an output lies follows from its key, as when it was made.
+"""
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.engine.checking import check
+from dafre_fast.engine.ledger import LOCK, NAME
+from dafre_fast.engine.plan import jpg_names
+from dafre_fast.engine.pool import Lost, Pool
+from dafre_fast.model.errors import InputError, OutputError, UsageError
+from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
+from dafre_fast.model.findings import Finding, Flaw, Output, Verification
+from dafre_fast.model.settings import VerifyRun, Workers, usable_cores
+from dafre_fast.tables.agreement import (
+    compare_class_names,
+    compare_labels,
+    compare_with_ledger,
+    labels_of_refused,
+    outputs_of,
+    read_labels,
+    read_manifest,
+    read_outcomes,
+    standing_outcomes,
+)
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.views.progress import Progress
+
+_BATCH = 64
+"""Files a worker is sent at once: what the parent does for each stays small beside a read."""
+_LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
+_ORDER = {flaw: place for place, flaw in enumerate(Flaw)}
+_PRELOAD = ("dafre_fast.engine.checking", "dafre_fast.pixels.soundness", "dafre_fast.cli")
+
+
+def verify(run: VerifyRun, workers: Workers) -> Verification:
+    """Compare files, labels, manifest and ledger; remove what is damaged or orphaned if asked to.
+
+    Raises InputError where a record cannot be read, UsageError while a run is at work there.
+    """
+    began, cpu = time.monotonic(), time.process_time()
+    with _undisturbed(run.output / STATE, exclusive=run.remove):
+        records = _read(run)
+        outputs = _outputs(records)
+        compared, refused = _compare(run.output, records)
+        with Progress("files", bad="found") as progress:
+            progress.begin(outputs.height, 0)
+            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, progress))
+        strays = dict(_strays(run.output, set(outputs["file"]), whole=records.whole))
+        removed = list[str]()
+        if run.remove:
+            removed = _remove(run.output, damaged, strays, whole=records.whole)
+    return Verification(
+        images=outputs["key"].n_unique(),
+        files=outputs.height,
+        records=records.names,
+        findings=sorted([*damaged, *strays.values(), *compared], key=_place),
+        labels_of_refused=refused,
+        removed=removed,
+        seconds=time.monotonic() - began,
+        cpu_seconds=time.process_time() - cpu + cpu_of_workers,
+    )
+
+
+@contextmanager
+def _undisturbed(state: Path, *, exclusive: bool) -> Iterator[None]:
+    """No run begins meanwhile, and where `exclusive` no other verification."""
+    try:
+        lock = os.open(state / LOCK, os.O_RDONLY)
+    except FileNotFoundError:  # made elsewhere, and copied without its state
+        yield
+        return
+    except OSError as error:
+        raise InputError(f"{state / LOCK}: {error.strerror}") from error
+    try:
+        _take(lock, state, exclusive=exclusive)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, state: Path, *, exclusive: bool) -> None:
+    try:
+        fcntl.flock(lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError as error:
+        raise UsageError(f"{state}: a run is at work here; verify it afterwards") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """What is known of a folder; there is a manifest, a ledger, or both.
+
+    `catalogue`: keys are ids, not paths of originals. `whole`: it is what `full` leaves, with both
+    trees and labels.
+    """
+
+    manifest: pl.DataFrame | None
+    made: pl.DataFrame | None
+    names: Sequence[str]
+    catalogue: bool
+    whole: bool
+
+    def outcomes(self) -> pl.DataFrame:
+        """What became of each image at last, in ascending order of keys."""
+        if self.made is None:
+            assert self.manifest is not None
+            return self.manifest.unique("key").sort("key")
+        if self.manifest is None:
+            return self.made.sort("key")
+        return standing_outcomes(self.manifest, self.made).sort("key")
+
+
+def _read(run: VerifyRun) -> _Records:
+    manifest_path, ledger = run.manifest or run.output / MANIFEST, run.output / STATE / NAME
+    manifest = read_manifest(manifest_path) if run.manifest or manifest_path.exists() else None
+    made = read_outcomes(ledger) if ledger.exists() else None
+    rows = made if manifest is None else manifest
+    if rows is None or rows.is_empty():
+        raise InputError(f"{run.output}: neither a {MANIFEST} nor a ledger with outcomes is there")
+    full, face = (rows[f"{prefix}sha256"].is_not_null() for prefix in ("", "face_"))
+    whole = (full & face).any() or (run.output / LABELS).exists()
+    if manifest is None:  # what `resize` makes has no faces, what `crop` makes nothing else
+        ids = rows["key"].str.contains("^[0-9]+$").all() and (whole or not full.any())
+    else:
+        ids = "class_id" in manifest.columns
+    tables = {manifest_path.name: manifest, NAME: made}
+    names = [name for name, table in tables.items() if table is not None]
+    return _Records(manifest, made, names, catalogue=ids, whole=ids and whole)
+
+
+def _outputs(records: _Records) -> pl.DataFrame:
+    """All files that should be there: `key`, and the columns of `Output`."""
+    outcomes = records.outcomes()
+    keys = outcomes["key"].to_list()
+    for key in keys:
+        if key.startswith("/") or ".." in key.split("/") or "\0" in key:
+            raise InputError(f"{records.names[0]}: {key!r} leads out of the folder")
+    if records.catalogue:
+        paths = [f"{bucket(int(key))}/{key}.jpg" for key in keys]
+    else:
+        paths = jpg_names(keys)
+    full, face = (f"{FULL}/", f"{FACES}/") if records.whole else ("", "")
+    named = outcomes.with_columns(path=pl.Series(paths, dtype=pl.String))
+    return outputs_of(named, full=full, face=face).sort("file")
+
+
+def _place(finding: Finding) -> tuple[int, str]:
+    return _ORDER[finding.flaw], finding.where
+
+
+async def _check_files(
+    outputs: pl.DataFrame, run: VerifyRun, workers: Workers, progress: Progress
+) -> tuple[list[Finding], float]:
+    """What is off with them, and the CPU time of the workers. A batch on which a worker is lost is
+    done again file by file.
+    """
+    found, lost = list[Finding](), list[Output]()
+
+    def take(results: list[tuple[tuple[Output, ...], list[Finding] | Lost]]) -> None:
+        for batch, result in results:
+            if not isinstance(result, Lost):
+                findings = result
+            elif len(batch) > 1:
+                lost.extend(batch)
+                continue
+            else:
+                why = "a worker died or hung at it, twice"
+                findings = [Finding(Flaw.NOT_CHECKED, batch[0].file, why)]
+            found.extend(findings)
+            sound = len(batch) - len(findings)
+            progress.advance(*(finding.flaw for finding in findings), *[None] * sound)
+
+    pool = Pool[tuple[Output, ...], list[Finding]](
+        partial(check, str(run.output), run.deep),
+        take,
+        workers=workers.workers or usable_cores(),
+        job_timeout_seconds=workers.image_timeout,
+        preload=_PRELOAD,
+    )
+    async with pool:
+        for batch in outputs.select(Output._fields).iter_slices(_BATCH):
+            await pool.submit(tuple(starmap(Output, batch.iter_rows())))
+        await pool.drain()
+        for output in lost:
+            await pool.submit((output,))
+        await pool.drain()
+    return found, pool.cpu_seconds
+
+
+def _strays(output: Path, expected: set[str], *, whole: bool) -> Iterator[tuple[Path, Finding]]:
+    """Files that no row names. A folder that is not one of `full` may hold anything else, so that
+    only what is named like an output counts there.
+    """
+    for tree in (FULL, FACES) if whole else ("",):
+        for folder, folders, names in os.walk(output / tree):
+            folders[:] = [name for name in folders if name != STATE]
+            inside = os.path.relpath(folder, output)
+            prefix = "" if inside == "." else f"{inside}/"
+            for name in names:
+                if name.startswith(".") and name.endswith(".jpg.part"):
+                    yield Path(folder, name), Finding(Flaw.LEFTOVER, _readable(prefix + name))
+                elif prefix + name not in expected and (whole or name.endswith(".jpg")):
+                    yield Path(folder, name), Finding(Flaw.ORPHAN, _readable(prefix + name))
+    for table in (MANIFEST, *_LABEL_FILES) if whole else ():
+        if (part := temporary(output / table)).exists():
+            yield part, Finding(Flaw.LEFTOVER, str(part.relative_to(output)))
+
+
+def _readable(name: str) -> str:
+    """A name of any bytes as text that can be printed and stored."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
+    """What is off between manifest, ledger and labels; how many labelled images were refused."""
+    manifest, made, refused = records.manifest, records.made, 0
+    found, tables = list[Finding](), list[pl.DataFrame]()
+    if manifest is not None and made is not None:
+        tables.append(compare_with_ledger(manifest, made))
+    if records.whole:
+        absent = [name for name in _LABEL_FILES if not (output / name).exists()]
+        absent += [MANIFEST] if manifest is None else []
+        found += (Finding(Flaw.MISSING, name) for name in absent)
+    if records.whole and manifest is not None:
+        lines = pl.concat(
+            read_labels(output / name, "path").with_columns(split=pl.lit(split))
+            for name, split in zip(_LABEL_FILES, SPLITS, strict=False)
+        )
+        names = read_labels(output / _LABEL_FILES[-1], "class_name")
+        tables += (compare_labels(lines, manifest), compare_class_names(names, manifest))
+        refused = labels_of_refused(lines, manifest)
+    for table in tables:
+        found += (Finding(Flaw(flaw), *rest) for flaw, *rest in table.iter_rows())
+    return found, refused
+
+
+def _remove(
+    output: Path, damaged: Sequence[Finding], strays: Mapping[Path, Finding], *, whole: bool
+) -> list[str]:
+    """Remove files that are not what was made, leftovers, and orphans of the trees of `full`:
+    another folder may be shared with what is not ours. Returns their names.
+    """
+    doomed = {output / finding.where: finding for finding in damaged if finding.flaw.damage}
+    doomed |= {
+        path: stray for path, stray in strays.items() if whole or stray.flaw is Flaw.LEFTOVER
+    }
+    for path in doomed:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror}") from error
+    return [finding.where for finding in doomed.values()]

@@ -1,0 +1,56 @@
+"""What a verification found: a table for people, JSON for machines. On standard output."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import msgspec
+
+from dafre_fast.model.findings import Finding, Verification
+
+_EXAMPLES = 10
+
+
+def show(verification: Verification, *, as_json: bool) -> None:
+    """Print it: all findings as JSON, or up to ten of a kind as text."""
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(verification), indent=2).decode())
+    else:
+        print("\n".join(_lines(verification)))
+
+
+def _lines(found: Verification) -> Iterator[str]:
+    if found.findings:
+        yield from _table(found.findings)
+    if found.removed:
+        yield f"{len(found.removed):,} of these files removed: what made the others makes them anew"
+    if found.labels_of_refused:
+        yield f"{found.labels_of_refused:,} labelled images were refused"
+    verdict = f"{len(found.findings):,} findings" if found.findings else "all as recorded"
+    yield f"{found.files:,} files of {found.images:,} images verified: {verdict}"
+    yield (
+        f"against {' and '.join(found.records)}: {found.seconds:,.1f} s,"
+        f" {found.files / found.seconds:,.1f} files/s,"
+        f" {found.files / found.cpu_seconds:,.1f} files per CPU-second"
+    )
+
+
+def _table(findings: Sequence[Finding]) -> Iterator[str]:
+    """A block of lines for each flaw: its name, how many, and examples."""
+    rows = [("found", "count", "such as")]
+    for flaw, group in groupby(findings, key=lambda finding: finding.flaw):
+        same = [*group]
+        examples = [_example(finding) for finding in same[:_EXAMPLES]]
+        if len(same) > _EXAMPLES:
+            examples.append("…")
+        rows.append((flaw.value, f"{len(same):,}", examples[0]))
+        rows += (("", "", example) for example in examples[1:])
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for flaw_name, count, example in rows:
+        yield f"{flaw_name.ljust(widths[0])}  {count.rjust(widths[1])}  {example}"
+
+
+def _example(finding: Finding) -> str:
+    text = f"{finding.where}: {finding.detail}" if finding.detail else finding.where
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
