@@ -623,3 +623,12 @@ def test_face_crops_alone_are_verified_by_their_ledger(folder) -> None:
     assert (verification.findings, verification.files) == ([], ROWS - 2)
     (folder / "crops" / name(3)).unlink()
     assert flaws(folder / "crops") == {(Flaw.MISSING, name(3))}
+
+
+def test_nothing_is_removed_by_the_word_of_a_manifest_from_elsewhere(folder, ds) -> None:
+    (folder / "other.parquet").write_bytes((ds / "manifest.parquet").read_bytes())
+    before = tree(ds)
+    flags = ("--output", "ds", "--manifest", "other.parquet", "--remove")
+    done = dafre("verify", *flags, cwd=folder)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert tree(ds) == before

@@ -51,6 +51,8 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
 
     Raises InputError where a record cannot be read, UsageError while a run is at work there.
     """
+    if run.remove and run.manifest:  # another folder's would make orphans of everything
+        raise UsageError("--remove goes by what the folder itself has on record, not by --manifest")
     began, cpu = time.monotonic(), time.process_time()
     with _undisturbed(run.output / STATE, exclusive=run.remove):
         records = _read(run)

@@ -8,7 +8,6 @@ from dafre_fast.model.reason import Reason
 from dafre_fast.pixels import jpeg
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.planning import WHOLE, FullPlan, ImagePlan
-from dafre_fast.pixels.turbo import turbo
 
 
 def check_whole(data: bytes) -> Header:
@@ -22,17 +21,5 @@ def check_whole(data: bytes) -> Header:
 
 def check_pixels(data: bytes, header: Header) -> None:
     """Decode every pixel. Raises Refusal where the decoder has the slightest warning."""
-    if turbo() is None:
-        _check_by_libvips(data)
-    else:
-        whole = FullPlan(WHOLE, header.stored, exact=True)
-        jpeg.decode(data, header, ImagePlan(full=whole, face=None))
-
-
-def _check_by_libvips(data: bytes) -> None:
-    import pyvips  # loaded before, with its settings, by the module that decodes with it
-
-    try:
-        pyvips.Image.jpegload_buffer(data, access="sequential", fail_on="warning").copy_memory()
-    except pyvips.Error as error:
-        raise Refusal(Reason.CORRUPT, error.detail.partition("\n")[0]) from error
+    whole = FullPlan(WHOLE, header.stored, exact=True)
+    jpeg.decode(data, header, ImagePlan(full=whole, face=None))
