@@ -152,8 +152,9 @@ def _inflate(data: bytes, size: int) -> bytearray:
 
 def _in_order(names: list[bytes]) -> bool:
     """True for one IHDR, one run of IDAT and one IEND, and no other chunk but a palette that a
-    decoder may not skip (critical ones begin with a capital: 5.4).
+    decoder may not skip: critical ones begin with a capital (5.4), and names are letters.
     """
     runs = [name for name, _ in groupby(names)]
     critical = [name for name in runs if name[:1].isupper() and name != b"PLTE"]
-    return names.count(b"IHDR") == 1 and critical == [b"IHDR", b"IDAT", b"IEND"]
+    in_order = names.count(b"IHDR") == 1 and critical == [b"IHDR", b"IDAT", b"IEND"]
+    return in_order and all(map(bytes.isalpha, runs))
