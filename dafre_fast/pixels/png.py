@@ -34,16 +34,16 @@ def read_header(data: bytes) -> Header:
 
     Raises Refusal (CORRUPT_HEADER) where there is no IHDR.
     """
-    first, orientation, profile, keyed = b"", 1, None, False
+    first, exif, packed, keyed = b"", b"", b"", False
     for name, body in _chunks(data, checked=False):
         if not first:
             if name != b"IHDR" or len(body) != 13:
                 break
             first = bytes(body)
-        elif name == b"eXIf":
-            orientation = exif_orientation(bytes(body))
+        elif name == b"eXIf" and body[:4] in {b"II*\0", b"MM\0*"}:
+            exif = exif or bytes(body)  # of several, the first counts: libpng's rule
         elif name == b"iCCP":
-            profile = _profile(bytes(body))
+            packed = packed or bytes(body)
         elif name == b"tRNS":
             keyed = True
         elif name == b"IDAT":
@@ -54,8 +54,8 @@ def read_header(data: bytes) -> Header:
     return Header(
         format=Format.PNG,
         stored=Size(width, height),
-        orientation=orientation,
-        profile=profile,
+        orientation=exif_orientation(exif),
+        profile=_profile(packed) if packed else None,
         plain=depth == 8 and colour in _CHANNELS and not any(methods) and not keyed,
     )
 
