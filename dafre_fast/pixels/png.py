@@ -39,16 +39,16 @@ def read_header(data: bytes) -> Header:
 
     Raises Refusal (CORRUPT_HEADER) where there is no IHDR.
     """
-    first, orientation, profile, keyed = b"", 1, None, False
+    first, exif, packed, keyed = b"", b"", None, False
     for name, body in _chunks(data, checked=False):
         if not first:
             if name != b"IHDR" or len(body) != 13:
                 break
             first = bytes(body)
-        elif name == b"eXIf":
-            orientation = exif_orientation(bytes(body))
+        elif name == b"eXIf" and body[:4] in {b"II*\0", b"MM\0*"}:
+            exif = exif or bytes(body)  # of several, the first counts: libpng's rule
         elif name == b"iCCP":
-            profile = _profile(bytes(body))
+            packed = bytes(body) if packed is None else packed
         elif name == b"tRNS":
             keyed = True
         elif name == b"IDAT":
@@ -63,9 +63,9 @@ def read_header(data: bytes) -> Header:
     return Header(
         format=Format.PNG,
         stored=Size(width, height),
-        orientation=orientation,
+        orientation=exif_orientation(exif),
         space=Space.GREY if colour in _GREY else Space.RGB,
-        profile=profile,
+        profile=_profile(packed) if packed is not None else None,
         held=width * height * (depth + 7 >> 3) * _MOST_CHANNELS if interlaced else 0,
         plain=depth == 8 and colour in _CHANNELS and not any(methods) and not keyed,
     )
@@ -179,8 +179,9 @@ def _inflate(data: bytes, size: int) -> bytearray:
 
 def _in_order(names: list[bytes]) -> bool:
     """True for one IHDR, one run of IDAT and one IEND, and no other chunk but a palette that a
-    decoder may not skip (critical ones begin with a capital: 5.4).
+    decoder may not skip: critical ones begin with a capital (5.4), and names are letters.
     """
     runs = [name for name, _ in groupby(names)]
     critical = [name for name in runs if name[:1].isupper() and name != b"PLTE"]
-    return names.count(b"IHDR") == 1 and critical == [b"IHDR", b"IDAT", b"IEND"]
+    in_order = names.count(b"IHDR") == 1 and critical == [b"IHDR", b"IDAT", b"IEND"]
+    return in_order and all(map(bytes.isalpha, runs))

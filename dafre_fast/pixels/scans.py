@@ -46,10 +46,13 @@ def without_refinements(data: bytes, scale: float) -> bytes:
     if steps is None:
         return data
     hidden = 2 if steps <= _STEPS_FOR_BOTH * scale else 1 if steps <= _STEPS_FOR_ONE * scale else 0
-    kept = [part for part in segments if not _refines_luma(part, frame[6], hidden)]
-    if len(kept) == len(segments):
+    left_out = [part for part in segments if _refines_luma(part, frame[6], hidden)]
+    if not left_out:
         return data
-    return data[:2] + b"".join(data[part.start : part.end] for part in kept)
+    # What stands between segments stays: the decoder is to complain of it.
+    begins = [0, *(part.end for part in left_out)]
+    ends = [*(part.start for part in left_out), segments[-1].end]
+    return b"".join(data[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
 def whole_scans(data: bytes) -> bytes | None:

@@ -1,0 +1,244 @@
+"""What must hold whatever the bytes are: a function for each part that reads files of others."""
+
+import math
+import re
+import sys
+import tracemalloc
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyvips
+from msgspec.structs import replace
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Box
+from dafre_fast.pixels import decoding, jpeg, png
+from dafre_fast.pixels.decoding import fast_lane
+from dafre_fast.pixels.header import exif_orientation
+from dafre_fast.pixels.planning import plan_image
+from dafre_fast.pixels.resample import block_for
+from dafre_fast.pixels.scans import without_refinements
+from dafre_fast.pixels.sniff import SNIFF_BYTES, Format
+from dafre_fast.pixels.sniff import sniff as format_of
+from dafre_fast.tables.faces import read_faces
+from dafre_fast.tables.tags import read_tags
+from tests.fuzz import inputs
+from tests.pixels.pictures import recipe, result_or_reason
+from tests.pixels.pngs import on_white
+from tests.tables import models
+
+LINES, LINES_PER_BYTE = 5000, 250
+"""Of Python, for a header: an Exif block of 18 bytes can speak of a thousand entries."""
+MEMORY, MEMORY_PER_BYTE = 100_000, 10
+LARGEST_PROFILE = 2 * png._LARGEST_PROFILE
+"""What grows as it is unpacked is copied once."""
+
+
+def bounded(function, data, memory=0):
+    """What `function` makes of `data`, having run no more lines of Python and taken no more memory
+    than grow with the data, but for `memory` bytes.
+    """
+    lines = 0
+
+    def trace(_frame, event, _argument):
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    tracemalloc.start()
+    sys.settrace(trace)
+    try:
+        result = result_or_reason(function, data)
+    finally:
+        sys.settrace(before)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert lines <= LINES + LINES_PER_BYTE * len(data), f"{lines} lines, {len(data)} bytes"
+    assert peak <= memory + MEMORY + MEMORY_PER_BYTE * len(data), f"{peak} bytes of memory"
+    return result
+
+
+def sniff(data):
+    found = result_or_reason(format_of, data)
+    refusals = {Reason.EMPTY_FILE, Reason.UNSUPPORTED_FORMAT, Reason.NOT_AN_IMAGE}
+    assert isinstance(found, Format) or found in refusals
+    assert found == result_or_reason(format_of, data[:SNIFF_BYTES])
+
+
+def jpeg_header(data):
+    header = bounded(jpeg.read_header, data, LARGEST_PROFILE)
+    image = opened(data, pyvips.Image.jpegload_buffer)
+    _is_a_header(header, Format.JPEG, image)
+
+
+def png_header(data):
+    header = bounded(png.read_header, data, LARGEST_PROFILE)
+    image = opened(data, pyvips.Image.pngload_buffer)
+    _is_a_header(header, Format.PNG, image)
+    if image and image.get_typeof("orientation"):
+        assert header.orientation == image.get("orientation")
+
+
+def opened(data, load):
+    """What libvips makes of a file; None where it finds anything wrong with its header."""
+    try:
+        return load(data, access="sequential", fail_on="error")
+    except pyvips.Error:
+        return None
+
+
+def _is_a_header(header, format, image):
+    """Or none; of the size that libvips finds, if it finds one."""
+    if header not in {Reason.CORRUPT_HEADER, Reason.UNSUPPORTED_FORMAT}:
+        assert header.format is format
+        assert 1 <= header.orientation <= 8
+    assert image is None or header.stored == (image.width, image.height)
+
+
+def exif(data):
+    assert 1 <= bounded(exif_orientation, data) <= 8
+
+
+def refinements(data):
+    """What comes back is the file, or one with the same head, fewer bytes, an end, nothing more to
+    leave out, and nothing that the decoder complains of, unless it did before.
+    """
+    for scale in (0.5, 4, 1e9):
+        short = bounded(lambda data, scale=scale: without_refinements(data, scale), data)
+        if short != data:
+            assert short.startswith(data[: data.find(b"\xff\xda")])
+            assert short.endswith(b"\xff\xd9")
+            left = iter(data)
+            assert all(byte in left for byte in short)
+            assert without_refinements(short, scale) == short
+            assert decodes(short) or not decodes(data)
+
+
+def decodes(data):
+    header = result_or_reason(jpeg.read_header, data)
+    if isinstance(header, Reason) or not 0 < math.prod(header.stored) < 1_000_000:
+        return False
+    return not isinstance(result_or_reason(jpeg._scan, data, header.stored, 1), Reason)
+
+
+def png_pixels(data):
+    """The fast lane decodes what libvips decodes, to the same pixels; whoever decodes, the outputs
+    have their sizes.
+    """
+    random = Random(data)
+    size, exact = random.choice([1, 1, 2, 3, 5, 9, 40]), random.random() < 0.3
+    settings = recipe(size=size, face_size=20, exact=exact, max_pixels=100_000)
+    left, top = random.uniform(-0.1, 1), random.uniform(-0.1, 1)
+    box = Box(left, top, left + random.random(), top + random.random())
+    full = random.random() < 0.8
+
+    header = result_or_reason(png.read_header, data)
+    if isinstance(header, Reason):
+        return
+    header = replace(header, profile=None)  # what is to be done with it, `making` decides
+    plan = result_or_reason(plan_image, header, settings, full, box)
+    if isinstance(plan, Reason) or not (plan.full or plan.face):
+        return
+    if fast_lane(header, plan) is png.decode:
+        decoded = result_or_reason(png.decode, data, header, plan)
+        if not isinstance(decoded, Reason):
+            _is_what_libvips_decodes(decoded, data, header.stored, plan)
+    made = result_or_reason(decoding.pictures, data, header, plan)
+    if not isinstance(made, Reason):
+        wanted = [part and part.size for part in (plan.full, plan.face)]
+        assert [None if part is None else part.shape[1::-1] for part in made] == wanted
+
+
+def _is_what_libvips_decodes(decoded, data, size, plan):
+    image = opened(data, pyvips.Image.pngload_buffer)
+    assert image is not None
+    colours = on_white(image.numpy())
+    assert colours.shape == (size.height, size.width, 3)
+    if plan.face:
+        left, top, right, bottom = plan.face.rect
+        assert np.array_equal(decoded.face.pixels[..., :3], colours[top:bottom, left:right])
+    if plan.full:
+        block = 1 if plan.full.exact else block_for(size, plan.full.size)
+        _are_means(decoded.full.pixels[..., :3], colours, block)
+
+
+def _are_means(sums, colours, block):
+    """Sums over whole blocks are exact; those that stick out are scaled to whole ones."""
+    begins = [np.arange(0, side, block) for side in colours.shape[:2]]
+    total = colours.astype(int)
+    for axis in range(2):
+        total = np.add.reduceat(total, begins[axis], axis)
+    sides = [np.diff(begins[axis], append=colours.shape[axis]) for axis in range(2)]
+    count = np.multiply.outer(*sides)[..., None]
+    assert (abs(sums / block**2 - total / count) < 1).all()
+    assert ((sums == total) | (count < block**2)).all()
+
+
+def boxes(data):
+    """Every line as the box of a row that is good but for it."""
+    table(b"".join(b"1.jpg\t5\t" + line + b"\n" for line in data.split(b"\n")))
+
+
+def ids(data):
+    """Every line as the path of a row that is good but for it."""
+    table(b"".join(line + b"\t5\t0, 0, 1, 1 1\n" for line in data.split(b"\n")))
+
+
+def table(data):
+    """Every line with more than blanks is a row, and nothing else is; what is no table at all says
+    so.
+    """
+    lines, rows = _lines_and_rows(data, read_faces)
+    for line, image, tag, *numbers, problem in rows:
+        expected = models.face(lines[line - 1])
+        assert (problem is None) == (expected is not None)
+        if expected:
+            assert (image, tag) == expected[:2]
+            whole = np.array(expected[2]).astype(np.float32)
+            np.testing.assert_allclose(numbers, whole, rtol=2e-7, atol=2e-45)  # a step of float32
+
+
+def tags(data):
+    lines, rows = _lines_and_rows(data, read_tags)
+    first = {}
+    for line in lines:
+        name, tag = models.tag(line) or ("", -1)
+        first.setdefault(tag, name)
+    first.pop(-1, None)
+    assert {tag: name for _, tag, name, problem in rows if problem is None} == first
+
+
+def _lines_and_rows(data, read):
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    numbers = [number for number, line in enumerate(lines, 1) if not models.is_blank(line)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "table.tsv")
+        path.write_bytes(data)
+        try:
+            rows = read(path).rows()
+        except InputError as error:
+            rows, told = None, str(error)
+    if rows is None:
+        assert not numbers or re.search(": is .*; it must be lines of UTF-8 text", told)
+        return [], []
+    assert [row[0] for row in rows] == numbers
+    return lines, rows
+
+
+TARGETS = {
+    "sniff": (sniff, inputs.heads),
+    "jpeg_header": (jpeg_header, inputs.jpegs),
+    "png_header": (png_header, inputs.any_pngs),
+    "exif": (exif, inputs.exif_blocks),
+    "refinements": (refinements, inputs.jpegs),
+    "png_pixels": (png_pixels, inputs.pngs),
+    "boxes": (boxes, inputs.box_texts),
+    "ids": (ids, inputs.id_texts),
+    "table": (table, inputs.tables),
+    "tags": (tags, inputs.tables),
+}
+"""What is checked, and what is tried on it."""
