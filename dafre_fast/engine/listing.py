@@ -1,10 +1,13 @@
 """Which files lie in a tree, or stand in a list."""
 
+import fnmatch
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from dafre_fast.model.errors import InputError
+from dafre_fast.model.files import temporary
 
 
 def files_in(tree: Path) -> Iterator[str]:
@@ -46,3 +49,12 @@ def _listed(path: Path) -> Iterator[tuple[str, str]]:
             raise InputError(f"{path}: line {number} leads out of the output: {line!r}")
         original = os.path.normpath(line)
         yield original.lstrip("/"), original
+
+
+def remove_temporaries(tree: Path) -> None:
+    """Remove what killed runs left half-written in a tree, whatever has become of its images."""
+    pattern = temporary(Path("*")).name
+    for folder, _, names in os.walk(tree):
+        for name in fnmatch.filter(names, pattern):
+            with suppress(OSError):
+                Path(folder, name).unlink()
