@@ -19,6 +19,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from mmap import ACCESS_READ, mmap
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any, Self
@@ -95,12 +96,14 @@ class Ledger:
 
     def outcome(self, key: str) -> Made | None:
         """What became of an image in this run, None where it has no line yet."""
+        if os.fstat(self._file).st_size == self._mended:
+            return None
         begin = _encode(Made(key=key))[:-1]
-        with self.path.open("rb") as file:
-            file.seek(self._mended)
-            lines = [line for line in file if begin in line]
-        made = [entry for line in lines for entry, _ in _whole(line) if entry.key == key]
-        return next((entry for entry in reversed(made) if isinstance(entry, Made)), None)
+        with mmap(self._file, 0, access=ACCESS_READ) as text:
+            at = text.rfind(begin, self._mended)
+            line = text[at : text.find(b"\n", at)] if at >= 0 else b""
+        made = (entry for entry, _ in _whole(line) if entry.key == key)
+        return next((entry for entry in made if isinstance(entry, Made)), None)
 
     def mend(self) -> None:
         """Drop whatever is no whole line, of what was added since the last time."""
