@@ -9,11 +9,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
+from commands import dafre, ledger_keys, tree
 from PIL import Image
 
-from dafre_fast.engine.ledger import NAME
-from dafre_fast.model.files import STATE
 from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
 from dafre_fast.sample.originals import write_original
 from dafre_fast.sample.serving import serving
@@ -49,11 +47,6 @@ def few(tmp_path) -> list[Portrait]:
         write_original(portrait, tmp_path / "originals")
     write_tables(chosen, tmp_path / "faces.tsv", tmp_path / "tagIds.tsv")
     return chosen
-
-
-def ledger_keys(output: Path) -> list[str]:
-    lines = (output / STATE / NAME).read_text().splitlines()
-    return [json.loads(line)["key"] for line in lines]
 
 
 def test_full_without_inputs_makes_the_sample(sample) -> None:

@@ -1,6 +1,7 @@
 """What a worker does with one image: read, make, write, record. Imported by the workers."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +70,14 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
 def _read(path: str, max_bytes: int) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  (a Path per file costs)
-            data = file.read(max_bytes + 1)
+            size = os.fstat(file.fileno()).st_size
+            # Not `read(max_bytes)`, which takes so much memory before it has read a byte.
+            data = file.read() if size <= max_bytes else b""
     except FileNotFoundError as error:
         raise Refusal(Reason.MISSING_ORIGINAL, path) from error
     except OSError as error:
         raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{path}: {error.strerror}") from error
-    if len(data) > max_bytes:
+    if max(size, len(data)) > max_bytes:
         raise Refusal(Reason.TOO_MANY_BYTES, f"more than {max_bytes:,}")
     return data
 
