@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import polars as pl
@@ -212,32 +211,6 @@ def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(origina
     before = ledger_keys(output)
     assert set(tree(output)) >= {f"{number:04}/{number}.jpg" for number in range(4)}
     assert not [name for name in tree(output) if name.endswith(".part")]
-
-    gate.unlink()
-    shutil.copy(real, gate)
-    assert_that_the_same_command_makes_the_rest(originals, before)
-
-
-@pytest.fixture
-def short_tmpdir():
-    """For what a killed process leaves behind; a socket's path must be short."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield folder
-
-
-def test_a_run_that_was_killed_loses_only_what_it_had_not_heard_of(originals, short_tmpdir) -> None:
-    gate = originals / "0004/4.png"
-    real = gate.rename(originals.parent / "real.png")
-    os.mkfifo(gate)
-    command = [sys.executable, "-m", "dafre_fast.resize", "--workers", "1"]
-    environment = os.environ | {"TMPDIR": short_tmpdir}
-    run = subprocess.Popen(command, cwd=originals.parent, env=environment)
-    with run, gate.open("w"):  # opens when the worker has come to it
-        run.kill()
-        run.wait()
-    output = originals.parent / "fullMin256"
-    before = ledger_keys(output)
-    assert {name.replace(".png", ".jpg") for name in before} <= set(tree(output))
 
     gate.unlink()
     shutil.copy(real, gate)

@@ -81,10 +81,14 @@ def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_onc
     run.communicate()
     assert await_true(lambda: not processes_of(run.pid))
     os.close(gate)
+    before = ledger_keys(folder / "fullMin256")
+    assert len(before) >= 4
     (folder / "original/0004/4.png").unlink()
     (folder / "original/0004/4.png").write_bytes(data)
-    assert summary(folder)["success"] == 12
-    assert len(ledger_keys(folder / "fullMin256")) == 12
+    assert summary(folder)["success"] == len(tree(folder / "fullMin256")) == 12
+    after = ledger_keys(folder / "fullMin256")
+    assert after[: len(before)] == before
+    assert len({*after}) == len(after) == 12
 
 
 @linux
