@@ -106,11 +106,17 @@ class Ledger:
         return next((entry for entry in made if isinstance(entry, Made)), None)
 
     def mend(self) -> None:
-        """Drop whatever is no whole line, of what was added since the last time."""
-        with self.path.open("rb") as file:
-            file.seek(self._mended)
-            if not all(map(_is_whole, file)):
-                self._rewrite()
+        """Drop whatever is no whole line, of what was added since the last time.
+
+        Raises OutputError where that is not possible.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._mended)
+                if not all(map(_is_whole, file)):
+                    self._rewrite()
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
         self._mended = os.fstat(self._file).st_size
 
     def _rewrite(self) -> None:

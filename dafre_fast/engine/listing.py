@@ -22,7 +22,8 @@ def files_in(tree: Path) -> Iterator[str]:
 def originals_in(tree_or_list: Path) -> list[tuple[str, str]]:
     """(Path in the tree, path to read) of every original, whatever its extension.
 
-    Both are text: a `Path` per file costs more than all else that is done to plan for it.
+    Both are text: a `Path` per file costs more than all else that is done to plan for it. Bytes of
+    a name that are not UTF-8 are written `\\xff`: that file will be found missing, by this name.
     A list is a text file with a path per line, relative to the current folder; what is made of
     an absolute one stands under its path without the root.
     Raises InputError where there is nothing to read, or a path leads out by `..`.
@@ -33,7 +34,11 @@ def originals_in(tree_or_list: Path) -> list[tuple[str, str]]:
         files = list(_listed(tree_or_list))
     if not files:
         raise InputError(f"{tree_or_list}: holds no files")
-    return files
+    return [file if file[1].isascii() else (_utf8(file[0]), _utf8(file[1])) for file in files]
+
+
+def _utf8(name: str) -> str:
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:

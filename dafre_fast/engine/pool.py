@@ -23,7 +23,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from multiprocessing import get_context, resource_tracker
@@ -168,9 +168,7 @@ class Pool(Generic[J, R]):
         """Wait until `on_results` has had every job submitted."""
         await self._until(
             lambda: (
-                not self._waiting
-                and not self._again
-                and not any(worker.held for worker in self._workers)
+                not (self._waiting or self._again or any(worker.held for worker in self._workers))
             )
         )
 
@@ -228,7 +226,7 @@ class Pool(Generic[J, R]):
         """A worker died: its first job is to blame and has one more try, the others move on."""
         self._end(worker)
         if not worker.ready:
-            self._count_failed_start()
+            self._count_failed_start(self._why(worker).cause)
         elif worker.held:
             blamed = worker.held.popleft()
             result = self._on_death(blamed.job, self._why(worker))
@@ -295,32 +293,35 @@ class Pool(Generic[J, R]):
                     worker.unsent = worker.unsent[worker.socket.send(worker.unsent) :]
 
     def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        process = self._context.Process(
-            target=_serve, args=(theirs, self._work, self._memory), daemon=True
-        )
-        # Ctrl-C reaches the whole group. Blocked here, it is so in the server and in its workers;
-        # the tracker's start would unblock it.
-        resource_tracker.ensure_running()
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            process.start()
-        except (OSError, EOFError):  # the server was killed: the next start brings another
-            ours.close()
-            self._count_failed_start()
+            process, ours = self._fork()
+        except (OSError, EOFError) as error:  # the server was killed: the next start brings another
+            self._count_failed_start(str(error) or type(error).__name__)
             return
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            theirs.close()
         ours.setblocking(False)
         worker = _Worker[J](process, ours)
         self._workers.append(worker)
         self._sockets.register(ours, EVENT_READ, worker)
 
-    def _count_failed_start(self) -> None:
+    def _fork(self) -> tuple[BaseProcess, socket.socket]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = self._context.Process(
+                target=_serve, args=(theirs, self._work, self._memory), daemon=True
+            )
+            try:
+                with _ctrl_c_blocked():
+                    process.start()
+            except BaseException:
+                ours.close()
+                raise
+        return process, ours
+
+    def _count_failed_start(self, cause: str) -> None:
         self._failed_starts += 1
         if self._failed_starts > self._limit + _FAILED_STARTS:
-            message = f"{self._failed_starts} workers died one after the other at their start"
+            count = f"{self._failed_starts} failed one after the other"
+            message = f"no worker can be started: {count}, the last with {cause}"
             self._error = self._error or WorkerError(message)
 
     async def _let_finish(self) -> None:
@@ -339,6 +340,19 @@ class Pool(Generic[J, R]):
         worker.socket.close()
         worker.process.kill()  # it is idle, dead, hanging, or its job is abandoned
         worker.process.join()
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Ctrl-C reaches the whole group, and what starts is to leave it to the parent. A server that
+    starts with the signal blocked keeps it so, and so do its workers.
+    """
+    resource_tracker.ensure_running()  # its own start would unblock it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(frozen=True, slots=True)

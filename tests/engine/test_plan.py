@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import polars as pl
@@ -78,6 +79,14 @@ def test_a_line_that_leads_out_of_the_output_is_refused_with_its_number(tmp_path
     (tmp_path / "list").write_text("a.jpg\n../../b.jpg\n")
     with pytest.raises(InputError, match="line 2"):
         originals_in(tmp_path / "list")
+
+
+def test_a_name_that_is_not_utf8_is_planned_for_under_one_that_is(tmp_path) -> None:
+    (tmp_path / os.fsdecode(b"\xe9t\xe9.jpg")).write_text("x")
+    (tmp_path / "été.jpg").write_text("x")
+    rows = ask_files(originals_in(tmp_path), Path("out"))
+    assert rows["key"].to_list() == ["\\xe9t\\xe9.jpg", "été.jpg"]
+    assert rows["original"].to_list() == [f"{tmp_path}/\\xe9t\\xe9.jpg", f"{tmp_path}/été.jpg"]
 
 
 def test_hidden_files_are_no_originals(tmp_path) -> None:
