@@ -1,8 +1,12 @@
 """Commands as a user runs them: real processes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+from dafre_fast.engine.ledger import NAME
+from dafre_fast.model.files import STATE
 
 
 def dafre(name: str, *flags: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -20,3 +24,8 @@ def tree(folder: Path) -> dict[str, bytes]:
     found = (path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder): path.read_bytes() for path in found}
     return {str(name): data for name, data in names.items() if ".dafre_fast" not in name.parts}
+
+
+def ledger_keys(output: Path) -> list[str]:
+    lines = (output / STATE / NAME).read_text().splitlines()
+    return [json.loads(line)["key"] for line in lines]

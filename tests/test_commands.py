@@ -4,16 +4,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
+from commands import dafre, ledger_keys, tree
 from PIL import Image
 
-from dafre_fast.engine.ledger import NAME
-from dafre_fast.model.files import STATE
 from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
 from dafre_fast.sample.originals import write_original
 from dafre_fast.sample.serving import serving
@@ -49,11 +46,6 @@ def few(tmp_path) -> list[Portrait]:
         write_original(portrait, tmp_path / "originals")
     write_tables(chosen, tmp_path / "faces.tsv", tmp_path / "tagIds.tsv")
     return chosen
-
-
-def ledger_keys(output: Path) -> list[str]:
-    lines = (output / STATE / NAME).read_text().splitlines()
-    return [json.loads(line)["key"] for line in lines]
 
 
 def test_full_without_inputs_makes_the_sample(sample) -> None:
@@ -219,32 +211,6 @@ def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(origina
     before = ledger_keys(output)
     assert set(tree(output)) >= {f"{number:04}/{number}.jpg" for number in range(4)}
     assert not [name for name in tree(output) if name.endswith(".part")]
-
-    gate.unlink()
-    shutil.copy(real, gate)
-    assert_that_the_same_command_makes_the_rest(originals, before)
-
-
-@pytest.fixture
-def short_tmpdir():
-    """For what a killed process leaves behind; a socket's path must be short."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield folder
-
-
-def test_a_run_that_was_killed_loses_only_what_it_had_not_heard_of(originals, short_tmpdir) -> None:
-    gate = originals / "0004/4.png"
-    real = gate.rename(originals.parent / "real.png")
-    os.mkfifo(gate)
-    command = [sys.executable, "-m", "dafre_fast.resize", "--workers", "1"]
-    environment = os.environ | {"TMPDIR": short_tmpdir}
-    run = subprocess.Popen(command, cwd=originals.parent, env=environment)
-    with run, gate.open("w"):  # opens when the worker has come to it
-        run.kill()
-        run.wait()
-    output = originals.parent / "fullMin256"
-    before = ledger_keys(output)
-    assert {name.replace(".png", ".jpg") for name in before} <= set(tree(output))
 
     gate.unlink()
     shutil.copy(real, gate)

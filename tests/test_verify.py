@@ -514,7 +514,7 @@ def assert_one_line(done, named: str) -> None:
 
 def test_what_is_removed_the_same_command_makes_anew(made, folder, ds) -> None:
     os.truncate(ds / "faces" / name(3), 100)
-    (ds / "fullMin256" / name(5)).write_bytes(b"")
+    (ds / "fullMin256" / name(HEADLESS)).write_bytes(b"")
     (ds / "fullMin256/0003/extra.jpg").touch()
     (ds / "faces/0003/.3.jpg.part").touch()
     (ds / "faces" / name(4)).unlink()
@@ -524,7 +524,7 @@ def test_what_is_removed_the_same_command_makes_anew(made, folder, ds) -> None:
         "faces/0003/.3.jpg.part",
         f"faces/{name(3)}",
         "fullMin256/0003/extra.jpg",
-        f"fullMin256/{name(5)}",
+        f"fullMin256/{name(HEADLESS)}",
     ]
     again = dafre("full", *FLAGS, "--json", cwd=folder)
     assert json.loads(again.stdout)["work"]["images"] == 3

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dafre_fast.engine.ledger import Ledger
+from dafre_fast.engine.listing import remove_temporaries
 from dafre_fast.model.files import STATE
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Running
@@ -26,6 +27,8 @@ def fetch_all(
     where it was stopped; all that was finished is kept.
     """
     with Ledger(output / STATE) as ledger:
+        if ledger.interrupted:
+            remove_temporaries(output)
         if not running.resume:
             ledger.forget()
         fetched = last_outcomes(ledger.path, "fetch")

@@ -1,81 +1,171 @@
-"""The ledger: one line of JSON per outcome, appended when it is final.
+"""The ledger: one line of JSON per outcome, appended when it is final by the process that brought
+it about.
 
-An output is renamed into place first and its line written last, so a line never speaks of a file
-that is not there. A line is written before the run counts its outcome, in one `write` with the
-others of its moment, to a file opened for appending: it survives the death of this process at any
-moment. What may be missing then are outcomes that this process had not heard of yet, as a rule of a
-tenth of a second, and after a power cut the last lines; their images are made again. Ledgers of
-several machines are joined by concatenation; the last line of a key counts.
+An output is written under a temporary name, renamed into place, and its line comes last, in one
+`write` to a file opened for appending; only then is the run told. So whatever is killed at whatever
+moment, a line never speaks of an output that is not there, and what has a line is not made again.
+A line that was cut off half-way (a kill, a full disk) is dropped when the ledger is opened next.
+
+Nothing waits for the disk (no fsync). After a power cut the last lines may be missing: their images
+are made again. Outputs may be short or empty although their lines are there: a run compares their
+sizes with the ledger and makes those again, and `verify` finds what has its size and other bytes.
+
+Ledgers of several machines are joined by concatenation; the last line of a key counts.
 """
 
 import fcntl
 import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from mmap import ACCESS_READ, mmap
+from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from dafre_fast.model.errors import OutputError, UsageError
+from dafre_fast.model.files import replacing
 from dafre_fast.model.records import Fetched, Made
 
 NAME, LOCK = "ledger.jsonl", "lock"
+_PATIENCE_SECONDS = 2.0
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Made | Fetched).decode
+_begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are escaped
 
 
 class Ledger:
     """Open for one run at a time, as a context.
 
+    It travels to workers, which append by themselves. They share the lock, so that no other run
+    begins while a worker of a killed one is still at its last image.
     Raises UsageError where another run has it open, OutputError where it cannot be written.
     """
+
+    interrupted = False
+    """The run that had it open last did not come to its end."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._lock_path = folder / LOCK
-        self._encode = msgspec.json.Encoder().encode
+        self._mended = 0
+
+    def __reduce__(self) -> tuple[Callable[..., "Ledger"], tuple[object, ...]]:
+        return _in_worker, (self.path.parent, DupFd(self._lock), DupFd(self._file))
 
     def __enter__(self) -> Self:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR, 0o644)
-            self._file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+            self._file = self._open()
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._take_lock()
+            self.mend()
+        except BaseException:
             self._close()
-            raise UsageError(f"{self.path.parent}: another run is at work here") from error
-        self._cut_torn_line()
+            raise
+        # A length tells of a run under way; it needs no room on the disk, as a word would.
+        self.interrupted = os.fstat(self._lock).st_size > 0
+        os.truncate(self._lock, 1)
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        if kind is None:
+            os.truncate(self._lock, 0)
         self._close()
 
     def append(self, *entries: Made | Fetched) -> None:
         """Add a line for each. Raises OutputError, for one where the disk is full."""
-        lines = b"".join(self._encode(entry) + b"\n" for entry in entries)
+        lines = b"".join(_encode(entry) + b"\n" for entry in entries)
         try:
             written = os.write(self._file, lines)
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
         if written < len(lines):
-            self._cut_torn_line()
             raise OutputError(f"{self.path}: No space left on device")
 
     def forget(self) -> None:
         """Empty it: everything is to be made anew."""
         os.truncate(self._file, 0)
+        self._mended = 0
 
-    def _cut_torn_line(self) -> None:
-        """Drop what a writer that was cut off left behind the last line end."""
-        end = os.fstat(self._file).st_size
-        at, tail = end, b""
-        while at > 0 and b"\n" not in tail:
-            at = max(0, at - 65_536)
-            tail = os.pread(self._file, end - at, at)
-        whole = at + tail.rfind(b"\n") + 1
-        if whole < end:
-            os.truncate(self._file, whole)
+    def outcome(self, key: str) -> Made | None:
+        """What became of an image in this run, None where it has no line yet."""
+        if os.fstat(self._file).st_size == self._mended:
+            return None
+        begin = _encode(Made(key=key))[:-1]
+        with mmap(self._file, 0, access=ACCESS_READ) as text:
+            at = text.rfind(begin, self._mended)
+            line = text[at : text.find(b"\n", at)] if at >= 0 else b""
+        made = (entry for entry, _ in _whole(line) if entry.key == key)
+        return next((entry for entry in made if isinstance(entry, Made)), None)
+
+    def mend(self) -> None:
+        """Drop whatever is no whole line, of what was added since the last time.
+
+        Raises OutputError where that is not possible.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._mended)
+                if not all(map(_is_whole, file)):
+                    self._rewrite()
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+        self._mended = os.fstat(self._file).st_size
+
+    def _rewrite(self) -> None:
+        with replacing(self.path) as part, part.open("wb") as mended, self.path.open("rb") as file:
+            mended.writelines(text + b"\n" for line in file for _, text in _whole(line))
+        os.close(self._file)
+        self._file = self._open()
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+
+    def _take_lock(self) -> None:
+        """Wait for a moment: workers of a killed run are on their way out."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    message = f"{self.path.parent}: another run is at work here"
+                    raise UsageError(message) from error
+                time.sleep(_PATIENCE_SECONDS / 40)
+            except OSError as error:
+                raise OutputError(f"{self._lock_path}: {error.strerror}") from error
+            else:
+                return
 
     def _close(self) -> None:
         os.close(self._file)
         os.close(self._lock)
+
+
+def _in_worker(folder: Path, lock: Any, file: Any) -> Ledger:
+    ledger = Ledger(folder)
+    ledger._lock, ledger._file = lock.detach(), file.detach()  # noqa: SLF001
+    return ledger
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return line.endswith(b"\n")
+
+
+def _whole(line: bytes) -> Iterator[tuple[Made | Fetched, bytes]]:
+    """Outcomes in a line, and their text; before them may stand what another writer left."""
+    for piece in _begin_of_line.split(line):
+        text = piece.rstrip(b"\n")
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            yield _decode(text), text

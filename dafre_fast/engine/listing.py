@@ -1,11 +1,14 @@
 """Which files lie in a tree, or stand in a list."""
 
+import fnmatch
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from dafre_fast.model.errors import InputError
+from dafre_fast.model.files import temporary
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.model.summary import NAMED_LINES, Problem
 from dafre_fast.tables.text import read_text
@@ -86,4 +89,15 @@ def _checked(line: str, place: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    if name.isascii():
+        return name
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def remove_temporaries(tree: Path) -> None:
+    """Remove what killed runs left half-written in a tree, whatever has become of its images."""
+    pattern = temporary(Path("*")).name
+    for folder, _, names in os.walk(tree):
+        for name in fnmatch.filter(names, pattern):
+            with suppress(OSError):
+                Path(folder, name).unlink()

@@ -41,16 +41,31 @@ def ask_files(files: Iterable[tuple[str, str]], full: Path) -> pl.DataFrame:
 
 
 def remaining(
-    asked: pl.DataFrame, standing: pl.LazyFrame, exists: Callable[[str], bool]
+    asked: pl.DataFrame, standing: pl.LazyFrame, size_of: Callable[[str], int | None]
 ) -> pl.DataFrame:
-    """Rows without an outcome that stands, or with one whose outputs do not exist any more."""
-    outcome = standing.select("key", success=pl.col("reason").is_null())
+    """Rows without an outcome that stands, or with one whose outputs are gone or not of the size
+    that was written. `size_of` tells the bytes of a file, None where there is none.
+    """
+    outcome = standing.select("key", "bytes", "face_bytes", success=pl.col("reason").is_null())
     rows = asked.lazy().join(outcome, on="key", how="left", maintain_order="left").collect()
+    columns = rows.select("success", "full", "bytes", "face", "face_bytes")
     there = [
-        success is False or bool(success and all(exists(path) for path in paths if path))
-        for success, *paths in rows.select("success", "full", "face").iter_rows()
+        success is not None
+        and _stands(success, full, full_bytes, size_of)
+        and _stands(success, face, face_bytes, size_of)
+        for success, full, full_bytes, face, face_bytes in columns.iter_rows()
     ]
-    return rows.filter(~pl.Series(there, dtype=pl.Boolean)).drop("success")
+    left = rows.filter(~pl.Series(there, dtype=pl.Boolean))
+    return left.drop("success", "bytes", "face_bytes")
+
+
+def _stands(
+    success: bool, path: str | None, written: int | None, size_of: Callable[[str], int | None]
+) -> bool:
+    """True where an output is as it was written, is not wanted, or was refused."""
+    if path is None or (written is None and not success):
+        return True
+    return size_of(path) == written
 
 
 def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:

@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from dafre_fast.engine.fetching import feed_from
 from dafre_fast.engine.ledger import Ledger
+from dafre_fast.engine.listing import remove_temporaries
 from dafre_fast.engine.plan import remaining, wanted
-from dafre_fast.engine.pool import Lost, Pool
-from dafre_fast.engine.work import make
+from dafre_fast.engine.pool import Loss, Lost, Pool
+from dafre_fast.engine.work import make_and_record
 from dafre_fast.model.files import STATE, temporary
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Made, Wanted
@@ -28,9 +29,13 @@ from dafre_fast.pixels.turbo import turbo
 from dafre_fast.sources.source import Source
 from dafre_fast.tables.manifest import build_manifest
 from dafre_fast.tables.outcomes import last_outcomes, settled
-from dafre_fast.views.progress import Progress, notice_slower_jpeg
+from dafre_fast.views.progress import Progress, notice_other_settings, notice_slower_jpeg
 
-_LOST = {Lost.CRASHED: Reason.WORKER_CRASHED, Lost.TIMED_OUT: Reason.TIMEOUT}
+_LOST = {
+    Loss.CRASHED: Reason.WORKER_CRASHED,
+    Loss.TIMED_OUT: Reason.TIMEOUT,
+    Loss.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY,
+}
 # Imported once, before workers are forked: what they work with, and what the module run by
 # `python -m`, which each of them imports too, imports in turn.
 _PRELOAD = ("dafre_fast.engine.work", "dafre_fast.pixels.making", "dafre_fast.cli")
@@ -53,15 +58,33 @@ def make_all(
     if turbo() is None:
         notice_slower_jpeg()
     with Ledger(output / STATE) as ledger:
+        if ledger.interrupted:
+            remove_temporaries(output)
         if not running.resume:
             ledger.forget()
-        made = last_outcomes(ledger.path, "make")
-        standing = settled(made, recipes=recipe.hashes(), retry_refused=running.retry_refused)
-        todo = remaining(asked, standing, os.path.exists)
+        todo = _todo(asked, ledger, recipe, running)
         progress.begin(asked.height, asked.height - todo.height)
         work = _Run(source, recipe, running, ledger, progress).carry_out(todo)
+        ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (last_outcomes(ledger.path, stage) for stage in ("make", "fetch"))
         return build_manifest(asked.lazy(), made, fetched).collect(), work
+
+
+def _todo(asked: pl.DataFrame, ledger: Ledger, recipe: Recipe, running: Running) -> pl.DataFrame:
+    made = last_outcomes(ledger.path, "make").collect().lazy()
+    standing = settled(made, recipes=recipe.hashes(), retry_refused=running.retry_refused)
+    finished = settled(made, recipes=None, retry_refused=running.retry_refused)
+    of_others = finished.join(standing, on="key", how="anti")
+    if anew := asked.lazy().join(of_others, on="key", how="semi").collect().height:
+        notice_other_settings(anew)
+    return remaining(asked, standing, _size)
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116  (a Path per file costs)
+    except OSError:
+        return None
 
 
 class _Run:
@@ -79,11 +102,13 @@ class _Run:
         self._ledger, self._progress = ledger, progress
         self._done = 0
         self._new_pool = partial(
-            Pool[Wanted, Made],
-            partial(make, recipe, self._hashes),
+            Pool[Wanted, Reason | None],
+            partial(make_and_record, ledger, recipe, self._hashes),
             self._take,
             workers=running.workers or usable_cores(),
             job_timeout_seconds=running.image_timeout,
+            memory_bytes=recipe.bounds.worker_memory,
+            on_death=self._look_after,
             preload=_PRELOAD,
         )
 
@@ -106,7 +131,7 @@ class _Run:
             _remove_partial_outputs(pool.abandoned)
         return pool.cpu_seconds
 
-    async def _feed(self, images: Iterator[Wanted], pool: Pool[Wanted, Made]) -> None:
+    async def _feed(self, images: Iterator[Wanted], pool: Pool[Wanted, Reason | None]) -> None:
         """Originals one after the other to the workers; several feeders share the images, and each
         waits where the workers are busy.
         """
@@ -117,35 +142,45 @@ class _Run:
                 if fetched.attempts:
                     self._ledger.append(fetched)
                 if fetched.reason:
-                    self._record(self._refused(image, fetched.reason, fetched.detail))
+                    self._refuse(image, fetched.reason, fetched.detail)
+                    self._count([fetched.reason])
                     continue
                 image = replace(image, original=fetched.path)  # noqa: PLW2901
             await pool.submit(image)
 
-    def _take(self, results: list[tuple[Wanted, Made | Lost]]) -> None:
-        self._record(
-            *(
-                self._lost(image, result) if isinstance(result, Lost) else result
-                for image, result in results
+    def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:
+        reasons: list[Reason | None] = []
+        for image, result in results:
+            if isinstance(result, Lost):
+                detail = f"a worker {result.loss.value} on it, twice ({result.cause})"
+                self._refuse(image, _LOST[result.loss], detail)
+                reasons.append(_LOST[result.loss])
+            else:
+                reasons.append(result)
+        self._count(reasons)
+
+    def _look_after(self, image: Wanted, lost: Lost) -> Reason | Lost | None:
+        """A worker died at an image: between its line in the ledger and its answer, perhaps."""
+        _remove_partial_outputs([image])
+        made = self._ledger.outcome(image.key)
+        return made.reason if made else lost
+
+    def _refuse(self, image: Wanted, reason: Reason, detail: str) -> None:
+        recipe = self._hashes.of(reason)
+        self._ledger.append(
+            Made(
+                key=image.key,
+                recipe=recipe,
+                reason=reason,
+                detail=detail,
+                original=image.original,
             )
         )
 
-    def _lost(self, image: Wanted, why: Lost) -> Made:
-        return self._refused(image, _LOST[why], f"a worker {why.value} on it, twice")
-
-    def _refused(self, image: Wanted, reason: Reason, detail: str) -> Made:
-        return Made(
-            key=image.key,
-            recipe=self._hashes.of(reason),
-            reason=reason,
-            detail=detail,
-            original=image.original,
-        )
-
-    def _record(self, *made: Made) -> None:
-        self._ledger.append(*made)
-        self._done += len(made)
-        self._progress.advance(*(outcome.reason for outcome in made))
+    def _count(self, reasons: list[Reason | None]) -> None:
+        """Outcomes that stand in the ledger."""
+        self._done += len(reasons)
+        self._progress.advance(*reasons)
 
 
 def _remove_partial_outputs(images: list[Wanted]) -> None:

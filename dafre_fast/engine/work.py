@@ -1,11 +1,13 @@
-"""What a worker does with one image: read, make, write, tell. Imported by the workers."""
+"""What a worker does with one image: read, make, write, record. Imported by the workers."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from dafre_fast.engine.ledger import Ledger
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import Reason
@@ -19,10 +21,20 @@ if TYPE_CHECKING:
 turbo()  # looked for here, on import, once for all forked workers
 
 
+def make_and_record(
+    ledger: Ledger, recipe: Recipe, hashes: Hashes, wanted: Wanted
+) -> Reason | None:
+    """`make`, and a line in the ledger. Returns the reason of a refusal."""
+    made = make(recipe, hashes, wanted)
+    ledger.append(made)
+    return made.reason
+
+
 def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
     """Make the outputs wanted and write them; a refusal is an outcome like any other.
 
-    Raises OutputError where an output cannot be written: that concerns every image.
+    Raises OutputError where an output cannot be written: that concerns every image; MemoryError
+    where that is short.
     """
     size: int | None = None
     try:
@@ -58,12 +70,14 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
 def _read(path: str, max_bytes: int) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  (a Path per file costs)
-            data = file.read(max_bytes + 1)
+            size = os.fstat(file.fileno()).st_size
+            # Not `read(max_bytes)`, which takes so much memory before it has read a byte.
+            data = file.read() if size <= max_bytes else b""
     except FileNotFoundError as error:
         raise Refusal(Reason.MISSING_ORIGINAL, path) from error
     except OSError as error:
         raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{path}: {error.strerror}") from error
-    if len(data) > max_bytes:
+    if max(size, len(data)) > max_bytes:
         raise Refusal(Reason.TOO_MANY_BYTES, f"more than {max_bytes:,}")
     return data
 
@@ -78,10 +92,8 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
             full=wanted.full is not None,
             box=wanted.box if wanted.face is not None else None,
         )
-    except Refusal:
+    except (Refusal, MemoryError):
         raise
-    except MemoryError as error:
-        raise Refusal(Reason.OUT_OF_MEMORY) from error
     except Exception as error:  # a decoder's surprise costs its image, not the run
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 

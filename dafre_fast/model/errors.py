@@ -4,9 +4,10 @@
     ├── UsageError    a setting is missing or out of bounds          exit status 2
     ├── InputError    a table, folder or address cannot be read      exit status 2
     ├── OutputError   the output cannot be written (a full disk)     exit status 1
+    ├── WorkerError   no worker process can be started               exit status 1
     └── Refusal       one image cannot be made; the engine turns it into an outcome
 
-The first three carry one line for a person. A `Refusal` never ends a run.
+The first four carry one line for a person. A `Refusal` never ends a run.
 """
 
 from dafre_fast.model.reason import Reason
@@ -26,6 +27,10 @@ class InputError(DafreError):
 
 class OutputError(DafreError):
     """The output cannot be written; everything finished so far is kept."""
+
+
+class WorkerError(DafreError):
+    """No worker process can be started; everything finished so far is kept."""
 
 
 class Refusal(DafreError):

@@ -29,6 +29,13 @@ def notice_slower_jpeg() -> None:
     )
 
 
+def notice_other_settings(images: int) -> None:
+    """Say that finished work is done again, and why."""
+    what = "1 image was" if images == 1 else f"{images:,} images were"
+    anew = "is" if images == 1 else "are"
+    print(f"{what} made with other settings and {anew} made anew", file=sys.stderr)
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed or 0:,.1f}/s")

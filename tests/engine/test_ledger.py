@@ -1,12 +1,16 @@
+import multiprocessing
 import subprocess
 import sys
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
+from jobs_for_workers import append_and_wait
 
 from dafre_fast.engine.ledger import NAME, Ledger
 from dafre_fast.model.errors import OutputError, UsageError
-from dafre_fast.model.reason import Reason
+from dafre_fast.model.reason import Note, Reason
 from dafre_fast.model.records import Fetched, Made
 from dafre_fast.tables.outcomes import last_outcomes
 
@@ -45,6 +49,99 @@ def test_a_line_that_was_cut_off_is_dropped_and_the_next_stands_whole(tmp_path, 
     with Ledger(tmp_path) as ledger:
         ledger.append(Made(key="3"))
     assert keys(tmp_path) == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        b'{"stage":"make","key":"2',  # a writer was killed, another went on
+        b'{"stage":"make","key":"2","width":"wide"}\n',
+        b'{"stage":"make","key":"\xff"}\n',
+        b'{"stage":"make","width":3}\n',
+        b"\0" * 70_000 + b"\n",  # a power cut
+        b"\n",
+        b"2\n",
+    ],
+)
+def test_what_is_no_whole_line_in_the_middle_is_dropped_and_no_other(tmp_path, spoiled) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append(Made(key="1"))
+    with (tmp_path / NAME).open("ab") as file:
+        file.write(spoiled)
+    text = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).write_bytes(text + b'{"stage":"make","key":"3"}\n' + b'{"stage":"fetch"')
+    with Ledger(tmp_path) as ledger:
+        assert keys(tmp_path) == ["1", "3"]
+        ledger.append(Made(key="4"))
+    assert keys(tmp_path) == ["1", "3", "4"]
+
+
+def test_what_was_spoiled_while_it_was_open_is_dropped_too(tmp_path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append(Made(key="1"))
+        with (tmp_path / NAME).open("ab") as other:
+            other.write(b'{"stage":"make","key":"2')
+        ledger.append(Made(key="3"))
+        ledger.mend()
+        ledger.append(Made(key="4"))
+        assert keys(tmp_path) == ["1", "3", "4"]
+
+
+def test_a_ledger_of_whole_lines_stays_the_file_it_was(tmp_path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append(Made(key="1", detail='{"stage":"make","key":"2"}', notes=(Note.TRUNCATED,)))
+        before = ledger.path.stat()
+    with Ledger(tmp_path) as ledger:
+        assert ledger.path.stat() == before
+
+
+def test_the_outcome_of_an_image_is_that_of_this_run(tmp_path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append(Made(key="1"))
+    with Ledger(tmp_path) as ledger:
+        ledger.append(Made(key="22"), Fetched(key="2"), Made(key='2"', detail='"key":"2"'))
+        assert ledger.outcome("1") is None
+        assert ledger.outcome("2") is None
+        ledger.append(Made(key="2", reason=Reason.TRUNCATED), Made(key="2", width=3))
+        assert ledger.outcome("2") == Made(key="2", width=3)
+
+
+def test_a_run_that_did_not_come_to_its_end_is_known_by_the_next(tmp_path) -> None:
+    with suppress(KeyboardInterrupt), Ledger(tmp_path):
+        raise KeyboardInterrupt
+    for interrupted in (True, False):
+        with Ledger(tmp_path) as ledger:
+            assert ledger.interrupted is interrupted
+
+
+def test_a_full_disk_is_an_output_error_and_spoils_no_line(small_disk) -> None:
+    def append_for_ever() -> None:
+        with Ledger(small_disk.folder) as ledger:
+            for number in count():
+                ledger.append(Made(key=str(number), detail="x" * 100))
+
+    with pytest.raises(OutputError, match="No space left"):
+        append_for_ever()
+    small_disk.remount("size=1m")
+    with Ledger(small_disk.folder) as ledger:
+        ledger.append(Made(key="last"))
+    found = keys(small_disk.folder)
+    assert found == [*map(str, range(len(found) - 1)), "last"]
+    assert len(found) > 100
+
+
+def test_a_process_that_was_given_the_ledger_keeps_the_lock_until_it_ends(tmp_path) -> None:
+    processes = multiprocessing.get_context("spawn")
+    go_on = processes.Event()
+    with Ledger(tmp_path) as ledger:
+        holder = processes.Process(target=append_and_wait, args=(ledger, go_on))
+        holder.start()
+    with pytest.raises(UsageError, match="another run"), Ledger(tmp_path):
+        pass
+    go_on.set()
+    with Ledger(tmp_path):  # it waits for a moment
+        holder.join()
+    assert keys(tmp_path) == ["of a worker"]
 
 
 def test_a_ledger_of_one_torn_line_is_empty(tmp_path) -> None:

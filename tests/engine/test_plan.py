@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+from dafre_fast.engine.listing import remove_temporaries
 from dafre_fast.engine.plan import ask_files, remaining, wanted
 
 
@@ -9,9 +11,13 @@ def asked(*names: str) -> pl.DataFrame:
     return ask_files([(name, f"in/{name}") for name in names], Path("out"))
 
 
-def standing(**success: bool) -> pl.LazyFrame:
-    reasons = [None if made else "truncated" for made in success.values()]
-    return pl.LazyFrame({"key": [*success], "reason": pl.Series(reasons, dtype=pl.String)})
+def standing(**written: int | None) -> pl.LazyFrame:
+    """Outcomes by key: bytes of the full image, None for a refusal."""
+    sizes = pl.Series(written.values(), dtype=pl.Int64)
+    return pl.LazyFrame({"key": [*written], "bytes": sizes}).with_columns(
+        reason=pl.when(pl.col("bytes").is_null()).then(pl.lit("truncated")),
+        face_bytes=pl.lit(None, dtype=pl.Int64),
+    )
 
 
 def test_outputs_keep_the_relative_path_and_become_jpg() -> None:
@@ -33,16 +39,43 @@ def test_a_name_made_up_for_one_original_does_not_take_the_place_of_another() ->
 
 
 def test_what_stands_is_not_done_again() -> None:
-    rows = remaining(asked("a.jpg", "b.jpg", "c.jpg"), standing(**{"b.jpg": True}), lambda _: True)
+    rows = remaining(asked("a.jpg", "b.jpg", "c.jpg"), standing(**{"b.jpg": 7}), lambda _: 7)
     assert [image.key for image in wanted(rows)] == ["a.jpg", "c.jpg"]
 
 
 def test_a_refusal_that_stands_is_not_tried_again() -> None:
-    rows = remaining(asked("a.jpg"), standing(**{"a.jpg": False}), lambda _: False)
+    rows = remaining(asked("a.jpg"), standing(**{"a.jpg": None}), lambda _: None)
     assert rows.is_empty()
 
 
-def test_an_output_that_is_gone_is_made_again() -> None:
-    done = standing(**{"a.jpg": True, "b.jpg": True})
-    rows = remaining(asked("a.jpg", "b.jpg"), done, lambda path: path == "out/a.jpg")
+@pytest.mark.parametrize("size", [None, 0, 6, 8])
+def test_an_output_that_is_gone_or_of_another_size_is_made_again(size) -> None:
+    sizes = {"out/a.jpg": 7, "out/b.jpg": size}
+    done = standing(**{"a.jpg": 7, "b.jpg": 7})
+    rows = remaining(asked("a.jpg", "b.jpg"), done, sizes.get)
     assert rows["key"].to_list() == ["b.jpg"]
+
+
+@pytest.mark.parametrize(("written", "left"), [((7, 8), 0), ((7, 9), 1), ((7, None), 1)])
+def test_of_an_image_and_its_face_both_must_be_as_written(written, left) -> None:
+    rows = asked("a.jpg").with_columns(face=pl.lit("face/a.jpg"))
+    done = standing(**{"a.jpg": written[0]}).with_columns(face_bytes=pl.lit(written[1], pl.Int64))
+    sizes = {"out/a.jpg": 7, "face/a.jpg": 8}
+    assert remaining(rows, done, sizes.get).height == left
+
+
+def test_beside_a_refused_face_the_full_image_must_be_as_written() -> None:
+    rows = asked("a.jpg").with_columns(face=pl.lit("face/a.jpg"))
+    done = standing(**{"a.jpg": 7}).with_columns(reason=pl.lit("empty_box"))
+    assert remaining(rows, done, {"out/a.jpg": 7}.get).is_empty()
+    assert remaining(rows, done, {"out/a.jpg": 6}.get).height == 1
+
+
+def test_of_what_is_half_written_nothing_is_left_and_all_else_stays(tmp_path) -> None:
+    for name in (".a.jpg.part", "b/.c.png.part", ".state/.x.part", "d.part", ".e.jpg", "f.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    remove_temporaries(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        ".e.jpg", "d.part", "f.jpg",
+    ]  # fmt: skip

@@ -2,15 +2,19 @@ import asyncio
 import os
 import select
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TextIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs_for_workers import work
+from jobs_for_workers import KillsItsReader, work
 
-from dafre_fast.engine.pool import Lost, Pool
+from dafre_fast.engine.pool import Loss, Lost, Pool
+from dafre_fast.model.errors import WorkerError
 
 Results = list[tuple[str, str | Lost]]
 TestPool = Pool[str, str]
@@ -18,12 +22,22 @@ TestPool.__test__ = False
 
 
 def run_pool(
-    steps: Callable[[TestPool], Awaitable[None]], *, workers: int = 2, timeout: float = 60
+    steps: Callable[[TestPool], Awaitable[None]],
+    *,
+    workers: int = 2,
+    timeout: float = 60,
+    memory: int | None = None,
 ) -> tuple[Results, TestPool]:
     results: Results = []
 
     async def main() -> TestPool:
-        pool = TestPool(work, results.extend, workers=workers, job_timeout_seconds=timeout)
+        pool = TestPool(
+            work,
+            results.extend,
+            workers=workers,
+            job_timeout_seconds=timeout,
+            memory_bytes=memory,
+        )
         async with pool:
             await steps(pool)
             await pool.drain()
@@ -46,11 +60,20 @@ def test_every_job_has_its_own_result() -> None:
     assert sorted(results) == sorted((job, job.upper()) for job in jobs)
 
 
-@pytest.mark.parametrize("death", ["segfault", "die"])
-def test_a_worker_that_dies_costs_the_job_it_held_and_no_other(death: str) -> None:
+@pytest.mark.parametrize(
+    ("death", "lost"),
+    [
+        ("segfault", Lost(Loss.CRASHED, "SIGSEGV")),
+        ("exit", Lost(Loss.CRASHED, "exit status 3")),
+        ("trap", Lost(Loss.OUT_OF_MEMORY, "SIGTRAP")),
+        ("die", Lost(Loss.OUT_OF_MEMORY, "SIGKILL")),
+        ("exhaust", Lost(Loss.OUT_OF_MEMORY, "MemoryError")),
+    ],
+)
+def test_a_worker_that_dies_costs_the_job_it_held_and_no_other(death: str, lost: Lost) -> None:
     jobs = [f"job {number}" for number in range(20)]
-    results, _ = run_pool(submit_all(*jobs[:10], death, *jobs[10:]))
-    assert (death, Lost.CRASHED) in results
+    results, _ = run_pool(submit_all(*jobs[:10], death, *jobs[10:]), memory=200_000_000)
+    assert (death, lost) in results
     assert sorted(result for job, result in results if job != death) == sorted(
         job.upper() for job in jobs
     )
@@ -66,7 +89,116 @@ def test_wherever_in_a_batch_workers_die_every_job_has_one_result(deaths, worker
     results, _ = run_pool(submit_all(*jobs), workers=workers)
     assert sorted(job for job, _ in results) == sorted(jobs)
     for job, result in results:
-        assert result == (job.upper() if job.startswith("job") else Lost.CRASHED)
+        assert result == job.upper() if job.startswith("job") else isinstance(result, Lost)
+
+
+def test_a_job_may_take_as_much_memory_as_is_allowed() -> None:
+    results, _ = run_pool(submit_all("take 150", "take 250", "take 150"), memory=200_000_000)
+    assert sorted(results) == [
+        ("take 150", "TAKE 150"),
+        ("take 150", "TAKE 150"),
+        ("take 250", Lost(Loss.OUT_OF_MEMORY, "MemoryError")),
+    ]
+
+
+def test_what_was_held_behind_a_job_that_kills_is_done_before_what_came_later(tmp_path) -> None:
+    jobs = [f"die-once {tmp_path / 'died'}", *(f"job {number}" for number in range(40))]
+    results, _ = run_pool(submit_all(*jobs), workers=1)
+    assert results == [(job, job.upper()) for job in jobs]
+
+
+def test_a_job_is_tried_again_by_a_worker_that_holds_nothing_else(tmp_path) -> None:
+    died, gate = tmp_path / "died", tmp_path / "gate"
+    os.mkfifo(gate)
+    others = [f"job {number}" for number in range(60)]
+    results: Results = []
+    others_done = asyncio.Event()
+
+    def take(more: Results) -> None:
+        results.extend(more)
+        if len(results) == len(others):
+            others_done.set()
+
+    async def main() -> None:
+        pool = TestPool(work, take, workers=2, job_timeout_seconds=60)
+        async with pool, asyncio.timeout(60):
+            await pool.submit(f"die-once {died} {gate}")
+            for job in others[:8]:  # of these, some are held behind it
+                await pool.submit(job)
+            with await asyncio.to_thread(gate.open, "w"):  # opens when it is tried again
+                for job in others[8:]:
+                    await pool.submit(job)
+                await others_done.wait()
+            await pool.drain()
+
+    asyncio.run(main())
+    assert sorted(job for job, _ in results[:-1]) == sorted(others)
+
+
+def test_a_job_that_was_finished_by_a_worker_that_died_is_not_tried_again() -> None:
+    asked: list[tuple[str, Lost]] = []
+    results: Results = []
+
+    def knows(job: str, lost: Lost) -> str:
+        asked.append((job, lost))
+        return "done"
+
+    async def main() -> None:
+        async with TestPool(
+            work, results.extend, workers=1, job_timeout_seconds=60, on_death=knows
+        ) as pool:
+            await submit_all("segfault", "a")(pool)
+            await pool.drain()
+
+    asyncio.run(main())
+    assert asked == [("segfault", Lost(Loss.CRASHED, "SIGSEGV"))]
+    assert results == [("segfault", "done"), ("a", "A")]
+
+
+def test_a_pool_whose_workers_all_die_at_start_ends_with_an_error() -> None:
+    results: Results = []
+
+    async def main() -> None:
+        async with TestPool(
+            KillsItsReader(), results.extend, workers=2, job_timeout_seconds=60
+        ) as pool:
+            await pool.submit("a")
+            await pool.drain()
+
+    with pytest.raises(WorkerError, match=r"no worker can be started.* exit status 1"):
+        asyncio.run(main())
+    assert not results
+
+
+def test_a_server_that_is_killed_is_replaced_with_its_workers() -> None:
+    results: Results = []
+
+    async def main() -> None:
+        async with TestPool(work, results.extend, workers=2, job_timeout_seconds=60) as pool:
+            await pool.submit("server")
+            await pool.drain()
+            os.kill(int(str(results[0][1])), signal.SIGKILL)
+            await submit_all("a", "b", "c")(pool)
+            await pool.drain()
+
+    asyncio.run(main())
+    assert sorted(results[1:]) == [("a", "A"), ("b", "B"), ("c", "C")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process die with another")
+def test_a_worker_that_hangs_dies_with_a_parent_that_is_killed(tmp_path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    command = [sys.executable, Path(__file__).with_name("parent_of_a_hanging_worker.py"), gate]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    parent = subprocess.Popen(command, env=environment)
+    worker = os.pidfd_open(int(gate.read_text()))
+    parent.kill()
+    parent.wait()
+    ends = select.poll()
+    ends.register(worker, select.POLLIN)
+    assert ends.poll(30_000)
+    os.close(worker)
 
 
 def test_a_batch_in_the_middle_of_which_a_worker_is_killed_is_done_by_others(tmp_path) -> None:
@@ -101,7 +233,7 @@ def test_no_job_waits_behind_another_while_a_worker_has_none(tmp_path) -> None:
 
 def test_a_job_that_takes_too_long_is_given_up_and_the_others_are_done() -> None:
     results, _ = run_pool(submit_all("a", "hang", "b", "c"), workers=1, timeout=1.0)
-    assert dict(results) == {"a": "A", "hang": Lost.TIMED_OUT, "b": "B", "c": "C"}
+    assert dict(results) == {"a": "A", "hang": Lost(Loss.TIMED_OUT, "1 s"), "b": "B", "c": "C"}
 
 
 def test_a_job_whose_worker_was_killed_from_outside_is_done_by_another(tmp_path) -> None:

@@ -1,0 +1,34 @@
+"""What tests of several folders stand on."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system of its own, in memory."""
+
+    folder: Path
+
+    def remount(self, options: str) -> None:
+        """`size=1m`, or `ro`."""
+        command = ["mount", "-o", f"remount,{options}", self.folder]
+        subprocess.run(command, check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Disk]:
+    """One with room for eight blocks."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=32k", "none", folder]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting is not permitted here")
+    yield Disk(folder)
+    subprocess.run(["umount", folder], check=True)

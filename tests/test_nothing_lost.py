@@ -1,0 +1,228 @@
+"""What is finished stands, whatever happens to processes, disks and files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from commands import dafre, ledger_keys, tree
+from PIL import Image
+
+from dafre_fast.engine.ledger import NAME
+from dafre_fast.model.files import STATE
+from torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Twelve small originals in a tree."""
+    write_originals(tmp_path / "original", 12)
+    return tmp_path
+
+
+def start(folder: Path, *flags: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dafre_fast.resize", *map(str, flags)],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def summary(folder: Path, *flags: object) -> dict[str, object]:
+    done = dafre("resize", *flags, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def told(stderr: str) -> list[str]:
+    """What a run says, its progress aside."""
+    return [line for line in stderr.splitlines() if line and not line.startswith("images ")]
+
+
+def images_of(run: dict[str, object]) -> object:
+    """How many the run brought to an outcome."""
+    return run["work"]["images"]
+
+
+def put_gate_in_place_of(original: Path) -> bytes:
+    """A pipe: whoever reads the original waits until it is opened for writing."""
+    data = original.read_bytes()
+    original.unlink()
+    os.mkfifo(original)
+    return data
+
+
+@linux
+@pytest.mark.parametrize("seed", [20])
+def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
+    tmp_path, seed
+) -> None:
+    survival = survive_kills(tmp_path, kills=20, seed=seed)
+    assert survival.faults == ()
+    assert survival.killed.total() == 20
+
+
+@linux
+def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_once(folder) -> None:
+    data = put_gate_in_place_of(folder / "original/0004/4.png")
+    run = start(folder, "--workers", 1)
+    gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)  # opens when the worker has come
+    run.kill()
+    run.communicate()
+    assert await_true(lambda: not processes_of(run.pid))
+    os.close(gate)
+    before = ledger_keys(folder / "fullMin256")
+    assert len(before) >= 4
+    (folder / "original/0004/4.png").unlink()
+    (folder / "original/0004/4.png").write_bytes(data)
+    assert summary(folder)["success"] == len(tree(folder / "fullMin256")) == 12
+    after = ledger_keys(folder / "fullMin256")
+    assert after[: len(before)] == before
+    assert len({*after}) == len(after) == 12
+
+
+@linux
+def test_of_a_killed_run_no_half_written_file_is_left_even_where_the_original_is_gone(
+    folder,
+) -> None:
+    put_gate_in_place_of(folder / "original/0004/4.png")
+    run = start(folder, "--workers", 1)
+    gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)
+    run.kill()
+    run.communicate()
+    os.close(gate)
+    output = folder / "fullMin256"
+    for name in ("0004/.4.jpg.part", "0009/.9.jpg.part"):
+        (output / name).parent.mkdir(exist_ok=True)
+        (output / name).write_text("half of it")
+    (folder / "original/0004/4.png").unlink()
+    assert summary(folder)["success"] == 11
+    assert not [*output.rglob("*.part")]
+
+
+def test_a_full_disk_ends_the_run_with_one_line_and_more_room_lets_it_go_on(
+    folder, small_disk
+) -> None:
+    done = dafre("resize", "--output", small_disk.folder, "--workers", 2, cwd=folder)
+    assert done.returncode == 1
+    assert [line.rpartition(": ")[2] for line in told(done.stderr)] == ["No space left on device"]
+    before = tree(small_disk.folder)
+    finished = ledger_keys(small_disk.folder)
+    assert 0 < len(finished) < 12
+    assert {name.replace(".png", ".jpg") for name in finished} <= before.keys()
+    assert not [name for name in before if name.endswith(".part")]
+
+    small_disk.remount("size=10m")
+    run = summary(folder, "--output", small_disk.folder)
+    assert (run["success"], images_of(run)) == (12, 12 - len(finished))
+    assert tree(small_disk.folder).items() >= before.items()
+
+
+def test_an_output_that_may_only_be_read_is_exit_status_1_and_one_line(folder, small_disk) -> None:
+    small_disk.remount("ro")
+    done = dafre("resize", "--output", small_disk.folder, cwd=folder)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("Read-only file system")
+    assert str(small_disk.folder) in line
+
+
+def test_an_original_that_is_missing_costs_itself_and_is_made_when_it_is_there(folder) -> None:
+    names = [f"original/{number:04}/{number}.png" for number in range(3)]
+    (folder / "list").write_text("\n".join(names))
+    lost = (folder / names[1]).rename(folder / "lost.png")
+    first = summary(folder, "--input", "list")
+    assert (first["success"], first["refused"]) == (2, {"missing_original": 1})
+    lost.rename(folder / names[1])
+    again = summary(folder, "--input", "list")
+    assert (again["success"], images_of(again)) == (3, 1)
+
+
+def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
+    summary(folder)
+    done = dafre("resize", "--quality", 80, "--json", cwd=folder)
+    assert images_of(json.loads(done.stdout)) == 12
+    assert told(done.stderr) == ["12 images were made with other settings and are made anew"]
+
+
+def test_another_bound_makes_anew_what_followed_from_it_and_says_so(folder) -> None:
+    Image.effect_noise((200, 200), 90).save(folder / "original/large.png")
+    assert summary(folder, "--max-bytes", 10_000)["refused"] == {"too_many_bytes": 1}
+    done = dafre("resize", "--json", cwd=folder)
+    assert images_of(json.loads(done.stdout)) == 1
+    assert told(done.stderr) == ["1 image was made with other settings and is made anew"]
+
+
+def test_the_same_settings_say_nothing(folder) -> None:
+    summary(folder)
+    assert not told(dafre("resize", cwd=folder).stderr)
+
+
+def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder) -> None:
+    put_gate_in_place_of(folder / "original/0004/4.png")
+    first = start(folder, "--workers", 1)
+    gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)
+    second = dafre("resize", cwd=folder)
+    os.close(gate)
+    first.communicate()
+    assert (second.returncode, len(second.stderr.splitlines())) == (2, 1)
+    assert "another run is at work here" in second.stderr
+    assert str(Path("fullMin256", STATE)) in second.stderr
+    assert first.returncode == 0
+
+
+@linux
+@pytest.mark.parametrize("moment", ["the server starts", "workers are there", "lines are written"])
+def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(tmp_path, moment) -> None:
+    write_originals(tmp_path / "original", 400)
+    run = start(tmp_path, "--workers", 8)
+    ledger = tmp_path / "fullMin256" / STATE / NAME
+    come = {
+        "the server starts": lambda: len(processes_of(run.pid)) > 2,
+        "workers are there": lambda: workers_of(run.pid),
+        "lines are written": lambda: ledger.exists() and ledger.stat().st_size,
+    }
+    assert await_true(come[moment])
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: every process gets it
+    _, stderr = run.communicate(timeout=30)
+    assert run.returncode == 130
+    (line,) = told(stderr)
+    assert "stopped" in line
+    assert await_true(lambda: not processes_of(run.pid))
+    output = tmp_path / "fullMin256"
+    assert not [*output.rglob("*.part")]
+    assert {name.replace(".png", ".jpg") for name in ledger_keys(output)} <= tree(output).keys()
+
+
+@pytest.mark.parametrize("harm", ["emptied", "cut", "gone"])
+def test_an_output_that_is_not_as_it_was_written_is_made_again_and_no_other(folder, harm) -> None:
+    summary(folder)
+    whole = tree(folder / "fullMin256")
+    harmed = folder / "fullMin256/0007/7.jpg"
+    {
+        "emptied": lambda: harmed.write_bytes(b""),
+        "cut": lambda: os.truncate(harmed, 100),
+        "gone": harmed.unlink,
+    }[harm]()
+    assert images_of(summary(folder)) == 1
+    assert tree(folder / "fullMin256") == whole
+
+
+def test_a_spoiled_line_of_the_ledger_costs_its_image_another_making(folder) -> None:
+    summary(folder, "--manifest", "before.parquet")
+    ledger = folder / "fullMin256" / STATE / NAME
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join([*lines[:5], lines[5][:40], b"\n", *lines[6:]]))
+    assert images_of(summary(folder, "--manifest", "after.parquet")) == 1
+    before, after = (pl.read_parquet(folder / f"{name}.parquet") for name in ("before", "after"))
+    assert before.equals(after)

@@ -1,0 +1,49 @@
+"""Decoders that misbehave and processes that are killed, as a table."""
+
+import json
+import random
+import tempfile
+from pathlib import Path
+
+from commands import dafre
+from rich.console import Console
+from rich.table import Table
+
+from dafre_fast.pixels.turbo import turbo
+from torture.kills import survive_kills
+from torture.misbehaving import GOOD, MISBEHAVING, put_in_place_of_turbojpeg, write_originals
+
+
+def survive_everything(console: Console, kills: int, workers: int) -> bool:
+    """True where nothing but the images that were to blame was lost."""
+    table = Table(title="workers and runs", title_justify="left", show_header=False, min_width=60)
+    with tempfile.TemporaryDirectory() as folder:
+        good = _survive_decoders(table, Path(folder), workers)
+    with tempfile.TemporaryDirectory() as folder:
+        good &= _survive_kills(table, Path(folder), kills)
+    console.print(table)
+    return good
+
+
+def _survive_decoders(table: Table, folder: Path, workers: int) -> bool:
+    if turbo() is None:
+        table.add_row("decoders that misbehave", "not tried: libturbojpeg is not installed")
+        return True
+    write_originals(folder / "original")
+    put_in_place_of_turbojpeg(folder)
+    flags = ("--workers", workers, "--image-timeout", 2, "--worker-memory", 300_000_000)
+    summary = json.loads(dafre("resize", *flags, "--json", cwd=folder).stdout)
+    table.add_row("originals beside those that their decoder cannot bear", f"{GOOD}")
+    table.add_row("made", f"{summary['success']}")
+    for reason, images in summary["refused"].items():
+        table.add_row(f"refused as {reason}", f"{images}")
+    return bool(summary["success"] == GOOD and sum(summary["refused"].values()) == len(MISBEHAVING))
+
+
+def _survive_kills(table: Table, folder: Path, kills: int) -> bool:
+    survival = survive_kills(folder, kills, random.randrange(1 << 30))
+    told = ", ".join(f"{count} of a {victim.value}" for victim, count in survival.killed.items())
+    table.add_row("originals of a run that is killed", f"{survival.images}")
+    table.add_row("kill -9", f"{survival.killed.total()}: {told.replace('a both', 'both')}")
+    table.add_row("tree, manifest and summary", ", ".join(survival.faults) or "as undisturbed")
+    return not survival.faults
