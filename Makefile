@@ -1,4 +1,4 @@
-# make full | test | check | bench | bench-compare BASE=ref | clean
+# make full | test | check | torture | fuzz | bench | bench-compare BASE=ref | clean
 # real job: make full FACES=… TAG_IDS=… SOURCE=… OUT=… WORKERS=…
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 flags = --output $(OUT) $(if $(WORKERS),--workers $(WORKERS))
 flags += $(if $(FACES),--faces '$(FACES)' --tag-ids '$(TAG_IDS)' --source '$(SOURCE)')
 
-.PHONY: full setup test check bench bench-compare clean
+.PHONY: full setup test check torture fuzz bench bench-compare clean
 
 full: setup
 	$(BIN)/python -m dafre_fast.full $(flags)
@@ -42,6 +42,18 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q
+
+# Everything that is drawn here, and every file of FILES, through the decoders and beside the careful
+# reference; decoders that misbehave; kills.
+FILES ?= $(wildcard ../shared/images)
+
+torture: setup
+	PYTHONPATH=.:tests $(BIN)/python -m torture $(FILES)
+
+FUZZ_SECONDS ?= 3600
+
+fuzz: setup
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q tests/fuzz
 
 # BENCH_CORPUS: a folder of originals. BENCH_IMG2DATASET: the Python of an environment that has it.
 corpus = $(if $(BENCH_CORPUS),--corpus '$(BENCH_CORPUS)')

@@ -226,3 +226,15 @@ def test_a_spoiled_line_of_the_ledger_costs_its_image_another_making(folder) -> 
     assert images_of(summary(folder, "--manifest", "after.parquet")) == 1
     before, after = (pl.read_parquet(folder / f"{name}.parquet") for name in ("before", "after"))
     assert before.equals(after)
+
+
+def test_a_name_as_long_as_names_may_be_is_no_trouble(folder) -> None:
+    longest = "é" * 125 + ".png"
+    (folder / "original/0003/3.png").rename(folder / "original" / longest)
+    assert summary(folder)["success"] == 12
+    assert (folder / "fullMin256" / longest.replace(".png", ".jpg")).is_file()
+
+
+def test_an_output_in_whose_place_a_folder_stands_costs_its_image_alone(folder) -> None:
+    (folder / "fullMin256/0004/4.jpg/there").mkdir(parents=True)
+    assert summary(folder)["refused"] == {"no_place": 1}

@@ -1,5 +1,6 @@
 """What a worker does with one image: read, make, write, record. Imported by the workers."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from dafre_fast.engine.ledger import Ledger
-from dafre_fast.model.errors import Refusal
+from dafre_fast.model.errors import OutputError, Refusal
 from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Image, Made, Wanted
@@ -17,6 +18,9 @@ from dafre_fast.pixels.turbo import turbo
 
 if TYPE_CHECKING:
     from dafre_fast.pixels.making import Rendered
+
+_OF_ITS_NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
+"""What keeps one output from its place: too long a name, a folder there, or a file above it."""
 
 turbo()  # looked for here, on import, once for all forked workers
 
@@ -41,6 +45,7 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
         data = _read(wanted.original or "", recipe.bounds.max_bytes)
         size = len(data)
         rendered = _make(data, recipe, wanted)
+        outputs = _write(rendered.full, wanted.full) | _write(rendered.face, wanted.face, "face_")
     except Refusal as refusal:
         return Made(
             key=wanted.key,
@@ -63,7 +68,6 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
         original_height=rendered.header.size.height,
         original_bytes=size,
     )
-    outputs = _write(rendered.full, wanted.full, "") | _write(rendered.face, wanted.face, "face_")
     return replace(made, **outputs)
 
 
@@ -98,12 +102,20 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 
 
-def _write(image: Image | None, path: str | None, prefix: str) -> dict[str, Any]:
-    """Fields of `Made` for one output, now that it stands there whole."""
+def _write(image: Image | None, path: str | None, prefix: str = "") -> dict[str, Any]:
+    """Fields of `Made` for one output, now that it stands there whole.
+
+    Raises Refusal (NO_PLACE) where the name is to blame, OutputError where it is not.
+    """
     if image is None or path is None:
         return {}
-    with replacing(Path(path)) as part:
-        part.write_bytes(image.data)
+    try:
+        with replacing(Path(path)) as part:
+            part.write_bytes(image.data)
+    except OutputError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ITS_NAME:
+            raise Refusal(Reason.NO_PLACE, str(error)) from error
+        raise
     return {
         f"{prefix}width": image.width,
         f"{prefix}height": image.height,

@@ -1,5 +1,7 @@
 """Where files stand, and how they come to stand there: whole, or not at all."""
 
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,11 +22,18 @@ def bucket(image_id: int) -> str:
     return f"{image_id % 1000:04d}"
 
 
+_LONGEST_NAME = 255
+"""Bytes, on all common file systems."""
+
+
 def temporary(path: Path) -> Path:
     """Where `path` is written before it is whole: hidden, in the same folder, always the same, so
     that the next attempt replaces what a killed one left.
     """
-    return path.with_name(f".{path.name}.part")
+    name = f".{path.name}.part"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.part"
+    return path.with_name(name)
 
 
 @contextmanager

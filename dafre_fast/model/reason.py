@@ -35,6 +35,8 @@ class Reason(StrEnum):
     # the head box
     BAD_BOX = "bad_box"
     EMPTY_BOX = "empty_box"
+    # its output
+    NO_PLACE = "no_place"
     # the process that worked on it
     DECODER_FAILED = "decoder_failed"
     OUT_OF_MEMORY = "out_of_memory"
