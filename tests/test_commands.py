@@ -179,6 +179,24 @@ def test_an_output_that_cannot_be_written_is_exit_status_1_and_one_line(original
     assert "taken" in done.stderr
 
 
+def test_what_was_kept_of_a_truncated_file_is_noted_in_the_manifest(originals) -> None:
+    path = originals / "0003/3.jpg"
+    noise = Image.effect_noise((300, 400), 90)
+    noise.save(path)
+    path.write_bytes(path.read_bytes()[:9000])
+    flags = ("--manifest", "m.parquet", "--json")
+    refused = dafre("resize", *flags, cwd=originals.parent)
+    assert json.loads(refused.stdout)["refused"] == {"truncated": 1}
+    kept = dafre("resize", "--truncated", "keep", *flags, cwd=originals.parent)
+    summary = json.loads(kept.stdout)
+    assert (summary["success"], summary["work"]["images"]) == (9, 1)
+    row = pl.read_parquet(originals.parent / "m.parquet").row(
+        by_predicate=pl.col("path") == "0003/3.jpg", named=True
+    )
+    assert (row["status"], row["notes"]) == ("success", ["truncated"])
+    assert "stored rows are kept" in row["error_message"]
+
+
 @pytest.mark.parametrize("flags", [("--input", "nowhere"), ("--workers", "0"), ("--size", "x")])
 def test_wrong_usage_is_exit_status_2_and_one_line(originals, flags) -> None:
     done = dafre("resize", *flags, cwd=originals.parent)

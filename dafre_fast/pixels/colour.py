@@ -4,6 +4,7 @@ Profiles: ICC.1:2022. A profile that does not fit the picture, or that cannot be
 about it: browsers take the numbers as sRGB then, and so does this module.
 """
 
+import io
 from enum import Enum
 from functools import lru_cache
 from itertools import product
@@ -15,7 +16,7 @@ from dafre_fast.pixels.header import Space, profile_space
 from dafre_fast.pixels.libvips import pyvips
 
 _PROFILE = "icc-profile-data"
-_INTERPRETATIONS = {Space.RGB: "srgb", Space.GREY: "b-w", Space.CMYK: "cmyk"}
+_MODES = {Space.RGB: "RGB", Space.GREY: "L", Space.CMYK: "CMYK"}
 _SPACES = {
     "srgb": Space.RGB,
     "rgb": Space.RGB,
@@ -40,16 +41,22 @@ class Verdict(Enum):
 @lru_cache(64)  # a few dozen profiles make up nearly all that exist
 def judge(profile: bytes, space: Space) -> Verdict:
     """By converting colours from all over the space. Names do not count: there are profiles called
-    `Display P3 Gamut with sRGB Transfer`.
+    `Display P3 Gamut with sRGB Transfer`. Pillow is asked, since libvips puts a profile of its own
+    in the place of one that cannot be used.
     """
-    if profile_space(profile) != space:
+    from PIL import Image, ImageCms  # few files have a profile that makes a difference
+
+    if profile_space(profile) is not space:
         return Verdict.BROKEN
     bands = _COLOURS[space]
     colours = np.array([*product(_CUBE, repeat=bands)], np.uint8).reshape(1, -1, bands)
-    image = pyvips.Image.new_from_array(colours).copy(interpretation=_INTERPRETATIONS[space])
+    image = Image.frombytes(_MODES[space], (colours.shape[1], 1), colours.tobytes())
     try:
-        seen = np.asarray(_by_profile(image, profile))
-    except pyvips.Error:
+        source = ImageCms.getOpenProfile(io.BytesIO(profile))
+        relative = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        srgb = ImageCms.createProfile("sRGB")
+        seen = np.asarray(ImageCms.profileToProfile(image, source, srgb, relative, "RGB"))
+    except (ImageCms.PyCMSError, OSError):
         return Verdict.BROKEN
     if space is not Space.CMYK and np.abs(seen.astype(int) - colours).max() <= 1:
         return Verdict.SAME

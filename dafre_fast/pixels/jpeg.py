@@ -25,6 +25,8 @@ _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
 _BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
 _SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xC6, 0xCA, 0xCE}
 _SOF2, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xC2, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
+_YCC, _YCCK = 1, 2
+"""What Adobe's transform can be, if it is not 0."""
 _WHOLE_BLOCKS = bytes([0, 63, 0])
 """Spectral selection and successive approximation of a sequential scan (B.2.3)."""
 _SCAN = b"\xff\xda"
@@ -121,16 +123,23 @@ def mended(data: bytes) -> bytes:
     pixels: junk between segments, a version of JFIF or a code of Adobe's that does not exist, and
     numbers for progression in a sequential scan. What is left to warn of is damage.
     """
-    parts, frame, behind = [data[:2]], 0, len(data)
-    for marker, start, behind in _places(data):
+    places = [*_places(data)]
+    frame, components = next(
+        (
+            (marker, data[start + 9])
+            for marker, start, _ in places
+            if marker in _SOF and start + 9 < len(data)
+        ),
+        (0, 0),
+    )
+    parts, behind = [data[:2]], len(data)
+    for marker, start, behind in places:
         part = bytearray(data[start:behind])
         body = part[4:]
-        if marker in _SOF:
-            frame = marker
-        elif marker == _APP0 and body.startswith(b"JFIF\0") and len(body) > 5:
+        if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) > 5:
             part[9] = 1
-        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) > 11 and body[11] > 2:
-            part[15] = 1
+        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) > 11 and body[11]:
+            part[15] = _YCCK if components == 4 else _YCC
         elif marker == _SOS and frame in _SEQUENTIAL and len(body) > 3:
             part[-3:] = _WHOLE_BLOCKS
         parts.append(bytes(part))

@@ -31,7 +31,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
+from dafre_fast.model.reason import Note, Reason
 from dafre_fast.model.records import Box
 from dafre_fast.pixels.making import make_images
 
@@ -346,8 +346,15 @@ def test_grey_profile_is_applied(format):
     ],
 )
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
-def test_broken_profile_is_ignored(format, profile):
-    assert is_close(seen(encoded(plain(ORANGE), format, icc_profile=profile)), ORANGE)
+def test_broken_profile_is_ignored_and_noted(format, profile):
+    rendered = make_images(encoded(plain(ORANGE), format, icc_profile=profile), recipe())
+    assert is_close(pixels(rendered.full.data), ORANGE)
+    assert rendered.notes == (Note.PROFILE_IGNORED,)
+
+
+@pytest.mark.parametrize("options", [{}, {"icc_profile": wide_profile()}])
+def test_there_is_nothing_to_note_of_a_profile_that_counts_or_of_none(options):
+    assert make_images(encoded(plain(ORANGE), "JPEG", **options), recipe()).notes == ()
 
 
 def test_broken_profile_of_cmyk_is_ignored():
