@@ -155,6 +155,8 @@ class Pool(Generic[J, R]):
         finally:
             held = [held for worker in self._workers for held in worker.held]
             self.abandoned += [held.job for held in (*self._again, *self._waiting, *held)]
+            for worker in self._workers:
+                worker.process.kill()  # all of them, before any is waited for
             for worker in self._workers[:]:
                 self._end(worker)
             self._sockets.close()
