@@ -1,11 +1,19 @@
 """What tests of several folders stand on."""
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture
+def short_tmpdir() -> Iterator[str]:
+    """For what a killed process leaves behind; a socket's path must be short."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield folder
 
 
 @dataclass(frozen=True)

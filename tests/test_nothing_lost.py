@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -26,16 +27,22 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *flags: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "dafre_fast.resize", *map(str, flags)],
-        cwd=folder,
-        env=os.environ | {"TMPDIR": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+@pytest.fixture
+def start(short_tmpdir) -> Callable[..., subprocess.Popen[str]]:
+    """Start `resize` in a session of its own, by which its processes are found."""
+
+    def start_it(folder: Path, *flags: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dafre_fast.resize", *map(str, flags)],
+            cwd=folder,
+            env=os.environ | {"TMPDIR": short_tmpdir},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start_it
 
 
 def summary(folder: Path, *flags: object) -> dict[str, object]:
@@ -73,7 +80,9 @@ def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
 
 
 @linux
-def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_once(folder) -> None:
+def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_once(
+    folder, start
+) -> None:
     data = put_gate_in_place_of(folder / "original/0004/4.png")
     run = start(folder, "--workers", 1)
     gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)  # opens when the worker has come
@@ -93,7 +102,7 @@ def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_onc
 
 @linux
 def test_of_a_killed_run_no_half_written_file_is_left_even_where_the_original_is_gone(
-    folder,
+    folder, start
 ) -> None:
     put_gate_in_place_of(folder / "original/0004/4.png")
     run = start(folder, "--workers", 1)
@@ -168,7 +177,7 @@ def test_the_same_settings_say_nothing(folder) -> None:
     assert not told(dafre("resize", cwd=folder).stderr)
 
 
-def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder) -> None:
+def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder, start) -> None:
     put_gate_in_place_of(folder / "original/0004/4.png")
     first = start(folder, "--workers", 1)
     gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)
@@ -183,7 +192,9 @@ def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder)
 
 @linux
 @pytest.mark.parametrize("moment", ["the server starts", "workers are there", "lines are written"])
-def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(tmp_path, moment) -> None:
+def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
+    tmp_path, start, moment
+) -> None:
     write_originals(tmp_path / "original", 400)
     run = start(tmp_path, "--workers", 8)
     ledger = tmp_path / "fullMin256" / STATE / NAME

@@ -126,7 +126,7 @@ def _kill(run: subprocess.Popen[str], output: Path, chance: random.Random) -> It
     while run.poll() is None:
         _await_moment(run, ledger, chance)
         workers = workers_of(run.pid)
-        victims = [Victim.RUN, Victim.BOTH, *[Victim.WORKER] * 3] if workers else [Victim.RUN]
+        victims = [Victim.RUN, Victim.BOTH, *[Victim.WORKER] * 4] if workers else [Victim.RUN]
         victim = chance.choice(victims)
         hit = [] if victim is Victim.RUN else [chance.choice(workers)]
         hit += [] if victim is Victim.WORKER else [run.pid]
@@ -144,7 +144,7 @@ def _await_moment(run: subprocess.Popen[str], ledger: Path, chance: random.Rando
     """A few images later, or somewhere in the second that a start takes."""
     target = _lines(ledger) + chance.randrange(1, 10)
     await_true(
-        lambda: run.poll() is not None or _lines(ledger) >= target, seconds=chance.uniform(0.1, 3)
+        lambda: run.poll() is not None or _lines(ledger) >= target, seconds=chance.uniform(0.2, 6)
     )
 
 
