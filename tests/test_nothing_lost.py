@@ -196,6 +196,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
     tmp_path, start, moment
 ) -> None:
     write_originals(tmp_path / "original", 400)
+    put_gate_in_place_of(tmp_path / "original/0000/0.png")  # no run is over before it is looked at
     run = start(tmp_path, "--workers", 8)
     ledger = tmp_path / "fullMin256" / STATE / NAME
     come = {
