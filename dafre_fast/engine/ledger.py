@@ -60,14 +60,14 @@ class Ledger:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR, 0o644)
-            self._file = self._open()
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
         try:
             self._take_lock()
+            self._file = self._open()  # not before: who had the lock may have put another in place
             self.mend()
         except BaseException:
-            self._close()
+            os.close(self._lock)
             raise
         # A length tells of a run under way; it needs no room on the disk, as a word would.
         self.interrupted = os.fstat(self._lock).st_size > 0
@@ -77,7 +77,8 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         if kind is None:
             os.truncate(self._lock, 0)
-        self._close()
+        os.close(self._file)
+        os.close(self._lock)
 
     def append(self, *entries: Made | Fetched) -> None:
         """Add a line for each. Raises OutputError, for one where the disk is full."""
@@ -126,7 +127,10 @@ class Ledger:
         self._file = self._open()
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+        try:
+            return os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
 
     def _take_lock(self) -> None:
         """Wait for a moment: workers of a killed run are on their way out."""
@@ -143,10 +147,6 @@ class Ledger:
                 raise OutputError(f"{self._lock_path}: {error.strerror}") from error
             else:
                 return
-
-    def _close(self) -> None:
-        os.close(self._file)
-        os.close(self._lock)
 
 
 def _in_worker(folder: Path, lock: Any, file: Any) -> Ledger:

@@ -1,6 +1,7 @@
 import multiprocessing
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -157,6 +158,21 @@ def test_two_runs_at_once_are_refused_with_the_folder_named(tmp_path) -> None:
     with Ledger(tmp_path), pytest.raises(UsageError, match=str(tmp_path)), Ledger(tmp_path):
         pass
     subprocess.run([sys.executable, "-c", open_it, str(tmp_path)], check=True)
+
+
+def test_who_waited_for_the_lock_appends_to_the_file_that_is_there_then(tmp_path) -> None:
+    def replace_and_leave() -> None:
+        (tmp_path / "new").write_bytes(b'{"stage":"make","key":"1"}\n')
+        (tmp_path / "new").replace(tmp_path / NAME)
+        first.__exit__(None, None, None)
+
+    first = Ledger(tmp_path).__enter__()
+    leaving = threading.Timer(0.2, replace_and_leave)
+    leaving.start()
+    with Ledger(tmp_path) as second:
+        second.append(Made(key="2"))
+    leaving.join()
+    assert keys(tmp_path) == ["1", "2"]
 
 
 def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path) -> None:
