@@ -71,7 +71,7 @@ def exif_orientation(exif: bytes) -> int:
         return int.from_bytes(exif[at : at + size], order)  # type: ignore[arg-type]
 
     directory = number(4, 4)
-    for entry in range(min(number(directory, 2), 1000)):
+    for entry in range(min(number(directory, 2), len(exif) // 12)):
         at = directory + 2 + 12 * entry
         if number(at, 2) == 0x0112:
             value = number(at + 8, 2)

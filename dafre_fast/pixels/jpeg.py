@@ -40,13 +40,13 @@ def read_header(data: bytes) -> Header:
     Raises Refusal: CORRUPT_HEADER where there is no frame header, UNSUPPORTED_FORMAT for what no
     decoder here reads.
     """
-    orientation, profile, transform, first_scan = 1, dict[int, bytes](), -1, 0
+    exif, profile, transform, first_scan = b"", dict[int, bytes](), -1, 0
     frame: tuple[int, bytes] | None = None
     for marker, body in _segments(data):
         if marker in _SOF and len(body) >= 6:
             frame = frame or (marker, body)
         elif marker == _APP1 and body.startswith(b"Exif\0"):
-            orientation = exif_orientation(body[6:])
+            exif = exif or body[6:]  # of several, the first counts: libvips' rule
         elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             profile.setdefault(body[12], body[14:])
         elif marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
@@ -67,7 +67,7 @@ def read_header(data: bytes) -> Header:
     return Header(
         format=Format.JPEG,
         stored=Size(width, height),
-        orientation=orientation,
+        orientation=exif_orientation(exif),
         progressive=marker == _SOF2,
         # In coded data 0xFF is never followed by 0xDA: this counts scans, and thumbnails' too.
         scans=1 if streams else data.count(_SCAN),
@@ -209,5 +209,6 @@ def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
 
     layout = TJPF_RGB if pixels.shape[2] == 3 else TJPF_RGBX
     chroma = TJSAMP_420 if subsampling == "4:2:0" else TJSAMP_444
-    pixels = np.ascontiguousarray(pixels)
+    # numpy calls a single row contiguous whatever its stride; the encoder does not.
+    pixels = np.ascontiguousarray(pixels).ravel().reshape(pixels.shape)
     return bytes(encoder.encode(pixels, quality, layout, chroma, flags=TJFLAG_ACCURATEDCT))

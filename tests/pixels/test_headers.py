@@ -100,6 +100,14 @@ def test_size_is_that_of_the_turned_picture_in_other_formats_too(format):
     assert read_header(encoded(patches(31, 17), format, exif=exif(6))).size == (17, 31)
 
 
+def test_of_several_exif_blocks_the_first_counts():
+    blocks = [
+        segment(APP1, b"Exif\0\0" + exif_block(">", tag_of_orientation(">", value)))
+        for value in (8, 3)
+    ]
+    assert jpeg.read_header(jpeg_of(*blocks, frame())).orientation == 8
+
+
 def test_profile_is_read():
     data = encoded(plain((1, 2, 3)), "JPEG", icc_profile=wide_profile())
     assert jpeg.read_header(data).profile == wide_profile()

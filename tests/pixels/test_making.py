@@ -574,6 +574,13 @@ def test_same_original_gives_the_same_bytes(format):
 # Encoding
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(1, 1), (9, 1), (1, 9)])
+def test_a_single_row_is_made_however_it_is_turned(size, orientation):
+    data = encoded(plain(ORANGE, size), "JPEG", exif=exif(orientation))
+    assert is_close(seen(data, size=1), ORANGE)
+
+
 @pytest.mark.parametrize("quality", [1, 75, 90, 100])
 def test_outputs_have_the_quality_wanted(quality):
     data = encoded(smooth(640, 480))
