@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from commands import dafre, tree
+from PIL import Image
 
 from dafre_fast.engine.ledger import NAME
 from dafre_fast.model.files import STATE
@@ -108,3 +109,15 @@ def test_workers_that_all_die_at_their_start_end_the_run_with_one_line(originals
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "no worker can be started" in done.stderr.splitlines()[-1]
+
+
+def test_a_picture_larger_than_the_memory_of_a_worker_costs_itself_alone(tmp_path) -> None:
+    (tmp_path / "original").mkdir()
+    black = Image.new("RGB", (7000, 7000))
+    black.save(tmp_path / "original/plain.png")  # its rows take 147 MB
+    black.save(tmp_path / "original/told-beforehand.jpg", progressive=True, subsampling="4:4:4")
+    black.resize((300, 300)).save(tmp_path / "original/small.jpg")
+    flags = ("--worker-memory", 100_000_000, "--json")
+    summary = json.loads(dafre("resize", *flags, cwd=tmp_path).stdout)
+    assert summary["refused"] == {"out_of_memory": 1, "too_much_memory": 1}
+    assert [*tree(tmp_path / "fullMin256")] == ["small.jpg"]

@@ -25,10 +25,12 @@ _LOADERS = {
     Format.AVIF: "heifload_buffer",
     Format.HEIC: "heifload_buffer",
 }
+_SHORT_OF_MEMORY = ("out of memory", "insufficient memory", "memory allocation")
+"""As libvips, libjpeg and libheif say it."""
 _PROFILE = "icc-profile-data"
 _STRIP = 8
 """Rows that are read at once of a file that breaks off."""
-_HELD_PER_PIXEL = 8
+_HELD_PER_PIXEL = 12
 """Bytes: the frame as the codec's library holds it, and as it hands it over."""
 
 Load = Callable[[int], pyvips.Image]
@@ -174,7 +176,7 @@ def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
     try:
         return loader(data, access="sequential", fail_on=_fail_on(format), **options)
     except pyvips.Error as error:
-        raise Refusal(Reason.CORRUPT_HEADER, _first_line(error)) from error
+        raise _refusal(Reason.CORRUPT_HEADER, error) from error
 
 
 def _fail_on(format: Format) -> str:
@@ -194,11 +196,11 @@ def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
 
 
 def _in_memory(image: pyvips.Image) -> pyvips.Image:
-    """The same pixels, decoded now. Raises Refusal (CORRUPT) for a damaged file."""
+    """The same pixels, decoded now. Raises Refusal (CORRUPT) for a damaged file, MemoryError."""
     try:
         return image.copy_memory()
     except pyvips.Error as error:
-        raise Refusal(Reason.CORRUPT, _first_line(error)) from error
+        raise _refusal(Reason.CORRUPT, error) from error
 
 
 def _render(image: pyvips.Image, profile: bytes | None) -> Pixels:
@@ -209,6 +211,12 @@ def _render(image: pyvips.Image, profile: bytes | None) -> Pixels:
 def _pixels(image: pyvips.Image) -> Pixels:
     memory = np.frombuffer(image.write_to_memory(), np.uint8)
     return memory.reshape(image.height, image.width, image.bands)
+
+
+def _refusal(reason: Reason, error: pyvips.Error) -> Exception:
+    line = _first_line(error)
+    short = any(words in line.lower() for words in _SHORT_OF_MEMORY)
+    return MemoryError(line) if short else Refusal(reason, line)
 
 
 def _first_line(error: pyvips.Error) -> str:
