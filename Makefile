@@ -53,7 +53,7 @@ torture: setup
 FUZZ_SECONDS ?= 3600
 
 fuzz: setup
-	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q tests/fuzz
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q -rP tests/fuzz
 
 # BENCH_CORPUS: a folder of originals. BENCH_IMG2DATASET: the Python of an environment that has it.
 corpus = $(if $(BENCH_CORPUS),--corpus '$(BENCH_CORPUS)')

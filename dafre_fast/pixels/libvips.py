@@ -2,15 +2,17 @@
 comes twice.
 """
 
-import logging
 import os
+from contextlib import suppress
 
-# Read once, when libvips loads.
+# Read once, when libvips loads. What it warns of, it raises too.
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
+os.environ.setdefault("VIPS_WARNING", "off")
 
 import pyvips
 
 pyvips.cache_set_max(0)
-logging.getLogger("pyvips").setLevel(logging.ERROR)  # what it warns of, it raises too
+with suppress(AttributeError):  # it fails where a warning quotes bytes that are no UTF-8
+    pyvips._remove_log_handler()  # noqa: SLF001
 
 __all__ = ["pyvips"]

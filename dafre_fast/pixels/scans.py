@@ -62,8 +62,9 @@ def whole_scans(data: bytes) -> bytes | None:
     segments = list(_segments(data))
     scans = [part for part in segments if part.marker == _SOS]
     frame = next((part.body for part in segments if part.marker in _FRAMES), b"")
-    shown = {number for part in scans[:-1] for number in part.body[1 : 1 + 2 * part.body[0] : 2]}
-    if len(frame) < 9 or shown < {*frame[6::3]}:
+    whole = [part.body for part in scans[:-1] if part.body]
+    shown = {number for body in whole for number in body[1 : 1 + 2 * body[0] : 2]}
+    if len(frame) < 9 or not shown >= {*frame[6::3]}:
         return None
     return data[: scans[-1].start] + _END
 

@@ -164,7 +164,7 @@ def drawn_pngs(draw):
         np.random.default_rng(draw(st.integers(0, 2**32 - 1))),
         [size for size in sizes if min(size) > 0] if interlaced else [(width, height)],
         channels * depth,
-        sorted(draw(st.sets(st.integers(0, 4), min_size=1))),
+        sorted(draw(st.sets(st.integers(0, 5 if draw(rarely) else 4), min_size=1))),
         draw(st.sampled_from([256, 8, 2])),
     )
     packed = meddled(zlib.compress(meddled(lines), draw(st.sampled_from([6, 0, 1]))))

@@ -10,17 +10,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyvips
-from msgspec.structs import replace
 
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Box
 from dafre_fast.pixels import decoding, jpeg, png
 from dafre_fast.pixels.decoding import fast_lane
+from dafre_fast.pixels.geometry import oriented
 from dafre_fast.pixels.header import exif_orientation
+from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.planning import plan_image
 from dafre_fast.pixels.resample import block_for
-from dafre_fast.pixels.scans import without_refinements
+from dafre_fast.pixels.scans import whole_scans, without_refinements
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
@@ -30,8 +31,7 @@ from tests.pixels.pictures import recipe, result_or_reason
 from tests.pixels.pngs import on_white
 from tests.tables import models
 
-LINES, LINES_PER_BYTE = 5000, 250
-"""Of Python, for a header: an Exif block of 18 bytes can speak of a thousand entries."""
+LINES, LINES_PER_BYTE = 500, 30
 MEMORY, MEMORY_PER_BYTE = 100_000, 10
 LARGEST_PROFILE = 2 * png._LARGEST_PROFILE
 """What grows as it is unpacked is copied once."""
@@ -79,8 +79,6 @@ def png_header(data):
     header = bounded(png.read_header, data, LARGEST_PROFILE)
     image = opened(data, pyvips.Image.pngload_buffer)
     _is_a_header(header, Format.PNG, image)
-    if image and image.get_typeof("orientation"):
-        assert header.orientation == image.get("orientation")
 
 
 def opened(data, load):
@@ -92,11 +90,16 @@ def opened(data, load):
 
 
 def _is_a_header(header, format, image):
-    """Or none; of the size that libvips finds, if it finds one."""
-    if header not in {Reason.CORRUPT_HEADER, Reason.UNSUPPORTED_FORMAT}:
+    """Or none; of the size and orientation that libvips finds, if it finds any."""
+    if header == Reason.UNSUPPORTED_FORMAT:
+        return
+    if header != Reason.CORRUPT_HEADER:
         assert header.format is format
         assert 1 <= header.orientation <= 8
-    assert image is None or header.stored == (image.width, image.height)
+    if image:
+        assert header.stored == (image.width, image.height)
+        if image.get_typeof("orientation"):
+            assert header.orientation == image.get("orientation")
 
 
 def exif(data):
@@ -118,6 +121,12 @@ def refinements(data):
             assert decodes(short) or not decodes(data)
 
 
+def breaking_off(data):
+    """What is left are the first bytes of the file, with an end."""
+    whole = bounded(whole_scans, data)
+    assert whole is None or (whole.endswith(b"\xff\xd9") and data.startswith(whole[:-2]))
+
+
 def decodes(data):
     header = result_or_reason(jpeg.read_header, data)
     if isinstance(header, Reason) or not 0 < math.prod(header.stored) < 1_000_000:
@@ -136,10 +145,9 @@ def png_pixels(data):
     box = Box(left, top, left + random.random(), top + random.random())
     full = random.random() < 0.8
 
-    header = result_or_reason(png.read_header, data)
-    if isinstance(header, Reason):
+    header = result_or_reason(decoding.read_header, data)
+    if isinstance(header, Reason) or header.format is not Format.PNG:
         return
-    header = replace(header, profile=None)  # what is to be done with it, `making` decides
     plan = result_or_reason(plan_image, header, settings, full, box)
     if isinstance(plan, Reason) or not (plan.full or plan.face):
         return
@@ -147,10 +155,11 @@ def png_pixels(data):
         decoded = result_or_reason(png.decode, data, header, plan)
         if not isinstance(decoded, Reason):
             _is_what_libvips_decodes(decoded, data, header.stored, plan)
-    made = result_or_reason(decoding.pictures, data, header, plan)
+    made = result_or_reason(make_images, data, settings, full=full, box=box)
     if not isinstance(made, Reason):
-        wanted = [part and part.size for part in (plan.full, plan.face)]
-        assert [None if part is None else part.shape[1::-1] for part in made] == wanted
+        for image, part in ((made.full, plan.full), (made.face, plan.face)):
+            wanted = part and oriented(part.size, header.orientation)
+            assert (image and (image.width, image.height)) == wanted
 
 
 def _is_what_libvips_decodes(decoded, data, size, plan):
@@ -235,6 +244,7 @@ TARGETS = {
     "png_header": (png_header, inputs.any_pngs),
     "exif": (exif, inputs.exif_blocks),
     "refinements": (refinements, inputs.jpegs),
+    "breaking_off": (breaking_off, inputs.jpegs),
     "png_pixels": (png_pixels, inputs.pngs),
     "boxes": (boxes, inputs.box_texts),
     "ids": (ids, inputs.id_texts),
