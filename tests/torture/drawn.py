@@ -99,10 +99,12 @@ def _without_segment(data: bytes, marker: int) -> bytes:
 
 
 def _ycck() -> bytes:
-    """Pillow writes CMYK as it is: transformed beforehand, and marked as such, it is YCCK."""
-    inverted = 255 - _inks()
-    ycc = np.asarray(Image.fromarray(inverted[..., :3]).convert("YCbCr"))
-    stored = 255 - np.dstack([ycc, inverted[..., 3]])
+    """The same inks: Pillow writes CMYK inverted and as it is, so that what was transformed before
+    and is marked as such is YCCK (T.872, 6.5.3).
+    """
+    inks = _inks()
+    ycc = np.asarray(Image.fromarray(inks[..., :3]).convert("YCbCr"))
+    stored = np.dstack([255 - ycc, inks[..., 3]])
     data = encoded(Image.fromarray(stored, "CMYK"), "JPEG", quality=95, subsampling="4:4:4")
     at = data.index(b"Adobe")
     return data[: at + 11] + b"\2" + data[at + 12 :]
