@@ -5,7 +5,8 @@ One image's journey, and where it is told:
     tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box
     sources/    an id becomes an original on disk: from a URL template or a local tree
     pixels/     bytes become pictures: sniffed, gated, planned, decoded (jpeg and png in fast lanes,
-                vips for the rest), cut, resized, turned, encoded
+                pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
+                encoded
     engine/     what is asked for, less what is done, through source and workers into the ledger
     views/      what people see of it: the progress line, the summary, and what is off
 
