@@ -32,7 +32,8 @@ def temporary(path: Path) -> Path:
     """
     name = f".{path.name}.part"
     if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.part"
+        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
+        name = f".{digest}{path.suffix}.part"
     return path.with_name(name)
 
 
