@@ -17,6 +17,9 @@ from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 Reader = Callable[[bytes], Header]
 
+ANOTHER_MAY_READ = {Reason.UNSUPPORTED_FORMAT, Reason.CORRUPT_HEADER, Reason.CORRUPT}
+"""Reasons of one reader that are not the last word."""
+
 
 def readers(data: bytes) -> Sequence[Reader]:
     """What may read the header of such a file, the best first. A `Header` remembers whose it is.
@@ -45,16 +48,14 @@ def _read_carefully(data: bytes, format: Format, *, deep: bool = False) -> Heade
 
 def read_header(data: bytes) -> Header:
     """By the first reader that finds one. Raises Refusal."""
-    for read in (first := readers(data))[:-1]:
+    *others, last = readers(data)
+    for read in others:
         try:
             return read(data)
         except Refusal as refusal:
             if refusal.reason not in ANOTHER_MAY_READ:
                 raise
-    return first[-1](data)
-
-
-ANOTHER_MAY_READ = {Reason.UNSUPPORTED_FORMAT, Reason.CORRUPT_HEADER, Reason.CORRUPT}
+    return last(data)
 
 
 def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
