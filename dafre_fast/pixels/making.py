@@ -1,5 +1,7 @@
 """Bytes of an original to encoded outputs: what the workers do for each image."""
 
+from typing import Generic, TypeVar
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -14,29 +16,26 @@ from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.pictures import Pictures, Pixels, upright
 from dafre_fast.pixels.planning import ImagePlan, plan_image
 
+P = TypeVar("P", Pixels, Image)
+"""A picture, or the file of one."""
 
-class Rendered(Struct, frozen=True):
+
+class Outputs(Struct, Generic[P], frozen=True):
     """The outputs of one original; `refused` says why a face that was wanted is missing, `notes`
     and `detail` what is to be known of those that were made.
     """
 
     header: Header
-    full: Image | None
-    face: Image | None
+    full: P | None
+    face: P | None
     refused: Refusal | None
     notes: tuple[Note, ...] = ()
     detail: str = ""
 
 
-class Shown(Struct, frozen=True):
-    """The outputs of one original before they are encoded, as people see them."""
-
-    header: Header
-    full: Pixels | None
-    face: Pixels | None
-    refused: Refusal | None
-    notes: tuple[Note, ...] = ()
-    detail: str = ""
+Shown = Outputs[Pixels]
+"""Before they are encoded, as people see them."""
+Rendered = Outputs[Image]
 
 
 def make_images(
@@ -88,8 +87,7 @@ def _show(
     try:
         made = pictures(data, header, plan)
     except Refusal as refusal:
-        whole = recipe.bounds.truncated == "refuse" or not damage.breaks_off(data, header.format)
-        if whole:
+        if recipe.bounds.truncated == "refuse" or not damage.breaks_off(data, header.format):
             raise
         made, detail, refused = truncated.keep(data, header, plan, refusal)
         notes = (*notes, Note.TRUNCATED)

@@ -37,7 +37,7 @@ _LARGEST_PROFILE = 16_000_000
 def read_header(data: bytes) -> Header:
     """Size, orientation and profile from the chunks before the first IDAT.
 
-    Raises Refusal (CORRUPT_HEADER) where there is no IHDR.
+    Raises Refusal (CORRUPT_HEADER) where there is no IHDR, or one that the format does not know.
     """
     first, exif, packed, keyed = b"", b"", None, False
     for name, body in _chunks(data, checked=False):

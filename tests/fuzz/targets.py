@@ -1,17 +1,13 @@
 """What must hold whatever the bytes are: a function for each part that reads files of others."""
 
 import math
-import re
 import sys
 import tracemalloc
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyvips
 
-from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Box
 from dafre_fast.pixels import decoding, jpeg, png
@@ -213,29 +209,13 @@ def table(data):
 
 def tags(data):
     lines, rows = _lines_and_rows(data, read_tags)
-    first = {}
-    for line in lines:
-        name, tag = models.tag(line) or ("", -1)
-        first.setdefault(tag, name)
-    first.pop(-1, None)
-    assert {tag: name for _, tag, name, problem in rows if problem is None} == first
+    good = {tag: name for _, tag, name, problem in rows if problem is None}
+    assert good == models.names_by_tag(lines)
 
 
 def _lines_and_rows(data, read):
-    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    numbers = [number for number, line in enumerate(lines, 1) if not models.is_blank(line)]
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "table.tsv")
-        path.write_bytes(data)
-        try:
-            rows = read(path).rows()
-        except InputError as error:
-            rows, told = None, str(error)
-    if rows is None:
-        assert not numbers or re.search(": is .*; it must be lines of UTF-8 text", told)
-        return [], []
-    assert [row[0] for row in rows] == numbers
-    return lines, rows
+    lines, found = models.lines_and_rows(data, read)
+    return lines, [] if found is None else found.rows()
 
 
 TARGETS = {

@@ -1,12 +1,11 @@
 """PngSuite: every colour type, depth, interlacing and filter of PNG, and files to be refused."""
 
-import numpy as np
 import pytest
 from pictures import IMAGES, difference, opened, pixels, recipe
-from PIL import Image
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.pixels.making import make_images
+from torture import reference
 
 FILES = sorted((IMAGES / "pngsuite").glob("*.png"))
 if not FILES:
@@ -14,22 +13,6 @@ if not FILES:
 
 BROKEN = [pytest.param(path, id=path.stem) for path in FILES if path.stem.startswith("x")]
 GOOD = [pytest.param(path, id=path.stem) for path in FILES if not path.stem.startswith("x")]
-
-
-def reference(data):
-    """The colours by Pillow, on white.
-
-    16-bit grey is scaled here. A single transparent colour is left out: in this suite it is white.
-    """
-    image = opened(data)
-    if image.mode == "I;16":
-        grey = np.asarray(image).astype(float) / 257
-        return np.stack([grey] * 3, axis=-1)
-    if image.mode != "P":
-        image.info.pop("transparency", None)
-    image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return np.asarray(Image.alpha_composite(white, image).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("path", BROKEN)
@@ -51,4 +34,4 @@ def test_file_has_its_exact_size(path):
 def test_file_has_its_colours(path):
     data = path.read_bytes()
     full = make_images(data, recipe(size=min(opened(data).size))).full
-    assert difference(pixels(full.data), reference(data)) <= 3
+    assert difference(pixels(full.data), reference.read(data)) <= 3

@@ -1,6 +1,10 @@
 """What a line of each table means, slow and obvious: by regular expression, int() and float()."""
 
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dafre_fast.model.errors import InputError
 
 NUMBER = r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?0*[0-9]{1,18})?)"
 _SEPARATOR = r"(?: +,? *|, *)"
@@ -58,3 +62,31 @@ def tag(line: bytes) -> tuple[str, int] | None:
         return None
     number = tag_id(fields[1])
     return None if number is None else (fields[0], number)
+
+
+def lines_and_rows(content, read):
+    """The lines of a table of such bytes, and what `read` makes of them: a row for each that is not
+    blank; None where there is none, or where it says that the file is no text.
+    """
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    numbers = [number for number, line in enumerate(lines, 1) if not is_blank(line)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "table.tsv")
+        path.write_bytes(content)
+        try:
+            found, told = read(path), ""
+        except InputError as error:
+            found, told = None, str(error)
+    if found is None:
+        assert not numbers or re.search(": is .*; it must be lines of UTF-8 text", told)
+    else:
+        assert found["line"].to_list() == numbers
+    return lines, found
+
+
+def names_by_tag(lines):
+    """The first name of each tag id, of all good lines of tagIds.tsv."""
+    names: dict[int, str] = {}
+    for name, number in filter(None, map(tag, lines)):
+        names.setdefault(number, name)
+    return names

@@ -2,7 +2,6 @@ import bz2
 import gzip
 import lzma
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import models
 import polars as pl
@@ -189,17 +188,9 @@ def test_no_other_letter_ends_a_line(read, letter):
 @settings(deadline=None, max_examples=200)
 @given(st.lists(_pieces, max_size=20).map(b"".join))
 def test_of_any_bytes_every_line_is_a_row_with_or_without_a_problem_or_blank(content):
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    rows = [number for number, line in enumerate(lines, 1) if not models.is_blank(line)]
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "faces.tsv")
-        path.write_bytes(content)
-        try:
-            found = read_faces(path)
-        except InputError as error:
-            assert not rows or NO_TEXT in str(error)  # noqa: PT017
-            return
-    assert found["line"].to_list() == rows
+    lines, found = models.lines_and_rows(content, read_faces)
+    if found is None:
+        return
     for line, problem, image, tag in found.select("line", "problem", "id", "tag_id").rows():
         expected = models.face(lines[line - 1])
         assert (problem is None) == (expected is not None)

@@ -1,6 +1,3 @@
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import models
 import polars as pl
 import pytest
@@ -109,20 +106,7 @@ def test_a_file_without_a_row_is_an_input_error_with_its_name(read):
 @settings(deadline=None, max_examples=200)
 @given(st.lists(_pieces, max_size=20).map(b"".join))
 def test_of_any_bytes_every_line_is_a_row_with_or_without_a_problem_or_blank(content):
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    rows = [number for number, line in enumerate(lines, 1) if not models.is_blank(line)]
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "tagIds.tsv")
-        path.write_bytes(content)
-        try:
-            found = read_tags(path)
-        except InputError as error:
-            assert not rows or "; it must be lines of UTF-8 text" in str(error)  # noqa: PT017
-            return
-    assert found["line"].to_list() == rows
-    first: dict[int, str] = {}
-    for line in lines:
-        name, tag = models.tag(line) or ("", -1)
-        first.setdefault(tag, name)
-    first.pop(-1, None)
-    assert good(found) == first
+    lines, found = models.lines_and_rows(content, read_tags)
+    if found is None:
+        return
+    assert good(found) == models.names_by_tag(lines)

@@ -13,6 +13,7 @@ import pyvips
 from PIL import Image, ImageCms
 
 from dafre_fast.model.reason import Reason
+from tests.pixels.pictures import wide_profile
 
 WIDTH, HEIGHT = 61, 47
 RIGHT = None
@@ -57,12 +58,6 @@ def by_vips(pixels: np.ndarray, suffix: str, interpretation: str = "srgb") -> by
     return image.copy(interpretation=interpretation).write_to_buffer(suffix)
 
 
-def wide_gamut() -> bytes:
-    """Display P3, as a profile."""
-    patch = pyvips.Image.black(8, 8, bands=3).copy(interpretation="srgb")
-    return bytes(patch.icc_transform("p3", input_profile="srgb").get("icc-profile-data"))
-
-
 def jpegs() -> Iterator[tuple[str, bytes]]:
     rgb, grey = Image.fromarray(picture()), Image.fromarray(picture()).convert("L")
     for progressive in (False, True):
@@ -78,8 +73,8 @@ def jpegs() -> Iterator[tuple[str, bytes]]:
     yield "cmyk-of-rgb.jpg", cmyk
     yield "cmyk-without-adobe.jpg", _without_segment(cmyk, 0xEE)
     yield "ycck.jpg", _ycck()
-    yield "wide-gamut.jpg", encoded(rgb, "JPEG", icc_profile=wide_gamut())
-    yield "broken-profile.jpg", encoded(rgb, "JPEG", icc_profile=wide_gamut()[:200])
+    yield "wide-gamut.jpg", encoded(rgb, "JPEG", icc_profile=wide_profile())
+    yield "broken-profile.jpg", encoded(rgb, "JPEG", icc_profile=wide_profile()[:200])
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     yield "srgb-profile.jpg", encoded(rgb, "JPEG", icc_profile=srgb)
     plain = encoded(rgb, "JPEG")
@@ -133,7 +128,7 @@ def pngs() -> Iterator[tuple[str, bytes]]:
     yield "one-bit.png", encoded(Image.fromarray(rgb).convert("1"), "PNG")
     yield "key-rgb.png", encoded(rgb, "PNG", transparency=tuple(int(v) for v in rgb[40, 30]))
     yield "key-grey.png", encoded(grey[..., 0], "PNG", transparency=int(grey[40, 30, 0]))
-    yield "wide-gamut.png", encoded(rgb, "PNG", icc_profile=wide_gamut())
+    yield "wide-gamut.png", encoded(rgb, "PNG", icc_profile=wide_profile())
     gamma = struct.pack(">I", 100_000)
     yield "gamma-alone.png", _with_chunk(encoded(rgb, "PNG"), b"gAMA", gamma)
     text = b"Comment\0\xff\xfe not UTF-8"

@@ -6,15 +6,15 @@ starts with its first picture, do not survive a fork.
 
 import os
 import pickle
-import resource
 import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
+
+from dafre_fast.engine.pool import _bound_memory
 
 SECONDS, BYTES = 20, 1_000_000_000
 
@@ -60,8 +60,7 @@ def _run(pipe: int, function: Callable[..., Any], arguments: tuple[object, ...])
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what C libraries have to say of a file
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
-        most = _data_bytes() + BYTES
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        _bound_memory(BYTES)
         try:
             answer = function(*arguments), None
         except Exception as error:  # noqa: BLE001
@@ -70,8 +69,3 @@ def _run(pipe: int, function: Callable[..., Any], arguments: tuple[object, ...])
             pickle.dump(answer, file)
     finally:
         os._exit(0)
-
-
-def _data_bytes() -> int:
-    with Path("/proc/self/status").open() as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))
