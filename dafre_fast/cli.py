@@ -17,7 +17,7 @@ import click
 import msgspec
 from msgspec import inspect
 
-from dafre_fast.model.errors import InputError, OutputError, UsageError, WorkerError
+from dafre_fast.model.errors import InputError, OutputError, SourceError, UsageError, WorkerError
 from dafre_fast.model.settings import Group, Reporting
 from dafre_fast.model.summary import Summary
 
@@ -82,7 +82,7 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error.format_message(), 2)
     except (UsageError, InputError) as error:
         _fail(prefix, error, 2)
-    except (OutputError, WorkerError) as error:
+    except (OutputError, SourceError, WorkerError) as error:
         _fail(prefix, error, 1)
     except (KeyboardInterrupt, click.Abort):
         _fail(

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from dafre_fast.engine.fetching import fetch_all
 from dafre_fast.engine.listing import originals_in
+from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue, ask_files
 from dafre_fast.engine.run import make_all
-from dafre_fast.model.errors import UsageError
 from dafre_fast.model.files import BAD_ROWS, FACES, FULL, LABELS, MANIFEST, ORIGINALS, STATE
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.settings import (
@@ -23,8 +23,10 @@ from dafre_fast.model.settings import (
     Selection,
 )
 from dafre_fast.model.summary import Step, Summary, Work
+from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.source import Source
+from dafre_fast.sources.arrival import Check
+from dafre_fast.sources.choose import choose, finds_only
 from dafre_fast.sources.tree import Tree
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
@@ -48,7 +50,7 @@ def full(
     write_labels(catalogue.kept, output / LABELS)
     write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
     asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
-    originals = _source(source, output / ORIGINALS, fetching)
+    originals = _originals(source, output / ORIGINALS, fetching)
     manifest, work = _make("images", asked, originals, recipe, running, output, output / MANIFEST)
     summary = _summary(manifest, work, [*catalogue.funnel, _made(manifest)])
     return with_bad_rows(summary, catalogue.bad_rows, output / BAD_ROWS)
@@ -59,11 +61,11 @@ def download(
 ) -> Summary:
     """Originals of the kept rows."""
     catalogue = read_catalogue(faces, None, selection)
-    source = _source(run.source, run.output, fetching)
+    originals = _originals(run.source, run.output, fetching)
     write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
-    keys = catalogue.kept["id"].cast(pl.String).to_list()
+    asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     with Progress("originals") as progress:
-        summary = fetch_all(keys, source, running, run.output, progress)
+        summary = fetch_all(asked, originals, None, running, run.output, progress)
     return with_bad_rows(summary, catalogue.bad_rows, run.output / STATE / BAD_ROWS)
 
 
@@ -81,7 +83,7 @@ def crop(
     """A crop for every kept row whose original lies in the tree."""
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, faces=run.output)
-    originals = Tree(run.input)
+    originals = Originals(Tree(run.input), None)
     write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = _make("faces", asked, originals, recipe, running, run.output, run.manifest)
     summary = _summary(*done, catalogue.funnel)
@@ -91,29 +93,23 @@ def crop(
 def _make(
     label: str,
     asked: pl.DataFrame,
-    originals: Source | None,
+    originals: Originals | None,
     recipe: Recipe,
     running: Running,
     output: Path,
     manifest_path: Path | None,
 ) -> tuple[pl.DataFrame, Work]:
     with Progress(label) as progress:
-        manifest, work = make_all(asked, originals, recipe, running, output, progress)
+        manifest, work = make_all(asked, originals, None, recipe, running, output, progress)
     if manifest_path:
         write_manifest(manifest, manifest_path)
     return manifest, work
 
 
-def _source(spec: str, folder: Path, fetching: Fetching) -> Source:
-    """The kind of source follows from what the text looks like."""
-    if spec.startswith(("http://", "https://")):
-        # Not imported for a folder: aiohttp is a fifth of the time that a command takes to start.
-        from dafre_fast.sources.url import UrlTemplate
-
-        return UrlTemplate(spec, folder, fetching, sniff)
-    if "://" in spec:
-        raise UsageError(f"--source {spec!r}: only http://, https:// and folders are known")
-    return Tree(Path(spec).expanduser())
+def _originals(spec: str, folder: Path, fetching: Fetching) -> Originals:
+    check = Check(head=sniff, whole=check_end)
+    source = choose(spec, folder, fetching, check, lambda _: None)
+    return Originals(source, None if finds_only(spec) else folder)
 
 
 def _made(manifest: pl.DataFrame) -> Step:

@@ -3,25 +3,31 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+
+import polars as pl
 
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.engine.listing import remove_temporaries
+from dafre_fast.engine.originals import Originals, bring, with_known
 from dafre_fast.model.files import STATE
 from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Running
 from dafre_fast.model.summary import Summary, Work
-from dafre_fast.sources.source import Source
 from dafre_fast.tables.outcomes import last_outcomes, settled
 from dafre_fast.views.progress import Progress
 
 
 def fetch_all(
-    keys: list[str], source: Source, running: Running, output: Path, progress: Progress
+    asked: pl.DataFrame,
+    originals: Originals,
+    metadata: pl.LazyFrame | None,
+    running: Running,
+    output: Path,
+    progress: Progress,
 ) -> Summary:
-    """Bring every key to an original on disk or a refusal that stands.
+    """Bring every `key` of `asked` to an original on disk or a refusal that stands.
 
     What earlier runs refused for good is counted, not asked for again. Raises KeyboardInterrupt
     where it was stopped; all that was finished is kept.
@@ -31,45 +37,31 @@ def fetch_all(
             remove_temporaries(output)
         if not running.resume:
             ledger.forget()
-        fetched = last_outcomes(ledger.path, "fetch")
-        standing = settled(fetched, recipes=None, retry_refused=running.retry_refused)
-        rows = standing.drop_nulls("reason").select("key", "reason").collect()
-        refused = {key: Reason(reason) for key, reason in rows.iter_rows()}
-        left = [key for key in keys if key not in refused]
-        progress.begin(len(keys), len(keys) - len(left))
-        counts = Counter(refused[key] for key in keys if key in refused)
+        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
+        standing = settled(fetched, recipes=None, retry_failed=running.retry_failed)
+        refused = asked.lazy().join(standing.drop_nulls("reason"), on="key", how="semi").collect()
+        left = with_known(asked.join(refused, on="key", how="anti"), fetched, metadata)
+        reasons = fetched.join(refused.lazy(), on="key", how="semi").collect()["reason"]
+        progress.begin(asked.height, refused.height)
+        counts = Counter(map(Reason, reasons))
         began, cpu = time.monotonic(), time.process_time()
-        counts += asyncio.run(_fetch(iter(left), source, ledger, progress))
-    work = Work(len(left), time.monotonic() - began, time.process_time() - cpu)
-    success = len(keys) - counts.total()
-    return Summary(len(keys), success, {str(why): n for why, n in counts.items()}, work)
+        counts += asyncio.run(_fetch(left, originals, ledger, progress))
+    work = Work(left.height, time.monotonic() - began, time.process_time() - cpu)
+    success = asked.height - counts.total()
+    return Summary(asked.height, success, {str(why): n for why, n in counts.items()}, work)
 
 
 async def _fetch(
-    keys: Iterator[str], source: Source, ledger: Ledger, progress: Progress
+    rows: pl.DataFrame, originals: Originals, ledger: Ledger, progress: Progress
 ) -> Counter[Reason]:
     refused = Counter[Reason]()
 
-    async def feed() -> None:
-        for key in keys:
-            fetched = await source.fetch(key)
-            if fetched.attempts or fetched.reason:
-                ledger.append(fetched)
-            if fetched.reason:
-                refused[fetched.reason] += 1
-            progress.advance(fetched.reason)
+    async def take(_: Sought, fetched: Fetched) -> None:
+        if fetched.attempts or fetched.reason:
+            ledger.append(fetched)
+        if fetched.reason:
+            refused[fetched.reason] += 1
+        progress.advance(fetched.reason)
 
-    await feed_from(source, feed)
+    await bring(rows, originals, take)
     return refused
-
-
-async def feed_from(source: Source, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run as many feeders as the source serves at once. What one of them raises ends them all and
-    is raised here, on its own.
-    """
-    try:
-        async with source, asyncio.TaskGroup() as feeders:
-            for _ in range(source.parallel):
-                feeders.create_task(feed())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None

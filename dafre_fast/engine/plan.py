@@ -6,6 +6,7 @@ box as `left`, `top`, `right`, `bottom`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import starmap
 from os.path import splitext
 from pathlib import Path
 
@@ -70,10 +71,22 @@ def _stands(
 
 def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:
     """The rows as records, one by one."""
-    columns = rows.select("key", "original", "full", "face", *Box._fields)
-    for key, original, full, face, *edges in columns.iter_rows():
-        box = None if edges[0] is None else Box(*edges)
-        yield Wanted(key=key, original=original, full=full, face=face, box=box)
+    return starmap(_wanted, rows.select(_COLUMNS).iter_rows())
+
+
+def wanted_at(rows: pl.DataFrame, row: int) -> Wanted:
+    """One of them."""
+    return _wanted(*rows.select(_COLUMNS).row(row))
+
+
+_COLUMNS = ("key", "original", "full", "face", *Box._fields)
+
+
+def _wanted(
+    key: str, original: str | None, full: str | None, face: str | None, *edges: float
+) -> Wanted:
+    box = None if edges[0] is None else Box(*edges)
+    return Wanted(key=key, original=original, full=full, face=face, box=box)
 
 
 def jpg_names(keys: Sequence[str]) -> list[str]:

@@ -6,7 +6,6 @@ This is the one place that joins tables, sources, pixels and processes.
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,19 +13,18 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import replace
 
-from dafre_fast.engine.fetching import feed_from
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.engine.listing import remove_temporaries
-from dafre_fast.engine.plan import remaining, wanted
+from dafre_fast.engine.originals import Originals, bring, with_known
+from dafre_fast.engine.plan import remaining, wanted, wanted_at
 from dafre_fast.engine.pool import Loss, Lost, Pool
 from dafre_fast.engine.work import make_and_record
 from dafre_fast.model.files import STATE, temporary
 from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Made, Wanted
+from dafre_fast.model.records import Fetched, Made, Sought, Wanted
 from dafre_fast.model.settings import Recipe, Running, usable_cores
 from dafre_fast.model.summary import Work
 from dafre_fast.pixels.turbo import turbo
-from dafre_fast.sources.source import Source
 from dafre_fast.tables.manifest import build_manifest
 from dafre_fast.tables.outcomes import last_outcomes, settled
 from dafre_fast.views.progress import Progress, notice_other_settings, notice_slower_jpeg
@@ -43,7 +41,8 @@ _PRELOAD = ("dafre_fast.engine.work", "dafre_fast.pixels.making", "dafre_fast.cl
 
 def make_all(
     asked: pl.DataFrame,
-    source: Source | None,
+    originals: Originals | None,
+    metadata: pl.LazyFrame | None,
     recipe: Recipe,
     running: Running,
     output: Path,
@@ -64,7 +63,9 @@ def make_all(
             ledger.forget()
         todo = _todo(asked, ledger, recipe, running)
         progress.begin(asked.height, asked.height - todo.height)
-        work = _Run(source, recipe, running, ledger, progress).carry_out(todo)
+        if originals:
+            todo = with_known(todo, last_outcomes(ledger.path, "fetch"), metadata)
+        work = _Run(originals, recipe, running, ledger, progress).carry_out(todo)
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (last_outcomes(ledger.path, stage) for stage in ("make", "fetch"))
         return build_manifest(asked.lazy(), made, fetched).collect(), work
@@ -72,8 +73,8 @@ def make_all(
 
 def _todo(asked: pl.DataFrame, ledger: Ledger, recipe: Recipe, running: Running) -> pl.DataFrame:
     made = last_outcomes(ledger.path, "make").collect().lazy()
-    standing = settled(made, recipes=recipe.hashes(), retry_refused=running.retry_refused)
-    finished = settled(made, recipes=None, retry_refused=running.retry_refused)
+    standing = settled(made, recipes=recipe.hashes(), retry_failed=running.retry_failed)
+    finished = settled(made, recipes=None, retry_failed=running.retry_failed)
     of_others = finished.join(standing, on="key", how="anti")
     if anew := asked.lazy().join(of_others, on="key", how="semi").collect().height:
         notice_other_settings(anew)
@@ -92,13 +93,13 @@ class _Run:
 
     def __init__(
         self,
-        source: Source | None,
+        originals: Originals | None,
         recipe: Recipe,
         running: Running,
         ledger: Ledger,
         progress: Progress,
     ) -> None:
-        self._source, self._hashes = source, recipe.hashes()
+        self._originals, self._hashes = originals, recipe.hashes()
         self._ledger, self._progress = ledger, progress
         self._done = 0
         self._new_pool = partial(
@@ -114,39 +115,38 @@ class _Run:
 
     def carry_out(self, todo: pl.DataFrame) -> Work:
         began, cpu = time.monotonic(), time.process_time()
-        cpu_of_workers = asyncio.run(self._feed_pool(wanted(todo)))
+        cpu_of_workers = asyncio.run(self._feed_pool(todo))
         own = time.process_time() - cpu
         return Work(self._done, time.monotonic() - began, own + cpu_of_workers)
 
-    async def _feed_pool(self, images: Iterator[Wanted]) -> float:
+    async def _feed_pool(self, todo: pl.DataFrame) -> float:
         pool = self._new_pool()
         try:
             async with pool:
-                if self._source is None:
-                    await self._feed(images, pool)
-                else:
-                    await feed_from(self._source, lambda: self._feed(images, pool))
+                await self._feed(todo, pool)
                 await pool.drain()
         finally:
             _remove_partial_outputs(pool.abandoned)
         return pool.cpu_seconds
 
-    async def _feed(self, images: Iterator[Wanted], pool: Pool[Wanted, Reason | None]) -> None:
-        """Originals one after the other to the workers; several feeders share the images, and each
-        waits where the workers are busy.
-        """
-        for image in images:
-            if image.original is None:
-                assert self._source is not None
-                fetched = await self._source.fetch(image.key)
-                if fetched.attempts:
-                    self._ledger.append(fetched)
-                if fetched.reason:
-                    self._refuse(image, fetched.reason, fetched.detail)
-                    self._count([fetched.reason])
-                    continue
-                image = replace(image, original=fetched.path)  # noqa: PLW2901
-            await pool.submit(image)
+    async def _feed(self, todo: pl.DataFrame, pool: Pool[Wanted, Reason | None]) -> None:
+        """Images to the workers, their originals brought before; waits where workers are busy."""
+        if self._originals is None:
+            for image in wanted(todo):
+                await pool.submit(image)
+            return
+
+        async def take(sought: Sought, fetched: Fetched) -> None:
+            if fetched.attempts:
+                self._ledger.append(fetched)
+            image = wanted_at(todo, sought.row)
+            if fetched.reason:
+                self._refuse(image, fetched.reason, fetched.detail)
+                self._count([fetched.reason])
+            else:
+                await pool.submit(replace(image, original=fetched.path))
+
+        await bring(todo, self._originals, take)
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:
         reasons: list[Reason | None] = []

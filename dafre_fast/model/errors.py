@@ -4,10 +4,11 @@
     ├── UsageError    a setting is missing or out of bounds          exit status 2
     ├── InputError    a table, folder or address cannot be read      exit status 2
     ├── OutputError   the output cannot be written (a full disk)     exit status 1
+    ├── SourceError   the source asks to be left alone               exit status 1
     ├── WorkerError   no worker process can be started               exit status 1
     └── Refusal       one image cannot be made; the engine turns it into an outcome
 
-The first four carry one line for a person. A `Refusal` never ends a run.
+All but the last carry one line for a person. A `Refusal` never ends a run.
 """
 
 from dafre_fast.model.reason import Reason
@@ -27,6 +28,10 @@ class InputError(DafreError):
 
 class OutputError(DafreError):
     """The output cannot be written; everything finished so far is kept."""
+
+
+class SourceError(DafreError):
+    """The source cannot or must not be asked any more; everything finished so far is kept."""
 
 
 class WorkerError(DafreError):

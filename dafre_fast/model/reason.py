@@ -14,7 +14,17 @@ class Reason(StrEnum):
     HTTP_ERROR = "http_error"
     SERVER_ERROR = "server_error"
     NETWORK_ERROR = "network_error"
+    DNS_ERROR = "dns_error"
+    BAD_CERTIFICATE = "bad_certificate"
+    BAD_REDIRECT = "bad_redirect"
     DOWNLOAD_TIMEOUT = "download_timeout"
+    TOO_SLOW = "too_slow"
+    HOST_DOWN = "host_down"
+    """Its host failed too often, or asked to wait, for longer than `--patience`."""
+    OPTED_OUT = "opted_out"
+    """Its server says `X-Robots-Tag: noai` or `noimageai`."""
+    WRONG_SIZE = "wrong_size"
+    WRONG_HASH = "wrong_hash"
     # reading it
     MISSING_ORIGINAL = "missing_original"
     UNREADABLE_ORIGINAL = "unreadable_original"
@@ -58,7 +68,13 @@ _TRANSIENT = frozenset(
     {
         Reason.SERVER_ERROR,
         Reason.NETWORK_ERROR,
+        Reason.DNS_ERROR,
+        Reason.BAD_CERTIFICATE,
         Reason.DOWNLOAD_TIMEOUT,
+        Reason.TOO_SLOW,
+        Reason.HOST_DOWN,
+        Reason.WRONG_SIZE,
+        Reason.WRONG_HASH,
         Reason.MISSING_ORIGINAL,
         Reason.UNREADABLE_ORIGINAL,
         Reason.OUT_OF_MEMORY,
@@ -88,6 +104,16 @@ class Note(StrEnum):
     """Its colour profile is broken: the colours were taken as sRGB."""
     TRUNCATED = "truncated"
     """Its file breaks off: the rest of the picture is white (`--truncated keep`)."""
+
+
+class Proof(StrEnum):
+    """By what a fetched original was found to be the right one."""
+
+    MD5 = "md5"
+    SHA256 = "sha256"
+    CRC32 = "crc32"
+    UNVERIFIED = "unverified"
+    """No hash of it was known: it has its length and comes to its end, no more is known."""
 
 
 SUCCESS = "success"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from dafre_fast.model.reason import Note, Reason
+from dafre_fast.model.reason import Note, Proof, Reason
 
 
 class Box(NamedTuple):
@@ -31,16 +31,40 @@ class Wanted(Struct, frozen=True):
     box: Box | None = None
 
 
+class Sought(Struct, frozen=True):
+    """One original to be had, and what is known of it beforehand."""
+
+    key: str
+    """Its decimal id."""
+    extension: str | None = None
+    bytes: int | None = None
+    md5: str | None = None
+    """Lower-case hexadecimal digits."""
+    row: int = 0
+    """Where it stands in the table of what is asked for."""
+
+
 class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="fetch"):
-    """What became of looking for one original; stands in the ledger as one line."""
+    """What became of looking for one original; stands in the ledger as one line.
+
+    `url` is what was asked for, `final_url` what answered after redirects, where that is another.
+    `seconds` are those of all attempts, waiting for the host's turn aside.
+    """
 
     key: str
     reason: Reason | None = None
     detail: str = ""
     path: str | None = None
     url: str | None = None
-    bytes: int | None = None
+    final_url: str | None = None
+    http_status: int | None = None
     attempts: int = 0
+    bytes: int | None = None
+    seconds: float | None = None
+    sha256: str | None = None
+    proof: Proof | None = None
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 class Image(Struct, frozen=True):

@@ -108,24 +108,66 @@ class Selection(Group, frozen=True):
     ] = 0.01
 
 
-class LargestFile(Group, frozen=True):
-    """What one original may weigh, whether it is fetched or read."""
+class Originals(Group, frozen=True):
+    """What an original may be, whether it is fetched or read."""
 
     max_bytes: Annotated[Count, Meta(description="Largest original, in bytes.")] = 500_000_000
+    truncated: Annotated[
+        Literal["refuse", "keep"],
+        Meta(description="JPEGs and PNGs that break off: refuse, or keep what is there, on white."),
+    ] = "refuse"
 
 
-class Fetching(LargestFile, frozen=True):
-    """How originals are fetched over HTTP."""
+class Fetching(Originals, frozen=True):
+    """How originals are fetched, and how politely."""
 
-    connections: Annotated[Count, Meta(description="Connections at once.")] = 16
-    retries: Annotated[int, Meta(ge=0, description="Further attempts after a passing failure.")] = 4
-    timeout: Annotated[
-        float, Meta(gt=0, description="Seconds for one original, all attempts together.")
-    ] = 120.0
+    metadata: Annotated[
+        tuple[Path, ...],
+        Meta(description="Parquet or JSON lines with id, and of md5, file_ext, file_size any."),
+    ] = ()
     extensions: Annotated[
         tuple[str, ...],
         Meta(description="Extensions tried in order where the real one is not known."),
     ] = ("jpg", "png", "gif", "jpeg", "webp")
+    connections: Annotated[Count, Meta(description="Connections at once, at most.")] = 16
+    connections_per_host: Annotated[
+        Count | None,
+        Meta(description="The same for one host. Default: 8 for public hosts, else no less."),
+    ] = None
+    rate: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Requests per second and host. Default: 5 for public hosts, else any."),
+    ] = None
+    contact: Annotated[
+        str, Meta(description="Address or URL of yours, told to the servers in the User-Agent.")
+    ] = ""
+    retries: Annotated[int, Meta(ge=0, description="Further attempts after a passing failure.")] = 4
+    retry_budget: Annotated[
+        float, Meta(ge=0, description="Further attempts per image in the mean (and 100 in all).")
+    ] = 0.2
+    timeout: Annotated[
+        float,
+        Meta(gt=0, description="Seconds for one original, all attempts, waits for a turn aside."),
+    ] = 120.0
+    stall_timeout: Annotated[
+        float, Meta(gt=0, description="Seconds in each of which --min-rate must be kept up.")
+    ] = 15.0
+    min_rate: Annotated[
+        int, Meta(ge=1, description="Bytes per second below which a transfer is given up.")
+    ] = 1000
+    patience: Annotated[
+        float, Meta(ge=0, description="Seconds that a host may be down or ask to wait.")
+    ] = 600.0
+    respect_noai: Annotated[
+        bool, Meta(description="Refuse what its server marks noai or noimageai (X-Robots-Tag).")
+    ] = True
+    allow_private: Annotated[
+        bool, Meta(description="Follow redirects from public hosts to private ones or loopback.")
+    ] = False
+    insecure: Annotated[bool, Meta(description="Accept any certificate.")] = False
+    sync: Annotated[
+        bool, Meta(description="Wait for the disk before a file takes its final name.")
+    ] = False
 
 
 class FullImage(Group, frozen=True):
@@ -161,7 +203,7 @@ class Encoding(Group, frozen=True):
     ] = "4:2:0"
 
 
-class Bounds(LargestFile, frozen=True):
+class Bounds(Originals, frozen=True):
     """What one original may cost, known before a pixel is decoded, and what may be missing."""
 
     max_pixels: Annotated[Count, Meta(description="Largest original or output, in pixels.")] = (
@@ -173,10 +215,6 @@ class Bounds(LargestFile, frozen=True):
         int,
         Meta(ge=100_000_000, description="Memory that a worker may take for its work, in bytes."),
     ] = 1_000_000_000
-    truncated: Annotated[
-        Literal["refuse", "keep"],
-        Meta(description="JPEGs and PNGs that break off: refuse, or keep what is there, on white."),
-    ] = "refuse"
 
 
 class Workers(Group, frozen=True):
@@ -196,7 +234,7 @@ class Running(Workers, frozen=True):
     resume: Annotated[
         bool, Meta(description="Go on where an earlier run stopped, or make everything anew.")
     ] = True
-    retry_refused: Annotated[
+    retry_failed: Annotated[
         bool, Meta(description="Try images again that an earlier run refused for good.")
     ] = False
 

@@ -1,6 +1,7 @@
 """What is wrong with a file that no decoder reads, as its container tells. Asked afterwards."""
 
 from collections.abc import Callable
+from mmap import mmap
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
@@ -25,21 +26,32 @@ def named(data: bytes, refused: Refusal) -> Refusal:
     return Refusal(reason, told or refused.detail)
 
 
-def breaks_off(data: bytes, format: Format) -> bool:
+def check_end(data: bytes | mmap) -> None:
+    """Whether a file comes to the end of its container; of a PNG, every checksum besides. No pixel
+    is decoded. Raises Refusal TRUNCATED or CORRUPT.
+    """
+    format = sniff(data[:SNIFF_BYTES])
+    if breaks_off(data, format):
+        raise Refusal(Reason.TRUNCATED, f"this {format} does not come to its end")
+    if format is Format.PNG and (told := png.damage(data)):
+        raise Refusal(Reason.CORRUPT, told)
+
+
+def breaks_off(data: bytes | mmap, format: Format) -> bool:
     """True where a file ends before its container does."""
     ends_early = _ENDS_EARLY.get(format)
     return ends_early is not None and ends_early(data)
 
 
-def _webp_ends_early(data: bytes) -> bool:
+def _webp_ends_early(data: bytes | mmap) -> bool:
     return len(data) < 8 + int.from_bytes(data[4:8], "little")
 
 
-def _gif_ends_early(data: bytes) -> bool:
+def _gif_ends_early(data: bytes | mmap) -> bool:
     return _GIF_TRAILER not in data[-2:]
 
 
-_ENDS_EARLY: dict[Format, Callable[[bytes], bool]] = {
+_ENDS_EARLY: dict[Format, Callable[[bytes | mmap], bool]] = {
     Format.JPEG: jpeg.ends_early,
     Format.PNG: png.ends_early,
     Format.GIF: _gif_ends_early,

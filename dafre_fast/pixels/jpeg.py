@@ -5,6 +5,7 @@ Markers: ITU-T T.81, table B.1; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
 
 import warnings
 from collections.abc import Iterator
+from mmap import mmap
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def read_header(data: bytes) -> Header:
     )
 
 
-def ends_early(data: bytes) -> bool:
+def ends_early(data: bytes | mmap) -> bool:
     """True where no EOI follows the last scan."""
     return data.rfind(b"\xff\xd9") <= data.rfind(_SCAN)
 

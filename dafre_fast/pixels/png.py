@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from itertools import groupby
+from mmap import mmap
 
 import deflate
 import numpy as np
@@ -71,7 +72,7 @@ def read_header(data: bytes) -> Header:
     )
 
 
-def _chunks(data: bytes, *, checked: bool) -> Iterator[tuple[bytes, memoryview]]:
+def _chunks(data: bytes | mmap, *, checked: bool) -> Iterator[tuple[bytes, memoryview]]:
     """Name and body of each chunk up to IEND or the end of the data.
 
     Raises Refusal where a checksum is wrong or the data ends within a chunk, if `checked`.
@@ -91,12 +92,12 @@ def _chunks(data: bytes, *, checked: bool) -> Iterator[tuple[bytes, memoryview]]
         at = end + 4
 
 
-def ends_early(data: bytes) -> bool:
+def ends_early(data: bytes | mmap) -> bool:
     """True where the chunks do not come to an IEND."""
     return all(name != b"IEND" for name, _ in _chunks(data, checked=False))
 
 
-def damage(data: bytes) -> str:
+def damage(data: bytes | mmap) -> str:
     """What is wrong with the chunks, in words; empty where nothing is."""
     try:
         names = [name for name, _ in _chunks(data, checked=True)]

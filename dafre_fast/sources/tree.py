@@ -1,6 +1,7 @@
 """Originals that lie on this machine: `original/0123/5123.png`, `0123/5123.png` or `5123.png`."""
 
 import os
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -8,13 +9,12 @@ from typing import Self
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import ORIGINALS, bucket
 from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched
+from dafre_fast.model.records import Fetched, Sought
+from dafre_fast.sources.source import Planned, Take
 
 
 class Tree:
     """Finds originals by id; the extension is found by looking. A folder is listed once."""
-
-    parallel = 1
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
@@ -36,7 +36,18 @@ class Tree:
                 return place / name
         return None
 
-    async def fetch(self, key: str) -> Fetched:
+    async def fetch(self, sought: Iterable[Sought], take: Take) -> None:
+        for one in sought:
+            await take(one, self._found(one.key))
+
+    async def plan(
+        self, sought: Iterable[Sought], take: Callable[[Sought, Planned | None], None]
+    ) -> None:
+        for one in sought:
+            path = self.find(one.key)
+            take(one, Planned(str(path), path.stat().st_size) if path else None)
+
+    def _found(self, key: str) -> Fetched:
         path = self.find(key)
         if path is None:
             detail = f"{key}.* not in {self._root}"

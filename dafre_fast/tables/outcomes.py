@@ -7,12 +7,14 @@ import polars as pl
 
 from dafre_fast.model.reason import SUCCESS, Reason
 
-_TEXT = "stage key recipe reason detail original format path url sha256 face_sha256"
-_WHOLE = "original_width original_height original_bytes width height bytes attempts"
+_TEXT = "stage key recipe reason detail original format path url final_url sha256 face_sha256"
+_TEXT_OF_FETCH = "proof etag last_modified"
+_WHOLE = "original_width original_height original_bytes width height bytes attempts http_status"
 _WHOLE_OF_FACE = "face_width face_height face_bytes"
 _SCHEMA = {
-    **dict.fromkeys(_TEXT.split(), pl.String()),
+    **dict.fromkeys([*_TEXT.split(), *_TEXT_OF_FETCH.split()], pl.String()),
     **dict.fromkeys([*_WHOLE.split(), *_WHOLE_OF_FACE.split()], pl.Int64()),
+    "seconds": pl.Float64(),
     "notes": pl.List(pl.String()),
 }
 
@@ -28,11 +30,11 @@ def last_outcomes(ledger: Path, stage: str) -> pl.LazyFrame:
 
 
 def settled(
-    outcomes: pl.LazyFrame, *, recipes: Collection[str] | None, retry_refused: bool
+    outcomes: pl.LazyFrame, *, recipes: Collection[str] | None, retry_failed: bool
 ) -> pl.LazyFrame:
     """Outcomes that stand: of these recipes (None: of any), not passing, and not to be retried."""
     stands = pl.col("reason").is_null()
-    if not retry_refused:
+    if not retry_failed:
         stands |= ~pl.col("reason").is_in(_TRANSIENT)
     if recipes is not None:
         stands &= pl.col("recipe").is_in([*recipes])

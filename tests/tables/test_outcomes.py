@@ -57,7 +57,7 @@ def test_stages_are_kept_apart(ledger):
 def test_an_outcome_has_what_its_record_has(ledger):
     made = Made("a/ü.png", "cafe", Reason.CORRUPT, "no end: 'x\ny'", "/o/ü.png", "png", 3, 2, 2**40)
     made = replace(made, notes=(Note.TRUNCATED,))
-    not_of_a_make = dict.fromkeys(("path", "url", "attempts"))
+    not_of_a_make = dict.fromkeys({*Fetched.__struct_fields__} - {*Made.__struct_fields__})
     row = last_outcomes(ledger(made), "make").collect().row(0, named=True)
     expected = msgspec.structs.asdict(made) | {"stage": "make", "notes": ["truncated"]}
     assert row == expected | not_of_a_make
@@ -68,7 +68,7 @@ def test_an_outcome_has_what_its_record_has(ledger):
 def test_a_ledger_without_lines_has_no_outcomes(tmp_path, stage, create):
     create(tmp_path / "ledger.jsonl")
     outcomes = last_outcomes(tmp_path / "ledger.jsonl", stage)
-    assert keys(settled(outcomes, recipes=["cafe"], retry_refused=False)) == []
+    assert keys(settled(outcomes, recipes=["cafe"], retry_failed=False)) == []
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_a_ledger_without_lines_has_no_outcomes(tmp_path, stage, create):
 )
 def test_only_outcomes_of_the_recipe_asked_for_stand(ledger, recipe, standing):
     outcomes = last_outcomes(ledger(Made("1", "cafe"), Made("2", "beef")), "make")
-    assert keys(settled(outcomes, recipes=recipe and [recipe], retry_refused=False)) == standing
+    assert keys(settled(outcomes, recipes=recipe and [recipe], retry_failed=False)) == standing
 
 
 def test_an_outcome_of_another_recipe_takes_the_place_of_an_earlier_one(ledger):
     outcomes = last_outcomes(ledger(Made("1", "cafe"), Made("1", "beef")), "make")
-    assert keys(settled(outcomes, recipes=["cafe"], retry_refused=False)) == []
+    assert keys(settled(outcomes, recipes=["cafe"], retry_failed=False)) == []
 
 
 @pytest.fixture
@@ -91,14 +91,12 @@ def one_outcome_per_reason(ledger):
 
 
 def test_a_refusal_stands_and_a_passing_failure_does_not(one_outcome_per_reason):
-    standing = settled(one_outcome_per_reason, recipes=["cafe"], retry_refused=False)
+    standing = settled(one_outcome_per_reason, recipes=["cafe"], retry_failed=False)
     assert {*keys(standing)} == {"success", *Reason} - PASSING
 
 
 def test_no_refusal_stands_where_they_are_to_be_retried(one_outcome_per_reason):
-    assert keys(settled(one_outcome_per_reason, recipes=["cafe"], retry_refused=True)) == [
-        "success"
-    ]
+    assert keys(settled(one_outcome_per_reason, recipes=["cafe"], retry_failed=True)) == ["success"]
 
 
 ASKED = pl.LazyFrame(
@@ -175,5 +173,5 @@ def test_an_outcome_that_followed_from_a_bound_stands_as_long_as_the_bounds_do(l
     wide = Recipe(bounds=Bounds(max_pixels=200)).hashes()
     large = Made("large", narrow.of(Reason.TOO_MANY_PIXELS), Reason.TOO_MANY_PIXELS)
     outcomes = last_outcomes(ledger(Made("made", narrow.of(None)), large), "make")
-    assert keys(settled(outcomes, recipes=narrow, retry_refused=False)) == ["made", "large"]
-    assert keys(settled(outcomes, recipes=wide, retry_refused=False)) == ["made"]
+    assert keys(settled(outcomes, recipes=narrow, retry_failed=False)) == ["made", "large"]
+    assert keys(settled(outcomes, recipes=wide, retry_failed=False)) == ["made"]
