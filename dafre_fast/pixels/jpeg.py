@@ -86,7 +86,8 @@ def read_header(data: bytes) -> Header:
 
 def ends_early(data: bytes | mmap) -> bool:
     """True where no EOI follows the last scan."""
-    return data.rfind(b"\xff\xd9") <= data.rfind(_SCAN)
+    end = data.rfind(b"\xff\xd9")
+    return end < 0 or data.find(_SCAN, end) >= 0
 
 
 def _coefficient_bytes(pixels: int, frame: bytes) -> int:
