@@ -23,6 +23,8 @@ class Reason(StrEnum):
     """Its host failed too often, or asked to wait, for longer than `--patience`."""
     OPTED_OUT = "opted_out"
     """Its server says `X-Robots-Tag: noai` or `noimageai`."""
+    BAD_INDEX = "bad_index"
+    """The archive that may hold it, or its index, cannot be read."""
     WRONG_SIZE = "wrong_size"
     WRONG_HASH = "wrong_hash"
     # reading it
@@ -73,6 +75,7 @@ _TRANSIENT = frozenset(
         Reason.DOWNLOAD_TIMEOUT,
         Reason.TOO_SLOW,
         Reason.HOST_DOWN,
+        Reason.BAD_INDEX,
         Reason.WRONG_SIZE,
         Reason.WRONG_HASH,
         Reason.MISSING_ORIGINAL,

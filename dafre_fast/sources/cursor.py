@@ -1,0 +1,37 @@
+"""A body read piece by piece, and where in its object that is."""
+
+from collections.abc import AsyncIterator
+
+from dafre_fast.model.reason import Reason
+from dafre_fast.sources.effort import Passing
+
+
+class Cursor:
+    """At byte `at` of an object, of which `chunks` are what follows."""
+
+    def __init__(self, name: str, chunks: AsyncIterator[bytes], at: int = 0) -> None:
+        self._name, self._chunks, self.at = name, chunks, at
+        self._rest = b""
+
+    async def pieces(self, count: int) -> AsyncIterator[bytes]:
+        """The next `count` bytes. Raises Passing where the object ends before."""
+        while count:
+            if not self._rest:
+                try:
+                    self._rest = await anext(self._chunks)
+                except StopAsyncIteration:
+                    detail = f"{self._name}: breaks off at byte {self.at:,}"
+                    raise Passing(Reason.NETWORK_ERROR, detail) from None
+            piece, self._rest = self._rest[:count], self._rest[count:]
+            count -= len(piece)
+            self.at += len(piece)
+            yield piece
+
+    async def read(self, count: int) -> bytes:
+        """The next `count` bytes, at once."""
+        return b"".join([piece async for piece in self.pieces(count)])
+
+    async def go_to(self, at: int) -> None:
+        """Skip what comes before byte `at`."""
+        async for _ in self.pieces(at - self.at):
+            pass

@@ -1,0 +1,112 @@
+"""What lies where in an archive: originals by id, and the requests in which they are read."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.sources.source import Span
+
+GAP_BYTES = 1 << 18
+"""Up to so much that nobody wants is read along: a request costs more."""
+REQUEST_BYTES = 1 << 26
+
+_NAME = re.compile(r"0*(\d+)\.([A-Za-z0-9]{1,5})")
+_BESIDE = {"json", "cls", "txt", "csv", "npy"}
+"""What WebDataset keeps beside an image under the same name."""
+
+
+class Member(NamedTuple):
+    """One file of an archive: its `record` (bytes of the archive), and what is known of it."""
+
+    name: str
+    record: Span
+    size: int
+    sha256: str | None = None
+    crc32: int | None = None
+    """Of zip files, whose record begins with a header and is perhaps deflated."""
+
+    @property
+    def extension(self) -> str:
+        """Of its name, in lower case."""
+        return self.name.rpartition(".")[2].lower()
+
+
+Index = Mapping[str, Member]
+"""Members by key, the decimal id."""
+
+
+def by_key(members: Iterable[Member]) -> Index:
+    """Those that are named by an id, in whatever folder; of two, the first."""
+    index: dict[str, Member] = {}
+    for member in members:
+        match = _NAME.fullmatch(member.name.rpartition("/")[2])
+        if match and match[2].lower() not in _BESIDE:
+            index.setdefault(match[1], member)
+    return index
+
+
+class _Place(msgspec.Struct):
+    offset: int
+    size: int
+    sha256: str | None = None
+
+
+class _Places(msgspec.Struct):
+    files: dict[str, _Place]
+
+
+def read_index(text: bytes, name: str) -> Index:
+    """Of a tar archive, as the data sets of Danbooru have it: `{"files": {"1.jpg": {"offset": 512,
+    "size": 98765, "sha256": "…"}}}`, offset being that of the member's first byte.
+
+    Raises Refusal for another, with `name` and the member.
+    """
+    try:
+        files = msgspec.json.decode(text, type=_Places).files
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
+    end = 0
+    for file, place in sorted(files.items(), key=lambda item: item[1].offset):
+        if place.size < 0 or place.offset < end:
+            detail = f"{name}: {file!r} at byte {place.offset:,} lies in another or outside"
+            raise Refusal(Reason.BAD_INDEX, detail)
+        end = place.offset + place.size
+    return by_key(
+        Member(file, Span(place.offset, place.offset + place.size), place.size, place.sha256)
+        for file, place in files.items()
+    )
+
+
+def write_index(index: Index) -> bytes:
+    """The same form, of a tar archive that had none."""
+    files = {
+        member.name: _Place(member.record.start, member.size, member.sha256)
+        for member in index.values()
+    }
+    return msgspec.json.encode(_Places(files))
+
+
+def coalesce(
+    records: Iterable[tuple[Span, Any]], *, gap_bytes: int, request_bytes: int
+) -> Iterator[list[Any]]:
+    """What goes with neighbouring records, in ascending order, request by request: gaps between
+    them are no larger than `gap_bytes`, and a request no longer than `request_bytes`, unless a
+    single record is.
+    """
+    request: list[Any] = []
+    start = end = 0
+    for span, what in sorted(records, key=lambda record: record[0].start):
+        stop = span.start if span.stop is None else span.stop
+        if request and (span.start - end > gap_bytes or stop - start > request_bytes):
+            yield request
+            request = []
+        if not request:
+            start = span.start
+        request.append(what)
+        end = stop
+    if request:
+        yield request
