@@ -104,8 +104,11 @@ async def right(x: Exchange) -> None:
 
 
 def status(line: str, *headers: str) -> Play:
+    """An answer whose body, where it may have one, is its status."""
+    body = b"" if line[:3] in {"204", "304"} else line.encode()
+
     async def play(x: Exchange) -> None:
-        await x.send(head(line, *headers, length=len(line)), line.encode())
+        await x.send(head(line, *headers, length=len(body)), body)
 
     return play
 
@@ -150,7 +153,19 @@ async def _chunked(x: Exchange) -> None:
 
 
 async def _understated(x: Exchange) -> None:
-    await x.send(head("200 OK", length=len(x.file) // 2), x.file)
+    half = _half(x.file)
+    await x.send(head("200 OK", length=len(half)), half)
+    await asyncio.sleep(_PACE_SECONDS)
+    await x.send(x.file[len(half) :])
+    await x.close()
+
+
+async def _twice(x: Exchange) -> None:
+    """The second answer is to nothing, and of another file."""
+    other = _flipped(x.file)
+    length = len(x.file)
+    x.writer.write(head("200 OK", length=length) + x.file + head("200 OK", length=length) + other)
+    await x.writer.drain()
 
 
 def _half(file: bytes) -> bytes:
@@ -328,17 +343,22 @@ FAULTS = (
     Fault("short-always", "Closes before Content-Length, always.", False, _short),
     Fault(
         "short-and-continued",
-        "Closes before Content-Length, and goes on from there where asked.",
+        "Closes before Content-Length, and goes on there if asked.",
         True,
         where_ranged(resumable),
     ),
     Fault("unsized-once", "Breaks off without a length, once.", True, first(1, _unsized)),
     Fault("unsized-always", "Breaks off without a length, always.", False, _unsized),
-    Fault("unsized-png", "Breaks off without a length, always; a PNG.", False, _unsized, png=True),
+    Fault("unsized-png", "Breaks off without a length, always: a PNG.", False, _unsized, png=True),
     Fault("chunked-once", "Breaks off between chunks, once.", True, first(1, _chunked)),
     Fault("chunked-always", "Breaks off between chunks, always.", False, _chunked),
-    Fault("understated", "Sends more than its Content-Length says.", False, _understated),
-    Fault("understated-once", "The same, once.", True, first(1, _understated)),
+    Fault("understated", "Sends more than its Content-Length says, always.", False, _understated),
+    Fault(
+        "understated-once",
+        "Sends more than its Content-Length says, once.",
+        True,
+        first(1, _understated),
+    ),
     Fault("error-500-once", "Status 500, once.", True, first(1, status("500 Oh"))),
     Fault("error-500", "Status 500, always.", False, status("500 Oh")),
     Fault("error-502", "Status 502, twice.", True, first(2, status("502 Bad Gateway"))),
@@ -373,7 +393,7 @@ FAULTS = (
     ),
     Fault(
         "page-with-etag",
-        "HTML under a strong ETag, once, that could be gone on with.",
+        "HTML that could be gone on with, once.",
         True,
         first(1, body("Content-Type: image/jpeg", f"ETag: {_ETAG}", of=lambda _: _PAGE), resumable),
     ),
@@ -404,7 +424,7 @@ FAULTS = (
     Fault("range-wrong", "Breaks off, then sends another part.", True, where_ranged(_other_range)),
     Fault(
         "range-lying",
-        "Breaks off, then sends other bytes than Content-Range says.",
+        "Breaks off, then lies in Content-Range.",
         True,
         where_ranged(_lying_range),
     ),
@@ -416,26 +436,32 @@ FAULTS = (
     ),
     Fault(
         "changed",
-        "The file changes between two attempts.",
+        "Breaks off, and the file changes.",
         True,
         first(1, _of_another_file, resumable),
     ),
     Fault(
         "changed-unheeded",
-        "The file changes, and If-Range is not heeded.",
+        "Breaks off, the file changes, If-Range is not heeded.",
         True,
         first(1, _of_another_file, partial(resumable, heeds_if_range=False)),
     ),
     Fault(
         "changed-unnamed",
-        "The same, and the part does not say of which file it is.",
+        "The same, and the part does not say of which file.",
         True,
         first(1, _of_another_file, partial(resumable, heeds_if_range=False, names_etag=False)),
     ),
     Fault("flipped-once", "One bit is another, once.", True, first(1, body(of=_flipped))),
     Fault("flipped", "One bit is another, always.", False, body(of=_flipped)),
-    Fault("flipped-png", "The same in a PNG.", False, body(of=_flipped), png=True),
-    Fault("flipped-png-once", "The same, once.", True, first(1, body(of=_flipped)), png=True),
+    Fault("flipped-png", "One bit is another, always: a PNG.", False, body(of=_flipped), png=True),
+    Fault(
+        "flipped-png-once",
+        "One bit is another, once: a PNG.",
+        True,
+        first(1, body(of=_flipped)),
+        png=True,
+    ),
     Fault("headers-many", "4 MB of headers.", False, _many_headers),
     Fault("header-long", "4 MB in one header.", False, _long_header),
     Fault("endless", "An endless body that begins as a JPEG does.", False, endless(_JPEG_HEAD)),
@@ -454,6 +480,13 @@ FAULTS = (
         True,
         _few_connections,
         files=MANY_FILES,
+    ),
+    Fault(
+        "answered-twice",
+        "Sends another file behind each that was asked for.",
+        True,
+        _twice,
+        files=20,
     ),
     Fault("gone-between", "Closes kept connections.", True, _right_then_gone, files=20),
 )

@@ -295,6 +295,10 @@ class _Response(aiohttp.ClientResponse):
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         self._peer = connection.transport and connection.transport.get_extra_info("peername")
+        if connection.protocol.should_close:
+            # Nothing was read for this request yet: what lies there is no answer to it. The library
+            # asks once more on another connection.
+            raise aiohttp.ServerDisconnectedError("it sent what nobody had asked for")
         return await super().start(connection)
 
     def reach(self) -> Reach:

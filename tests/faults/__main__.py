@@ -8,44 +8,53 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from faults.table import GOOD, Ending, Verdict, endings
+from faults.table import Ending, Verdict, endings
+
+WIDTH = 130
 
 
 def main() -> None:
     console = Console()
-    with tempfile.TemporaryDirectory() as folder, console.status("all faults at once…"):
+    if not console.is_terminal:
+        console.width = WIDTH
+    with tempfile.TemporaryDirectory() as folder:
         found = endings(Path(folder))
-    show(console, found)
-    raise SystemExit(not all(good(ending) for ending in found))
-
-
-def good(ending: Ending) -> bool:
-    """In the end that it must have: the file, where that was to be had, or the right reason."""
-    lost = ending.fault.recoverable and ending.verdict is Verdict.REFUSED
-    return ending.verdict in GOOD and ending.reason is ending.expected and not lost
-
-
-def show(console: Console, found: Sequence[Ending]) -> None:
-    table = Table(title_justify="left", row_styles=("", "dim"))
-    for column in ("fault", "md5", "outcome", "attempts", "seconds"):
-        table.add_column(column, justify="right" if column in {"attempts", "seconds"} else "left")
+    console.print(table(found))
     for ending in found:
-        outcome = ending.reason.value if ending.reason else ending.verdict.value
-        if not good(ending):
-            outcome = f"[bold red]{ending.verdict}: {outcome}, {ending.detail}"
-        known = "known" if ending.md5_known else ""
-        seconds = f"{ending.seconds:.1f}"
-        table.add_row(ending.fault.does, known, outcome, str(ending.attempts), seconds)
-    console.print(table)
+        if not ending.good:
+            known = "known" if ending.md5_known else "not known"
+            console.print(f"{ending.fault.name}, md5 {known}: {ending.detail}", markup=False)
     console.print(summary(found))
+    raise SystemExit(not all(ending.good for ending in found))
+
+
+def table(found: Sequence[Ending]) -> Table:
+    """A row per fault: in what it ends with the md5 known, and without."""
+    table = Table(box=None)
+    for column in ("fault", "md5 known", "attempts", "seconds", "not known", "attempts", "seconds"):
+        table.add_column(column, justify="right" if column in {"attempts", "seconds"} else "left")
+    for one, other in zip(found[::2], found[1::2], strict=True):
+        table.add_row(one.fault.does, *cells(one), *cells(other))
+    return table
+
+
+def cells(ending: Ending) -> tuple[str, str, str]:
+    outcome = str(ending.reason or ending.verdict)
+    if not ending.good:
+        outcome = f"[bold red]{ending.verdict}: {outcome}"
+    return outcome, str(ending.attempts), f"{ending.seconds:.1f}"
 
 
 def summary(found: Sequence[Ending]) -> str:
+    """Of all of them, and how many are not as they must be."""
     counts = Counter(ending.verdict for ending in found)
-    faults = len({ending.fault.name for ending in found})
-    recovered = {one.fault.name for one in found if one.fault.recoverable}
+    faults = {ending.fault.name: ending.fault.recoverable for ending in found}
     figures = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
-    return f"{faults} faults, {len(recovered)} recoverable, each twice: {figures}"
+    other = sum(not ending.good for ending in found)
+    return (
+        f"{len(faults)} faults, {sum(faults.values())} of them recoverable, each twice: {figures};"
+        f" {other} unlike what must come of them"
+    )
 
 
 if __name__ == "__main__":

@@ -115,6 +115,12 @@ class Ending:
     fetched: tuple[Fetched, ...] = ()
 
     @property
+    def good(self) -> bool:
+        """As it must be: the file where that was to be had, or refused for the right reason."""
+        lost = self.fault.recoverable and self.verdict is Verdict.REFUSED
+        return self.verdict in GOOD and self.reason is self.expected and not lost
+
+    @property
     def expected(self) -> Reason | None:
         """The reason that is right."""
         name = self.fault.name
