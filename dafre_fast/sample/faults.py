@@ -302,6 +302,14 @@ async def _drip(x: Exchange, data: bytes) -> None:
         await asyncio.sleep(_PACE_SECONDS)
 
 
+async def _dawdle(x: Exchange) -> None:
+    """Fast enough for every moment, too slow for the whole."""
+    await x.send(head("200 OK", length=len(x.file)))
+    for at in range(0, len(x.file), 1000):
+        await x.send(x.file[at : at + 1000])
+        await asyncio.sleep(_PACE_SECONDS / 2)
+
+
 async def _many_headers(x: Exchange) -> None:
     await x.send(b"HTTP/1.1 200 OK\r\n", b"X-Filler: 0123456789abcdef\r\n" * 150_000)
     await x.send(head("", length=len(x.file)).lstrip(), x.file)
@@ -470,6 +478,7 @@ FAULTS = (
     Fault("silent-once", "Accepts and says nothing, once.", True, first(1, _silent)),
     Fault("slow-headers", "Headers a byte every half second.", False, _drip_head),
     Fault("slow-body", "A body a byte every half second.", False, _drip_body),
+    Fault("dawdling", "A body of 4 kB a second.", False, _dawdle),
     Fault("not-http", "Speaks SSH.", False, _not_http),
     Fault("self-signed", "A certificate that nobody vouches for.", False, right, tls=True),
     Fault("no-such-name", "A host without an address.", False, host="faults.invalid"),

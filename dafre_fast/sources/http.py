@@ -379,7 +379,7 @@ def _refusal(error: Exception, hop: Hop) -> Refusal:
         case aiohttp.ClientConnectorCertificateError():
             return Refusal(Reason.BAD_CERTIFICATE, detail)
         case aiohttp.InvalidURL():
-            return Refusal(Reason.HTTP_ERROR, detail)
+            return Refusal(Reason.HTTP_ERROR if hop.first else Reason.BAD_REDIRECT, detail)
         case aiohttp.ClientPayloadError():
             return Passing(Reason.NETWORK_ERROR, detail)  # of one object
         case aiohttp.ClientHttpProxyError():

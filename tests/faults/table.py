@@ -66,6 +66,7 @@ REFUSED = {
     "silent": Reason.TOO_SLOW,
     "slow-headers": Reason.TOO_SLOW,
     "slow-body": Reason.TOO_SLOW,
+    "dawdling": Reason.DOWNLOAD_TIMEOUT,
     "not-http": Reason.HTTP_ERROR,
     "self-signed": Reason.BAD_CERTIFICATE,
     "no-such-name": Reason.DNS_ERROR,

@@ -64,6 +64,14 @@ def test_what_will_not_change_is_asked_for_once(ended, name, md5_known) -> None:
     assert ended[name, md5_known].attempts == 1
 
 
+@pytest.mark.parametrize("name", ["page", "page-as-jpeg", "empty", "endless-zeros", "flipped-png"])
+@KNOWN
+def test_what_came_wrong_twice_alike_is_not_asked_for_again(ended, name, md5_known) -> None:
+    ending = ended[name, md5_known]
+    assert ending.attempts == 2
+    assert ending.detail.endswith(", twice")
+
+
 @pytest.mark.parametrize(
     ("name", "status"),
     [("not-found", 404), ("forbidden-by-law", 451), ("error-503", 503), ("redirect-loop", 302)],

@@ -1,5 +1,6 @@
 """From bytes to a file under its final name, or nothing."""
 
+import asyncio
 import hashlib
 import os
 from pathlib import Path
@@ -15,6 +16,7 @@ from dafre_fast.model.settings import Fetching
 from dafre_fast.sample.faults import Exchange, Server, first, head, right
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.effort import Passing
+from tests.commands import dafre, tree
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
 
 MD5, SHA256 = hashlib.md5(JPEG).hexdigest(), hashlib.sha256(JPEG).hexdigest()
@@ -174,6 +176,31 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_finished(small_disk) -> Non
     with pytest.raises(OutputError, match=r"2\.jpg: No space left on device"):
         fetch_from(Server(larger), small_disk.folder, *sought, settings=Fetching(connections=1))
     assert files(small_disk.folder) == {"0001/1.jpg": JPEG}
+
+
+def test_a_full_disk_is_exit_status_1_and_one_line_and_with_room_the_run_goes_on(
+    tmp_path, small_disk
+) -> None:
+    faces = tmp_path / "faces.tsv"
+    rows = (f"{n:04d}\\{n}.jpg\t5\t0.1, 0.1, 0.5, 0.5 0.9\n" for n in range(1, 21))
+    faces.write_text("".join(rows))
+
+    async def main() -> None:
+        async with Server(right, JPEG).on("127.0.0.1") as port:
+            flags = ("--faces", faces, "--source", f"http://127.0.0.1:{port}/{{id}}.{{ext}}")
+            flags = (*flags, "--output", small_disk.folder, "--connections", 1)
+            done = await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            assert done.returncode == 1
+            assert "No space left on device" in done.stderr.splitlines()[-1]
+            kept = tree(small_disk.folder)
+            assert 0 < len(kept) < 20
+            assert set(kept.values()) == {JPEG}
+            small_disk.remount("size=1m")
+            done = await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            assert done.returncode == 0
+            assert len(tree(small_disk.folder)) == 20
+
+    asyncio.run(main())
 
 
 # Files that break off where they are to be kept.

@@ -251,6 +251,22 @@ def test_an_outcome_tells_what_the_server_says_of_the_file(tmp_path) -> None:
     assert (fetched.sha256, fetched.proof) == (hashlib.sha256(JPEG).hexdigest(), Proof.UNVERIFIED)
 
 
+@pytest.mark.parametrize(
+    "line", ["101 Switching Protocols", "300 Multiple Choices", "305 Use Proxy"]
+)
+def test_a_status_that_brings_no_file_is_refused_at_once(tmp_path, line) -> None:
+    fetched = one_from(status(line), tmp_path)
+    assert (fetched.reason, fetched.attempts) == (Reason.HTTP_ERROR, 1)
+    assert fetched.http_status == int(line[:3])
+
+
+def test_wrong_twice_is_wrong_whatever_lies_between(tmp_path) -> None:
+    page = body(of=lambda _: b"<html>")
+    between = first(1, page, first(2, status("500 Oh"), page))
+    fetched = one_from(between, tmp_path, settings=Fetching(retries=4))
+    assert (fetched.reason, fetched.attempts) == (Reason.NOT_AN_IMAGE, 3)
+
+
 # Manners.
 
 
@@ -449,22 +465,42 @@ def own_private_address() -> str:
     return address
 
 
+@pytest.fixture
+def names(monkeypatch) -> dict[str, str]:
+    """What names resolve to besides what the system knows; to be filled."""
+    lookup, known = socket.getaddrinfo, dict[str, str]()
+
+    def resolve(host: str, *arguments: object, **named: object):
+        return lookup(known.get(host, host), *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return known
+
+
+@pytest.mark.parametrize("host", ["{address}", "inner.test"])
 @pytest.mark.parametrize(("allowed", "accepted"), [(False, 0), (True, 1)])
 def test_a_redirect_from_loopback_to_a_private_address_makes_no_connection_unless_allowed(
-    tmp_path, allowed, accepted
+    tmp_path, names, allowed, accepted, host
 ) -> None:
-    private = own_private_address()
+    private = names["inner.test"] = own_private_address()
 
     async def main() -> int:
         inner = Server(right, JPEG)
         async with inner.on(private) as port:
-            outer = Server(redirect(f"http://{private}:{port}/7.jpg"))
+            outer = Server(redirect(f"http://{host.format(address=private)}:{port}/7.jpg"))
             async with outer.on("127.0.0.1") as place:
                 template = f"http://127.0.0.1:{place}/{{id}}.{{ext}}"
-                await fetch(template, tmp_path, settings=Fetching(allow_private=allowed))
+                settings = Fetching(allow_private=allowed)
+                (fetched,) = await fetch(template, tmp_path, settings=settings)
+        assert fetched.reason is (None if allowed else Reason.BAD_REDIRECT)
         return inner.connections
 
     assert asyncio.run(main()) == accepted
+
+
+def test_an_address_in_other_figures_is_no_way_within(tmp_path) -> None:
+    fetched = one_from(redirect("http://2130706433/7.jpg"), tmp_path)
+    assert (fetched.reason, fetched.attempts) == (Reason.BAD_REDIRECT, 1)
 
 
 def test_an_address_is_asked_for_no_more_often_than_redirects_may_follow(tmp_path) -> None:
@@ -506,6 +542,23 @@ def test_a_proxy_is_no_way_within(tmp_path, monkeypatch) -> None:
         return proxy
 
     assert len(asyncio.run(main()).requests) == 1
+
+
+# Names.
+
+
+def test_a_host_that_has_moved_is_found_at_its_new_address(tmp_path, names) -> None:
+    names["originals.test"] = "127.0.0.2"  # nobody listens there
+
+    def move(_: Event) -> None:
+        names["originals.test"] = "127.0.0.1"
+
+    async def main() -> None:
+        async with Server(right, JPEG).on("127.0.0.1") as port:
+            await fetch(f"http://originals.test:{port}/{{id}}.{{ext}}", tmp_path, tell=move)
+
+    asyncio.run(main())
+    assert files(tmp_path) == {"0007/7.jpg": JPEG}
 
 
 # Time.
