@@ -1,4 +1,4 @@
-# make full | test | check | torture | fuzz | bench | bench-compare BASE=ref | clean
+# make full | test | check | torture | faults | fuzz | bench | bench-compare BASE=ref | clean
 # real job: make full FACES=… TAG_IDS=… SOURCE=… OUT=… WORKERS=…
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 flags = --output $(OUT) $(if $(WORKERS),--workers $(WORKERS))
 flags += $(if $(FACES),--faces '$(FACES)' --tag-ids '$(TAG_IDS)' --source '$(SOURCE)')
 
-.PHONY: full setup test check torture fuzz bench bench-compare clean
+.PHONY: full setup test check torture faults fuzz bench bench-compare clean
 
 full: setup
 	$(BIN)/python -m dafre_fast.full $(flags)
@@ -49,6 +49,10 @@ FILES ?= $(wildcard ../shared/images)
 
 torture: setup
 	PYTHONPATH=.:tests $(BIN)/python -m torture $(FILES)
+
+# Everything that a server can do wrong, and in what it ends.
+faults: setup
+	PYTHONPATH=.:tests $(BIN)/python -m faults
 
 FUZZ_SECONDS ?= 3600
 

@@ -64,6 +64,7 @@ class Arrival:
         self._most = min(settings.max_bytes, expected.bytes or settings.max_bytes)
         self._file: int | None = None
         self._unplaced = False
+        self._truncated: bytes | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -83,8 +84,42 @@ class Arrival:
 
     def write(self, data: bytes) -> None:
         """Add bytes. Raises Refusal for one too many, Passing for what is no image, and OutputError
-        where the disk does not take them.
+        where the disk does not take them; it is gone then.
         """
+        try:
+            self._add(data)
+        except BaseException:
+            self.discard()
+            raise
+
+    def finish(self, *, sized: bool = True) -> Arrived:
+        """Check it and give it its final name. Raises as `write` does, and Passing where it is not
+        what is known of it or does not come to its end; it is gone then.
+
+        `sized` is False where nobody said how long it is: what does not come to its end may have
+        been cut on the way, and is only kept (`--truncated keep`) if it comes so twice.
+        """
+        try:
+            arrived = Arrived(self.size, self._sha256.hexdigest(), self._prove(sized=sized))
+            self._place()
+        except BaseException:
+            self.discard()
+            raise
+        return arrived
+
+    def discard(self) -> None:
+        """Leave nothing behind; what is written next begins anew."""
+        self._begin()
+        if self._file is not None:
+            with suppress(OSError):
+                os.close(self._file)
+            self._file = None
+        if self._unplaced:
+            self._unplaced = False
+            with suppress(OSError):
+                self._part.unlink()
+
+    def _add(self, data: bytes) -> None:
         self.size += len(data)
         if self.size > self._most:
             self._refuse_size()
@@ -97,40 +132,18 @@ class Arrival:
                 self._look(self._head)
         try:
             if self._file is None:
-                self._file = _create(self._part)
+                self._file = self._create()
                 self._unplaced = True
             _write(self._file, data)
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
 
-    def finish(self) -> Arrived:
-        """Check it and give it its final name. Raises as `write` does, and Passing where it is not
-        what is known of it or does not come to its end; it is gone then.
-        """
-        try:
-            arrived = Arrived(self.size, self._sha256.hexdigest(), self._prove())
-            self._place()
-        except BaseException:
-            self.discard()
-            raise
-        return arrived
-
-    def discard(self) -> None:
-        """Leave nothing behind; what is written next begins anew."""
-        self._begin()
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-        if self._unplaced:
-            self._unplaced = False
-            with suppress(OSError):
-                self._part.unlink()
-
     def _refuse_size(self) -> None:
         if self.size > self._settings.max_bytes:
             raise Refusal(Reason.TOO_MANY_BYTES, f"{self.size:,} and more")
         known = self._expected.bytes
-        raise Passing(Reason.WRONG_SIZE, f"{self.size:,} bytes and more, known are {known:,}")
+        detail = f"{self.size:,} bytes and more, known are {known:,}"
+        raise Passing(Reason.WRONG_SIZE, detail, b"more than %d" % (known or 0))
 
     def _look(self, head: bytes) -> None:
         self._head = None
@@ -140,13 +153,14 @@ class Arrival:
             begin = hashlib.sha256(head[:HEAD_BYTES]).digest()
             raise Passing(refusal.reason, refusal.detail, begin) from refusal
 
-    def _prove(self) -> Proof:
+    def _prove(self, *, sized: bool) -> Proof:
         if self._head is not None:
             self._look(self._head)
         known = self._expected
         if known.bytes not in (None, self.size):
             detail = f"{self.size:,} bytes, known are {known.bytes:,}"
             raise self._wrong(Reason.WRONG_SIZE, detail)
+        proofs = []
         for proof, hashed, digest in (
             (Proof.MD5, self._md5, known.md5),
             (Proof.SHA256, self._sha256, known.sha256),
@@ -154,27 +168,33 @@ class Arrival:
             if digest and hashed:
                 if hashed.hexdigest() != digest.lower():
                     raise self._wrong(Reason.WRONG_HASH, f"{proof} is not {digest}")
-                return proof
-        self._check_whole()
+                proofs.append(proof)
+        if proofs:
+            return proofs[0]
+        self._check_whole(sized=sized)
         return Proof.UNVERIFIED
 
-    def _check_whole(self) -> None:
+    def _check_whole(self, *, sized: bool) -> None:
         assert self._file is not None, "an empty file is refused by its head"
         with mmap(self._file, 0, access=ACCESS_READ) as data:
             try:
                 self._check.whole(data)
             except Refusal as refusal:
-                keep = self._settings.truncated == "keep"
-                if not (keep and refusal.reason is Reason.TRUNCATED):
-                    raise self._wrong(refusal.reason, refusal.detail) from refusal
+                if self._settings.truncated == "keep" and refusal.reason is Reason.TRUNCATED:
+                    before, self._truncated = self._truncated, self._sha256.digest()
+                    if sized or before == self._truncated:
+                        return
+                    # Without its hash, or the second time ended as "the same twice".
+                    raise Passing(refusal.reason, refusal.detail) from refusal
+                raise self._wrong(refusal.reason, refusal.detail) from refusal
 
     def _place(self) -> None:
         assert self._file is not None
         try:
             if self._settings.sync:
                 os.fdatasync(self._file)
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            os.close(file)
             self._part.replace(self.path)
             self._unplaced = False
             if self._settings.sync:
@@ -182,18 +202,19 @@ class Arrival:
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
 
+    def _create(self) -> int:
+        """The part file, opened, and the folder for it where there is none yet."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
+        try:
+            return os.open(self._part, flags, 0o666)
+        except FileNotFoundError:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            if self._settings.sync:
+                _sync_folder(self._part.parent.parent)
+            return os.open(self._part, flags, 0o666)
+
     def _wrong(self, reason: Reason, detail: str) -> Passing:
         return Passing(reason, detail, self._sha256.digest())
-
-
-def _create(path: Path) -> int:
-    """A new file, opened, and the folder for it where there is none yet."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
-    try:
-        return os.open(path, flags, 0o666)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, flags, 0o666)
 
 
 def _write(file: int, data: bytes) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
@@ -11,23 +11,26 @@ from stamina.instrumentation import set_on_retry_hooks
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.events import Failed, Tell
 from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
 
 T = TypeVar("T")
 set_on_retry_hooks([])  # or each retry is a line on standard error; `Failed` tells of it
 _FREE_RETRIES = 100
 _LONGEST_BACKOFF_SECONDS = 30.0
+_LONGEST_DETAIL = 300
+"""Characters."""
 
 
 class Passing(Refusal):
     """Worth another attempt."""
 
-    def __init__(self, reason: Reason, detail: str = "", body: bytes | None = None) -> None:
-        """`body` is the hash of what came, where the bytes themselves were wrong: the same ones a
-        second time are what the server has.
+    def __init__(self, reason: Reason, detail: str = "", wrong: bytes | None = None) -> None:
+        """`wrong` tells what came (by a hash, say) where that itself was wrong: the same a second
+        time is what the server has.
         """
         super().__init__(reason, detail)
-        self.body = body
+        self.wrong = wrong
 
 
 class Budget:
@@ -50,14 +53,23 @@ class Budget:
         return True
 
 
+class Answer(NamedTuple):
+    """Who answered at last, and with which status of HTTP."""
+
+    url: str
+    status: int | None = None
+
+
 class Effort:
     """Of one original: a context that ends in `Refusal` DOWNLOAD_TIMEOUT when its time is over."""
 
     def __init__(self, settings: Fetching, budget: Budget, tell: Tell) -> None:
         self._settings, self._budget, self._tell = settings, budget, tell
-        self.attempts = 0
-        self.seconds = 0.0
         self._waited = 0.0
+        self._left: float | None = None
+        self.attempts = 0
+        self.answer: Answer | None = None
+        """Of the last attempt; set by the transport."""
 
     async def __aenter__(self) -> Self:
         self._budget.one_more_image()
@@ -67,25 +79,37 @@ class Effort:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self.seconds = time.monotonic() - self._began - self._waited
         try:
             await self._timeout.__aexit__(*error)  # type: ignore[arg-type]
         except TimeoutError as timeout:
             detail = f"after {self._settings.timeout:g} s"
             raise Refusal(Reason.DOWNLOAD_TIMEOUT, detail) from timeout
 
+    @property
+    def seconds(self) -> float:
+        """Since it began, waits for a turn at a host aside."""
+        return time.monotonic() - self._began - self._waited
+
+    def wait(self) -> None:
+        """A turn at a host is waited for: until `waited` no time is taken off."""
+        now = asyncio.get_running_loop().time()
+        self._left = (self._timeout.when() or now) - now
+        self._timeout.reschedule(None)
+
     def waited(self, seconds: float) -> None:
-        """For a turn at a host: that much more time is left."""
+        """As long as that, and now it is over."""
         self._waited += seconds
-        if (end := self._timeout.when()) is not None:
-            self._timeout.reschedule(end + seconds)
+        if self._left is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._left)
+            self._left = None
 
     async def persist(self, url: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Attempt it until it succeeds, is refused for good, fails with the same bytes twice, or
-        has no retry left. Backoff is exponential, with jitter.
+        """Attempt it until it succeeds, is refused for good, fails twice with the same wrong
+        content, or has no retry left. Backoff is exponential, with jitter.
         """
+        seen = set[bytes]()
         try:
-            return await self._count(url, attempt, None)
+            return await self._count(url, attempt, seen)
         except Passing as passing:
             failure = passing
         # The first attempt of these is the one above: a retry context takes as much CPU time as a
@@ -102,25 +126,45 @@ class Effort:
                 if not self._budget.spend():
                     raise Refusal(failure.reason, f"{failure.detail} (no retries left in this run)")
                 try:
-                    return await self._count(url, attempt, failure)
+                    return await self._count(url, attempt, seen)
                 except Passing as passing:
                     failure = passing
                     raise
         raise AssertionError("stamina raises the last failure")
 
-    async def _count(
-        self, url: str, attempt: Callable[[], Awaitable[T]], before: Passing | None
-    ) -> T:
+    async def _count(self, url: str, attempt: Callable[[], Awaitable[T]], seen: set[bytes]) -> T:
+        """One attempt; adds to what was seen of wrong content."""
         self.attempts += 1
+        self.answer = None
         try:
             return await attempt()
         except Refusal as refusal:
+            refusal.detail = _one_line(refusal.detail)
             self._tell(Failed(url, self.attempts, refusal.reason, refusal.detail))
-            if before and _says_again(before, refusal):
+            wrong = refusal.wrong if isinstance(refusal, Passing) else None
+            if wrong in seen:
                 raise Refusal(refusal.reason, f"{refusal.detail}, twice") from refusal
+            if wrong is not None:
+                seen.add(wrong)
             raise
 
 
-def _says_again(before: Passing, refusal: Refusal) -> bool:
-    """True for the same wrong bytes as before: that is what the server has."""
-    return isinstance(refusal, Passing) and refusal.body in {before.body} - {None}
+def refused(sought: Sought, refusal: Refusal, effort: Effort, url: str | None) -> Fetched:
+    """The outcome of an original that was not to be had from there."""
+    answer = effort.answer
+    return Fetched(
+        key=sought.key,
+        reason=refusal.reason,
+        detail=refusal.detail,
+        url=url,
+        final_url=answer.url if answer and answer.url != url else None,
+        http_status=answer.status if answer else None,
+        attempts=effort.attempts,
+        seconds=effort.seconds,
+    )
+
+
+def _one_line(text: str) -> str:
+    """What servers and libraries say may be long, of several lines, and no text at all."""
+    line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return line if len(line) <= _LONGEST_DETAIL else f"{line[: _LONGEST_DETAIL - 1]}…"

@@ -2,16 +2,15 @@
 
 import asyncio
 import contextvars
+import re
 import socket
-import ssl
-import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -20,7 +19,8 @@ from yarl import URL
 from dafre_fast.model.errors import Refusal, SourceError
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Fetching
-from dafre_fast.sources.effort import Effort, Passing
+from dafre_fast.sources import answers
+from dafre_fast.sources.effort import Answer, Effort, Passing
 from dafre_fast.sources.hosts import Hosts, Reach, Turn, reach_of
 from dafre_fast.sources.source import Span
 
@@ -28,34 +28,7 @@ _MOST_REDIRECTS = 5
 _DNS_SECONDS = 300
 _CHUNK_BYTES = 1 << 18
 _PAGE_BYTES = 1 << 14
-_TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-_GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-_FORBIDDEN = {
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
-}
-_REDIRECTS = {
-    HTTPStatus.MOVED_PERMANENTLY,
-    HTTPStatus.FOUND,
-    HTTPStatus.SEE_OTHER,
-    HTTPStatus.TEMPORARY_REDIRECT,
-    HTTPStatus.PERMANENT_REDIRECT,
-}
-_CHALLENGES = (
-    b"<title>just a moment...</title>",
-    b"/cdn-cgi/challenge-platform/",
-    b"cf-chl-",
-    b"checking your browser before accessing",
-    b"<title>ddos-guard</title>",
-    b"making sure you&#39;re not a bot!",
-    b"g-recaptcha",
-    b"h-captcha",
-)
-"""What stands in the pages with which Cloudflare, DDoS-Guard, Anubis and captchas answer robots."""
-
-_allowed: contextvars.ContextVar[frozenset[Reach]] = contextvars.ContextVar("_allowed")
-_ALL = frozenset(Reach)
+_PAGES = {"text/html", "application/xhtml+xml"}
 
 
 def user_agent(contact: str) -> str:
@@ -71,14 +44,16 @@ class Http:
         self._settings, self._hosts = settings, hosts
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
+        self._connector = aiohttp.TCPConnector(
             limit=0,  # turns at a host are limited instead
             ttl_dns_cache=_DNS_SECONDS,
             ssl=not self._settings.insecure,
-            socket_factory=_guarded_socket,
+            socket_factory=guarded_socket,
         )
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=self._connector,
+            response_class=_Response,
+            cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(),  # an effort has its own, for all attempts together
             headers={
                 "User-Agent": user_agent(self._settings.contact),
@@ -97,47 +72,45 @@ class Http:
     async def open(
         self, address: str, effort: Effort, span: Span | None = None, etag: str | None = None
     ) -> AsyncIterator["HttpBody"]:
-        headers = _range_headers(span, etag)
-        url, reach = _parsed(address), None
+        asked, hop = _Asked(address, span, etag), Hop(_address(address))
         for _ in range(_MOST_REDIRECTS + 1):
-            if reach is not None:
-                self._check_hop(url, reach)
+            url = hop.url
             await self._meet(url)
+            effort.wait()
             async with self._hosts.turn(_name(url), effort.waited) as turn:
-                with _translated(url, turn):
-                    async with self._get(url, headers, reach) as response:
-                        if response.status not in _REDIRECTS:
-                            head = await self._check(response, turn, span)
-                            yield HttpBody(response, head, span, self._settings)
+                with self._translated(hop, turn):
+                    async with self._get(hop, asked) as response:
+                        effort.answer = Answer(asked.named(url), response.status)
+                        incoming = _Incoming(response, self._settings)
+                        await self._check(response, incoming, turn)
+                        if response.status not in answers.REDIRECTS:
+                            yield HttpBody(response, incoming, asked)
                             return
-                        turn.succeeded()
-                        if reach is None:
-                            reach = _reach_of_peer(response)
-                        url = _target(response)
+                        hop = self._next(hop, response)
         raise Refusal(Reason.BAD_REDIRECT, f"{address}: more than {_MOST_REDIRECTS} redirects")
 
     @asynccontextmanager
-    async def _get(
-        self, url: URL, headers: dict[str, str], reach: Reach | None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer, up to its body. The first hop goes where the user said; the next may only
-        lead to public addresses, or to such as that.
-        """
-        free = self._settings.allow_private or reach is None or _proxied(url)
-        token = _allowed.set(_ALL if free or reach is None else frozenset({Reach.PUBLIC, reach}))
+    async def _get(self, hop: "Hop", asked: "_Asked") -> AsyncIterator["_Response"]:
+        """The answer, up to its body."""
+        token = _hop.set(None if _proxied(hop.url) else hop)
+        seconds = self._settings.stall_timeout
         try:
-            async with asyncio.timeout(self._settings.stall_timeout):
-                response = await self._session.get(url, headers=headers, allow_redirects=False)
+            async with asyncio.timeout(seconds):
+                response = await self._session.get(
+                    hop.url, headers=asked.headers(), allow_redirects=False
+                )
         except TimeoutError as error:
-            detail = f"{url}: no answer in {self._settings.stall_timeout:g} s"
-            raise _HostFailed(Reason.TOO_SLOW, detail) from error
+            raise _HostFailed(Reason.TOO_SLOW, f"no answer in {seconds:g} s") from error
         finally:
-            _allowed.reset(token)
+            _hop.reset(token)
         async with response:
+            assert isinstance(response, _Response)
+            if not hop.first and response.reach() not in hop.allowed:
+                raise Refusal(Reason.BAD_REDIRECT, "over a connection to an inner address")
             yield response
 
     async def _meet(self, url: URL) -> None:
-        """Find out once for each host what kind of address it has."""
+        """Find out once for each host what kind of address it has; the nearest to the public."""
         if self._hosts.knows(_name(url)):
             return
         reach = Reach.PUBLIC
@@ -145,283 +118,272 @@ class Http:
             try:
                 loop = asyncio.get_running_loop()
                 found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-                reach = max(reach_of(str(place[0])) for *_, place in found)
+                reach = min(reach_of(str(place[0])) for *_, place in found)
             except OSError:
                 pass  # the request itself will tell
         self._hosts.meet(_name(url), reach)
 
-    def _check_hop(self, url: URL, reach: Reach) -> None:
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise Refusal(Reason.BAD_REDIRECT, f"to {url}: neither http nor https")
-        try:
-            target = reach_of(url.host)
-        except ValueError:
-            return  # a name: looked at when its address is known, where the socket is made
-        if target not in (Reach.PUBLIC, reach) and not self._settings.allow_private:
-            raise Refusal(Reason.BAD_REDIRECT, f"to {url}: a {target.name.lower()} address")
+    def _next(self, hop: "Hop", response: "_Response") -> "Hop":
+        """The first hop goes where the user said; the others may only lead to public addresses, or
+        to such as that.
+        """
+        if self._settings.allow_private:
+            allowed = frozenset(Reach)
+        elif hop.first:
+            allowed = frozenset({Reach.PUBLIC, response.reach()})
+        else:
+            allowed = hop.allowed
+        return redirected(hop.url, response.headers.get("Location", ""), allowed)
 
-    async def _check(
-        self, response: aiohttp.ClientResponse, turn: Turn, span: Span | None
-    ) -> bytes:
-        """Raises where it is not the object; gives what had to be read of the body for that."""
-        status, detail = response.status, f"{response.url}: status {response.status}"
-        head = await _read_page(response)
-        _stop_at_a_challenge(response, head)
-        if (wait := _retry_after(response)) and (status in _TRY_AGAIN or status >= 500):
-            turn.hold(wait)
-        if status in _TRY_AGAIN or status >= 500:
-            raise _HostFailed(Reason.SERVER_ERROR, detail)
+    async def _check(self, response: "_Response", incoming: "_Incoming", turn: Turn) -> None:
+        """Raises where it is neither the object nor a redirect."""
+        status, headers = response.status, response.headers
+        detail = f"status {status}"
+        good = status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
+        page = response.content_type in _PAGES
+        if page or not good:
+            await incoming.peek(must=good)
+        if answers.challenges(status, headers, incoming.peeked if page else b""):
+            raise SourceError(
+                f"{response.url}: the server asks whether a person is there (a challenge page,"
+                f" {detail}); stopped instead of asking on; see --rate and --contact"
+            )
+        reason = answers.reason(status)
+        if reason is Reason.SERVER_ERROR:
+            if wait := answers.retry_after(headers, datetime.now(UTC)):
+                turn.hold(wait)
+            raise _HostFailed(reason, detail)
         turn.succeeded()
-        if status in _GONE:
-            raise Refusal(Reason.NOT_FOUND, detail)
-        if status in _FORBIDDEN:
-            raise Refusal(Reason.FORBIDDEN, detail)
-        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and span:
-            raise Passing(Reason.HTTP_ERROR, detail)
-        if status == HTTPStatus.PARTIAL_CONTENT and span:
-            _check_range(response, span)
-        elif status != HTTPStatus.OK:
-            raise Refusal(Reason.HTTP_ERROR, detail)
-        if self._settings.respect_noai and (said := _opted_out(response)):
-            raise Refusal(Reason.OPTED_OUT, f"{response.url}: X-Robots-Tag: {said}")
-        return head
+        if reason:
+            stale = status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+            raise (Passing if stale else Refusal)(reason, detail)
+        if self._settings.respect_noai:
+            said = answers.opted_out(headers.getall("X-Robots-Tag", []))
+            if said:
+                raise Refusal(Reason.OPTED_OUT, f"X-Robots-Tag: {said}")
+
+    @contextmanager
+    def _translated(self, hop: "Hop", turn: Turn) -> Iterator[None]:
+        """The library's errors as ours, with the address, and what they say of the host."""
+        try:
+            yield
+        except (aiohttp.ClientError, OSError, Refusal) as error:
+            if isinstance(error, aiohttp.ClientConnectorError):
+                self._connector.clear_dns_cache(hop.url.host, hop.url.port)  # it may have moved
+            refusal = _refusal(error, hop)
+            if isinstance(refusal, _HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
+                turn.failed()
+            if str(hop.url) not in refusal.detail:
+                refusal.detail = f"{hop.url}: {refusal.detail}"
+            raise refusal from error
 
 
 class HttpBody:
     """What came of a request (`dafre_fast.sources.source.Body`)."""
 
-    def __init__(
-        self,
-        response: aiohttp.ClientResponse,
-        head: bytes,
-        span: Span | None,
-        settings: Fetching,
-    ) -> None:
+    def __init__(self, response: "_Response", incoming: "_Incoming", asked: "_Asked") -> None:
+        """Raises Refusal where it is not what was asked for, Passing where that may pass."""
         headers = response.headers
-        self._response, self._head, self._settings = response, head, settings
-        self.url, self.status = str(response.url), response.status
-        self._decoder = _decoder(response)
-        partial = response.status == HTTPStatus.PARTIAL_CONTENT and span is not None
-        self.start = span.start if partial and span else 0
-        self.total = _total(response) if partial else response.content_length
+        self._incoming = incoming
+        self.url, self.status = asked.named(response.url), response.status
+        if response.status == HTTPStatus.PARTIAL_CONTENT:
+            if asked.span is None:
+                raise Refusal(Reason.HTTP_ERROR, "status 206, though no part was asked for")
+            self.start, self.total = answers.part(headers, asked.span, asked.etag)
+        else:
+            self.start, self.total = 0, response.content_length
+        self._decoder = answers.decoder(headers)
         if self._decoder:
             self.total = None
-        self.etag, self.last_modified = headers.get("ETag"), headers.get("Last-Modified")
-        tag = self.etag or "W/"
+        self.etag = answers.plain(headers.get("ETag"))
+        self.last_modified = answers.plain(headers.get("Last-Modified"))
         accepts = headers.get("Accept-Ranges", "bytes") != "none"
-        self.strong = not tag.startswith("W/") and accepts and self._decoder is None
+        self.strong = accepts and self._decoder is None and answers.strong(self.etag)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Raises Passing TOO_SLOW where fewer bytes come than `--min-rate` in `--stall-timeout`."""
-        if self._decoder is None:
-            if self._head:
-                yield self._head
-            async for chunk in self._received():
+        while chunk := await self._incoming.read():
+            if self._decoder is None:
                 yield chunk
-            return
-        for piece in _inflated(self._decoder, self._head, self.url):
-            yield piece
-        async for chunk in self._received():
-            for piece in _inflated(self._decoder, chunk, self.url):
+                continue
+            for piece in answers.inflated(self._decoder, chunk, _CHUNK_BYTES):
                 yield piece
-        if not self._decoder.eof:
-            raise Passing(Reason.NETWORK_ERROR, f"{self.url}: its compressed body breaks off")
+                await asyncio.sleep(0)  # a little may become a lot: others have their turn
+        if self._decoder and not self._decoder.eof:
+            raise Passing(Reason.NETWORK_ERROR, "compressed data break off")
 
-    async def _received(self) -> AsyncIterator[bytes]:
-        seconds = self._settings.stall_timeout
-        quota, got = self._settings.min_rate * seconds, 0
+
+class _Incoming:
+    """The bytes of an answer as they come, and not too slowly."""
+
+    def __init__(self, response: "_Response", settings: Fetching) -> None:
+        self._content, self._seconds = response.content, settings.stall_timeout
+        self._quota = settings.min_rate * settings.stall_timeout
+        self._waited, self._got = 0.0, 0
+        self.peeked = b""
+
+    async def peek(self, *, must: bool) -> None:
+        """Look at the beginning of a page. Of what is no success all of it should be read, or its
+        connection is not kept; there, what fails on the way does not matter.
+        """
+        try:
+            while len(self.peeked) < _PAGE_BYTES and (chunk := await self._receive()):
+                self.peeked += chunk
+        except (Passing, aiohttp.ClientError):
+            if must:
+                raise
+
+    async def read(self) -> bytes:
+        """What was peeked at, then what comes; empty at the end. Raises Passing TOO_SLOW."""
+        peeked, self.peeked = self.peeked, b""
+        return peeked or await self._receive()
+
+    async def _receive(self) -> bytes:
         clock = asyncio.get_running_loop().time
         began = clock()
-        while True:
-            try:
-                async with asyncio.timeout_at(began + seconds):
-                    chunk = await self._response.content.readany()
-            except TimeoutError as error:
-                detail = f"{self.url}: {got:,} bytes in {seconds:g} s"
-                raise Passing(Reason.TOO_SLOW, detail) from error
-            if not chunk:
-                return
-            got += len(chunk)
-            if got >= quota:
-                began, got = clock(), 0
-            yield chunk
+        try:
+            async with asyncio.timeout(self._seconds - self._waited):
+                chunk = await self._content.readany()
+        except TimeoutError as error:
+            detail = f"{self._got:,} bytes in {self._seconds:g} s"
+            raise Passing(Reason.TOO_SLOW, detail) from error
+        self._waited += clock() - began
+        self._got += len(chunk)
+        if self._got >= self._quota:
+            self._waited, self._got = 0.0, 0
+        return chunk
 
 
 class _HostFailed(Passing):
     """The host as such, not one object of it."""
 
 
-def _name(url: URL) -> str:
-    return f"{url.host}:{url.port}"
+class _Asked(NamedTuple):
+    address: str
+    span: Span | None
+    etag: str | None
+
+    def headers(self) -> dict[str, str]:
+        """RFC 9110, 14.2 and 13.1.5."""
+        if self.span is None:
+            return {}
+        last = "" if self.span.stop is None else self.span.stop - 1
+        headers = {"Range": f"bytes={self.span.start}-{last}"}
+        return headers | {"If-Range": self.etag} if self.etag else headers
+
+    def named(self, url: URL) -> str:
+        """The address as it was given, where it is that."""
+        return self.address if url == URL(self.address) else str(url)
 
 
-def _parsed(address: str) -> URL:
-    try:
-        url = URL(address)
-    except ValueError as error:
-        raise Refusal(Reason.HTTP_ERROR, f"{address}: not a URL") from error
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise Refusal(Reason.HTTP_ERROR, f"{address}: not a URL")
-    return url
+@dataclass
+class Hop:
+    """One request on the way to an object, and the kinds of addresses to which it may go."""
+
+    url: URL
+    allowed: frozenset[Reach] = frozenset(Reach)
+    first: bool = True
+    refused: str = ""
+    """The address to which it may not, once that was found out."""
 
 
-def _range_headers(span: Span | None, etag: str | None) -> dict[str, str]:
-    """RFC 9110, 14.2 and 13.1.5."""
-    if span is None:
-        return {}
-    last = "" if span.stop is None else span.stop - 1
-    headers = {"Range": f"bytes={span.start}-{last}"}
-    return headers | {"If-Range": etag} if etag else headers
+_hop: contextvars.ContextVar[Hop | None] = contextvars.ContextVar("_hop", default=None)
 
 
-def _guarded_socket(address: Any) -> socket.socket:
-    """A socket to an address that the hop on its way may lead to."""
+class _Response(aiohttp.ClientResponse):
+    _peer: Any = None
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        self._peer = connection.transport and connection.transport.get_extra_info("peername")
+        if connection.protocol.should_close:
+            # Nothing was read for this request yet: what lies there is no answer to it. The library
+            # asks once more on another connection.
+            raise aiohttp.ServerDisconnectedError("it sent what nobody had asked for")
+        return await super().start(connection)
+
+    def reach(self) -> Reach:
+        """Of who answers; behind a proxy that is not known, and the strictest is said."""
+        known = self._peer and not _proxied(self.url)
+        return reach_of(str(self._peer[0])) if known else Reach.PUBLIC
+
+
+def guarded_socket(address: Any) -> socket.socket:
+    """A socket to an address, if the hop that is under way may lead there."""
     family, kind, protocol, _, place = address
-    reach = reach_of(str(place[0]))
-    if reach not in _allowed.get(_ALL):
-        raise _Inner(f"{place[0]} is a {reach.name.lower()} address")
+    hop, reach = _hop.get(), reach_of(str(place[0]))
+    if hop and reach not in hop.allowed:
+        hop.refused = f"{place[0]}, a {reach.name.lower()} address"
+        raise PermissionError(hop.refused)
     made = socket.socket(family, kind, protocol)
     made.setblocking(False)
     return made
 
 
-class _Inner(OSError):
-    """A redirect leads to an inner address."""
+def redirected(url: URL, location: str, allowed: frozenset[Reach]) -> Hop:
+    """The next hop. Raises Refusal BAD_REDIRECT for no address, one that is not of HTTP, and one of
+    a kind that is not allowed; a name is looked at when its address is known (`guarded_socket`).
+    """
+    try:
+        if not location:
+            raise ValueError("no Location")
+        # As it stands, where it may: signed addresses are not the same with other escapes.
+        target = url.join(URL(location, encoded=re.fullmatch(r"[!-~]+", location) is not None))
+        host = _host(target)
+    except ValueError as error:
+        raise Refusal(Reason.BAD_REDIRECT, f"to {location!r}: {error}") from error
+    try:
+        reach = reach_of(host)
+    except ValueError:
+        return Hop(target, allowed, first=False)
+    if reach not in allowed:
+        raise Refusal(Reason.BAD_REDIRECT, f"to {target}: a {reach.name.lower()} address")
+    return Hop(target, allowed, first=False)
+
+
+def _address(text: str) -> URL:
+    try:
+        url = URL(text)
+        _host(url)
+    except ValueError as error:
+        raise Refusal(Reason.HTTP_ERROR, f"{text}: {error}") from error
+    return url
+
+
+def _host(url: URL) -> str:
+    """Raises ValueError where it has none that could be looked up, or is not of HTTP."""
+    if url.scheme not in {"http", "https"} or not url.raw_host:
+        raise ValueError("not an address of HTTP")
+    if "\0" in url.raw_host:
+        raise ValueError("a NUL byte")
+    url.raw_host.encode("idna")  # the resolver would raise this later
+    return url.raw_host
+
+
+def _name(url: URL) -> str:
+    return f"{url.host}:{url.port}"
 
 
 def _proxied(url: URL) -> bool:
     return url.scheme in getproxies() and not proxy_bypass(url.host or "")
 
 
-def _reach_of_peer(response: aiohttp.ClientResponse) -> Reach:
-    connection = response.connection
-    transport = connection.transport if connection else None
-    peer = transport.get_extra_info("peername") if transport else None
-    return reach_of(str(peer[0])) if peer else Reach.PUBLIC
-
-
-def _target(response: aiohttp.ClientResponse) -> URL:
-    location = response.headers.get("Location", "")
-    try:
-        return response.url.join(URL(location))
-    except ValueError as error:
-        detail = f"{response.url}: to {location!r}"
-        raise Refusal(Reason.BAD_REDIRECT, detail) from error
-
-
-@contextmanager
-def _translated(url: URL, turn: Turn) -> Iterator[None]:
-    """The library's errors as ours, and what they say of the host."""
-    try:
-        yield
-    except (aiohttp.ClientError, ConnectionError, ssl.SSLError, _HostFailed) as error:
-        passing = _passing(url, error)
-        if not isinstance(error, aiohttp.ClientPayloadError):
-            turn.failed()
-        raise passing from error
-
-
-def _passing(url: URL, error: Exception) -> Refusal:
-    if isinstance(error, Refusal):
-        return error
-    detail = f"{url}: {str(error) or type(error).__name__}"
+def _refusal(error: Exception, hop: Hop) -> Refusal:
+    detail = str(error) or type(error).__name__
     match error:
+        case Refusal():
+            return error
+        case aiohttp.ClientConnectorError() if hop.refused:
+            return Refusal(Reason.BAD_REDIRECT, f"to {hop.refused}")
         case aiohttp.ClientConnectorDNSError():
-            return Passing(Reason.DNS_ERROR, detail)
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return _HostFailed(Reason.DNS_ERROR, detail)
+        case aiohttp.ClientConnectorCertificateError():
             return Refusal(Reason.BAD_CERTIFICATE, detail)
         case aiohttp.InvalidURL():
-            return Refusal(Reason.HTTP_ERROR, detail)
-        case aiohttp.ClientConnectorError() if isinstance(error.os_error, _Inner):
-            return Refusal(Reason.BAD_REDIRECT, f"to {url}: {error.os_error}")
-    return Passing(Reason.NETWORK_ERROR, detail)
-
-
-def _retry_after(response: aiohttp.ClientResponse) -> float | None:
-    """Seconds, of RFC 9110, 10.2.3: a number of them, or a date."""
-    said = response.headers.get("Retry-After", "").strip()
-    if said.isdecimal():
-        return float(said)
-    try:
-        date = parsedate_to_datetime(said)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max((date - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _opted_out(response: aiohttp.ClientResponse) -> str | None:
-    """The directive of X-Robots-Tag that asks not to be used for training; one that is addressed
-    to another robot (`name: noai`) does not count.
-    """
-    for header in response.headers.getall("X-Robots-Tag", []):
-        for directive in header.lower().split(","):
-            robot, colon, said = directive.rpartition(":")
-            if said.strip() in {"noai", "noimageai"} and (
-                not colon or robot.strip() in {"*", "dafre_fast"}
-            ):
-                return directive.strip()
-    return None
-
-
-def _is_page(response: aiohttp.ClientResponse) -> bool:
-    return response.content_type in {"text/html", "application/xhtml+xml"}
-
-
-async def _read_page(response: aiohttp.ClientResponse) -> bytes:
-    """The beginning of what is said to be a page."""
-    page = b""
-    while _is_page(response) and len(page) < _PAGE_BYTES:
-        if not (chunk := await response.content.readany()):
-            break
-        page += chunk
-    return page
-
-
-def _stop_at_a_challenge(response: aiohttp.ClientResponse, page: bytes) -> None:
-    """Raises SourceError where a server asks whether a person is there: none is."""
-    text = page.lower()
-    challenged = response.headers.get("cf-mitigated") == "challenge"
-    if challenged or any(mark in text for mark in _CHALLENGES):
-        raise SourceError(
-            f"{response.url}: the server asks whether a person is there (a challenge page, status"
-            f" {response.status}); stopped instead of asking on; see --rate and --contact"
-        )
-
-
-def _check_range(response: aiohttp.ClientResponse, span: Span) -> None:
-    """Raises Passing where what comes is not what was asked for: RFC 9110, 14.4."""
-    said = response.headers.get("Content-Range", "")
-    unit, _, rest = said.partition(" ")
-    first, _, last = rest.partition("/")[0].partition("-")
-    right = unit == "bytes" and first == str(span.start) and last.isdecimal()
-    if not right or (span.stop is not None and int(last) >= span.stop):
-        detail = f"{response.url}: Content-Range {said!r} instead of {span.start}-"
-        raise Passing(Reason.HTTP_ERROR, detail)
-
-
-def _total(response: aiohttp.ClientResponse) -> int | None:
-    total = response.headers.get("Content-Range", "").rpartition("/")[2]
-    return int(total) if total.isdecimal() else None
-
-
-def _decoder(response: aiohttp.ClientResponse) -> Any:
-    """Of a content coding that was not asked for; raises Refusal for one that is not known."""
-    coding = response.headers.get("Content-Encoding", "identity").lower()
-    if coding in {"", "identity"}:
-        return None
-    if coding in {"gzip", "x-gzip", "deflate"}:
-        return zlib.decompressobj(wbits=47)  # zlib or gzip, as its header tells
-    detail = f"{response.url}: Content-Encoding {coding}, though identity was asked for"
-    raise Refusal(Reason.HTTP_ERROR, detail)
-
-
-def _inflated(decoder: Any, chunk: bytes, url: str) -> Iterator[bytes]:
-    """In pieces of bounded size, however much a chunk would give."""
-    try:
-        while chunk:
-            yield decoder.decompress(chunk, _CHUNK_BYTES)
-            chunk = decoder.unconsumed_tail
-    except zlib.error as error:
-        raise Passing(Reason.NETWORK_ERROR, f"{url}: {error}") from error
+            return Refusal(Reason.HTTP_ERROR if hop.first else Reason.BAD_REDIRECT, detail)
+        case aiohttp.ClientPayloadError():
+            return Passing(Reason.NETWORK_ERROR, detail)  # of one object
+        case aiohttp.ClientHttpProxyError():
+            return _HostFailed(Reason.NETWORK_ERROR, detail)
+        case aiohttp.ClientResponseError():
+            return _HostFailed(Reason.HTTP_ERROR, f"not HTTP: {error.message}")
+    return _HostFailed(Reason.NETWORK_ERROR, detail)

@@ -13,7 +13,7 @@ from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources.arrival import Check, Expected
 from dafre_fast.sources.concurrently import concurrently
-from dafre_fast.sources.effort import Budget, Effort
+from dafre_fast.sources.effort import Budget, Effort, refused
 from dafre_fast.sources.source import Planned, Take, Transport
 from dafre_fast.sources.transfer import Transfer
 
@@ -95,14 +95,7 @@ class Template:
                         return fetched
             raise _nowhere(sought, address)
         except Refusal as refusal:
-            return Fetched(
-                key=sought.key,
-                reason=refusal.reason,
-                detail=refusal.detail,
-                url=address,
-                attempts=effort.attempts,
-                seconds=effort.seconds,
-            )
+            return refused(sought, refusal, effort, address)
 
     async def _try(
         self, sought: Sought, address: str, path: Path, effort: Effort

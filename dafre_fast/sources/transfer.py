@@ -24,31 +24,26 @@ class Transfer:
         check: Check,
     ) -> None:
         self._key, self._address, self._path = key, address, path
-        self._most = settings.max_bytes
+        self._expected, self._most = expected, settings.max_bytes
         self._arrival = Arrival(path, expected, settings, check)
         self._etag: str | None = None
 
     async def run(self, transport: Transport, effort: Effort) -> Fetched:
         """Bring it; raises Refusal."""
+        self._refuse_too_many(self._expected.bytes)
         try:
             return await effort.persist(self._address, lambda: self._attempt(transport, effort))
         finally:
             self._arrival.discard()
 
     async def _attempt(self, transport: Transport, effort: Effort) -> Fetched:
-        arrival, etag = self._arrival, self._etag
-        span = Span(arrival.size) if etag and arrival.size else None
-        self._etag = None  # an answer that is not what was asked for ends it
-        async with transport.open(self._address, effort, span, etag if span else None) as body:
-            if body.start != arrival.size:
-                arrival.start_over()
-            if (body.total or 0) > self._most:
-                raise Refusal(Reason.TOO_MANY_BYTES, f"{self._address}: {body.total:,}")
-            await self._receive(body)
         try:
-            arrived = arrival.finish()
+            body = await self._receive(transport, effort)
+            arrived = self._arrival.finish(sized=body.total is not None)
         except Refusal as refusal:
-            raise _about(self._address, refusal) from refusal
+            if self._address not in refusal.detail:
+                refusal.detail = f"{self._address}: {refusal.detail}".removesuffix(": ")
+            raise
         return Fetched(
             key=self._key,
             path=str(self._path),
@@ -57,31 +52,37 @@ class Transfer:
             http_status=body.status,
             attempts=effort.attempts,
             bytes=arrived.bytes,
+            seconds=effort.seconds,
             sha256=arrived.sha256,
             proof=arrived.proof,
             etag=body.etag,
             last_modified=body.last_modified,
         )
 
-    async def _receive(self, body: Body) -> None:
-        arrival = self._arrival
-        try:
+    async def _receive(self, transport: Transport, effort: Effort) -> Body:
+        arrival, etag = self._arrival, self._etag
+        span = Span(arrival.size) if etag and arrival.size else None
+        self._etag = None  # an answer that is not what was asked for ends it
+        async with transport.open(self._address, effort, span, etag if span else None) as body:
+            if body.start != arrival.size:
+                arrival.start_over()
+            self._check_total(body)
+            self._etag = body.etag if body.strong else None
             async for chunk in body.chunks():
                 arrival.write(chunk)
-        except Refusal as refusal:
-            raise _about(self._address, refusal) from refusal
-        finally:
-            self._etag = body.etag if body.strong else None
         if body.total is not None and arrival.size != body.total:
-            detail = f"{self._address}: {arrival.size:,} bytes of {body.total:,}"
+            detail = f"{arrival.size:,} bytes of {body.total:,}"
             raise Passing(Reason.NETWORK_ERROR, detail)
+        return body
 
+    def _check_total(self, body: Body) -> None:
+        """Before any byte is read."""
+        self._refuse_too_many(body.total)
+        known = self._expected.bytes
+        if known is not None and body.total not in (None, known):
+            detail = f"{body.total:,} bytes, known are {known:,}"
+            raise Passing(Reason.WRONG_SIZE, detail, b"%d" % body.total)
 
-def _about(address: str, refusal: Refusal) -> Refusal:
-    """The same, with the address before its detail."""
-    if address in refusal.detail:
-        return refusal
-    detail = f"{address}: {refusal.detail}" if refusal.detail else address
-    if isinstance(refusal, Passing):
-        return Passing(refusal.reason, detail, refusal.body)
-    return Refusal(refusal.reason, detail)
+    def _refuse_too_many(self, total: int | None) -> None:
+        if (total or 0) > self._most:
+            raise Refusal(Reason.TOO_MANY_BYTES, f"{total:,}")

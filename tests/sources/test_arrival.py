@@ -1,0 +1,235 @@
+"""From bytes to a file under its final name, or nothing."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dafre_fast.model.errors import OutputError, Refusal
+from dafre_fast.model.reason import Proof, Reason
+from dafre_fast.model.records import Sought
+from dafre_fast.model.settings import Fetching
+from dafre_fast.sample.faults import Exchange, Server, first, head, right
+from dafre_fast.sources.arrival import Arrival, Expected
+from dafre_fast.sources.effort import Passing
+from tests.commands import dafre, tree
+from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
+
+MD5, SHA256 = hashlib.md5(JPEG).hexdigest(), hashlib.sha256(JPEG).hexdigest()
+CUT = JPEG[:-2]
+DEFAULT, KEEP = Fetching(), Fetching(truncated="keep")
+
+
+def arrival(folder: Path, settings: Fetching = DEFAULT, **known: int | str) -> Arrival:
+    return Arrival(folder / "0007" / "7.jpg", Expected(**known), settings, WHOLE)
+
+
+def arrive(folder: Path, data: bytes, settings: Fetching = DEFAULT, **known: int | str):
+    coming = arrival(folder, settings, **known)
+    coming.write(data)
+    return coming.finish()
+
+
+def test_until_all_of_it_is_checked_it_is_hidden_under_another_name(tmp_path) -> None:
+    coming = arrival(tmp_path)
+    coming.write(JPEG)
+    assert set(files(tmp_path)) == {"0007/.7.jpg.part"}
+    coming.finish()
+    assert files(tmp_path) == {"0007/7.jpg": JPEG}
+
+
+@pytest.mark.parametrize(
+    ("known", "proof"),
+    [
+        ({}, Proof.UNVERIFIED),
+        ({"bytes": len(JPEG)}, Proof.UNVERIFIED),
+        ({"md5": MD5}, Proof.MD5),
+        ({"md5": MD5.upper()}, Proof.MD5),
+        ({"sha256": SHA256}, Proof.SHA256),
+        ({"md5": MD5, "sha256": SHA256}, Proof.MD5),
+    ],
+)
+def test_it_tells_what_proves_it(tmp_path, known, proof) -> None:
+    assert arrive(tmp_path, JPEG, **known) == (len(JPEG), SHA256, proof)
+
+
+@pytest.mark.parametrize(
+    ("data", "known", "reason"),
+    [
+        (b"", {}, Reason.EMPTY_FILE),
+        (b"<html>", {}, Reason.NOT_AN_IMAGE),
+        (b"<html>" * 500, {}, Reason.NOT_AN_IMAGE),
+        (CUT, {}, Reason.TRUNCATED),
+        (CUT, {"bytes": len(JPEG)}, Reason.WRONG_SIZE),
+        (JPEG + b"\0", {"bytes": len(JPEG)}, Reason.WRONG_SIZE),
+        (CUT, {"md5": MD5}, Reason.WRONG_HASH),
+        (JPEG, {"sha256": "0" * 64}, Reason.WRONG_HASH),
+        (JPEG, {"md5": MD5, "sha256": "0" * 64}, Reason.WRONG_HASH),
+    ],
+)
+def test_what_is_not_as_it_must_be_is_gone(tmp_path, data, known, reason) -> None:
+    with pytest.raises(Passing) as refused:
+        arrive(tmp_path, data, **known)
+    assert (refused.value.reason, files(tmp_path)) == (reason, {})
+    assert refused.value.wrong is not None
+
+
+@given(st.lists(st.binary(min_size=1, max_size=900), max_size=6))
+def test_what_is_wrong_is_told_alike_however_it_came_in_pieces(tmp_path_factory, pieces) -> None:
+    data = b"\xff\xd8\xff" + b"".join(pieces)
+    coming = arrival(tmp_path_factory.getbasetemp(), md5=MD5)
+    for piece in (data[:3], *pieces):
+        coming.write(piece)
+    with pytest.raises(Passing) as one:
+        coming.finish()
+    coming.write(data)
+    with pytest.raises(Passing) as other:
+        coming.finish()
+    assert one.value.wrong == other.value.wrong
+
+
+def test_one_byte_beyond_the_limit_is_refused_and_all_of_it_gone(tmp_path) -> None:
+    assert arrive(tmp_path / "a", JPEG, Fetching(max_bytes=len(JPEG))).bytes == len(JPEG)
+    coming = arrival(tmp_path / "b", Fetching(max_bytes=len(JPEG) - 1))
+    with pytest.raises(Refusal) as refused:
+        coming.write(JPEG)
+    assert (refused.value.reason, files(tmp_path / "b")) == (Reason.TOO_MANY_BYTES, {})
+
+
+def test_after_a_refusal_it_begins_anew(tmp_path) -> None:
+    coming = arrival(tmp_path, md5=MD5)
+    with pytest.raises(Passing):
+        coming.write(b"<html>" * 500)
+    assert coming.size == 0
+    coming.write(JPEG)
+    coming.finish()
+    assert files(tmp_path) == {"0007/7.jpg": JPEG}
+
+
+def test_what_an_earlier_run_left_half_written_is_thrown_away(tmp_path) -> None:
+    part = tmp_path / "0007/.7.jpg.part"
+    part.parent.mkdir()
+    part.write_bytes(JPEG * 2)
+    arrive(tmp_path, JPEG)
+    assert files(tmp_path) == {"0007/7.jpg": JPEG}
+
+
+def test_what_lay_there_stays_until_the_new_one_is_whole(tmp_path) -> None:
+    arrive(tmp_path, JPEG)
+    with pytest.raises(Passing):
+        arrive(tmp_path, OTHER_JPEG[:-2])
+    assert files(tmp_path) == {"0007/7.jpg": JPEG}
+    arrive(tmp_path, OTHER_JPEG)
+    assert files(tmp_path) == {"0007/7.jpg": OTHER_JPEG}
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path) -> list[str]:
+    """What is asked of the disk, in order; it does that, too."""
+    told: list[str] = []
+
+    def tell(name: str, real):
+        def call(handle: int) -> None:
+            path = Path(f"/proc/self/fd/{handle}").readlink()
+            told.append(f"{name} {path.relative_to(tmp_path)}")
+            real(handle)
+
+        return call
+
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, tell(name, getattr(os, name)))
+    real_replace = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        told.append("rename")
+        return real_replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    return told
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="Linux names open files so")
+def test_with_sync_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_it_counts(
+    tmp_path, calls
+) -> None:
+    arrive(tmp_path, JPEG, Fetching(sync=True))
+    assert calls == ["fsync .", "fdatasync 0007/.7.jpg.part", "rename", "fsync 0007"]
+
+
+def test_without_sync_nothing_waits_for_the_disk(tmp_path, calls) -> None:
+    arrive(tmp_path, JPEG)
+    assert calls == ["rename"]
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_was_finished(small_disk) -> None:
+    large = JPEG[:-2] + bytes(100_000) + JPEG[-2:]
+
+    async def larger(x: Exchange) -> None:
+        data = JPEG if x.path == "/1.jpg" else large
+        await x.send(head("200 OK", length=len(data)), data)
+
+    sought = [Sought(key, extension="jpg") for key in ("1", "2", "3")]
+    with pytest.raises(OutputError, match=r"2\.jpg: No space left on device"):
+        fetch_from(Server(larger), small_disk.folder, *sought, settings=Fetching(connections=1))
+    assert files(small_disk.folder) == {"0001/1.jpg": JPEG}
+
+
+def test_a_full_disk_is_exit_status_1_and_one_line_and_with_room_the_run_goes_on(
+    tmp_path, small_disk
+) -> None:
+    faces = tmp_path / "faces.tsv"
+    rows = (f"{n:04d}\\{n}.jpg\t5\t0.1, 0.1, 0.5, 0.5 0.9\n" for n in range(1, 21))
+    faces.write_text("".join(rows))
+
+    async def main() -> None:
+        async with Server(right, JPEG).on("127.0.0.1") as port:
+            flags = ("--faces", faces, "--source", f"http://127.0.0.1:{port}/{{id}}.{{ext}}")
+            flags = (*flags, "--output", small_disk.folder, "--connections", 1)
+            done = await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            assert done.returncode == 1
+            assert "No space left on device" in done.stderr.splitlines()[-1]
+            kept = tree(small_disk.folder)
+            assert 0 < len(kept) < 20
+            assert set(kept.values()) == {JPEG}
+            small_disk.remount("size=1m")
+            done = await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            assert done.returncode == 0
+            assert len(tree(small_disk.folder)) == 20
+
+    asyncio.run(main())
+
+
+# Files that break off where they are to be kept.
+
+
+def test_a_file_of_its_full_length_that_breaks_off_is_kept_where_asked_for(tmp_path) -> None:
+    assert arrive(tmp_path, CUT, KEEP).proof is Proof.UNVERIFIED
+    assert files(tmp_path) == {"0007/7.jpg": CUT}
+
+
+def test_one_of_unknown_length_is_kept_if_it_comes_so_twice(tmp_path) -> None:
+    async def cut(x: Exchange) -> None:
+        await x.send(head("200 OK", "Connection: close"), CUT)
+        await x.close()
+
+    fetched = one_from(cut, tmp_path, settings=KEEP)
+    assert (fetched.reason, fetched.attempts, files(tmp_path)) == (None, 2, {"0007/7.jpg": CUT})
+
+
+def test_one_that_is_whole_the_second_time_is_whole(tmp_path) -> None:
+    async def cut(x: Exchange) -> None:
+        await x.send(head("200 OK", "Connection: close"), CUT)
+        await x.close()
+
+    fetched = one_from(first(1, cut, right), tmp_path, settings=KEEP)
+    assert (fetched.attempts, files(tmp_path)) == (2, {"0007/7.jpg": JPEG})
+
+
+def test_damage_is_not_kept_where_only_what_breaks_off_is(tmp_path) -> None:
+    with pytest.raises(Passing) as refused:
+        arrive(tmp_path, b"<html>" * 500, KEEP)
+    assert refused.value.reason is Reason.NOT_AN_IMAGE
