@@ -6,6 +6,7 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched
 from dafre_fast.model.settings import Fetching
+from dafre_fast.sources import flight
 from dafre_fast.sources.arrival import Arrival, Check, Expected
 from dafre_fast.sources.effort import Effort, Passing
 from dafre_fast.sources.source import Body, Span, Transport
@@ -68,6 +69,7 @@ class Transfer:
         try:
             async for chunk in body.chunks():
                 arrival.write(chunk)
+                flight.received(len(chunk))
         except Refusal as refusal:
             raise _about(self._address, refusal) from refusal
         finally:
