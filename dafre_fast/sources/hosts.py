@@ -81,7 +81,7 @@ class Breaker:
 
     def fail(self, now: float, trial: int | None) -> float:
         """Seconds for which the host is left alone from now, 0 where it is not."""
-        if self.down_since is not None and trial != self._trial:
+        if self.down_since is not None and (trial is None or trial != self._trial):
             return 0.0  # it was asked before the host went down
         self.failures += 1
         if self.failures < FAILURES_UNTIL_DOWN:

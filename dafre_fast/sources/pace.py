@@ -16,7 +16,7 @@ _LATE, _PROMPT = 2.0, 1.5
 """In multiples of what an original took when it took least."""
 _RISEN, _FALLEN = 1.05, 0.9
 _AFTER_LATE = 0.7
-_FORGET = 1.02
+_FORGET = 1.002
 """Per round, of the least that was ever seen: networks change."""
 
 
@@ -78,7 +78,8 @@ class Pace:
             return "originals come later, not faster"
         prompt = cost <= _PROMPT * self._least or wait <= _HARMLESS_SECONDS
         if risen or (prompt and rate >= _FALLEN * last):
-            self._slots = min(self._slots * 2 if self._doubling else self._slots + 1, self._most)
+            more = self._slots * 2 if self._doubling and prompt else self._slots + 1
+            self._slots = min(more, self._most)
             return "all are in use, and more bring more"
         self._doubling = False
         return None
