@@ -7,9 +7,10 @@ it asks (Retry-After) and, after failures in a row, for a while that doubles (ci
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from math import inf, isfinite
 
 from aiolimiter import AsyncLimiter
 
@@ -17,6 +18,7 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.events import Down, Held, Tell, Up
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Fetching
+from dafre_fast.sources import flight
 
 PUBLIC_RATE = 5.0
 PUBLIC_CONNECTIONS = 8
@@ -47,51 +49,55 @@ def reach_of(address: str) -> Reach:
 class Breaker:
     """Of one host: closed, open until some time, or half open while one request tries it.
 
-    All times are seconds of a monotonic clock, given by who asks.
+    Pure: all times are seconds of a monotonic clock, given by who asks.
     """
 
     def __init__(self) -> None:
         self.failures = 0
-        self._until = 0.0
-        self._trying = False
+        """In a row."""
         self.down_since: float | None = None
+        self._until = 0.0
+        self._trials = 0
+        self._trial: int | None = None
 
     def wait(self, now: float) -> float:
-        """Seconds until a request may go out; 0 where it may now, and who is told so must tell of
-        its end by `succeed`, `fail` or `leave`.
-        """
+        """Seconds until a request may go out; infinite where that depends on one on its way."""
         if self.down_since is None:
             return 0.0
-        if now < self._until:
-            return self._until - now
-        if self._trying:
-            return _FIRST_REST_SECONDS / 4
-        self._trying = True
-        return 0.0
+        return inf if self._trial is not None else max(self._until - now, 0.0)
+
+    def begin(self) -> int | None:
+        """A request goes out for which there is nothing to wait; its number where it is a trial."""
+        if self.down_since is not None:
+            self._trials += 1
+            self._trial = self._trials
+        return self._trial
 
     def succeed(self) -> bool:
-        """True where the host was down until now."""
+        """The host answered, whatever was asked; True where it was down until now."""
         was_down = self.down_since is not None
-        self.failures, self.down_since, self._trying = 0, None, False
+        self.failures, self.down_since, self._trial = 0, None, None
         return was_down
 
-    def leave(self) -> None:
-        """The request ended without a word about the host."""
-        self._trying = False
-
-    def fail(self, now: float) -> float:
+    def fail(self, now: float, trial: int | None) -> float:
         """Seconds for which the host is left alone from now, 0 where it is not."""
+        if self.down_since is not None and (trial is None or trial != self._trial):
+            return 0.0  # it was asked before the host went down
         self.failures += 1
         if self.failures < FAILURES_UNTIL_DOWN:
             return 0.0
-        if self.down_since is not None and not self._trying:
-            return 0.0  # it was asked before it went down
-        self.down_since = now if self.down_since is None else self.down_since
-        self._trying = False
+        if self.down_since is None:
+            self.down_since = now
+        self._trial = None
         doublings = min(self.failures - FAILURES_UNTIL_DOWN, 10)
         rest = min(_FIRST_REST_SECONDS * float(2**doublings), _LONGEST_REST_SECONDS)
         self._until = now + rest
         return rest
+
+    def leave(self, trial: int | None) -> None:
+        """A request ended without a word about the host."""
+        if trial == self._trial:
+            self._trial = None
 
 
 class _Host:
@@ -104,6 +110,27 @@ class _Host:
         self.connections = asyncio.Semaphore(settings.connections_per_host or usual)
         self.held_until = 0.0
         self.breaker = Breaker()
+        self._trial_ended = asyncio.Event()
+
+    def wait(self, now: float) -> float:
+        """Seconds until it may be asked, connections and rate aside."""
+        return max(self.held_until - now, self.breaker.wait(now), 0.0)
+
+    def is_free(self, now: float) -> bool:
+        """Nothing to wait for."""
+        has_capacity = self.limiter is None or self.limiter.has_capacity()
+        return has_capacity and not self.connections.locked() and not self.wait(now)
+
+    def end_trial(self) -> None:
+        """Whoever waits for its end looks again."""
+        self._trial_ended.set()
+        self._trial_ended.clear()
+
+    async def rest(self, seconds: float) -> None:
+        """So long, or until a trial has ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds if isfinite(seconds) else None):
+                await self._trial_ended.wait()
 
 
 class Turn:
@@ -111,20 +138,21 @@ class Turn:
 
     def __init__(self, name: str, host: _Host, tell: Tell) -> None:
         self._name, self._host, self._tell = name, host, tell
-        self._told = False
+        self._trial = host.breaker.begin()
 
     def succeeded(self) -> None:
         """The host answers, whatever it says."""
-        self._told = True
         if self._host.breaker.succeed():
             self._tell(Up(self._name))
+            self._host.end_trial()
 
     def failed(self) -> None:
         """The host as such failed."""
-        self._told = True
+        flight.failed()
         breaker = self._host.breaker
-        if rest := breaker.fail(time.monotonic()):
+        if rest := breaker.fail(time.monotonic(), self._trial):
             self._tell(Down(self._name, breaker.failures, rest))
+            self._host.end_trial()
 
     def hold(self, seconds: float) -> None:
         """The host asks for patience: nothing is asked of it meanwhile."""
@@ -134,8 +162,12 @@ class Turn:
             self._tell(Held(self._name, seconds))
 
     def close(self) -> None:
-        if not self._told:
-            self._host.breaker.leave()
+        """Must be called, however it went: the connection is another's then."""
+        flight.asked()
+        self._host.connections.release()
+        if self._trial is not None:
+            self._host.breaker.leave(self._trial)
+            self._host.end_trial()
 
 
 class Hosts:
@@ -155,33 +187,49 @@ class Hosts:
     @asynccontextmanager
     async def turn(self, name: str, waited: Callable[[float], None]) -> AsyncIterator[Turn]:
         """Wait until a host may be asked once, and keep one of its connections. `waited` is told
-        the seconds. Raises Refusal HOST_DOWN where that takes longer than `--patience`.
+        the seconds, however the wait ends. Raises Refusal HOST_DOWN where the host is down, or asks
+        to wait, for longer than `--patience`.
         """
         host, began = self._hosts[name], time.monotonic()
-        async with host.connections:
-            try:
-                await self._until_it_may_be_asked(name, host)
-            finally:
-                waited(time.monotonic() - began)
-            turn = Turn(name, host, self._tell)
-            try:
-                yield turn
-            finally:
-                turn.close()
+        if not host.is_free(began):
+            flight.waits()
+        try:
+            turn = await self._wait_for_turn(name, host)
+        finally:
+            waited(time.monotonic() - began)
+        flight.asks(name)
+        try:
+            yield turn
+        finally:
+            turn.close()
 
-    async def _until_it_may_be_asked(self, name: str, host: _Host) -> None:
-        if host.limiter:
-            await host.limiter.acquire()
-        while True:
-            now = time.monotonic()
-            patience = self._settings.patience
-            held = host.held_until - now
-            if held > patience:
-                raise Refusal(Reason.HOST_DOWN, f"{name} asks to wait for {held:,.0f} s")
+    async def _wait_for_turn(self, name: str, host: _Host) -> Turn:
+        await host.connections.acquire()
+        try:
+            await self._rest(name, host)
+            while host.limiter:
+                await host.limiter.acquire()
+                if not host.wait(time.monotonic()):
+                    break
+                # Meanwhile it went down or asked for patience. What all have who wait for that
+                # must not be spent at once when it is over.
+                await self._rest(name, host)
+            return Turn(name, host, self._tell)
+        except BaseException:
+            host.connections.release()
+            raise
+
+    async def _rest(self, name: str, host: _Host) -> None:
+        """Until the host may be asked, as far as it goes down or asks for patience."""
+        patience = self._settings.patience
+        while seconds := host.wait(now := time.monotonic()):
+            if host.held_until - now > patience:
+                asks = host.held_until - now
+                raise Refusal(Reason.HOST_DOWN, f"{name} asks to wait for {asks:,.0f} s")
             down_since = host.breaker.down_since
-            if down_since is not None and now - down_since > patience:
-                raise Refusal(Reason.HOST_DOWN, f"{name} failed for {now - down_since:,.0f} s")
-            wait = held if held > 0 else host.breaker.wait(now)
-            if wait <= 0:
-                return
-            await asyncio.sleep(wait)
+            if down_since is not None:
+                left = down_since + patience - now
+                if left <= 0:
+                    raise Refusal(Reason.HOST_DOWN, f"{name} fails since {now - down_since:,.0f} s")
+                seconds = min(seconds, left)
+            await host.rest(seconds)

@@ -76,7 +76,7 @@ class Template:
         await self._transport.__aexit__(*error)
 
     async def fetch(self, sought: Iterable[Sought], take: Take) -> None:
-        await concurrently(self._fetch_one, sought, take, self._settings.connections)
+        await concurrently(self._fetch_one, sought, take, self._settings, self._tell)
 
     async def plan(
         self, sought: Iterable[Sought], take: Callable[[Sought, Planned | None], None]

@@ -6,6 +6,7 @@ from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched
 from dafre_fast.model.settings import Fetching
+from dafre_fast.sources import flight
 from dafre_fast.sources.arrival import Arrival, Check, Expected
 from dafre_fast.sources.effort import Effort, Passing
 from dafre_fast.sources.source import Body, Span, Transport
@@ -70,6 +71,7 @@ class Transfer:
             self._etag = body.etag if body.strong else None
             async for chunk in body.chunks():
                 arrival.write(chunk)
+                flight.received(len(chunk))
         if body.total is not None and arrival.size != body.total:
             detail = f"{arrival.size:,} bytes of {body.total:,}"
             raise Passing(Reason.NETWORK_ERROR, detail)
