@@ -92,15 +92,18 @@ class Arrival:
             self.discard()
             raise
 
-    def finish(self, *, sized: bool = True) -> Arrived:
+    def finish(self, *, sized: bool = True, proven: Proof | None = None) -> Arrived:
         """Check it and give it its final name. Raises as `write` does, and Passing where it is not
         what is known of it or does not come to its end; it is gone then.
 
         `sized` is False where nobody said how long it is: what does not come to its end may have
-        been cut on the way, and is only kept (`--truncated keep`) if it comes so twice.
+        been cut on the way, and is only kept (`--truncated keep`) if it comes so twice. `proven` is
+        by what its bytes were found right before they came here.
         """
         try:
-            arrived = Arrived(self.size, self._sha256.hexdigest(), self._prove(sized=sized))
+            arrived = Arrived(
+                self.size, self._sha256.hexdigest(), self._prove(sized=sized, proven=proven)
+            )
             self._place()
         except BaseException:
             self.discard()
@@ -153,14 +156,14 @@ class Arrival:
             begin = hashlib.sha256(head[:HEAD_BYTES]).digest()
             raise Passing(refusal.reason, refusal.detail, begin) from refusal
 
-    def _prove(self, *, sized: bool) -> Proof:
+    def _prove(self, *, sized: bool, proven: Proof | None) -> Proof:
         if self._head is not None:
             self._look(self._head)
         known = self._expected
         if known.bytes not in (None, self.size):
             detail = f"{self.size:,} bytes, known are {known.bytes:,}"
             raise self._wrong(Reason.WRONG_SIZE, detail)
-        proofs = []
+        proofs = [proven] if proven else []
         for proof, hashed, digest in (
             (Proof.MD5, self._md5, known.md5),
             (Proof.SHA256, self._sha256, known.sha256),
@@ -170,7 +173,7 @@ class Arrival:
                     raise self._wrong(Reason.WRONG_HASH, f"{proof} is not {digest}")
                 proofs.append(proof)
         if proofs:
-            return proofs[0]
+            return proofs[-1]
         self._check_whole(sized=sized)
         return Proof.UNVERIFIED
 

@@ -1,6 +1,6 @@
 """A body read piece by piece, and where in its object that is."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from dafre_fast.model.reason import Reason
 from dafre_fast.sources.effort import Passing
@@ -9,19 +9,17 @@ from dafre_fast.sources.effort import Passing
 class Cursor:
     """At byte `at` of an object, of which `chunks` are what follows."""
 
-    def __init__(self, name: str, chunks: AsyncIterator[bytes], at: int = 0) -> None:
+    def __init__(self, name: str, chunks: AsyncGenerator[bytes], at: int = 0) -> None:
         self._name, self._chunks, self.at = name, chunks, at
         self._rest = b""
+        self.broken = False
+        """No more bytes will come."""
 
-    async def pieces(self, count: int) -> AsyncIterator[bytes]:
+    async def pieces(self, count: int) -> AsyncGenerator[bytes]:
         """The next `count` bytes. Raises Passing where the object ends before."""
         while count:
             if not self._rest:
-                try:
-                    self._rest = await anext(self._chunks)
-                except StopAsyncIteration:
-                    detail = f"{self._name}: breaks off at byte {self.at:,}"
-                    raise Passing(Reason.NETWORK_ERROR, detail) from None
+                self._rest = await self._next()
             piece, self._rest = self._rest[:count], self._rest[count:]
             count -= len(piece)
             self.at += len(piece)
@@ -35,3 +33,14 @@ class Cursor:
         """Skip what comes before byte `at`."""
         async for _ in self.pieces(at - self.at):
             pass
+
+    async def _next(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            self.broken = True
+            detail = f"{self._name}: breaks off at byte {self.at:,}"
+            raise Passing(Reason.NETWORK_ERROR, detail) from None
+        except BaseException:
+            self.broken = True
+            raise

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,8 +40,11 @@ def user_agent(contact: str) -> str:
 class Http:
     """A transport (`dafre_fast.sources.source`) over HTTP and HTTPS; an async context."""
 
-    def __init__(self, settings: Fetching, hosts: Hosts) -> None:
-        self._settings, self._hosts = settings, hosts
+    def __init__(
+        self, settings: Fetching, hosts: Hosts, bearer: Mapping[str, str] | None = None
+    ) -> None:
+        """`bearer` has tokens by the hosts to which alone they are shown."""
+        self._settings, self._hosts, self._bearer = settings, hosts, bearer or {}
 
     async def __aenter__(self) -> Self:
         self._connector = aiohttp.TCPConnector(
@@ -96,9 +99,8 @@ class Http:
         seconds = self._settings.stall_timeout
         try:
             async with asyncio.timeout(seconds):
-                response = await self._session.get(
-                    hop.url, headers=asked.headers(), allow_redirects=False
-                )
+                headers = asked.headers() | self._credentials(hop.url)
+                response = await self._session.get(hop.url, headers=headers, allow_redirects=False)
         except TimeoutError as error:
             raise _HostFailed(Reason.TOO_SLOW, f"no answer in {seconds:g} s") from error
         finally:
@@ -108,6 +110,10 @@ class Http:
             if not hop.first and response.reach() not in hop.allowed:
                 raise Refusal(Reason.BAD_REDIRECT, "over a connection to an inner address")
             yield response
+
+    def _credentials(self, url: URL) -> dict[str, str]:
+        token = self._bearer.get(url.host or "")
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def _meet(self, url: URL) -> None:
         """Find out once for each host what kind of address it has; the nearest to the public."""
@@ -195,12 +201,15 @@ class HttpBody:
         self._decoder = answers.decoder(headers)
         if self._decoder:
             self.total = None
+        following = response.links["next"]["url"] if "next" in response.links else None
+        self.following = str(following) if following else None
+        """The next page of a list, RFC 8288."""
         self.etag = answers.plain(headers.get("ETag"))
         self.last_modified = answers.plain(headers.get("Last-Modified"))
         accepts = headers.get("Accept-Ranges", "bytes") != "none"
         self.strong = accepts and self._decoder is None and answers.strong(self.etag)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """Raises Passing TOO_SLOW where fewer bytes come than `--min-rate` in `--stall-timeout`."""
         while chunk := await self._incoming.read():
             if self._decoder is None:

@@ -1,7 +1,7 @@
 """Objects that are files of this machine, for what is otherwise read over a network."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -56,7 +56,7 @@ class LocalBody:
         self.total: int | None = os.fstat(file).st_size
         self.start, self._stop = span.start, self.total if span.stop is None else span.stop
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         at, stop = self.start, self._stop or 0
         while at < stop:
             try:

@@ -57,19 +57,24 @@ class _Place(msgspec.Struct):
 
 class _Places(msgspec.Struct):
     files: dict[str, _Place]
+    filesize: int | None = None
 
 
-def read_index(text: bytes, name: str) -> Index:
+def read_index(text: bytes, name: str, total: int | None = None) -> Index:
     """Of a tar archive, as the data sets of Danbooru have it: `{"files": {"1.jpg": {"offset": 512,
     "size": 98765, "sha256": "…"}}}`, offset being that of the member's first byte.
 
-    Raises Refusal for another, with `name` and the member.
+    Raises Refusal for another, with `name` and the member, and where it is that of an archive of
+    another size than `total`.
     """
     try:
-        files = msgspec.json.decode(text, type=_Places).files
+        places = msgspec.json.decode(text, type=_Places)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
-    end = 0
+    if total is not None and places.filesize not in (None, total):
+        detail = f"{name}: of an archive of {places.filesize:,} bytes, which has {total:,}"
+        raise Refusal(Reason.BAD_INDEX, detail)
+    files, end = places.files, 0
     for file, place in sorted(files.items(), key=lambda item: item[1].offset):
         if place.size < 0 or place.offset < end:
             detail = f"{name}: {file!r} at byte {place.offset:,} lies in another or outside"
@@ -81,13 +86,13 @@ def read_index(text: bytes, name: str) -> Index:
     )
 
 
-def write_index(index: Index) -> bytes:
-    """The same form, of a tar archive that had none."""
+def write_index(index: Index, total: int) -> bytes:
+    """The same form, of a tar archive of `total` bytes that had none."""
     files = {
         member.name: _Place(member.record.start, member.size, member.sha256)
         for member in index.values()
     }
-    return msgspec.json.encode(_Places(files))
+    return msgspec.json.encode(_Places(files, total))
 
 
 def coalesce(

@@ -1,6 +1,6 @@
 """What every source of originals can do, and what every transport can."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol, Self
 
@@ -80,7 +80,7 @@ class Body(Protocol):
     @property
     def last_modified(self) -> str | None: ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncGenerator[bytes]:
         """The bytes. Raises Passing where they break off or come too slowly."""
         ...
 

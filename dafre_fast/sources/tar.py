@@ -5,7 +5,7 @@ Format: POSIX.1-1988 ustar, with the long names of GNU tar and of pax (POSIX.1-2
 
 import re
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from dafre_fast.model.errors import Refusal
@@ -35,7 +35,12 @@ def index_of(path: Path) -> Index:
         raise Refusal(Reason.BAD_INDEX, f"{path}: {error}") from error
 
 
-async def members(cursor: Cursor) -> AsyncIterator[Member]:
+def end_of(member: Member) -> int:
+    """Where the next header begins."""
+    return member.record.start + -(-member.size // _BLOCK) * _BLOCK
+
+
+async def members(cursor: Cursor) -> AsyncGenerator[Member]:
     """Members as they come; the cursor stands at the first byte of each, and is moved on to the
     next header, from wherever it has been moved to. Raises Refusal for what is no tar archive.
     """
@@ -57,9 +62,10 @@ async def members(cursor: Cursor) -> AsyncIterator[Member]:
             continue
         size = info.size if size is None else size
         start = cursor.at
+        member = Member(name or info.name, Span(start, start + size), size)
         if info.isreg() and not info.issparse():
-            yield Member(name or info.name, Span(start, start + size), size)
-        await cursor.go_to(start + -(-size // _BLOCK) * _BLOCK)
+            yield member
+        await cursor.go_to(end_of(member))
         name, size = None, None
 
 

@@ -7,7 +7,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
@@ -18,13 +18,13 @@ from dafre_fast.sources.source import Span
 
 TAIL_BYTES = 1 << 16
 """In as many last bytes stands the end of the directory, and mostly all of it."""
-_LOCAL_HEADER = struct.Struct("<4s2xHH18xHH")
+_LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")
 _ENCRYPTED = 1
 _PIECE_BYTES = 1 << 18
 
 
-class NeedMore(Exception):  # noqa: N818  (nothing went wrong)
-    """The directory begins before what is there of the file: as many bytes of its end are needed."""
+class NeedMore(Exception):
+    """The directory begins earlier: as many bytes of the end of the file are needed."""
 
     def __init__(self, bytes: int) -> None:
         super().__init__(bytes)
@@ -45,9 +45,7 @@ def index_of(tail: bytes, total: int, name: str) -> Index:
         raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
     ends = [*(info.header_offset for info in infos[1:]), end]
     return by_key(
-        Member(
-            info.filename, Span(info.header_offset, stop), info.file_size, crc32=info.CRC
-        )
+        Member(info.filename, Span(info.header_offset, stop), info.file_size, crc32=info.CRC)
         for info, stop in zip(infos, ends, strict=True)
         if not info.is_dir() and not info.flag_bits & _ENCRYPTED
     )
@@ -81,7 +79,7 @@ class _Tail(io.RawIOBase):
         return data
 
 
-async def unpacked(member: Member, cursor: Cursor) -> AsyncIterator[bytes]:
+async def unpacked(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
     """The bytes of a member, the cursor standing at its record. Raises Refusal for what is not
     stored or deflated, Passing where its checksum or size is wrong.
     """
@@ -102,12 +100,12 @@ async def unpacked(member: Member, cursor: Cursor) -> AsyncIterator[bytes]:
         raise Passing(Reason.WRONG_HASH, f"{member.name}: its CRC-32 is not {member.crc32:08x}")
 
 
-async def _stored(member: Member, cursor: Cursor) -> AsyncIterator[bytes]:
+async def _stored(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
     async for piece in cursor.pieces(member.size):
         yield piece
 
 
-async def _inflated(member: Member, cursor: Cursor) -> AsyncIterator[bytes]:
+async def _inflated(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
     decoder = zlib.decompressobj(-zlib.MAX_WBITS)
     assert member.record.stop is not None
     try:

@@ -1,0 +1,388 @@
+"""The same originals out of every kind of archive, from here and over HTTP."""
+
+import asyncio
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from PIL import Image
+
+from dafre_fast.model.errors import InputError, UsageError
+from dafre_fast.model.reason import Proof, Reason
+from dafre_fast.model.records import Fetched, Sought
+from dafre_fast.model.settings import Fetching
+from dafre_fast.pixels.damage import check_end
+from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.arrival import Check
+from dafre_fast.sources.choose import choose
+from dafre_fast.sources.source import Planned
+
+FAST = Fetching(retries=1, timeout=20.0)
+KEYS = [7, 1007, 2007, 332446, 5]
+EXTENSIONS = {7: "jpg", 1007: "png", 2007: "jpg", 332446: "gif", 5: "jpg"}
+
+
+def drawn(key: int) -> bytes:
+    file = io.BytesIO()
+    image = Image.effect_noise((40 + key % 7, 30), 80).convert("RGB")
+    image.save(file, {"jpg": "jpeg"}.get(EXTENSIONS[key], EXTENSIONS[key]))
+    return file.getvalue()
+
+
+ORIGINALS = {key: drawn(key) for key in KEYS}
+
+
+def expected() -> dict[str, bytes]:
+    return {f"{key % 1000:04}/{key}.{EXTENSIONS[key]}": data for key, data in ORIGINALS.items()}
+
+
+def write_tar(path: Path, keys: list[int], *, name: str = "{}", extra: bytes = b"") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = "w:gz" if path.suffix == ".gz" else "w"
+    with tarfile.open(path, mode) as archive:
+        for key in keys:
+            for member, data in (
+                (f"{name.format(key)}.{EXTENSIONS[key]}", ORIGINALS[key]),
+                (f"{name.format(key)}.json", b"{}" + extra),
+            ):
+                info = tarfile.TarInfo(member)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+
+
+def write_index(path: Path, change: Callable[[dict], None] = lambda files: None) -> None:
+    with tarfile.open(path) as archive:
+        files = {
+            info.name: {
+                "offset": info.offset_data,
+                "size": info.size,
+                "sha256": hashlib.sha256(archive.extractfile(info).read()).hexdigest(),
+            }
+            for info in archive
+        }
+    change(files)
+    whole = {"filesize": path.stat().st_size, "hash": "", "hash_lfs": "", "files": files}
+    path.with_suffix(".json").write_text(json.dumps(whole))
+
+
+def write_zip(path: Path, keys: list[int], method: int = zipfile.ZIP_DEFLATED) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for key in keys:
+            archive.writestr(f"images/{key}.{EXTENSIONS[key]}", ORIGINALS[key])
+
+
+def fetch(spec: object, folder: Path, keys: list[int] = KEYS) -> dict[int, Fetched]:
+    found: dict[int, Fetched] = {}
+
+    async def take(one: Sought, fetched: Fetched) -> None:
+        assert int(one.key) not in found
+        found[int(one.key)] = fetched
+
+    async def main() -> None:
+        source = choose(str(spec), folder, FAST, Check(sniff, check_end), lambda _: None)
+        async with source:
+            await source.fetch([Sought(str(key)) for key in keys], take)
+
+    asyncio.run(main())
+    return found
+
+
+def originals(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    names = {str(path.relative_to(folder)): path.read_bytes() for path in found}
+    return {name: data for name, data in names.items() if not name.startswith(".dafre_fast")}
+
+
+class Requests(Counter[str]):
+    """By path; those for a part of a file have `*` at their end."""
+
+
+@contextmanager
+def served(folder: Path, *, ranges: bool = True) -> Iterator[tuple[str, Requests]]:
+    """Files over HTTP; the one kind of part that is asked for here is `bytes=a-b`."""
+    asked = Requests()
+
+    class Handler(SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            path = folder / self.path.lstrip("/")
+            part = self.headers.get("Range") if ranges else None
+            asked[self.path + "*" * bool(part)] += 1
+            if not path.is_file():
+                self.send_error(404)
+                return
+            data = path.read_bytes()
+            total = len(data)
+            if part:
+                first, last = (int(end) for end in part.removeprefix("bytes=").split("-"))
+                data = data[first : last + 1]
+                self.send_response(206)
+                self.send_header("Content-Range", f"bytes {first}-{first + len(data) - 1}/{total}")
+            else:
+                self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=partial(server.serve_forever, poll_interval=0.01))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_local_tar_without_index_gives_its_originals(tmp_path) -> None:
+    write_tar(tmp_path / "all.tar", KEYS)
+    found = fetch(tmp_path / "all.tar", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+    assert {fetched.proof for fetched in found.values()} == {Proof.UNVERIFIED}
+
+
+def test_an_index_beside_a_tar_proves_its_originals(tmp_path) -> None:
+    write_tar(tmp_path / "all.tar", KEYS)
+    write_index(tmp_path / "all.tar")
+    found = fetch(tmp_path / "all.tar", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+    assert {fetched.proof for fetched in found.values()} == {Proof.SHA256}
+
+
+def test_a_folder_of_archives_of_several_kinds_is_one_source(tmp_path) -> None:
+    write_tar(tmp_path / "in/a.tar", KEYS[:2])
+    write_zip(tmp_path / "in/b.zip", KEYS[2:4])
+    write_tar(tmp_path / "in/deep/c.tar.gz", KEYS[4:])
+    fetch(tmp_path / "in", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+
+
+def test_neighbours_in_a_remote_tar_come_in_one_request(tmp_path) -> None:
+    write_tar(tmp_path / "in/all.tar", KEYS)
+    write_index(tmp_path / "in/all.tar")
+    with served(tmp_path / "in") as (address, asked):
+        fetch(f"{address}/all.tar", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+    assert asked == {"/all.json": 1, "/all.tar*": 1}
+
+
+def test_distant_members_come_in_requests_of_their_own(tmp_path) -> None:
+    write_tar(tmp_path / "in/all.tar", [7, 1007], extra=bytes(300_000))
+    write_index(tmp_path / "in/all.tar")
+    with served(tmp_path / "in") as (address, asked):
+        fetch(f"{address}/all.tar", tmp_path / "out", [7, 1007])
+    assert asked == {"/all.json": 1, "/all.tar*": 2}
+
+
+def test_a_server_without_ranges_is_read_on_from_the_start(tmp_path) -> None:
+    write_tar(tmp_path / "in/all.tar", KEYS, extra=bytes(300_000))
+    write_index(tmp_path / "in/all.tar")
+    with served(tmp_path / "in", ranges=False) as (address, asked):
+        fetch(f"{address}/all.tar", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+    assert asked["/all.tar"] == 2
+
+
+def test_a_remote_tar_without_index_is_streamed_once_and_read_by_range_from_then_on(
+    tmp_path,
+) -> None:
+    write_tar(tmp_path / "in/all.tar", KEYS)
+    with served(tmp_path / "in") as (address, asked):
+        fetch(f"{address}/all.tar", tmp_path / "out", KEYS[:2])
+        assert asked.pop("/all.tar") == 1
+        fetch(f"{address}/all.tar", tmp_path / "out", KEYS[2:])
+    assert originals(tmp_path / "out") == expected()
+    assert "/all.tar" not in asked
+
+
+def test_an_archive_that_changed_since_is_streamed_anew(tmp_path) -> None:
+    write_tar(tmp_path / "in/all.tar", KEYS[:2])
+    with served(tmp_path / "in") as (address, asked):
+        fetch(f"{address}/all.tar", tmp_path / "out", KEYS[:2])
+        write_tar(tmp_path / "in/all.tar", KEYS)
+        fetch(f"{address}/all.tar", tmp_path / "out", KEYS[2:])
+    assert originals(tmp_path / "out") == expected()
+    assert asked["/all.tar"] == 2
+
+
+def test_a_remote_gzipped_tar_is_streamed(tmp_path) -> None:
+    write_tar(tmp_path / "in/all.tar.gz", KEYS)
+    with served(tmp_path / "in") as (address, asked):
+        fetch(f"{address}/all.tar.gz", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+    assert asked == {"/all.tar.gz": 1}
+
+
+def test_shards_of_webdataset_are_found_by_their_range_and_padded_keys(tmp_path) -> None:
+    for number, keys in enumerate((KEYS[:2], KEYS[2:])):
+        write_tar(tmp_path / f"in/{number:05}.tar", keys, name="train/{:09}")
+    with served(tmp_path / "in") as (address, _):
+        fetch(address + "/{00000..00001}.tar", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+
+
+def test_one_archive_per_bucket_is_asked_for_what_is_in_it(tmp_path) -> None:
+    for bucket in {key % 1000 for key in KEYS}:
+        write_tar(tmp_path / f"in/data-{bucket:04}.tar", [k for k in KEYS if k % 1000 == bucket])
+    with served(tmp_path / "in") as (address, asked):
+        fetch(address + "/data-{bucket}.tar", tmp_path / "out", [7, 5])
+    assert {path for path in asked if path.endswith(".tar")} == {"/data-0007.tar", "/data-0005.tar"}
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg", "0005/5.jpg"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_remote_zip_is_read_by_its_directory(tmp_path, method) -> None:
+    write_zip(tmp_path / "in/all.zip", KEYS, method)
+    with served(tmp_path / "in") as (address, asked):
+        found = fetch(f"{address}/all.zip", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+    assert {fetched.proof for fetched in found.values()} == {Proof.CRC32}
+    assert {*asked} == {"/all.zip*"}
+
+
+def test_a_directory_longer_than_the_first_look_is_read_further_back(tmp_path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("7.jpg", ORIGINALS[7])
+        for number in range(2000):
+            archive.writestr(f"{'long' * 10}/{number}.txt", b"")
+    fetch(tmp_path / "all.zip", tmp_path / "out", [7])
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg"}
+
+
+def test_a_zip_on_a_server_without_ranges_is_refused_with_the_reason(tmp_path) -> None:
+    write_zip(tmp_path / "in/all.zip", KEYS)
+    with zipfile.ZipFile(tmp_path / "in/all.zip", "a") as archive:
+        archive.writestr("much.txt", bytes(100_000))
+    with served(tmp_path / "in", ranges=False) as (address, _):
+        found = fetch(f"{address}/all.zip", tmp_path / "out", [7])
+    assert found[7].reason is Reason.BAD_INDEX
+    assert "no part" in found[7].detail
+
+
+def test_an_id_in_no_archive_is_missing(tmp_path) -> None:
+    write_tar(tmp_path / "all.tar", KEYS)
+    found = fetch(tmp_path / "all.tar", tmp_path / "out", [7, 8])
+    assert (found[7].reason, found[8].reason) == (None, Reason.MISSING_ORIGINAL)
+
+
+def test_a_flipped_byte_is_refused_and_its_neighbours_are_not(tmp_path) -> None:
+    path = tmp_path / "all.tar"
+    write_tar(path, KEYS)
+    write_index(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(ORIGINALS[2007])
+    data[at + len(ORIGINALS[2007]) // 2] ^= 1
+    path.write_bytes(data)
+    found = fetch(path, tmp_path / "out")
+    assert {key for key, one in found.items() if one.reason} == {2007}
+    assert found[2007].reason is Reason.WRONG_HASH
+    assert {*originals(tmp_path / "out")} == {*expected()} - {"0007/2007.jpg"}
+
+
+def test_a_flipped_byte_in_a_zip_is_refused(tmp_path) -> None:
+    path = tmp_path / "all.zip"
+    write_zip(path, KEYS, zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    data[data.index(ORIGINALS[2007]) + 300] ^= 1
+    path.write_bytes(data)
+    found = fetch(path, tmp_path / "out")
+    assert {key for key, one in found.items() if one.reason} == {2007}
+
+
+def test_a_tar_cut_short_gives_what_is_whole(tmp_path) -> None:
+    path = tmp_path / "in/all.tar"
+    write_tar(path, KEYS)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(ORIGINALS[2007]) + 100])
+    with served(tmp_path / "in") as (address, _):
+        found = fetch(f"{address}/all.tar", tmp_path / "out")
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg", "0007/1007.png"}
+    assert found[2007].reason is Reason.NETWORK_ERROR
+    assert len(found) == len(KEYS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"[]", b'{"files": {"7.jpg": {"offset": -1, "size": 3}}}',
+     b'{"files": {"7.jpg": {"offset": 5, "size": 3}, "8.jpg": {"offset": 7, "size": 3}}}'],
+)  # fmt: skip
+def test_a_broken_index_is_named(tmp_path, text) -> None:
+    write_tar(tmp_path / "all.tar", KEYS)
+    (tmp_path / "all.json").write_bytes(text)
+    found = fetch(tmp_path / "all.tar", tmp_path / "out", [7])
+    assert found[7].reason is Reason.BAD_INDEX
+    assert "all.json" in found[7].detail
+
+
+def test_a_member_that_leads_out_of_the_archive_lands_where_its_id_says(tmp_path) -> None:
+    write_tar(tmp_path / "all.tar", [7], name="../../{}")
+    fetch(tmp_path / "all.tar", tmp_path / "out", [7])
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg"}
+
+
+def test_long_names_of_gnu_and_pax_are_read_in_a_stream(tmp_path) -> None:
+    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        path = tmp_path / f"in/{form}.tar"
+        path.parent.mkdir(exist_ok=True)
+        with tarfile.open(path, "w", format=form) as archive:
+            info = tarfile.TarInfo(f"{'ü' * 150}/7.jpg")
+            info.size = len(ORIGINALS[7])
+            archive.addfile(info, io.BytesIO(ORIGINALS[7]))
+        with served(tmp_path / "in") as (address, _):
+            fetch(f"{address}/{form}.tar", tmp_path / f"out{form}", [7])
+        assert {*originals(tmp_path / f"out{form}")} == {"0007/7.jpg"}
+
+
+def test_what_is_no_archive_is_refused_with_its_name(tmp_path) -> None:
+    for name in ("a.tar", "a.zip", "a.tar.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(b"x" * 600) if "gz" in name else b"x" * 600)
+        found = fetch(tmp_path / name, tmp_path / "out", [7])
+        assert found[7].reason is Reason.BAD_INDEX
+        assert name in found[7].detail
+
+
+def test_a_plan_tells_place_and_size_and_fetches_nothing(tmp_path) -> None:
+    write_tar(tmp_path / "all.tar", KEYS)
+    planned: dict[str, Planned | None] = {}
+
+    async def main() -> None:
+        spec = str(tmp_path / "all.tar")
+        source = choose(spec, tmp_path / "out", FAST, Check(sniff, check_end), lambda _: None)
+        async with source:
+            await source.plan(
+                [Sought("7"), Sought("8")], lambda one, plan: planned.update({one.key: plan})
+            )
+
+    asyncio.run(main())
+    url = f"{tmp_path}/all.tar#7.jpg"
+    assert planned == {"7": Planned(url, len(ORIGINALS[7])), "8": None}
+    assert originals(tmp_path / "out") == {}
+
+
+def test_an_archive_that_is_not_there_is_an_error_at_once(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.tar"):
+        fetch(tmp_path / "nowhere.tar", tmp_path / "out")
+
+
+@pytest.mark.parametrize("spec", ["http://h/{id}.tar", "http://h/{5..4}.tar", "hf:x", "hf://a/b"])
+def test_an_address_that_means_no_archives_is_refused_before_any_request(tmp_path, spec) -> None:
+    with pytest.raises(UsageError, match="--source"):
+        fetch(spec, tmp_path)

@@ -1,0 +1,156 @@
+"""Data sets of the hub, rebuilt on the loopback."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from sources.test_archives import ORIGINALS, expected, fetch, originals, write_index, write_tar
+
+SET, INDEXES = "nyanko7/danbooru2023", "deepghs/danbooru2023_index"
+
+
+class Hub:
+    """Serves the files of sets below a folder as the hub does: resolved by a redirect."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.asked = folder, Counter[str]()
+        self.tokens = dict[str, str | None]()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked[request.path] += 1
+        self.tokens[request.path] = request.headers.get("Authorization")
+        path = request.path.partition("?")[0]
+        if path.startswith("/api/datasets/"):
+            self._list(request, path.removeprefix("/api/datasets/"))
+        elif path.startswith("/datasets/"):
+            host = request.headers["Host"].replace("127.0.0.1", "127.0.0.2")
+            request.send_response(302)
+            request.send_header("Location", f"http://{host}/signed{path}")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+        else:
+            self._send(request, self.folder / path.removeprefix("/signed/datasets/"))
+
+    def _list(self, request: BaseHTTPRequestHandler, path: str) -> None:
+        repo, _, folder = path.partition("/tree/main")
+        top = self.folder / repo / "resolve/main"
+        found = (top / folder.strip("/")).rglob("*")
+        files = [
+            {"type": "directory" if file.is_dir() else "file", "path": str(file.relative_to(top))}
+            for file in sorted(found)
+        ]
+        page = int(request.path.partition("page=")[2] or 0)
+        request.send_response(200)
+        if files[page + 1 :]:
+            host = request.headers["Host"]
+            link = f"http://{host}{request.path.partition('?')[0]}?page={page + 1}"
+            request.send_header("Link", f'<{link}>; rel="next"')
+        self._body(request, json.dumps(files[page : page + 1]).encode())
+
+    def _send(self, request: BaseHTTPRequestHandler, path: Path) -> None:
+        if not path.is_file():
+            request.send_response(404)
+            self._body(request, b"")
+            return
+        data, part = path.read_bytes(), request.headers.get("Range")
+        if part is None:
+            request.send_response(200)
+            self._body(request, data)
+            return
+        first, last = (int(end) for end in part.removeprefix("bytes=").split("-"))
+        chosen = data[first : last + 1]
+        request.send_response(206)
+        place = f"bytes {first}-{first + len(chosen) - 1}/{len(data)}"
+        request.send_header("Content-Range", place)
+        self._body(request, chosen)
+
+    def _body(self, request: BaseHTTPRequestHandler, data: bytes) -> None:
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data)
+
+    @contextmanager
+    def open(self) -> Iterator[str]:
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                hub.answer(self)
+
+        server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)
+        server.daemon_threads = True
+        thread = Thread(target=partial(server.serve_forever, poll_interval=0.01))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[Hub]:
+    hub = Hub(tmp_path / "hub")
+    with hub.open() as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield hub
+
+
+def put(hub: Hub, repo: str, path: str, keys: list[int], indexes: str) -> None:
+    tar = hub.folder / repo / "resolve/main" / path
+    write_tar(tar, keys)
+    write_index(tar)
+    index = hub.folder / indexes / "resolve/main" / path.replace(".tar", ".json")
+    index.parent.mkdir(parents=True, exist_ok=True)
+    tar.with_suffix(".json").rename(index)
+
+
+def test_a_set_of_known_layout_is_looked_through_from_original_to_updates(hub, tmp_path) -> None:
+    put(hub, SET, "original/data-0007.tar", [7], INDEXES)
+    put(hub, SET, "original/data-0005.tar", [5], INDEXES)
+    put(hub, SET, "original/data-0446.tar", [], INDEXES)
+    put(hub, SET, "recent/data-1007.tar", [1007], INDEXES)
+    put(hub, SET, "updates/20240319/20240319-7.tar", [2007], INDEXES)
+    put(hub, SET, "updates/20240319/20240319-6.tar", [332446], INDEXES)
+    fetch(f"hf:{SET}", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+    assert not any("1005" in path or "-5.tar" in path for path in hub.asked)
+
+
+def test_any_other_set_is_read_by_its_list_with_indexes_beside(hub, tmp_path) -> None:
+    put(hub, "some/set", "images/a.tar", [7, 5], "some/set")
+    put(hub, "some/set", "images/b.tar", [1007, 2007, 332446], "some/set")
+    fetch("hf:some/set", tmp_path / "out")
+    assert originals(tmp_path / "out") == expected()
+
+
+def test_single_files_of_a_set_are_addressed_by_a_template(hub, tmp_path) -> None:
+    file = hub.folder / "some/set/resolve/main/0007/7.jpg"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(ORIGINALS[7])
+    fetch("hf://datasets/some/set/{bucket}/{id}.{ext}", tmp_path / "out", [7])
+    assert originals(tmp_path / "out") == {"0007/7.jpg": ORIGINALS[7]}
+
+
+def test_a_token_is_shown_to_the_hub_and_not_to_where_it_redirects(
+    hub, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    put(hub, "some/set", "a.tar", [7], "some/set")
+    fetch("hf:some/set", tmp_path / "out", [7])
+    shown = {path for path, token in hub.tokens.items() if token == "Bearer secret"}
+    assert shown == {path for path in hub.asked if not path.startswith("/signed")}
+    assert shown != {*hub.asked}
