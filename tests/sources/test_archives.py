@@ -8,7 +8,7 @@ import json
 import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -61,7 +61,7 @@ def write_tar(path: Path, keys: list[int], *, name: str = "{}", extra: bytes = b
                 archive.addfile(info, io.BytesIO(data))
 
 
-def write_index(path: Path, change: Callable[[dict], None] = lambda files: None) -> None:
+def write_index(path: Path) -> None:
     with tarfile.open(path) as archive:
         files = {
             info.name: {
@@ -71,7 +71,6 @@ def write_index(path: Path, change: Callable[[dict], None] = lambda files: None)
             }
             for info in archive
         }
-    change(files)
     whole = {"filesize": path.stat().st_size, "hash": "", "hash_lfs": "", "files": files}
     path.with_suffix(".json").write_text(json.dumps(whole))
 
