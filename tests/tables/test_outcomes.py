@@ -14,7 +14,13 @@ from dafre_fast.tables.outcomes import last_outcomes, settled
 PASSING = {
     "server_error",
     "network_error",
+    "dns_error",
+    "bad_certificate",
     "download_timeout",
+    "too_slow",
+    "host_down",
+    "wrong_size",
+    "wrong_hash",
     "missing_original",
     "unreadable_original",
     "out_of_memory",
