@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from aiolimiter import AsyncLimiter
 
 from dafre_fast.model.errors import Refusal
-from dafre_fast.model.events import Down, Held, Tell, Up
+from dafre_fast.model.events import Down, Held, Tell, Up, Waited
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Fetching
 
@@ -24,6 +24,7 @@ FAILURES_UNTIL_DOWN = 10
 """In a row, from a host as such: refused, reset, silent, unknown, or a status of 429 or 5xx."""
 _FIRST_REST_SECONDS = 2.0
 _LONGEST_REST_SECONDS = 60.0
+_NOTICEABLE_SECONDS = 0.001
 
 
 class Reach(IntEnum):
@@ -159,10 +160,14 @@ class Hosts:
         """
         host, began = self._hosts[name], time.monotonic()
         async with host.connections:
+            connected = time.monotonic()
             try:
                 await self._until_it_may_be_asked(name, host)
             finally:
-                waited(time.monotonic() - began)
+                now = time.monotonic()
+                waited(now - began)
+                if now - connected > _NOTICEABLE_SECONDS:
+                    self._tell(Waited(name, now - connected))
             turn = Turn(name, host, self._tell)
             try:
                 yield turn

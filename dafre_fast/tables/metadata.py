@@ -36,17 +36,26 @@ class Metadata(NamedTuple):
     bad_rows: pl.DataFrame
 
 
+_TEXTS = dict.fromkeys(("key", "extension", "md5"), pl.String())
+NOTHING = Metadata(
+    pl.LazyFrame(schema={**_TEXTS, "known_bytes": pl.Int64()}), pl.DataFrame(schema=SCHEMA)
+)
+"""Without tables."""
+
+
 def read_metadata(paths: Sequence[Path], keys: pl.Series, max_bad_rows: float) -> Metadata:
     """What the tables say of `keys`. Of several rows of a wanted image the first good one counts,
     in the order of the tables; rows of others are judged by themselves alone.
 
     Raises InputError for a table that cannot be read, or has more malformed rows than allowed.
     """
+    if not paths:
+        return NOTHING
     wanted = keys.cast(pl.Int64).to_frame("id").lazy()
     tables = [_read(number, path, wanted) for number, path in enumerate(paths)]
     rows = _mark_repeats(pl.concat(table.rows for table in tables))
     good = pl.col("problem").is_null()
-    bad_rows = [pl.DataFrame(schema=SCHEMA)]
+    bad_rows = []
     for number, (path, table) in enumerate(zip(paths, tables, strict=True)):
         bad = rows.filter(~good, table=number).sort("line")
         found = bad.select(pl.lit(table_name(path)).alias("table"), "line", "problem")
