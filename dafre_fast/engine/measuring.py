@@ -3,43 +3,35 @@
 import asyncio
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from selectors import DefaultSelector, SelectorKey
 from typing import Any, NamedTuple, TypeVar
 
 from dafre_fast.model.events import Again, Event, Outcome, Waited
 from dafre_fast.model.summary import Bottleneck, Downloads
+from dafre_fast.sources.disk import seconds_on_disk
 
 T = TypeVar("T")
 
 
 class LoopTime(NamedTuple):
-    """Seconds of a loop, and of these the ones in which it worked or waited for a core, and in
-    which it had nothing to do but wait for sockets and clocks. What is left it waited for the disk.
-    `cpu` is that of the whole process.
+    """Seconds of a loop; of these, the ones in which it had nothing to do but wait for sockets and
+    clocks, and those in which it wrote files; and CPU seconds of the whole process.
     """
 
     all: float
-    busy: float
     idle: float
+    disk: float
     cpu: float
-
-    @property
-    def shares(self) -> tuple[float, float, float]:
-        """Busy, blocked and idle; 1 in all."""
-        whole = max(self.all, self.busy + self.idle, 1e-9)
-        busy, idle = self.busy / whole, self.idle / whole
-        return busy, 1 - busy - idle, idle
 
 
 def run_measured(main: Coroutine[Any, Any, T]) -> tuple[T, LoopTime]:
     """`asyncio.run`, and how its loop spent its time."""
     selector = _Selector()
-    began, busy, cpu = time.monotonic(), _busy_seconds(), time.process_time()
+    began, disk, cpu = time.monotonic(), seconds_on_disk(), time.process_time()
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
         result = runner.run(main)
     seconds = time.monotonic() - began
-    spent = _busy_seconds() - busy, selector.idle_seconds, time.process_time() - cpu
+    spent = selector.idle_seconds, seconds_on_disk() - disk, time.process_time() - cpu
     return result, LoopTime(seconds, *spent)
 
 
@@ -51,16 +43,6 @@ class _Selector(DefaultSelector):
         ready = super().select(timeout)
         self.idle_seconds += time.monotonic() - began
         return ready
-
-
-def _busy_seconds() -> float:
-    """CPU time of this thread, and the time in which it was ready but others had the cores
-    (Linux: the second number of schedstat, in nanoseconds).
-    """
-    delay = 0
-    with suppress(OSError, IndexError, ValueError), open("/proc/thread-self/schedstat") as file:  # noqa: PTH123
-        delay = int(file.read().split()[1])
-    return time.thread_time() + delay / 1e9
 
 
 class Tally:
@@ -88,13 +70,11 @@ class Tally:
         """An original lay there, and no worker had a hand free."""
         self._workers += seconds
 
-    def downloads(self, loop: LoopTime, workers_busy: float = 0.0) -> Downloads | None:
-        """What was fetched, and what that waited for; None where nothing was asked for.
-        `workers_busy` is the share of their cores that workers used.
-        """
+    def downloads(self, loop: LoopTime) -> Downloads | None:
+        """What was fetched, and what that waited for; None where nothing was asked for."""
         if not self._requests:
             return None
-        shares = self._shares(loop, workers_busy)
+        shares = self._shares(loop)
         return Downloads(
             originals=self._originals,
             bytes=self._bytes,
@@ -104,16 +84,15 @@ class Tally:
             shares={cause: round(share, 3) for cause, share in shares.items()},
         )
 
-    def _shares(self, loop: LoopTime, workers_busy: float) -> dict[Bottleneck, float]:
-        """The loop's own work and its waits for the disk; the rest as the originals spent it that
-        were under way then. Workers that are waited for want a core, or else the disk.
+    def _shares(self, loop: LoopTime) -> dict[Bottleneck, float]:
+        """The loop wrote files, or waited for what the originals waited for that were under way
+        then, or else worked, or waited for a core. Workers that are waited for want cores, too.
         """
-        busy, blocked, idle = loop.shares
-        part = idle / ((self._transfers + self._turns + self._workers) or 1.0)
-        workers = part * self._workers
+        part = loop.idle / loop.all / ((self._transfers + self._turns + self._workers) or 1.0)
+        disk = loop.disk / loop.all
         return {
             Bottleneck.NETWORK: part * self._transfers,
-            Bottleneck.DISK: blocked + workers * (1 - workers_busy),
-            Bottleneck.CPU: busy + workers * workers_busy,
+            Bottleneck.DISK: disk,
+            Bottleneck.CPU: 1 - loop.idle / loop.all - disk + part * self._workers,
             Bottleneck.MANNERS: part * self._turns,
         }

@@ -96,12 +96,12 @@ class _Run:
     ) -> None:
         self._originals, self._hashes = originals, recipe.hashes()
         self._ledger, self._watch = ledger, watch
-        self._done, self._workers = 0, running.workers or usable_cores()
+        self._done = 0
         self._new_pool = partial(
             Pool[Wanted, Reason | None],
             partial(make_and_record, ledger, recipe, self._hashes),
             self._take,
-            workers=self._workers,
+            workers=running.workers or usable_cores(),
             job_timeout_seconds=running.image_timeout,
             memory_bytes=recipe.bounds.worker_memory,
             on_death=self._look_after,
@@ -110,8 +110,7 @@ class _Run:
 
     def carry_out(self, todo: pl.DataFrame) -> Work:
         cpu_of_workers, loop = run_measured(self._feed_pool(todo))
-        cores = min(self._workers, usable_cores())
-        downloads = self._watch.tally.downloads(loop, cpu_of_workers / (cores * loop.all))
+        downloads = self._watch.tally.downloads(loop)
         return Work(self._done, loop.all, loop.cpu + cpu_of_workers, downloads)
 
     async def _feed_pool(self, todo: pl.DataFrame) -> float:
