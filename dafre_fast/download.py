@@ -8,22 +8,30 @@ from dafre_fast.model.settings import (
     Reporting,
     Running,
     Selection,
+    Watching,
 )
 
 
-@cli.command("download", FacesTable, DownloadRun, Selection, Fetching, Running, Reporting)
+@cli.command("download", FacesTable, DownloadRun, Selection, Fetching, Running, Watching, Reporting)
 def command(
     faces: FacesTable,
     run: DownloadRun,
     selection: Selection,
     fetching: Fetching,
     running: Running,
+    watching: Watching,
     reporting: Reporting,
 ) -> int:
     """Fetch the originals of the kept rows of faces.tsv."""
     from dafre_fast.engine import commands
 
-    summary = commands.download(faces.faces, run, selection, fetching, running)
+    if run.simulate:
+        from dafre_fast.views import simulation
+
+        found = commands.simulate(faces.faces, run, selection, fetching, running)
+        simulation.show(found, as_json=reporting.json)
+        return 0
+    summary = commands.download(faces.faces, run, selection, fetching, running, watching)
     return cli.report(summary, reporting)
 
 

@@ -16,11 +16,22 @@ from dafre_fast.model.settings import (
     Reporting,
     Running,
     Selection,
+    Watching,
 )
 
 
 @cli.command(
-    "full", FullRun, Selection, Fetching, FullImage, FaceImage, Encoding, Bounds, Running, Reporting
+    "full",
+    FullRun,
+    Selection,
+    Fetching,
+    FullImage,
+    FaceImage,
+    Encoding,
+    Bounds,
+    Running,
+    Watching,
+    Reporting,
 )
 def command(
     run: FullRun,
@@ -31,6 +42,7 @@ def command(
     encoding: Encoding,
     bounds: Bounds,
     running: Running,
+    watching: Watching,
     reporting: Reporting,
 ) -> int:
     """Make a dataset: tables, originals, full images, face crops, labels, manifest, summary.
@@ -43,7 +55,7 @@ def command(
     with ExitStack() as stack:
         faces, tag_ids, source = _inputs(run, stack)
         summary = commands.full(
-            faces, tag_ids, source, run.output, selection, fetching, recipe, running
+            faces, tag_ids, source, run.output, selection, fetching, recipe, running, watching
         )
     return cli.report(summary, reporting)
 

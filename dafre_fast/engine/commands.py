@@ -11,6 +11,10 @@ from dafre_fast.engine.listing import originals_in
 from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue, ask_files
 from dafre_fast.engine.run import make_all
+from dafre_fast.engine.simulating import simulate_all
+from dafre_fast.engine.watching import watching
+from dafre_fast.model.errors import UsageError
+from dafre_fast.model.events import Tell
 from dafre_fast.model.files import BAD_ROWS, FACES, FULL, LABELS, MANIFEST, ORIGINALS, STATE
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.settings import (
@@ -21,8 +25,9 @@ from dafre_fast.model.settings import (
     ResizeRun,
     Running,
     Selection,
+    Watching,
 )
-from dafre_fast.model.summary import Step, Summary, Work
+from dafre_fast.model.summary import Simulation, Step, Summary, Work
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.arrival import Check
@@ -32,7 +37,7 @@ from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.tables.manifest import write_manifest
-from dafre_fast.views.progress import Progress
+from dafre_fast.tables.metadata import Metadata, read_metadata
 
 
 def full(
@@ -44,29 +49,54 @@ def full(
     fetching: Fetching,
     recipe: Recipe,
     running: Running,
+    watchers: Watching,
 ) -> Summary:
     """The whole run: catalogue, labels, originals, images, manifest."""
     catalogue = read_catalogue(faces, tag_ids, selection)
-    write_labels(catalogue.kept, output / LABELS)
-    write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
     asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
-    originals = _originals(source, output / ORIGINALS, fetching)
-    manifest, work = _make("images", asked, originals, recipe, running, output, output / MANIFEST)
+    metadata = _metadata(source, fetching, asked, selection)
+    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    write_labels(catalogue.kept, output / LABELS)
+    write_bad_rows(bad_rows, output / BAD_ROWS)
+    with watching("images", watchers) as watch:
+        originals = _originals(source, output / ORIGINALS, fetching, metadata, watch.tell)
+        manifest, work = make_all(asked, originals, recipe, running, output, watch)
+    write_manifest(manifest, output / MANIFEST)
     summary = _summary(manifest, work, [*catalogue.funnel, _made(manifest)])
-    return with_bad_rows(summary, catalogue.bad_rows, output / BAD_ROWS)
+    return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
 
 
 def download(
-    faces: Path, run: DownloadRun, selection: Selection, fetching: Fetching, running: Running
+    faces: Path,
+    run: DownloadRun,
+    selection: Selection,
+    fetching: Fetching,
+    running: Running,
+    watchers: Watching,
 ) -> Summary:
     """Originals of the kept rows."""
     catalogue = read_catalogue(faces, None, selection)
-    originals = _originals(run.source, run.output, fetching)
-    write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
-    with Progress("originals") as progress:
-        summary = fetch_all(asked, originals, None, running, run.output, progress)
-    return with_bad_rows(summary, catalogue.bad_rows, run.output / STATE / BAD_ROWS)
+    metadata = _metadata(run.source, fetching, asked, selection)
+    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    with watching("originals", watchers) as watch:
+        originals = _originals(run.source, run.output, fetching, metadata, watch.tell)
+        write_bad_rows(bad_rows, run.output / STATE / BAD_ROWS)
+        manifest, work = fetch_all(asked, originals, running, run.output, watch)
+    if run.manifest:
+        write_manifest(manifest, run.manifest)
+    return with_bad_rows(_summary(manifest, work), bad_rows, run.output / STATE / BAD_ROWS)
+
+
+def simulate(
+    faces: Path, run: DownloadRun, selection: Selection, fetching: Fetching, running: Running
+) -> Simulation:
+    """What `download` would do; nothing is written, and no original is asked for."""
+    catalogue = read_catalogue(faces, None, selection)
+    asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
+    metadata = _metadata(run.source, fetching, asked, selection)
+    originals = _originals(run.source, run.output, fetching, metadata, lambda _: None)
+    return simulate_all(asked, originals, running, run.output)
 
 
 def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
@@ -83,7 +113,7 @@ def crop(
     """A crop for every kept row whose original lies in the tree."""
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, faces=run.output)
-    originals = Originals(Tree(run.input), None)
+    originals = Originals(Tree(run.input), folder=None)
     write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = _make("faces", asked, originals, recipe, running, run.output, run.manifest)
     summary = _summary(*done, catalogue.funnel)
@@ -99,17 +129,27 @@ def _make(
     output: Path,
     manifest_path: Path | None,
 ) -> tuple[pl.DataFrame, Work]:
-    with Progress(label) as progress:
-        manifest, work = make_all(asked, originals, None, recipe, running, output, progress)
+    with watching(label) as watch:
+        manifest, work = make_all(asked, originals, recipe, running, output, watch)
     if manifest_path:
         write_manifest(manifest, manifest_path)
     return manifest, work
 
 
-def _originals(spec: str, folder: Path, fetching: Fetching) -> Originals:
+def _metadata(
+    source: str, fetching: Fetching, asked: pl.DataFrame, selection: Selection
+) -> Metadata:
+    if "{md5" in source and not fetching.metadata:
+        raise UsageError(f"--source {source!r} asks for the md5, which --metadata tells")
+    return read_metadata(fetching.metadata, asked["key"], selection.max_bad_rows)
+
+
+def _originals(
+    source: str, folder: Path, fetching: Fetching, metadata: Metadata, tell: Tell
+) -> Originals:
     check = Check(head=sniff, whole=check_end)
-    source = choose(spec, folder, fetching, check, lambda _: None)
-    return Originals(source, None if finds_only(spec) else folder)
+    chosen = choose(source, folder, fetching, check, tell)
+    return Originals(chosen, None if finds_only(source) else folder, metadata.known)
 
 
 def _made(manifest: pl.DataFrame) -> Step:

@@ -1,67 +1,46 @@
 """Originals alone: every key through the source, no worker involved."""
 
-import asyncio
-import time
-from collections import Counter
 from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.engine.ledger import Ledger
-from dafre_fast.engine.listing import remove_temporaries
-from dafre_fast.engine.originals import Originals, bring, with_known
-from dafre_fast.model.files import STATE
-from dafre_fast.model.reason import Reason
+from dafre_fast.engine.measuring import run_measured
+from dafre_fast.engine.originals import Originals, bring, table_of_originals
+from dafre_fast.engine.resuming import resumed
+from dafre_fast.engine.watching import Watch
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Running
-from dafre_fast.model.summary import Summary, Work
+from dafre_fast.model.summary import Work
+from dafre_fast.tables.manifest import manifest_of_originals
 from dafre_fast.tables.outcomes import last_outcomes, settled
-from dafre_fast.views.progress import Progress
 
 
 def fetch_all(
-    asked: pl.DataFrame,
-    originals: Originals,
-    metadata: pl.LazyFrame | None,
-    running: Running,
-    output: Path,
-    progress: Progress,
-) -> Summary:
-    """Bring every `key` of `asked` to an original on disk or a refusal that stands.
+    asked: pl.DataFrame, originals: Originals, running: Running, output: Path, watch: Watch
+) -> tuple[pl.DataFrame, Work]:
+    """Bring every row of `asked` to an original on disk or a refusal that stands.
 
-    What earlier runs refused for good is counted, not asked for again. Raises KeyboardInterrupt
-    where it was stopped; all that was finished is kept.
+    What earlier runs refused for good is not asked for again. Returns the manifest and what this
+    run did. Raises KeyboardInterrupt where it was stopped; all that was finished is kept.
     """
-    with Ledger(output / STATE) as ledger:
-        if ledger.interrupted:
-            remove_temporaries(output)
-        if not running.resume:
-            ledger.forget()
+    with resumed(output, resume=running.resume) as ledger:
         fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
-        standing = settled(fetched, recipes=None, retry_failed=running.retry_failed)
-        refused = asked.lazy().join(standing.drop_nulls("reason"), on="key", how="semi").collect()
-        left = with_known(asked.join(refused, on="key", how="anti"), fetched, metadata)
-        reasons = fetched.join(refused.lazy(), on="key", how="semi").collect()["reason"]
-        progress.begin(asked.height, refused.height)
-        counts = Counter(map(Reason, reasons))
-        began, cpu = time.monotonic(), time.process_time()
-        counts += asyncio.run(_fetch(left, originals, ledger, progress))
-    work = Work(left.height, time.monotonic() - began, time.process_time() - cpu)
-    success = asked.height - counts.total()
-    return Summary(asked.height, success, {str(why): n for why, n in counts.items()}, work)
+        todo = table_of_originals(
+            unrefused(asked, fetched, retry_failed=running.retry_failed), fetched, originals
+        )
+        watch.begin(asked.height, asked.height - todo.height)
+
+        async def take(_: Sought, fetched: Fetched) -> None:
+            watch.progress.advance(fetched.reason)
+
+        _, loop = run_measured(bring(todo, originals, ledger, watch, take))
+        work = Work(todo.height, loop.all, loop.cpu, watch.tally.downloads(loop))
+        fetched = last_outcomes(ledger.path, "fetch")
+        return manifest_of_originals(asked.lazy(), fetched).collect(), work
 
 
-async def _fetch(
-    rows: pl.DataFrame, originals: Originals, ledger: Ledger, progress: Progress
-) -> Counter[Reason]:
-    refused = Counter[Reason]()
-
-    async def take(_: Sought, fetched: Fetched) -> None:
-        if fetched.attempts or fetched.reason:
-            ledger.append(fetched)
-        if fetched.reason:
-            refused[fetched.reason] += 1
-        progress.advance(fetched.reason)
-
-    await bring(rows, originals, take)
-    return refused
+def unrefused(asked: pl.DataFrame, fetched: pl.LazyFrame, *, retry_failed: bool) -> pl.DataFrame:
+    """Rows that earlier runs did not refuse for good."""
+    standing = settled(fetched, recipes=None, retry_failed=retry_failed)
+    refused = standing.filter(pl.col("reason").is_not_null())
+    return asked.lazy().join(refused, on="key", how="anti", maintain_order="left").collect()

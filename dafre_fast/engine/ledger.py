@@ -26,7 +26,7 @@ from typing import Any, Self
 
 import msgspec
 
-from dafre_fast.model.errors import OutputError, UsageError
+from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import replacing
 from dafre_fast.model.records import Fetched, Made
 
@@ -147,6 +147,17 @@ class Ledger:
                 raise OutputError(f"{self._lock_path}: {error.strerror}") from error
             else:
                 return
+
+
+def whole_lines(folder: Path) -> bytes:
+    """Of the ledger in a folder, which may be in use or not there; it is left as it is."""
+    try:
+        with (folder / NAME).open("rb") as file:
+            return b"".join(text + b"\n" for line in file for _, text in _whole(line))
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise InputError(f"{folder / NAME}: {error.strerror}") from error
 
 
 def _in_worker(folder: Path, lock: Any, file: Any) -> Ledger:

@@ -3,9 +3,7 @@
 This is the one place that joins tables, sources, pixels and processes.
 """
 
-import asyncio
 import os
-import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,12 +12,14 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.engine.ledger import Ledger
-from dafre_fast.engine.listing import remove_temporaries
-from dafre_fast.engine.originals import Originals, bring, with_known
+from dafre_fast.engine.measuring import run_measured
+from dafre_fast.engine.originals import Originals, bring, table_of_originals
 from dafre_fast.engine.plan import remaining, wanted, wanted_at
 from dafre_fast.engine.pool import Loss, Lost, Pool
+from dafre_fast.engine.resuming import resumed
+from dafre_fast.engine.watching import Watch
 from dafre_fast.engine.work import make_and_record
-from dafre_fast.model.files import STATE, temporary
+from dafre_fast.model.files import temporary
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched, Made, Sought, Wanted
 from dafre_fast.model.settings import Recipe, Running, usable_cores
@@ -27,7 +27,7 @@ from dafre_fast.model.summary import Work
 from dafre_fast.pixels.turbo import turbo
 from dafre_fast.tables.manifest import build_manifest
 from dafre_fast.tables.outcomes import last_outcomes, settled
-from dafre_fast.views.progress import Progress, notice_other_settings, notice_slower_jpeg
+from dafre_fast.views.progress import notice_other_settings, notice_slower_jpeg
 
 _LOST = {
     Loss.CRASHED: Reason.WORKER_CRASHED,
@@ -42,11 +42,10 @@ _PRELOAD = ("dafre_fast.engine.work", "dafre_fast.pixels.making", "dafre_fast.cl
 def make_all(
     asked: pl.DataFrame,
     originals: Originals | None,
-    metadata: pl.LazyFrame | None,
     recipe: Recipe,
     running: Running,
     output: Path,
-    progress: Progress,
+    watch: Watch,
 ) -> tuple[pl.DataFrame, Work]:
     """Bring every row of `asked` (`dafre_fast.engine.plan`) to an outcome that stands.
 
@@ -56,16 +55,12 @@ def make_all(
     """
     if turbo() is None:
         notice_slower_jpeg()
-    with Ledger(output / STATE) as ledger:
-        if ledger.interrupted:
-            remove_temporaries(output)
-        if not running.resume:
-            ledger.forget()
+    with resumed(output, resume=running.resume) as ledger:
         todo = _todo(asked, ledger, recipe, running)
-        progress.begin(asked.height, asked.height - todo.height)
+        watch.begin(asked.height, asked.height - todo.height)
         if originals:
-            todo = with_known(todo, last_outcomes(ledger.path, "fetch"), metadata)
-        work = _Run(originals, recipe, running, ledger, progress).carry_out(todo)
+            todo = table_of_originals(todo, last_outcomes(ledger.path, "fetch"), originals)
+        work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (last_outcomes(ledger.path, stage) for stage in ("make", "fetch"))
         return build_manifest(asked.lazy(), made, fetched).collect(), work
@@ -97,10 +92,10 @@ class _Run:
         recipe: Recipe,
         running: Running,
         ledger: Ledger,
-        progress: Progress,
+        watch: Watch,
     ) -> None:
         self._originals, self._hashes = originals, recipe.hashes()
-        self._ledger, self._progress = ledger, progress
+        self._ledger, self._watch = ledger, watch
         self._done = 0
         self._new_pool = partial(
             Pool[Wanted, Reason | None],
@@ -114,10 +109,9 @@ class _Run:
         )
 
     def carry_out(self, todo: pl.DataFrame) -> Work:
-        began, cpu = time.monotonic(), time.process_time()
-        cpu_of_workers = asyncio.run(self._feed_pool(todo))
-        own = time.process_time() - cpu
-        return Work(self._done, time.monotonic() - began, own + cpu_of_workers)
+        cpu_of_workers, loop = run_measured(self._feed_pool(todo))
+        downloads = self._watch.tally.downloads(loop)
+        return Work(self._done, loop.all, loop.cpu + cpu_of_workers, downloads)
 
     async def _feed_pool(self, todo: pl.DataFrame) -> float:
         pool = self._new_pool()
@@ -136,17 +130,17 @@ class _Run:
                 await pool.submit(image)
             return
 
+        image_at = wanted_at(todo)
+
         async def take(sought: Sought, fetched: Fetched) -> None:
-            if fetched.attempts:
-                self._ledger.append(fetched)
-            image = wanted_at(todo, sought.row)
+            image = image_at(sought.row)
             if fetched.reason:
                 self._refuse(image, fetched.reason, fetched.detail)
                 self._count([fetched.reason])
             else:
                 await pool.submit(replace(image, original=fetched.path))
 
-        await bring(todo, self._originals, take)
+        await bring(todo, self._originals, self._ledger, self._watch, take)
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:
         reasons: list[Reason | None] = []
@@ -180,7 +174,7 @@ class _Run:
     def _count(self, reasons: list[Reason | None]) -> None:
         """Outcomes that stand in the ledger."""
         self._done += len(reasons)
-        self._progress.advance(*reasons)
+        self._watch.progress.advance(*reasons)
 
 
 def _remove_partial_outputs(images: list[Wanted]) -> None:

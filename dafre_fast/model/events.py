@@ -1,23 +1,52 @@
-"""What happens on the way to the originals, besides their outcomes; told while it happens."""
+"""What happens on the way to the originals, told while it happens to all who watch."""
 
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched
 
 
 class Event(Struct, frozen=True, tag_field="event", tag=str.lower):
     """Base of all events."""
 
 
+class Asked(Event, frozen=True):
+    """So many images are asked for; `standing` of them were done by earlier runs."""
+
+    images: int
+    standing: int
+
+
+class Outcome(Event, frozen=True):
+    """What became of one original."""
+
+    fetched: Fetched
+
+
 class Failed(Event, frozen=True):
-    """An attempt failed; another follows where the failure is a passing one."""
+    """An attempt failed; `Again` follows where the failure is a passing one."""
 
     url: str
     attempt: int
     reason: Reason
     detail: str
+
+
+class Again(Event, frozen=True):
+    """Another attempt after a passing failure."""
+
+    url: str
+    attempt: int
+    reason: Reason
+
+
+class Waited(Event, frozen=True):
+    """A request waited for its turn: for the rate, for what the host asks, or while it is down."""
+
+    host: str
+    seconds: float
 
 
 class Held(Event, frozen=True):

@@ -152,3 +152,9 @@ class RowProblem(StrEnum):
     """With a control character, such as NUL or CR."""
     DUPLICATE_TAG_ID = "duplicate_tag_id"
     """One before it has the same tag id with another name; the first counts."""
+    # metadata of originals
+    BAD_JSON = "bad_json"
+    BAD_ID = "bad_id"
+    BAD_MD5 = "bad_md5"
+    BAD_EXTENSION = "bad_extension"
+    BAD_SIZE = "bad_size"

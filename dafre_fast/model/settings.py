@@ -59,6 +59,13 @@ class DownloadRun(Group, frozen=True):
 
     source: Annotated[str, Meta(description="Originals: https://host/{bucket}/{id}.{ext}.")]
     output: Annotated[Path, Meta(description="Folder of the originals.")] = Path("original")
+    manifest: Annotated[Path | None, Meta(description="Parquet file with a row per original.")] = (
+        None
+    )
+    simulate: Annotated[
+        bool,
+        Meta(description="Say what would be fetched and from where; fetch and write nothing."),
+    ] = False
 
 
 class ResizeRun(Group, frozen=True):
@@ -168,6 +175,21 @@ class Fetching(Originals, frozen=True):
     sync: Annotated[
         bool, Meta(description="Wait for the disk before a file takes its final name.")
     ] = False
+
+
+class Watching(Group, frozen=True):
+    """Who else is told how the fetching goes on."""
+
+    log_json: Annotated[
+        Path | None, Meta(description="File to which a line of JSON is added for every event.")
+    ] = None
+    metrics_file: Annotated[
+        Path | None, Meta(description="File with metrics for Prometheus, new every few seconds.")
+    ] = None
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65_535)] | None,
+        Meta(description="Serve the metrics on this port of the loopback; 0 finds a free one."),
+    ] = None
 
 
 class FullImage(Group, frozen=True):

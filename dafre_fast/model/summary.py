@@ -1,6 +1,7 @@
 """What a run has to say for itself at the end."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -28,6 +29,30 @@ class Problem(Struct, frozen=True):
     lines: Sequence[int]
 
 
+class Bottleneck(StrEnum):
+    """What a run waited for most."""
+
+    NETWORK = "network"
+    DISK = "disk"
+    CPU = "CPU"
+    MANNERS = "manners"
+    """The rate limit, and hosts that asked to wait or were down."""
+
+
+class Downloads(Struct, frozen=True):
+    """What this run fetched: requests for originals (redirects aside), of which `retries` came
+    after a passing failure; `bytes` of the files that came of them. `shares` of the run's time
+    went to each of what may be the bottleneck, and the largest one is it.
+    """
+
+    originals: int
+    bytes: int
+    requests: int
+    retries: int
+    bottleneck: Bottleneck
+    shares: Mapping[Bottleneck, float]
+
+
 class Work(Struct, frozen=True):
     """What this run did: images brought to an outcome, and what that took, in seconds.
 
@@ -37,6 +62,8 @@ class Work(Struct, frozen=True):
     images: int
     seconds: float
     cpu_seconds: float
+    downloads: Downloads | None = None
+    """None where nothing was asked of any server."""
 
 
 class Summary(Struct, frozen=True):
@@ -50,3 +77,26 @@ class Summary(Struct, frozen=True):
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
     """Path of the list of all bad rows, where there are any."""
+
+
+class Place(Struct, frozen=True):
+    """A host, archive or folder, how many originals would come from there, and their bytes where
+    these are known; of `unknown` originals they are not.
+    """
+
+    place: str
+    originals: int
+    bytes: int
+    unknown: int
+
+
+class Simulation(Struct, frozen=True):
+    """`images` asked for are those that lie there already, those that an earlier run refused for
+    good, those that would be fetched from somewhere, and those that are `nowhere`.
+    """
+
+    images: int
+    there: int
+    refused: int
+    nowhere: int
+    places: Sequence[Place]

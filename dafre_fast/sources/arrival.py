@@ -18,6 +18,7 @@ from dafre_fast.model.errors import OutputError, Refusal
 from dafre_fast.model.files import temporary
 from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.settings import Fetching
+from dafre_fast.sources.disk import on_disk
 from dafre_fast.sources.effort import Passing
 
 HEAD_BYTES = 512
@@ -191,6 +192,7 @@ class Arrival:
                     raise Passing(refusal.reason, refusal.detail) from refusal
                 raise self._wrong(refusal.reason, refusal.detail) from refusal
 
+    @on_disk
     def _place(self) -> None:
         assert self._file is not None
         try:
@@ -220,6 +222,7 @@ class Arrival:
         return Passing(reason, detail, self._sha256.digest())
 
 
+@on_disk
 def _write(file: int, data: bytes) -> None:
     """Write all of it: a disk that fills up takes a part, and raises at the rest."""
     written = os.write(file, data)

@@ -9,7 +9,7 @@ import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
 from dafre_fast.model.errors import Refusal
-from dafre_fast.model.events import Failed, Tell
+from dafre_fast.model.events import Again, Failed, Tell
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
@@ -125,6 +125,7 @@ class Effort:
                     raise failure
                 if not self._budget.spend():
                     raise Refusal(failure.reason, f"{failure.detail} (no retries left in this run)")
+                self._tell(Again(url, self.attempts + 1, failure.reason))
                 try:
                     return await self._count(url, attempt, seen)
                 except Passing as passing:

@@ -15,7 +15,7 @@ from math import inf, isfinite
 from aiolimiter import AsyncLimiter
 
 from dafre_fast.model.errors import Refusal
-from dafre_fast.model.events import Down, Held, Tell, Up
+from dafre_fast.model.events import Down, Held, Tell, Up, Waited
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources import flight
@@ -26,6 +26,7 @@ FAILURES_UNTIL_DOWN = 10
 """In a row, from a host as such: refused, reset, silent, unknown, or a status of 429 or 5xx."""
 _FIRST_REST_SECONDS = 2.0
 _LONGEST_REST_SECONDS = 60.0
+_NOTICEABLE_SECONDS = 0.001
 
 
 class Reach(IntEnum):
@@ -205,6 +206,7 @@ class Hosts:
 
     async def _wait_for_turn(self, name: str, host: _Host) -> Turn:
         await host.connections.acquire()
+        connected = time.monotonic()
         try:
             await self._rest(name, host)
             while host.limiter:
@@ -218,6 +220,10 @@ class Hosts:
         except BaseException:
             host.connections.release()
             raise
+        finally:
+            waited = time.monotonic() - connected
+            if waited > _NOTICEABLE_SECONDS:
+                self._tell(Waited(name, waited))
 
     async def _rest(self, name: str, host: _Host) -> None:
         """Until the host may be asked, as far as it goes down or asks for patience."""

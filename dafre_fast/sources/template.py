@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from dafre_fast.model.errors import OutputError, Refusal, UsageError
+from dafre_fast.model.errors import Refusal, UsageError
 from dafre_fast.model.events import Tell
 from dafre_fast.model.files import bucket
 from dafre_fast.model.reason import Reason
@@ -65,10 +65,6 @@ class Template:
             raise UsageError(f"--source {template!r}: names the same file for every {{id}}")
 
     async def __aenter__(self) -> Self:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self._folder}: {error.strerror}") from error
         await self._transport.__aenter__()
         return self
 

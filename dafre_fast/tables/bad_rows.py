@@ -5,9 +5,27 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import replace
 
-from dafre_fast.model.errors import OutputError
+from dafre_fast.model.errors import InputError, OutputError
 from dafre_fast.model.files import replacing
 from dafre_fast.model.summary import NAMED_LINES, Problem, Summary
+
+SCHEMA = {"table": pl.String(), "line": pl.UInt32(), "problem": pl.String()}
+"""Of bad rows: the name of their table, their line in it (from 1), and a `RowProblem`."""
+
+
+def table_name(path: Path) -> str:
+    """Of a file, as text that can be printed and stored."""
+    return path.name.encode(errors="replace").decode()  # polars takes nothing but UTF-8
+
+
+def refuse_too_many(path: Path, bad_rows: pl.DataFrame, rows: int, at_most: float) -> None:
+    """Raise InputError where more than a share of a table's rows are bad."""
+    if bad_rows.height / rows > at_most:
+        worst = max(summed_up(bad_rows), key=lambda problem: problem.rows)
+        raise InputError(
+            f"{path}: {bad_rows.height:,} of {rows:,} rows are malformed (at most "
+            f"{at_most:.2%} may be); most often {worst.problem}, first in line {worst.lines[0]}"
+        )
 
 
 def summed_up(bad_rows: pl.DataFrame) -> list[Problem]:

@@ -16,7 +16,7 @@ from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.model.settings import Selection
 from dafre_fast.model.summary import Step
-from dafre_fast.tables.bad_rows import summed_up
+from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.faces import EDGES, read_faces
 from dafre_fast.tables.tags import read_tags
 from dafre_fast.tables.text import mark_repeats
@@ -132,16 +132,10 @@ def _set_aside(
     path: Path, at_most: float, rows: pl.DataFrame, *later: pl.DataFrame
 ) -> pl.DataFrame:
     """The bad rows of a table: those of `rows`, which are all it has, and those marked later."""
-    name = path.name.encode(errors="replace").decode()  # polars takes nothing but UTF-8
+    name = pl.lit(table_name(path)).alias("table")
     bad = pl.concat(
-        table.lazy().filter(~_is_good).select(pl.lit(name).alias("table"), "line", "problem")
-        for table in (rows, *later)
+        table.lazy().filter(~_is_good).select(name, "line", "problem") for table in (rows, *later)
     )
     found = bad.sort("line").collect()
-    if found.height / rows.height > at_most:
-        worst = max(summed_up(found), key=lambda problem: problem.rows)
-        raise InputError(
-            f"{path}: {found.height:,} of {rows.height:,} rows are malformed (at most "
-            f"{at_most:.2%} may be); most often {worst.problem}, first in line {worst.lines[0]}"
-        )
+    refuse_too_many(path, found, rows.height, at_most)
     return found

@@ -21,9 +21,12 @@ _SCHEMA = {
 _TRANSIENT = [reason.value for reason in Reason if reason.transient]
 
 
-def last_outcomes(ledger: Path, stage: str) -> pl.LazyFrame:
-    """The last line of each key in one stage, `make` or `fetch`; columns as in the records."""
-    if not ledger.exists() or ledger.stat().st_size == 0:
+def last_outcomes(ledger: Path | bytes, stage: str) -> pl.LazyFrame:
+    """The last line of each key in one stage, `make` or `fetch`; columns as in the records. Of a
+    ledger on disk, or of its lines.
+    """
+    size = len(ledger) if isinstance(ledger, bytes) else ledger.exists() and ledger.stat().st_size
+    if not size:
         return pl.LazyFrame(schema=_SCHEMA)
     lines = pl.scan_ndjson(ledger, schema=_SCHEMA).filter(stage=stage)
     return lines.unique("key", keep="last", maintain_order=True)

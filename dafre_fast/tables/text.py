@@ -52,12 +52,13 @@ def read_text(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror}") from error
     if not text:
         raise InputError(f"{path}: is empty")
-    if kind := _something_else(text[:LONGEST]):
+    if kind := something_else(text[:LONGEST]):
         raise InputError(f"{path}: is {kind}; it must be lines of UTF-8 text")
     return text
 
 
-def _something_else(head: bytes) -> str | None:
+def something_else(head: bytes) -> str | None:
+    """What the beginning of a file is that is no table of text, None where it may be one."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind

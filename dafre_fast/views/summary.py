@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from dafre_fast.model.summary import Problem, Summary, Work
+from dafre_fast.model.summary import Downloads, Problem, Summary, Work
 
 
 def show(summary: Summary, *, as_json: bool) -> None:
@@ -21,7 +21,7 @@ def show(summary: Summary, *, as_json: bool) -> None:
 def _lines(summary: Summary) -> Iterator[str]:
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
-        yield from _columns(("after", "images", "classes"), rows)
+        yield from columns(("after", "images", "classes"), rows)
     yield from map(_problem, summary.bad_rows)
     if summary.bad_rows_list:
         yield f"all rows set aside: {summary.bad_rows_list}"
@@ -29,10 +29,12 @@ def _lines(summary: Summary) -> Iterator[str]:
         return
     if summary.refused:
         often_first = sorted(summary.refused.items(), key=lambda item: -item[1])
-        yield from _columns(("refused", "images"), often_first)
+        yield from columns(("refused", "images"), often_first)
     refused = sum(summary.refused.values())
     yield f"{summary.images:,} images = {summary.success:,} success + {refused:,} refused"
     yield _work(summary.work)
+    if summary.work.downloads:
+        yield from _downloads(summary.work.downloads, summary.work.seconds)
 
 
 def _problem(problem: Problem) -> str:
@@ -52,7 +54,18 @@ def _work(work: Work) -> str:
     )
 
 
-def _columns(head: tuple[str, ...], rows: Iterable[tuple[str, *tuple[int, ...]]]) -> Iterator[str]:
+def _downloads(found: Downloads, seconds: float) -> Iterator[str]:
+    yield (
+        f"fetched: {found.originals:,} originals, {found.bytes / 1e6:,.1f} MB,"
+        f" {found.bytes / 1e6 / seconds:,.1f} MB/s; {found.requests:,} requests,"
+        f" {found.retries:,} of them retries"
+    )
+    shares = sorted(found.shares.items(), key=lambda item: -item[1])
+    yield f"bottleneck: {', '.join(f'{cause} {share:.0%}' for cause, share in shares)}"
+
+
+def columns(head: tuple[str, ...], rows: Iterable[tuple[str, *tuple[int, ...]]]) -> Iterator[str]:
+    """Lines of a table: names to the left, numbers to the right."""
     table = [head, *((name, *(f"{number:,}" for number in numbers)) for name, *numbers in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for name, *numbers in table:

@@ -5,16 +5,22 @@ import polars as pl
 import pytest
 from msgspec.structs import replace
 
-from dafre_fast.model.reason import Note, Reason
+from dafre_fast.model.reason import Note, Proof, Reason
 from dafre_fast.model.records import Fetched, Made
 from dafre_fast.model.settings import Bounds, Recipe
-from dafre_fast.tables.manifest import build_manifest, write_manifest
+from dafre_fast.tables.manifest import build_manifest, manifest_of_originals, write_manifest
 from dafre_fast.tables.outcomes import last_outcomes, settled
 
 PASSING = {
     "server_error",
     "network_error",
+    "dns_error",
+    "bad_certificate",
     "download_timeout",
+    "too_slow",
+    "host_down",
+    "wrong_size",
+    "wrong_hash",
     "missing_original",
     "unreadable_original",
     "out_of_memory",
@@ -99,6 +105,21 @@ def test_no_refusal_stands_where_they_are_to_be_retried(one_outcome_per_reason):
     assert keys(settled(one_outcome_per_reason, recipes=["cafe"], retry_failed=True)) == ["success"]
 
 
+DOWNLOAD = Fetched(
+    "20",
+    path="/o/20.png",
+    url="http://host/20.png",
+    final_url="http://other/20.png",
+    http_status=200,
+    attempts=3,
+    bytes=900,
+    seconds=1.5,
+    sha256="cd",
+    proof=Proof.MD5,
+    etag='"tag"',
+    last_modified="Tue, 24 Nov 2026 10:00:00 GMT",
+)
+
 ASKED = pl.LazyFrame(
     {
         "id": [30, 10, 20],
@@ -117,7 +138,7 @@ def manifest(ledger) -> pl.DataFrame:
     """Of a run that was asked for 30, 10 and 20, made 20 and 10 and could not fetch 30; the ledger
     knows 40 from another run."""
     path = ledger(
-        Fetched("20", url="http://host/20.png", path="/o/20.png"),
+        DOWNLOAD,
         Made("20", original="/o/20.png", format="png", width=256, height=300, bytes=9, sha256="ab"),
         Made("40", original="/o/40.png"),
         Fetched("30", reason=Reason.NOT_FOUND, url="http://host/30.jpg"),
@@ -143,8 +164,9 @@ def test_the_url_is_where_the_original_came_from_or_where_it_lay(manifest):
 
 
 def test_the_manifest_has_the_columns_asked_for_and_the_outcome(manifest):
-    columns = "id path status error_message notes url format original_width original_height"
-    columns += " original_bytes width height bytes sha256"
+    columns = "id path status error_message notes url final_url http_status attempts"
+    columns += " download_seconds original_sha256 proof etag last_modified"
+    columns += " format original_width original_height original_bytes width height bytes sha256"
     columns += " face_width face_height face_bytes face_sha256"
     assert manifest.columns == columns.split()
     assert manifest.row(2, named=True) | {"url": ""} == dict.fromkeys(columns.split()) | {
@@ -154,12 +176,47 @@ def test_the_manifest_has_the_columns_asked_for_and_the_outcome(manifest):
         "error_message": None,
         "notes": [],
         "url": "",
+        "final_url": "http://other/20.png",
+        "http_status": 200,
+        "attempts": 3,
+        "download_seconds": 1.5,
+        "original_sha256": "cd",
+        "proof": "md5",
+        "etag": '"tag"',
+        "last_modified": "Tue, 24 Nov 2026 10:00:00 GMT",
         "format": "png",
         "width": 256,
         "height": 300,
         "bytes": 9,
         "sha256": "ab",
     }
+
+
+def test_the_manifest_of_originals_has_a_row_per_image_asked_for_with_all_of_its_download(ledger):
+    path = ledger(
+        Fetched("40", path="/o/40.png"),
+        DOWNLOAD,
+        Fetched("30", reason=Reason.NOT_FOUND, detail="404", url="http://host/30.jpg", attempts=5),
+        Fetched("10", path="/o/10.gif", bytes=7),
+    )
+    rows = manifest_of_originals(ASKED.select("key"), last_outcomes(path, "fetch")).collect()
+    columns = "id status error_message path url final_url http_status attempts bytes seconds sha256"
+    assert rows.columns == [*columns.split(), "proof", "etag", "last_modified"]
+    thirty, ten, twenty = rows.to_dicts()
+    nothing = dict.fromkeys(rows.columns)
+    assert thirty == nothing | {
+        "id": 30,
+        "status": "not_found",
+        "error_message": "404",
+        "url": "http://host/30.jpg",
+        "attempts": 5,
+    }
+    found = {"id": 10, "status": "success", "path": "/o/10.gif", "bytes": 7}
+    assert {name: value for name, value in ten.items() if value is not None} == found | {
+        name: value for name, value in ten.items() if value == 0
+    }
+    same = {name: getattr(DOWNLOAD, name) for name in rows.columns[3:]}
+    assert twenty == {"id": 20, "status": "success", "error_message": None} | same
 
 
 def test_the_manifest_is_a_parquet_file_and_nothing_else(manifest, tmp_path):

@@ -1,0 +1,22 @@
+"""How a run takes up what earlier ones left."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dafre_fast.engine.ledger import Ledger
+from dafre_fast.engine.listing import remove_temporaries
+from dafre_fast.model.files import STATE
+
+
+@contextmanager
+def resumed(output: Path, *, resume: bool) -> Iterator[Ledger]:
+    """The ledger of an output, empty without `resume`; what a killed run left half-written beside
+    it is gone.
+    """
+    with Ledger(output / STATE) as ledger:
+        if ledger.interrupted:
+            remove_temporaries(output)
+        if not resume:
+            ledger.forget()
+        yield ledger
