@@ -27,9 +27,12 @@ SHOWN = 20
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--kills", default=20, show_default=True, help="Kills to survive; 0 for none.")
 @click.option("--workers", default=usable_cores(), show_default=True)
-def main(folders: Sequence[Path], kills: int, workers: int) -> None:
+@click.option(
+    "--downloads", default=20_000, show_default=True, help="Originals of a long download; 0: none."
+)
+def main(folders: Sequence[Path], kills: int, workers: int, downloads: int) -> None:
     """Every file of FOLDERS and everything that is drawn here, through the decoders and beside the
-    careful reference; then decoders that misbehave, and kills.
+    careful reference; then decoders that misbehave, kills, and a long download with faults.
     """
     console = Console()
     good = True
@@ -43,7 +46,7 @@ def main(folders: Sequence[Path], kills: int, workers: int) -> None:
             show(console, str(folder) if folder != drawn else "drawn here", found)
             good &= not any(finding.outcome == DIED for finding in found)
     if kills:
-        good &= survive_everything(console, kills, workers)
+        good &= survive_everything(console, kills, workers, downloads)
     raise SystemExit(not good)
 
 
