@@ -307,7 +307,7 @@ async def _dawdle(x: Exchange) -> None:
     await x.send(head("200 OK", length=len(x.file)))
     for at in range(0, len(x.file), 1000):
         await x.send(x.file[at : at + 1000])
-        await asyncio.sleep(_PACE_SECONDS / 2)
+        await asyncio.sleep(0.2)
 
 
 async def _many_headers(x: Exchange) -> None:
@@ -478,7 +478,7 @@ FAULTS = (
     Fault("silent-once", "Accepts and says nothing, once.", True, first(1, _silent)),
     Fault("slow-headers", "Headers a byte every half second.", False, _drip_head),
     Fault("slow-body", "A body a byte every half second.", False, _drip_body),
-    Fault("dawdling", "A body of 4 kB a second.", False, _dawdle),
+    Fault("dawdling", "A body of 5 kB a second.", False, _dawdle),
     Fault("not-http", "Speaks SSH.", False, _not_http),
     Fault("self-signed", "A certificate that nobody vouches for.", False, right, tls=True),
     Fault("no-such-name", "A host without an address.", False, host="faults.invalid"),

@@ -164,7 +164,7 @@ class Arrival:
         if known.bytes not in (None, self.size):
             detail = f"{self.size:,} bytes, known are {known.bytes:,}"
             raise self._wrong(Reason.WRONG_SIZE, detail)
-        proofs = [proven] if proven else []
+        proofs = []
         for proof, hashed, digest in (
             (Proof.MD5, self._md5, known.md5),
             (Proof.SHA256, self._sha256, known.sha256),
@@ -174,7 +174,9 @@ class Arrival:
                     raise self._wrong(Reason.WRONG_HASH, f"{proof} is not {digest}")
                 proofs.append(proof)
         if proofs:
-            return proofs[-1]
+            return proofs[0]
+        if proven:
+            return proven
         self._check_whole(sized=sized)
         return Proof.UNVERIFIED
 

@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from dafre_fast.model.errors import Refusal, SourceError
+from dafre_fast.model.errors import Refusal, SourceError, UsageError
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources import answers
@@ -47,6 +47,8 @@ class Http:
         self._settings, self._hosts, self._bearer = settings, hosts, bearer or {}
 
     async def __aenter__(self) -> Self:
+        # Read by the library, the environment would be a thread's errand at each request.
+        self._proxies = proxies()
         self._connector = aiohttp.TCPConnector(
             limit=0,  # turns at a host are limited instead
             ttl_dns_cache=_DNS_SECONDS,
@@ -63,7 +65,6 @@ class Http:
                 "Accept-Encoding": "identity",
             },
             auto_decompress=False,
-            trust_env=True,
             read_bufsize=_CHUNK_BYTES,
         )
         return self
@@ -77,13 +78,13 @@ class Http:
     ) -> AsyncIterator["HttpBody"]:
         asked, hop = _Asked(address, span, etag), Hop(_address(address))
         for _ in range(_MOST_REDIRECTS + 1):
-            url = hop.url
-            await self._meet(url)
+            hop.proxy = self._proxy_to(hop.url)
+            await self._meet(hop)
             effort.wait()
-            async with self._hosts.turn(_name(url), effort.waited) as turn:
+            async with self._hosts.turn(_name(hop.url), effort.waited) as turn:
                 with self._translated(hop, turn):
                     async with self._get(hop, asked) as response:
-                        effort.answer = Answer(asked.named(url), response.status)
+                        effort.answer = Answer(asked.named(hop.url), response.status)
                         incoming = _Incoming(response, self._settings)
                         await self._check(response, incoming, turn)
                         if response.status not in answers.REDIRECTS:
@@ -95,19 +96,23 @@ class Http:
     @asynccontextmanager
     async def _get(self, hop: "Hop", asked: "_Asked") -> AsyncIterator["_Response"]:
         """The answer, up to its body."""
-        token = _hop.set(None if _proxied(hop.url) else hop)
+        token = _hop.set(None if hop.proxy else hop)
         seconds = self._settings.stall_timeout
         try:
             async with asyncio.timeout(seconds):
-                headers = asked.headers() | self._credentials(hop.url)
-                response = await self._session.get(hop.url, headers=headers, allow_redirects=False)
+                response = await self._session.get(
+                    hop.url,
+                    headers=asked.headers() | self._credentials(hop.url),
+                    allow_redirects=False,
+                    proxy=hop.proxy,
+                )
         except TimeoutError as error:
             raise _HostFailed(Reason.TOO_SLOW, f"no answer in {seconds:g} s") from error
         finally:
             _hop.reset(token)
         async with response:
             assert isinstance(response, _Response)
-            if not hop.first and response.reach() not in hop.allowed:
+            if not hop.first and _reach(hop, response) not in hop.allowed:
                 raise Refusal(Reason.BAD_REDIRECT, "over a connection to an inner address")
             yield response
 
@@ -115,12 +120,17 @@ class Http:
         token = self._bearer.get(url.host or "")
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    async def _meet(self, url: URL) -> None:
+    def _proxy_to(self, url: URL) -> URL | None:
+        proxy = self._proxies.get(url.scheme)
+        return None if proxy and proxy_bypass(url.host or "") else proxy
+
+    async def _meet(self, hop: "Hop") -> None:
         """Find out once for each host what kind of address it has; the nearest to the public."""
+        url = hop.url
         if self._hosts.knows(_name(url)):
             return
         reach = Reach.PUBLIC
-        if not _proxied(url):
+        if hop.proxy is None:
             try:
                 loop = asyncio.get_running_loop()
                 found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
@@ -136,7 +146,7 @@ class Http:
         if self._settings.allow_private:
             allowed = frozenset(Reach)
         elif hop.first:
-            allowed = frozenset({Reach.PUBLIC, response.reach()})
+            allowed = frozenset({Reach.PUBLIC, _reach(hop, response)})
         else:
             allowed = hop.allowed
         return redirected(hop.url, response.headers.get("Location", ""), allowed)
@@ -163,7 +173,7 @@ class Http:
         if reason:
             stale = status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
             raise (Passing if stale else Refusal)(reason, detail)
-        if self._settings.respect_noai:
+        if good and self._settings.respect_noai:
             said = answers.opted_out(headers.getall("X-Robots-Tag", []))
             if said:
                 raise Refusal(Reason.OPTED_OUT, f"X-Robots-Tag: {said}")
@@ -181,6 +191,8 @@ class Http:
                 turn.failed()
             if str(hop.url) not in refusal.detail:
                 refusal.detail = f"{hop.url}: {refusal.detail}"
+            if refusal is error:
+                raise
             raise refusal from error
 
 
@@ -285,6 +297,21 @@ class _Asked(NamedTuple):
         return self.address if url == URL(self.address) else str(url)
 
 
+def proxies() -> dict[str, URL]:
+    """Those of the environment, by scheme; their own may be missing. Raises UsageError."""
+    found = {}
+    for scheme, text in getproxies().items():
+        if scheme not in {"http", "https"}:
+            continue
+        try:
+            proxy = URL(text if "://" in text else f"http://{text}")
+            _host(proxy)
+        except ValueError as error:
+            raise UsageError(f"{scheme}_proxy {text!r} of the environment: {error}") from error
+        found[scheme] = proxy
+    return found
+
+
 @dataclass
 class Hop:
     """One request on the way to an object, and the kinds of addresses to which it may go."""
@@ -292,6 +319,7 @@ class Hop:
     url: URL
     allowed: frozenset[Reach] = frozenset(Reach)
     first: bool = True
+    proxy: URL | None = None
     refused: str = ""
     """The address to which it may not, once that was found out."""
 
@@ -300,20 +328,21 @@ _hop: contextvars.ContextVar[Hop | None] = contextvars.ContextVar("_hop", defaul
 
 
 class _Response(aiohttp.ClientResponse):
-    _peer: Any = None
+    peer: Any = None
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        self._peer = connection.transport and connection.transport.get_extra_info("peername")
+        self.peer = connection.transport and connection.transport.get_extra_info("peername")
         if connection.protocol.should_close:
             # Nothing was read for this request yet: what lies there is no answer to it. The library
             # asks once more on another connection.
             raise aiohttp.ServerDisconnectedError("it sent what nobody had asked for")
         return await super().start(connection)
 
-    def reach(self) -> Reach:
-        """Of who answers; behind a proxy that is not known, and the strictest is said."""
-        known = self._peer and not _proxied(self.url)
-        return reach_of(str(self._peer[0])) if known else Reach.PUBLIC
+
+def _reach(hop: Hop, response: _Response) -> Reach:
+    """Of who answers; behind a proxy that is not known, and the strictest is said."""
+    known = response.peer and hop.proxy is None
+    return reach_of(str(response.peer[0])) if known else Reach.PUBLIC
 
 
 def guarded_socket(address: Any) -> socket.socket:
@@ -370,10 +399,6 @@ def _host(url: URL) -> str:
 
 def _name(url: URL) -> str:
     return f"{url.host}:{url.port}"
-
-
-def _proxied(url: URL) -> bool:
-    return url.scheme in getproxies() and not proxy_bypass(url.host or "")
 
 
 def _refusal(error: Exception, hop: Hop) -> Refusal:

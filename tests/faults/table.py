@@ -23,7 +23,7 @@ from dafre_fast.sources.arrival import Check
 from dafre_fast.sources.choose import choose
 
 SETTINGS = Fetching(
-    retries=3, timeout=8.0, stall_timeout=1.0, max_bytes=5_000_000, patience=5.0, connections=8
+    retries=3, timeout=10.0, stall_timeout=0.8, max_bytes=5_000_000, patience=5.0, connections=8
 )
 DEADLINE_SECONDS = SETTINGS.timeout + SETTINGS.patience + 2
 FIRST_ID = 1_000

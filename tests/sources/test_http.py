@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from dafre_fast.model.errors import Refusal, SourceError
+from dafre_fast.model.errors import Refusal, SourceError, UsageError
 from dafre_fast.model.events import Down, Event, Failed
 from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.records import Sought
@@ -525,9 +525,46 @@ def test_the_proxy_of_the_environment_is_asked(tmp_path, monkeypatch) -> None:
     assert files(tmp_path) == {"0007/7.jpg": JPEG}
 
 
+@pytest.mark.parametrize(
+    "named", ["http://me:secret@127.0.0.1:{port}", "me:secret@127.0.0.1:{port}"]
+)
+def test_a_proxy_is_told_who_asks_and_the_host_is_not(tmp_path, monkeypatch, named) -> None:
+    async def main() -> Server:
+        proxy = Server(right, JPEG)
+        async with proxy.on("127.0.0.1") as port:
+            monkeypatch.setenv("http_proxy", named.format(port=port))
+            await fetch("http://originals.invalid/{id}.{ext}", tmp_path)
+        return proxy
+
+    (request,) = asyncio.run(main()).requests
+    assert request.headers["proxy-authorization"] == "Basic bWU6c2VjcmV0"
+    assert "authorization" not in request.headers
+
+
+def test_https_goes_through_a_tunnel(tmp_path, monkeypatch) -> None:
+    async def main() -> Server:
+        proxy = Server(status("403 Forbidden"))
+        async with proxy.on("127.0.0.1") as port:
+            monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+            (fetched,) = await fetch(
+                "https://originals.invalid/{id}.{ext}", tmp_path, settings=Fetching(retries=0)
+            )
+        assert fetched.reason is Reason.NETWORK_ERROR
+        return proxy
+
+    assert [x.path for x in asyncio.run(main()).requests] == ["originals.invalid:443"]
+
+
+@pytest.mark.parametrize("named", ["socks5://127.0.0.1:1080", "http://127.0.0.1:port"])
+def test_a_proxy_that_cannot_be_asked_is_wrong_usage(tmp_path, monkeypatch, named) -> None:
+    monkeypatch.setenv("http_proxy", named)
+    with pytest.raises(UsageError, match="http_proxy"):
+        asyncio.run(fetch("http://originals.invalid/{id}.{ext}", tmp_path))
+
+
 def test_a_host_that_needs_no_proxy_is_asked_itself(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.invalid:9")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1,::1")
     fetch_from(Server(right, JPEG), tmp_path)
     assert files(tmp_path) == {"0007/7.jpg": JPEG}
 
