@@ -13,6 +13,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dafre_fast.model import events
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.events import Down, Event, Held, Up
 from dafre_fast.model.reason import Reason
@@ -159,7 +160,12 @@ class Waited:
 
 def met(settings: Fetching, reach: Reach = Reach.LOOPBACK) -> tuple[Hosts, list[Event]]:
     told = list[Event]()
-    hosts = Hosts(settings, told.append)
+
+    def tell(event: Event) -> None:
+        if not isinstance(event, events.Waited):
+            told.append(event)
+
+    hosts = Hosts(settings, tell)
     hosts.meet("host", reach)
     return hosts, told
 
