@@ -12,7 +12,8 @@ One image's journey, and where it is told:
 
 Commands (`full`, `labels`, `download`, `resize`, `crop`, and `verify`, which reads it all back) are
 thin modules at the top; `cli` makes flags of the settings in `model/`, the ground that everything
-stands on. `sample/` draws and serves a small dataset. Arrows point down only:
+stands on. `sample/` draws and serves a small dataset, and every fault of a server. Arrows point
+down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 

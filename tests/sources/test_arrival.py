@@ -13,8 +13,9 @@ from dafre_fast.model.errors import OutputError, Refusal
 from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.records import Sought
 from dafre_fast.model.settings import Fetching
+from dafre_fast.pixels.damage import check_end
 from dafre_fast.sample.faults import Exchange, Server, first, head, right
-from dafre_fast.sources.arrival import Arrival, Expected
+from dafre_fast.sources.arrival import HEAD_BYTES, Arrival, Check, Expected
 from dafre_fast.sources.effort import Passing
 from tests.commands import dafre, tree
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
@@ -90,6 +91,16 @@ def test_what_is_wrong_is_told_alike_however_it_came_in_pieces(tmp_path_factory,
     with pytest.raises(Passing) as other:
         coming.finish()
     assert one.value.wrong == other.value.wrong
+
+
+def test_the_first_bytes_are_looked_at_once_however_they_come(tmp_path) -> None:
+    seen: list[bytes] = []
+    check = Check(head=seen.append, whole=check_end)
+    coming = Arrival(tmp_path / "7.jpg", Expected(), DEFAULT, check)
+    for byte in JPEG:
+        coming.write(bytes([byte]))
+    coming.finish()
+    assert seen == [JPEG[:HEAD_BYTES]]
 
 
 def test_one_byte_beyond_the_limit_is_refused_and_all_of_it_gone(tmp_path) -> None:
