@@ -139,7 +139,7 @@ class Progress:
         now = time.monotonic()
         if now + event.seconds > self._silent_until.get(event.host, 0.0):
             self._silent_until[event.host] = now + max(event.seconds, _HELD_AGAIN_SECONDS) + 1
-            self.say(f"{event.host}: asks to wait {event.seconds:,.0f} s{_until(event.seconds)}")
+            self.say(f"{event.host}: asks to wait {_span(event.seconds)}")
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
@@ -152,8 +152,9 @@ class Progress:
         return f"{self._bad.total():,} {self._name_of_bad}{colon}{', '.join(named)}"
 
 
-def _until(seconds: float) -> str:
-    """By the clock on the wall, today's alone."""
+def _span(seconds: float) -> str:
+    """And until when by the clock on the wall."""
     if seconds > _DAY_SECONDS:
-        return ""
-    return f", until {datetime.now() + timedelta(seconds=seconds):%H:%M:%S}"  # noqa: DTZ005
+        return "for more than a day"
+    until = datetime.now() + timedelta(seconds=seconds)  # noqa: DTZ005
+    return f"{seconds:,.0f} s, until {until:%H:%M:%S}"

@@ -1,0 +1,80 @@
+import re
+
+import pytest
+
+from dafre_fast.model.events import Down, Failed, Held, Up
+from dafre_fast.model.reason import Reason
+from dafre_fast.views.progress import Progress
+
+LONG = "a-very-long-name-of-a-host-of-which-there-are-some.and-its-domain-is-long-too.example:443"
+
+
+@pytest.fixture
+def said(capsys):
+    def lines(*events) -> list[str]:
+        progress = Progress("originals")
+        for event in events:
+            progress.tell(event)
+        return capsys.readouterr().err.splitlines()
+
+    return lines
+
+
+def test_a_host_that_is_down_and_up_again_is_said_in_a_line_each(said) -> None:
+    assert said(Down(LONG, failures=10, seconds=4.0), Up(LONG)) == [
+        f"{LONG}: left alone for 4 s after 10 failures",
+        f"{LONG}: answers again",
+    ]
+
+
+def test_a_host_that_asks_to_wait_is_said_with_the_time(said) -> None:
+    (line,) = said(Held("host:80", 30.0))
+    assert re.fullmatch(r"host:80: asks to wait 30 s, until \d\d:\d\d:\d\d", line)
+
+
+def test_a_host_that_asks_for_years_is_said_in_a_short_line(said) -> None:
+    assert said(Held("host:80", 1e300)) == ["host:80: asks to wait for more than a day"]
+
+
+def test_a_host_that_asks_again_and_again_is_said_once_and_every_host_is(said) -> None:
+    again = [Held("host:80", seconds) for seconds in (1.0, 1.0, 1.5, 30.0)]
+    lines = said(*again, Held("other:80", 1.0), Held("host:80", 300.0))
+    assert [line.partition(" s,")[0] for line in lines] == [
+        "host:80: asks to wait 1",
+        "other:80: asks to wait 1",
+        "host:80: asks to wait 300",
+    ]
+
+
+def test_a_failed_attempt_is_not_said(said) -> None:
+    assert said(Failed("http://host/5.png", 1, Reason.SERVER_ERROR, "503")) == []
+
+
+def test_a_line_stands_as_it_is_whatever_it_looks_like(capsys) -> None:
+    Progress("originals").say("[bold]:smile: 5[/bold]")
+    assert capsys.readouterr().err == "[bold]:smile: 5[/bold]\n"
+
+
+def test_the_live_line_names_the_three_most_frequent_reasons(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with Progress("originals") as progress:
+        progress.begin(20, 5)
+        reasons = [Reason.NOT_FOUND, Reason.FORBIDDEN, Reason.TOO_SLOW, Reason.SERVER_ERROR]
+        progress.advance(None, *reasons, *reasons[:3], *reasons[:2], reasons[0])
+    line = capsys.readouterr().err
+    assert "16/20" in line
+    assert "10 refused: 4 not_found, 3 forbidden, 2 too_slow" in line
+    assert "MB" not in line
+
+
+def test_the_live_line_tells_bytes_where_some_were_fetched(capsys, monkeypatch) -> None:
+    from dafre_fast.model.events import Outcome
+    from dafre_fast.model.records import Fetched
+
+    monkeypatch.setenv("COLUMNS", "200")
+    with Progress("originals") as progress:
+        progress.begin(20, 5)
+        progress.tell(Outcome(Fetched("5", attempts=1, bytes=2_500_000)))
+        progress.tell(Outcome(Fetched("6", bytes=2_500_000)))
+        progress.advance(None, None)
+    assert "2.5 MB" in capsys.readouterr().err
