@@ -2,24 +2,29 @@
 
 Each has a slot, and how many slots there are is a matter of `dafre_fast.sources.pace`. One that
 waits for its host or hardly comes leaves its slot to another, so that slow hosts do not slow the
-others; all that are under way remain few.
+others. All that are under way remain few: where too many wait, further ones of such a host are put
+off until the end of the list.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from dafre_fast.model import events
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
-from dafre_fast.sources.flight import Flight, board
+from dafre_fast.sources.flight import Flight, PutOff, board
 from dafre_fast.sources.pace import Pace
 from dafre_fast.sources.source import Take
 
 _UNDER_WAY_PER_CONNECTION, _MOST_UNDER_WAY = 8, 400
 """Each has two descriptors at most; a process usually has 1,024."""
-_LOOK_SECONDS = 0.1
-_FIRST_GRACE_SECONDS, _LEAST_GRACE_SECONDS, _MOST_GRACE_SECONDS = 1.0, 0.25, 2.0
+_MOST_PUT_OFF = 50_000
+"""Some 15 MB of what is sought."""
+_AT_A_SLOW_HOST = 2
+_LOOK_SECONDS = 0.05
+_FIRST_GRACE_SECONDS, _LEAST_GRACE_SECONDS, _MOST_GRACE_SECONDS = 1.0, 0.15, 2.0
 _GRACE = 4.0
 """In multiples of what originals usually take."""
 
@@ -57,7 +62,9 @@ class _Crew:
         self._min_rate = settings.min_rate
         self._flights = set[Flight]()
         self._in_slots = self._taking = 0
-        self._slow_hosts = set[str]()
+        self._hosts, self._slow_hosts = set[str](), set[str]()
+        self._put_off = deque[Sought]()
+        self._at_end = False
         self._usual_seconds: float | None = None
         self._over = False
 
@@ -81,9 +88,13 @@ class _Crew:
     async def _work(self, flight: Flight) -> None:
         board(flight)
         try:
-            for one in self._left:
+            while one := self._next():
                 flight.begin(time.monotonic())
-                fetched = await self._fetch(one)
+                try:
+                    fetched = await self._fetch(one)
+                except PutOff:
+                    self._put_off.append(one)
+                    continue
                 self._finished(flight)
                 await self._take(one, fetched)
                 self._in_slots, self._taking = self._in_slots + 1, self._taking - 1
@@ -99,6 +110,12 @@ class _Crew:
         if not self._flights:
             self._watch.cancel()
 
+    def _next(self) -> Sought | None:
+        for one in self._left:
+            return one
+        self._at_end = True
+        return self._put_off.popleft() if self._put_off else None
+
     def _finished(self, flight: Flight) -> None:
         now = time.monotonic()
         full = self._in_slots >= self._pace.slots
@@ -111,9 +128,26 @@ class _Crew:
         self._in_slots, self._taking = self._in_slots - 1, self._taking + 1
         self._changed(self._pace.finished(now, flight.bytes, full=full))
 
-    def waits(self, flight: Flight) -> None:
-        self._put(flight, waiting=True, slow=flight.slow)
-        self._fill()
+    def comes(self, flight: Flight, host: str, *, free: bool) -> None:
+        self._hosts.add(host)
+        if flight.host is None and self._is_better_put_off(host, free=free):
+            raise PutOff
+        if not free:
+            self._put(flight, waiting=True, slow=flight.slow)
+            self._fill()
+
+    def _is_better_put_off(self, host: str, *, free: bool) -> bool:
+        """Where there are other hosts, and enough is under way to such as are slow or waited for.
+
+        Nothing is at the end of the list.
+        """
+        if self._at_end or len(self._hosts) == 1 or len(self._put_off) >= _MOST_PUT_OFF:
+            return False
+        if host in self._slow_hosts:
+            there = sum(other.host == host and other.slow for other in self._flights)
+            if there >= _AT_A_SLOW_HOST:
+                return True
+        return not free and sum(other.waiting for other in self._flights) >= self._most // 2
 
     def asks(self, flight: Flight, host: str) -> None:
         flight.host, flight.asked, flight.asking = host, time.monotonic(), True

@@ -6,10 +6,14 @@ from contextvars import ContextVar
 from typing import Protocol
 
 
+class PutOff(BaseException):
+    """Not now: others go first. Ends a flight that has asked nobody yet; no source looks at it."""
+
+
 class Watcher(Protocol):
     """Who keeps an eye on flights."""
 
-    def waits(self, flight: "Flight") -> None: ...
+    def comes(self, flight: "Flight", host: str, *, free: bool) -> None: ...
     def asks(self, flight: "Flight", host: str) -> None: ...
     def failed(self, flight: "Flight") -> None: ...
 
@@ -49,10 +53,10 @@ def board(flight: Flight) -> None:
     _current.set(flight)
 
 
-def waits() -> None:
-    """For a turn at a host."""
+def comes(host: str, *, free: bool) -> None:
+    """To a host, where it waits for its turn unless that is free. Raises PutOff."""
     if flight := _current.get():
-        flight.watcher.waits(flight)
+        flight.watcher.comes(flight, host, free=free)
 
 
 def asks(host: str) -> None:

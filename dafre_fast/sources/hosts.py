@@ -192,9 +192,8 @@ class Hosts:
         to wait, for longer than `--patience`.
         """
         host, began = self._hosts[name], time.monotonic()
-        if not host.is_free(began):
-            flight.waits()
         try:
+            flight.comes(name, free=host.is_free(began))
             turn = await self._wait_for_turn(name, host)
         finally:
             waited(time.monotonic() - began)

@@ -239,7 +239,7 @@ def test_those_that_are_stuck_leave_their_slots_to_others() -> None:
 class ThreeWaiting(ThreeStuck):
     async def bring(self, key: str) -> None:
         if int(key) < 3:
-            flight.waits()
+            flight.comes("host", free=False)
             await self.open.wait()
 
 

@@ -110,7 +110,9 @@ class Endurance(NamedTuple):
         """Bytes per 10,000 originals, after the first 10,000 (or the first half); all that a run of
         fewer than 20,000 grows after its first half.
         """
-        first = next(one for one in self.samples if one.originals >= min(10_000, self.originals / 2))
+        first = next(
+            one for one in self.samples if one.originals >= min(10_000, self.originals / 2)
+        )
         last = self.samples[-1]
         more = last.resident_bytes - first.resident_bytes
         return more * 10_000 / max(last.originals - first.originals, 10_000)
