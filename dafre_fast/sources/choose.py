@@ -1,14 +1,19 @@
 """Which source an address means, by what it looks like."""
 
+import os
+import re
 from pathlib import Path
 
 from dafre_fast.model.errors import UsageError
 from dafre_fast.model.events import Tell
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources.arrival import Check
-from dafre_fast.sources.layouts import archives_in, is_archive
 from dafre_fast.sources.source import Source, Transport
 from dafre_fast.sources.tree import Tree
+
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
+"""Of archives."""
+_BUCKET = re.compile(r"\d{4}")
 
 
 def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell) -> Source:
@@ -53,7 +58,7 @@ def addressed(
     from dafre_fast.sources.layouts import layout
     from dafre_fast.sources.template import Template
 
-    if is_archive(spec):
+    if spec.partition("?")[0].endswith(SUFFIXES):
         return Archives(layout(spec), transport, folder, settings, check, tell)
     return Template(spec, transport, folder, settings, check, tell)
 
@@ -62,7 +67,21 @@ def finds_only(spec: str) -> bool:
     """True where originals are read in their place and nothing is fetched: a folder, not of
     archives.
     """
-    path = Path(spec).expanduser()
-    if "://" in spec or spec.startswith("hf:") or is_archive(spec):
+    if "://" in spec or spec.startswith("hf:") or spec.endswith(SUFFIXES):
         return False
-    return not (path.is_dir() and archives_in(path))
+    return not _holds_archives(Path(spec).expanduser())
+
+
+def _holds_archives(folder: Path) -> bool:
+    """Directly, or in a folder that is no bucket: of originals there are too many to look at."""
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        inside = [entry for entry in entries if not entry.name.startswith(".")]
+    folders = [Path(entry) for entry in inside if entry.is_dir()]
+    return any(entry.name.endswith(SUFFIXES) for entry in inside) or any(
+        entry.endswith(SUFFIXES)
+        for path in folders
+        if not _BUCKET.fullmatch(path.name)
+        for entry in os.listdir(path)  # noqa: PTH208  (names alone are wanted)
+    )

@@ -20,10 +20,9 @@ from dafre_fast.model.settings import Fetching
 from dafre_fast.sources.archive import Archive, Desk
 from dafre_fast.sources.archives import Archives, Tiers
 from dafre_fast.sources.arrival import Check
-from dafre_fast.sources.choose import addressed
+from dafre_fast.sources.choose import SUFFIXES, addressed
 from dafre_fast.sources.hosts import Hosts
 from dafre_fast.sources.http import Http
-from dafre_fast.sources.layouts import SUFFIXES
 from dafre_fast.sources.source import Source
 
 _SET = re.compile(r"hf:(?!//)([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")

@@ -10,21 +10,10 @@ from dafre_fast.model.errors import InputError, UsageError
 from dafre_fast.model.files import bucket
 from dafre_fast.sources.archive import Archive, Desk
 from dafre_fast.sources.archives import Tiers
+from dafre_fast.sources.choose import SUFFIXES
 
-SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 _NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_SHARDS = 1_000_000
-
-
-def is_archive(address: str) -> bool:
-    """True for an address of archives, by its end."""
-    return address.partition("?")[0].endswith(SUFFIXES)
-
-
-def archives_in(folder: Path) -> list[Path]:
-    """All archives in a folder and below, in the order of their paths."""
-    found = (path for path in folder.rglob("*") if path.name.endswith(SUFFIXES))
-    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
 
 
 def archive(address: str) -> Archive:
@@ -44,9 +33,10 @@ def layout(address: str) -> "Anywhere | PerBucket":
 
 def layout_of(path: Path) -> "Anywhere":
     """Of a file, or of a folder of archives. Raises InputError where there is none."""
-    paths = archives_in(path) if path.is_dir() else [path]
-    if not paths or not paths[0].is_file():
-        raise InputError(f"{path}: holds no archives")
+    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    paths = [path for path in paths if path.name.endswith(SUFFIXES) and path.is_file()]
+    if not paths:
+        raise InputError(f"{path}: no archive is there")
     return Anywhere(map(str, paths))
 
 
