@@ -24,7 +24,7 @@ def main() -> None:
         if not ending.good:
             known = "known" if ending.md5_known else "not known"
             console.print(f"{ending.fault.name}, md5 {known}: {ending.detail}", markup=False)
-    console.print(summary(found))
+    console.print(summary(found), soft_wrap=True)
     raise SystemExit(not all(ending.good for ending in found))
 
 
