@@ -23,6 +23,13 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
 
         transport = Http(settings, Hosts(settings, tell))
         return Template(spec, transport, folder, settings, check, tell)
+    if spec.startswith(("s3://", "gs://")):
+        from dafre_fast.sources.hosts import Hosts
+        from dafre_fast.sources.objects import Objects
+        from dafre_fast.sources.template import Template
+
+        objects = Objects(settings, Hosts(settings, tell))
+        return Template(spec, objects, folder, settings, check, tell)
     if "://" in spec:
         raise UsageError(f"--source {spec!r}: only http://, https:// and folders are known")
     return Tree(Path(spec).expanduser())
