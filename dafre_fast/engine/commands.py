@@ -30,8 +30,8 @@ from dafre_fast.model.settings import (
 from dafre_fast.model.summary import Simulation, Step, Summary, Work
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.arrival import Check
 from dafre_fast.sources.choose import choose, finds_only
+from dafre_fast.sources.source import Check
 from dafre_fast.sources.tree import Tree
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue

@@ -23,7 +23,7 @@ from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources import tar, zipped
-from dafre_fast.sources.arrival import Arrival, Check, Expected
+from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.cursor import Cursor
 from dafre_fast.sources.effort import Budget, Effort, Passing, refused
 from dafre_fast.sources.members import (
@@ -36,7 +36,7 @@ from dafre_fast.sources.members import (
     read_index,
     write_index,
 )
-from dafre_fast.sources.source import Body, Planned, Span, Take, Transport
+from dafre_fast.sources.source import Body, Check, Planned, Span, Take, Transport
 
 _MOST_INDEX_BYTES = 1 << 28
 _GZIP_BITS, _PIECE_BYTES = 31, 1 << 18

@@ -9,14 +9,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from dafre_fast.model.errors import OutputError, Refusal
+from dafre_fast.model.errors import Refusal
 from dafre_fast.model.events import Tell
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources.archive import Archive, Desk, Group, Visit
-from dafre_fast.sources.arrival import Check
-from dafre_fast.sources.source import Planned, Take, Transport
+from dafre_fast.sources.source import Check, Planned, Take, Transport
 
 Tiers = tuple[tuple[Archive, ...], ...]
 """Where an original may lie: in any archive of the first tier, else of the next."""
@@ -48,13 +47,8 @@ class Archives:
     ) -> None:
         self._layout, self._transport, self._settings = layout, transport, settings
         self._desk = Desk(transport, folder, settings, check, tell)
-        self._folder = folder
 
     async def __aenter__(self) -> Self:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self._folder}: {error.strerror}") from error
         await self._transport.__aenter__()
         return self
 

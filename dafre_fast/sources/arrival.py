@@ -8,7 +8,6 @@ next run compares sizes with the ledger.
 
 import hashlib
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -20,18 +19,7 @@ from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources.disk import on_disk
 from dafre_fast.sources.effort import Passing
-
-HEAD_BYTES = 512
-"""As many first bytes of a body as `Check.head` is given, or all of a shorter one."""
-
-
-class Check(NamedTuple):
-    """What is asked of the bytes of an image; each raises Refusal."""
-
-    head: Callable[[bytes], object]
-    """Is given the first bytes: no image at all?"""
-    whole: Callable[[mmap], object]
-    """Is given the whole file where no hash of it is known: does it come to its end?"""
+from dafre_fast.sources.source import HEAD_BYTES, Check
 
 
 class Expected(NamedTuple):

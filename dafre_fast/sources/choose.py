@@ -7,8 +7,7 @@ from pathlib import Path
 from dafre_fast.model.errors import UsageError
 from dafre_fast.model.events import Tell
 from dafre_fast.model.settings import Fetching
-from dafre_fast.sources.arrival import Check
-from dafre_fast.sources.source import Source, Transport
+from dafre_fast.sources.source import Check, Source, Transport
 from dafre_fast.sources.tree import Tree
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
@@ -32,8 +31,14 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
         from dafre_fast.sources.http import Http
 
         return addressed(spec, Http(settings, Hosts(settings, tell)), folder, settings, check, tell)
+    if spec.startswith(("s3://", "gs://")):
+        from dafre_fast.sources.hosts import Hosts
+        from dafre_fast.sources.objects import Objects
+
+        objects = Objects(settings, Hosts(settings, tell))
+        return addressed(spec, objects, folder, settings, check, tell)
     if "://" in spec:
-        raise UsageError(f"--source {spec!r}: only http://, https:// and folders are known")
+        raise UsageError(f"--source {spec!r}: no such kind of source is known")
     if finds_only(spec):
         return Tree(Path(spec).expanduser())
     from dafre_fast.sources.archives import Archives

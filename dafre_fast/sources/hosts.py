@@ -5,6 +5,7 @@ it asks (Retry-After) and, after failures in a row, for a while that doubles (ci
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -45,6 +46,18 @@ def reach_of(address: str) -> Reach:
     if ip.is_loopback:
         return Reach.LOOPBACK
     return Reach.PUBLIC if ip.is_global and not ip.is_multicast else Reach.PRIVATE
+
+
+async def find_reach(host: str, port: int) -> Reach:
+    """Of a host by name: the nearest to the public of its addresses; PUBLIC where it has none, as
+    who asks it will find.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return Reach.PUBLIC
+    return min(reach_of(str(place[0])) for *_, place in found)
 
 
 class Breaker:

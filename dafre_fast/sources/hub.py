@@ -19,11 +19,10 @@ from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources.archive import Archive, Desk
 from dafre_fast.sources.archives import Archives, Tiers
-from dafre_fast.sources.arrival import Check
 from dafre_fast.sources.choose import SUFFIXES, addressed
 from dafre_fast.sources.hosts import Hosts
 from dafre_fast.sources.http import Http
-from dafre_fast.sources.source import Source
+from dafre_fast.sources.source import Check, Source
 
 _SET = re.compile(r"hf:(?!//)([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _FILE = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+?)(?:@([^/]+))?/(.+)")

@@ -2,13 +2,29 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol, Self
+from mmap import mmap
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.sources.effort import Effort
+
+if TYPE_CHECKING:  # stamina takes long to import, and not every command fetches
+    from dafre_fast.sources.effort import Effort
 
 Take = Callable[[Sought, Fetched], Awaitable[None]]
 """Is given each outcome. It may wait: what is done with originals is slower than the network."""
+
+
+HEAD_BYTES = 512
+"""As many first bytes of a body as `Check.head` is given, or all of a shorter one."""
+
+
+class Check(NamedTuple):
+    """What is asked of the bytes of an image; each raises Refusal."""
+
+    head: Callable[[bytes], object]
+    """Is given the first bytes: no image at all?"""
+    whole: Callable[[mmap], object]
+    """Is given the whole file where no hash of it is known: does it come to its end?"""
 
 
 class Planned(NamedTuple):
@@ -93,7 +109,7 @@ class Transport(Protocol):
     async def __aexit__(self, *error: object) -> None: ...
 
     def open(
-        self, address: str, effort: Effort, span: Span | None = None, etag: str | None = None
+        self, address: str, effort: "Effort", span: Span | None = None, etag: str | None = None
     ) -> AbstractAsyncContextManager[Body]:
         """Ask for an object, or for a span of it; with `etag`, for the span only if it is still
         the same object, and for all of it otherwise.

@@ -1,45 +1,27 @@
 """One object per image, its address by a template: `https://host/original/{bucket}/{id}.{ext}`."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
-from dafre_fast.model.errors import Refusal, UsageError
+from dafre_fast.model.errors import Refusal
 from dafre_fast.model.events import Tell
-from dafre_fast.model.files import bucket
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
-from dafre_fast.sources.arrival import Check, Expected
+from dafre_fast.sources.addresses import Addresses, nowhere
+from dafre_fast.sources.arrival import Expected
 from dafre_fast.sources.concurrently import concurrently
 from dafre_fast.sources.effort import Budget, Effort, refused
-from dafre_fast.sources.source import Planned, Take, Transport
+from dafre_fast.sources.source import Check, Planned, Take, Transport
 from dafre_fast.sources.transfer import Transfer
-
-_SLICE = re.compile(r"(\d*):(\d*)")
-_EXTENSION = re.compile(r"[a-z0-9]{1,5}")
-
-
-class _Digits(str):
-    """Text of which `{md5[0:2]}` in a template is a part."""
-
-    __slots__ = ()
-
-    def __getitem__(self, part: object) -> str:
-        match = _SLICE.fullmatch(str(part))
-        if match is None:
-            raise ValueError(f"[{part}] is not a slice")
-        start, stop = (int(end) if end else None for end in match.groups())
-        return str(self)[start:stop]
 
 
 class Template:
     """Fetches originals by address into `folder/{bucket}/{id}.{ext}`.
 
-    The fields are `{id}`, `{bucket}`, `{ext}`, `{md5}` and slices of it. Where the extension is not
-    known beforehand, those of the settings are tried in order; the name of the file remembers which
-    it was. Raises UsageError for a template that names no image or an unknown field.
+    Where the extension is not known beforehand, those of the settings are tried in order; the name
+    of the file remembers which it was. Raises UsageError as `Addresses` does.
     """
 
     def __init__(
@@ -51,18 +33,10 @@ class Template:
         check: Check,
         tell: Tell,
     ) -> None:
-        self._template, self._transport, self._folder = template, transport, folder
+        self._addresses = Addresses(template, folder, settings.extensions)
+        self._transport = transport
         self._settings, self._check, self._tell = settings, check, tell
         self._budget = Budget(settings.retry_budget)
-        self._asks_extension, self._asks_md5 = "{ext" in template, "{md5" in template
-        try:
-            one, other = (self._address(Sought(str(n), md5=f"{n:032}"), "jpg") for n in (1, 1001))
-        except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
-            raise UsageError(
-                f"--source {template!r}: not a template of addresses ({error})"
-            ) from error
-        if one == other:
-            raise UsageError(f"--source {template!r}: names the same file for every {{id}}")
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -78,7 +52,7 @@ class Template:
         self, sought: Iterable[Sought], take: Callable[[Sought, Planned | None], None]
     ) -> None:
         for one in sought:
-            addresses = [address for address, _ in self._addresses(one)]
+            addresses = [address for address, _ in self._addresses.of(one)]
             take(one, Planned(addresses[0], one.bytes) if addresses else None)
 
     async def _fetch_one(self, sought: Sought) -> Fetched:
@@ -86,10 +60,10 @@ class Template:
         address = None
         try:
             async with effort:
-                for address, path in self._addresses(sought):
+                for address, path in self._addresses.of(sought):
                     if fetched := await self._try(sought, address, path, effort):
                         return fetched
-            raise _nowhere(sought, address)
+            raise nowhere(sought, address)
         except Refusal as refusal:
             return refused(sought, refusal, effort, address)
 
@@ -105,25 +79,3 @@ class Template:
             if refusal.reason is Reason.NOT_FOUND:
                 return None
             raise
-
-    def _addresses(self, sought: Sought) -> Iterator[tuple[str, Path]]:
-        """Where it may lie, and the file that it becomes."""
-        if self._asks_md5 and not sought.md5:
-            return
-        known = sought.extension
-        if not known or not _EXTENSION.fullmatch(known):
-            known = None if self._asks_extension else "jpg"
-        folder = self._folder / bucket(int(sought.key))
-        for extension in (known,) if known else self._settings.extensions:
-            yield self._address(sought, extension), folder / f"{sought.key}.{extension}"
-
-    def _address(self, sought: Sought, extension: str) -> str:
-        number = int(sought.key)
-        md5 = _Digits(sought.md5 or "")
-        return self._template.format(id=number, bucket=bucket(number), ext=extension, md5=md5)
-
-
-def _nowhere(sought: Sought, last: str | None) -> Refusal:
-    if last is None:
-        return Refusal(Reason.MISSING_ORIGINAL, f"the md5 of {sought.key} is not in --metadata")
-    return Refusal(Reason.NOT_FOUND, last if sought.extension else f"{last} and other extensions")

@@ -7,9 +7,9 @@ from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources import flight
-from dafre_fast.sources.arrival import Arrival, Check, Expected
+from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.effort import Effort, Passing
-from dafre_fast.sources.source import Body, Span, Transport
+from dafre_fast.sources.source import Body, Check, Span, Transport
 
 
 class Transfer:

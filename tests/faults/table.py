@@ -19,8 +19,8 @@ from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sample.cast import Kind, portraits
 from dafre_fast.sample.faults import FAULTS, Fault, serving_faults
 from dafre_fast.sample.originals import encode
-from dafre_fast.sources.arrival import Check
 from dafre_fast.sources.choose import choose
+from dafre_fast.sources.source import Check
 
 SETTINGS = Fetching(
     retries=3, timeout=10.0, stall_timeout=0.8, max_bytes=5_000_000, patience=5.0, connections=8

@@ -10,8 +10,8 @@ from dafre_fast.model.settings import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sample.faults import Play, Server
-from dafre_fast.sources.arrival import Check
 from dafre_fast.sources.choose import choose
+from dafre_fast.sources.source import Check
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(5000) + b"\xff\xd9"
 OTHER_JPEG = b"\xff\xd8\xff\xda" + bytes(5001) + b"\xff\xd9"

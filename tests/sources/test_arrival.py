@@ -15,8 +15,9 @@ from dafre_fast.model.records import Sought
 from dafre_fast.model.settings import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.sample.faults import Exchange, Server, first, head, right
-from dafre_fast.sources.arrival import HEAD_BYTES, Arrival, Check, Expected
+from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.effort import Passing
+from dafre_fast.sources.source import HEAD_BYTES, Check
 from tests.commands import dafre, tree
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
 

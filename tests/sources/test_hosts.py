@@ -22,9 +22,9 @@ from dafre_fast.model.settings import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources import hosts as module
-from dafre_fast.sources.arrival import Check
 from dafre_fast.sources.hosts import FAILURES_UNTIL_DOWN, Breaker, Hosts, Reach, reach_of
 from dafre_fast.sources.http import Http
+from dafre_fast.sources.source import Check
 from dafre_fast.sources.template import Template
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(5000) + b"\xff\xd9"

@@ -1,0 +1,80 @@
+"""Where an original may lie, by a template: `https://host/original/{bucket}/{id}.{ext}`."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from dafre_fast.model.errors import Refusal, UsageError
+from dafre_fast.model.files import bucket
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Sought
+
+_SLICE = re.compile(r"(\d*):(\d*)")
+_EXTENSION = re.compile(r"[a-z0-9]{1,5}")
+
+
+class Place(NamedTuple):
+    """Where an original may lie, and the file that it becomes."""
+
+    address: str
+    path: Path
+
+
+class _Digits(str):
+    """Text of which `{md5[0:2]}` in a template is a part."""
+
+    __slots__ = ()
+
+    def __getitem__(self, part: object) -> str:
+        match = _SLICE.fullmatch(str(part))
+        if match is None:
+            raise ValueError(f"[{part}] is not a slice")
+        start, stop = (int(end) if end else None for end in match.groups())
+        return str(self)[start:stop]
+
+
+class Addresses:
+    """Of originals that become `folder/{bucket}/{id}.{ext}`.
+
+    The fields are `{id}`, `{bucket}`, `{ext}`, `{md5}` and slices of it. Raises UsageError for a
+    template that names no image or an unknown field.
+    """
+
+    def __init__(self, template: str, folder: Path, extensions: tuple[str, ...]) -> None:
+        self._template, self._folder, self._extensions = template, folder, extensions
+        self._asks_extension, self._asks_md5 = "{ext" in template, "{md5" in template
+        try:
+            one, other = (self._address(Sought(str(n), md5=f"{n:032}"), "jpg") for n in (1, 1001))
+        except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+            raise UsageError(
+                f"--source {template!r}: not a template of addresses ({error})"
+            ) from error
+        if one == other:
+            raise UsageError(f"--source {template!r}: names the same file for every {{id}}")
+
+    def of(self, sought: Sought) -> Iterator[Place]:
+        """Each in the order in which it is to be tried: one where the extension is known, else one
+        for each extension; none where the md5 is asked for and not known.
+        """
+        if self._asks_md5 and not sought.md5:
+            return
+        known = sought.extension
+        if not known or not _EXTENSION.fullmatch(known):
+            known = None if self._asks_extension else "jpg"
+        folder = self._folder / bucket(int(sought.key))
+        for extension in (known,) if known else self._extensions:
+            path = folder / f"{sought.key}.{extension}"
+            yield Place(self._address(sought, extension), path)
+
+    def _address(self, sought: Sought, extension: str) -> str:
+        number = int(sought.key)
+        md5 = _Digits(sought.md5 or "")
+        return self._template.format(id=number, bucket=bucket(number), ext=extension, md5=md5)
+
+
+def nowhere(sought: Sought, last: str | None) -> Refusal:
+    """Of an original that lies in none of its places, the last of which is given."""
+    if last is None:
+        return Refusal(Reason.MISSING_ORIGINAL, f"the md5 of {sought.key} is not in --metadata")
+    return Refusal(Reason.NOT_FOUND, last if sought.extension else f"{last} and other extensions")
