@@ -2,152 +2,31 @@
 
 import asyncio
 import gzip
-import hashlib
 import io
-import json
 import tarfile
 import zipfile
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 
 import pytest
-from PIL import Image
+from sources.archived import (
+    FAST,
+    KEYS,
+    ORIGINALS,
+    expected,
+    fetch,
+    originals,
+    served,
+    write_index,
+    write_tar,
+    write_zip,
+)
 
 from dafre_fast.model.errors import InputError, UsageError
 from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.model.records import Sought
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.source import Check, Planned
-
-FAST = Fetching(retries=1, timeout=20.0)
-KEYS = [7, 1007, 2007, 332446, 5]
-EXTENSIONS = {7: "jpg", 1007: "png", 2007: "jpg", 332446: "gif", 5: "jpg"}
-
-
-def drawn(key: int) -> bytes:
-    file = io.BytesIO()
-    image = Image.effect_noise((40 + key % 7, 30), 80).convert("RGB")
-    image.save(file, {"jpg": "jpeg"}.get(EXTENSIONS[key], EXTENSIONS[key]))
-    return file.getvalue()
-
-
-ORIGINALS = {key: drawn(key) for key in KEYS}
-
-
-def expected() -> dict[str, bytes]:
-    return {f"{key % 1000:04}/{key}.{EXTENSIONS[key]}": data for key, data in ORIGINALS.items()}
-
-
-def write_tar(path: Path, keys: list[int], *, name: str = "{}", extra: bytes = b"") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = "w:gz" if path.suffix == ".gz" else "w"
-    with tarfile.open(path, mode) as archive:
-        for key in keys:
-            for member, data in (
-                (f"{name.format(key)}.{EXTENSIONS[key]}", ORIGINALS[key]),
-                (f"{name.format(key)}.json", b"{}" + extra),
-            ):
-                info = tarfile.TarInfo(member)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-
-
-def write_index(path: Path) -> None:
-    with tarfile.open(path) as archive:
-        files = {
-            info.name: {
-                "offset": info.offset_data,
-                "size": info.size,
-                "sha256": hashlib.sha256(archive.extractfile(info).read()).hexdigest(),
-            }
-            for info in archive
-        }
-    whole = {"filesize": path.stat().st_size, "hash": "", "hash_lfs": "", "files": files}
-    path.with_suffix(".json").write_text(json.dumps(whole))
-
-
-def write_zip(path: Path, keys: list[int], method: int = zipfile.ZIP_DEFLATED) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for key in keys:
-            archive.writestr(f"images/{key}.{EXTENSIONS[key]}", ORIGINALS[key])
-
-
-def fetch(spec: object, folder: Path, keys: list[int] = KEYS) -> dict[int, Fetched]:
-    found: dict[int, Fetched] = {}
-
-    async def take(one: Sought, fetched: Fetched) -> None:
-        assert int(one.key) not in found
-        found[int(one.key)] = fetched
-
-    async def main() -> None:
-        source = choose(str(spec), folder, FAST, Check(sniff, check_end), lambda _: None)
-        async with source:
-            await source.fetch([Sought(str(key)) for key in keys], take)
-
-    asyncio.run(main())
-    return found
-
-
-def originals(folder: Path) -> dict[str, bytes]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    names = {str(path.relative_to(folder)): path.read_bytes() for path in found}
-    return {name: data for name, data in names.items() if not name.startswith(".dafre_fast")}
-
-
-class Requests(Counter[str]):
-    """By path; those for a part of a file have `*` at their end."""
-
-
-@contextmanager
-def served(folder: Path, *, ranges: bool = True) -> Iterator[tuple[str, Requests]]:
-    """Files over HTTP; the one kind of part that is asked for here is `bytes=a-b`."""
-    asked = Requests()
-
-    class Handler(SimpleHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            path = folder / self.path.lstrip("/")
-            part = self.headers.get("Range") if ranges else None
-            asked[self.path + "*" * bool(part)] += 1
-            if not path.is_file():
-                self.send_error(404)
-                return
-            data = path.read_bytes()
-            total = len(data)
-            if part:
-                first, last = (int(end) for end in part.removeprefix("bytes=").split("-"))
-                data = data[first : last + 1]
-                self.send_response(206)
-                self.send_header("Content-Range", f"bytes {first}-{first + len(data) - 1}/{total}")
-            else:
-                self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = Thread(target=partial(server.serve_forever, poll_interval=0.01))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_local_tar_without_index_gives_its_originals(tmp_path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from sources.test_archives import ORIGINALS, expected, fetch, originals, write_index, write_tar
+from sources.archived import ORIGINALS, expected, fetch, originals, write_index, write_tar
 
 SET, INDEXES = "nyanko7/danbooru2023", "deepghs/danbooru2023_index"
 

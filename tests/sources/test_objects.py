@@ -2,19 +2,16 @@
 
 import asyncio
 import os
-import subprocess
-import sys
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from hashlib import md5
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from commands import dafre
+from sources.s3 import S3, s3_server
 
 from dafre_fast.model.errors import SourceError, UsageError
 from dafre_fast.model.events import Event
@@ -32,63 +29,18 @@ pytestmark = [
     pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")
     for name in ("obstore", "moto")
 ]
-SERVER = """
-import logging, sys
-from moto.server import ThreadedMotoServer
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-"""
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 2000 + b"\xff\xd9"
 OTHER = b"\xff\xd8\xff\xda" + bytes(range(254, 0, -1)) * 2000 + b"\xff\xd9"
 GIF = b"GIF89a" + bytes(600) + b";"
 WHOLE = Check(head=sniff, whole=check_end)
 FAST = Fetching(retries=1, timeout=10.0)
 ONCE = Fetching(retries=0, timeout=10.0)
-_numbers = count()
-
-
-class S3:
-    """A bucket on the server."""
-
-    def __init__(self, port: int) -> None:
-        from obstore.store import S3Store
-
-        self.port, self.bucket = port, f"bucket-{next(_numbers)}"
-        self.ask("PUT", self.bucket)
-        endpoint = f"http://127.0.0.1:{port}"
-        self._store = S3Store(self.bucket, endpoint=endpoint, client_options={"allow_http": True})
-
-    def ask(self, method: str, path: str, body: bytes = b"") -> None:
-        url = f"http://127.0.0.1:{self.port}/{path}"
-        headers = {"Content-Type": "application/octet-stream"}
-        request = urllib.request.Request(url, body, headers, method=method)
-        urllib.request.urlopen(request, timeout=30).close()
-
-    def put(self, key: str, body: bytes) -> None:
-        import obstore
-
-        obstore.put(self._store, key, body)
-
-    @property
-    def source(self) -> str:
-        return f"s3://{self.bucket}/original/{{bucket}}/{{id}}.{{ext}}"
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    command = [sys.executable, "-c", SERVER]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as server:
-        assert server.stdout
-        assert server.stdin
-        try:
-            yield int(server.stdout.readline())
-        finally:
-            server.stdin.close()
-            server.wait(10)
+    with s3_server() as port:
+        yield port
 
 
 @pytest.fixture(autouse=True)
