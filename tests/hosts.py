@@ -9,10 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Host:
-    """Serves `files` by path; other paths are answered with a status, 404 unless told."""
+    """Serves `files` by path, each with its status if it has one; what is not there is a 404. The
+    first request for a path that is `busy` is a 503 that asks to wait for two seconds, longer than any first backoff.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     address: str = ""
 
@@ -28,7 +31,11 @@ def host() -> Iterator[Host]:
             served.asked.append(self.path)
             body = served.files.get(self.path)
             status = 404 if body is None else 200
-            self.send_response(served.statuses.get(self.path, status))
+            busy = self.path in served.busy
+            served.busy.discard(self.path)
+            self.send_response(503 if busy else served.statuses.get(self.path, status))
+            if busy:
+                self.send_header("Retry-After", "2")
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
@@ -36,7 +43,11 @@ def host() -> Iterator[Host]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that is gone is no error."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     served.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

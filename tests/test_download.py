@@ -262,6 +262,48 @@ def test_every_event_and_outcome_is_a_line_of_json_with_its_time(folder, served)
     assert all(event["time"].endswith("+00:00") for event in events)
 
 
+def test_a_retry_and_what_the_host_asked_for_are_seen_by_people_and_machines(
+    folder, served
+) -> None:
+    served.busy = {"/0002/2.png"}
+    flags = ("--extensions", "png", "--log-json", "log", "--metrics-file", "run.prom", "--json")
+    done = download(folder, served, *flags, "--retries", 1)
+    downloads = json.loads(done.stdout)["work"]["downloads"]
+    assert (downloads["requests"], downloads["retries"]) == (5, 1)
+    host = served.address.removeprefix("http://")
+    assert done.stderr.count(f"{host}: asks to wait 2 s, until ") == 1
+    events = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+    (again,) = (event for event in events if event["event"] == "again")
+    assert (again["attempt"], again["reason"]) == (2, "server_error")
+    assert {"held", "waited"} <= {event["event"] for event in events}
+    retries = 'dafre_fast_retries_total{reason="server_error"} 1.0'
+    assert retries in (folder / "run.prom").read_text().splitlines()
+
+
+def test_full_takes_metadata_and_its_manifest_keeps_what_is_known_of_each_download(
+    folder, served
+) -> None:
+    (folder / "tagIds.tsv").write_text("seven\t7\n")
+    source = f"{served.address}/{{bucket}}/{{id}}.{{ext}}"
+    tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--metadata", "meta.json")
+    flags = (*tables, "--source", source, "--min-images", 1, "--output", "ds", "--json")
+    done = dafre("full", *flags, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["work"]["downloads"]["requests"] == 4
+    manifest = pl.read_parquet(folder / "ds/manifest.parquet")
+    assert manifest["original_sha256"].to_list() == [
+        hashlib.sha256(body).hexdigest() for body in BODIES.values()
+    ]
+    assert manifest["proof"].to_list() == ["md5"] * 4
+    assert manifest["attempts"].to_list() == [1] * 4
+    (folder / "ds/fullMin256/0003/3.jpg").unlink()
+    again = dafre("full", *flags, cwd=folder)
+    assert json.loads(again.stdout)["work"]["images"] == 1
+    assert len(served.asked) == 4
+    assert pl.read_parquet(folder / "ds/manifest.parquet").equals(manifest)
+    assert dafre("verify", "--output", "ds", "--deep", cwd=folder).returncode == 0
+
+
 def test_metrics_are_in_the_file_when_the_run_is_over(folder, served) -> None:
     served.files.pop("/0003/3.png")
     flags = ("--extensions", "png", "--metrics-file", "metrics/run.prom")

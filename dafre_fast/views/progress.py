@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.progress import (
     Progress as Bar,
 )
+from rich.table import Column
 from rich.text import Text
 
 from dafre_fast.model.events import Down, Event, Held, Outcome, Up
@@ -50,6 +51,9 @@ def notice_other_settings(images: int) -> None:
 
 
 class _Rate(ProgressColumn):
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True))
+
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed or 0:,.1f}/s")
 
@@ -58,14 +62,14 @@ class _Bytes(ProgressColumn):
     """Of a second task, which counts them; nothing where there are none."""
 
     def __init__(self, task: Task) -> None:
-        super().__init__()
+        super().__init__(Column(no_wrap=True))
         self._task = task
 
     def render(self, _: Task) -> Text:
         if not self._task.completed:
             return Text("")
         speed = (self._task.speed or 0) / 1e6
-        return Text(f"{self._task.completed / 1e6:,.1f} MB {speed:,.1f} MB/s")
+        return Text(f"{self._task.completed / 1e6:,.1f} MB, {speed:,.1f} MB/s")
 
 
 class Progress:
