@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -491,9 +492,9 @@ def fetch(
     return found, told
 
 
-def busy_once(host: str, times: int) -> web.Response:
+def busy_once(host: str, times: int, seconds: int = 1) -> web.Response:
     if times == 1 and host == "127.0.0.1":
-        return web.Response(status=503, headers={"Retry-After": "1"})
+        return web.Response(status=503, headers={"Retry-After": str(seconds)})
     return web.Response(body=JPEG)
 
 
@@ -508,7 +509,7 @@ def test_a_host_that_asks_for_a_second_is_asked_for_nothing_for_a_second(tmp_pat
 
 
 def test_while_one_host_is_held_the_others_are_asked(tmp_path) -> None:
-    network = Network(busy_once)
+    network = Network(partial(busy_once, seconds=4))  # the others take far less
     found, _ = fetch(network, tmp_path, [*range(1, 10)], Fetching(connections=1))
     assert [one.key for one in found] == [*map(str, range(2, 10)), "1"]
 
