@@ -23,6 +23,8 @@ from dafre_fast.sources.effort import Passing
 HEAD_BYTES = 512
 """As many first bytes of a body as `Check.head` is given, or all of a shorter one."""
 
+_READ_BYTES = 1 << 20
+
 
 class Check(NamedTuple):
     """What is asked of the bytes of an image; each raises Refusal."""
@@ -85,21 +87,26 @@ class Arrival:
         """Add bytes. Raises Refusal for one too many, Passing for what is no image, and OutputError
         where the disk does not take them.
         """
-        self.size += len(data)
-        if self.size > self._most:
-            self._refuse_size()
-        self._sha256.update(data)
-        if self._md5:
-            self._md5.update(data)
-        if self._head is not None:
-            self._head += data
-            if len(self._head) >= HEAD_BYTES:
-                self._look(self._head)
+        self._note(data)
         try:
             if self._file is None:
                 self._file = _create(self._part)
                 self._unplaced = True
             _write(self._file, data)
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+
+    def adopt(self, file: Path) -> None:
+        """Take a file of the same file system in place of what would be written, and read it.
+        Raises as `write` does.
+        """
+        try:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
+            file.replace(self._part)
+            self._unplaced = True
+            while data := os.read(self._file, _READ_BYTES):
+                self._note(data)
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
 
@@ -125,6 +132,18 @@ class Arrival:
             self._unplaced = False
             with suppress(OSError):
                 self._part.unlink()
+
+    def _note(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self._most:
+            self._refuse_size()
+        self._sha256.update(data)
+        if self._md5:
+            self._md5.update(data)
+        if self._head is not None:
+            self._head += data
+            if len(self._head) >= HEAD_BYTES:
+                self._look(self._head)
 
     def _refuse_size(self) -> None:
         if self.size > self._settings.max_bytes:

@@ -30,6 +30,10 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
 
         objects = Objects(settings, Hosts(settings, tell))
         return Template(spec, objects, folder, settings, check, tell)
+    if spec.startswith("rsync://"):
+        from dafre_fast.sources.rsync import Rsync
+
+        return Rsync(spec, folder, settings, check, tell)
     if "://" in spec:
         raise UsageError(f"--source {spec!r}: only http://, https:// and folders are known")
     return Tree(Path(spec).expanduser())
