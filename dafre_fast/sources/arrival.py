@@ -21,6 +21,8 @@ from dafre_fast.sources.disk import on_disk
 from dafre_fast.sources.effort import Passing
 from dafre_fast.sources.source import HEAD_BYTES, Check
 
+_READ_BYTES = 1 << 20
+
 
 class Expected(NamedTuple):
     """What is known of an original beforehand: bytes, and hashes as hexadecimal digits."""
@@ -111,7 +113,36 @@ class Arrival:
             with suppress(OSError):
                 self._part.unlink()
 
+    def adopt(self, file: Path) -> None:
+        """Take a file of the same file system in place of what would be written, and read it.
+        Raises as `write` does.
+        """
+        try:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
+            file.replace(self._part)
+            self._unplaced = True
+            while data := os.read(self._file, _READ_BYTES):
+                self._note(data)
+        except OSError as error:
+            self.discard()
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+        except BaseException:
+            self.discard()
+            raise
+
     def _add(self, data: bytes) -> None:
+        self._note(data)
+        try:
+            if self._file is None:
+                self._file = self._create()
+                self._unplaced = True
+            _write(self._file, data)
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+
+    def _note(self, data: bytes) -> None:
+        """Size, hashes and head of more bytes."""
         self.size += len(data)
         if self.size > self._most:
             self._refuse_size()
@@ -122,13 +153,6 @@ class Arrival:
             self._head += data
             if len(self._head) >= HEAD_BYTES:
                 self._look(self._head)
-        try:
-            if self._file is None:
-                self._file = self._create()
-                self._unplaced = True
-            _write(self._file, data)
-        except OSError as error:
-            raise OutputError(f"{self.path}: {error.strerror}") from error
 
     def _refuse_size(self) -> None:
         if self.size > self._settings.max_bytes:

@@ -37,6 +37,10 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
 
         objects = Objects(settings, Hosts(settings, tell))
         return addressed(spec, objects, folder, settings, check, tell)
+    if spec.startswith("rsync://"):
+        from dafre_fast.sources.rsync import Rsync
+
+        return Rsync(spec, folder, settings, check, tell)
     if "://" in spec:
         raise UsageError(f"--source {spec!r}: no such kind of source is known")
     if finds_only(spec):
