@@ -290,6 +290,31 @@ def test_a_host_that_is_known_to_be_slow_takes_no_more_slots() -> None:
     assert len(run(OneSlowHost, range(100), connections=2).outcomes) == 100
 
 
+class HalfAtAHostThatIsDown(Job):
+    """Until the other half is there: more than may be under way at once."""
+
+    async def bring(self, key: str) -> None:
+        if int(key) % 2:
+            flight.comes("down", free=self.open.is_set())
+            await self.open.wait()
+        else:
+            flight.comes("up", free=True)
+        flight.asks("down" if int(key) % 2 else "up")
+        flight.received(SIZE)
+
+    async def take(self, sought: Sought, fetched: Fetched) -> None:
+        await super().take(sought, fetched)
+        if len(self.outcomes) == 100:
+            assert all(int(key) % 2 == 0 for key in self.outcomes)
+            self.open.set()
+
+
+def test_what_too_many_already_wait_for_is_put_off_to_the_end_of_the_list() -> None:
+    job = run(HalfAtAHostThatIsDown, range(200), connections=2)
+    assert sorted(map(int, job.outcomes)) == [*range(200)]
+    assert job.most <= 16
+
+
 class BusyWorkers(Job):
     async def take(self, sought: Sought, fetched: Fetched) -> None:
         self.under_way.add(sought.key)
