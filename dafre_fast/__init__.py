@@ -3,7 +3,11 @@
 One image's journey, and where it is told:
 
     tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box
-    sources/    an id becomes an original on disk: from a URL template or a local tree
+    sources/    an id becomes an original on disk. Where it lies: `tree`, `template` (an address per
+                image), `archives` (tar, zip; `hub` for those of Hugging Face), `rsync`. How its
+                bytes come: `http`, `objects`, `local`. Under whose rules: `effort` (attempts and
+                time of one), `hosts` (manners), `pace` (how many at once), `arrival` (checked, then
+                named). `choose` tells which by the look of `--source`
     pixels/     bytes become pictures: sniffed, gated, planned, decoded (jpeg and png in fast lanes,
                 pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
                 encoded

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 @dataclass
 class Host:
     """Serves `files` by path, each with its status if it has one; what is not there is a 404. The
-    first request for a path that is `busy` is a 503 that asks to wait for two seconds, longer than
-    any first backoff.
+    first request for a path that is `busy` is a 503 that asks to wait for two seconds, which is
+    longer than any first backoff.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from commands import dafre, tree
 from PIL import Image
 from sources.archived import served, write_index
 from sources.s3 import S3, s3_server
+from sources.test_rsync import daemon_of
 
 MADE = ("fullMin256/", "faces/", "labels/")
 SUFFIXES = ("jpg", "png", "gif", "webp")
@@ -88,3 +89,9 @@ def test_an_object_store_leads_to_it(folder, expected, path, monkeypatch) -> Non
             if not name.startswith("out/"):
                 bucket.put(name, data)
         assert made(folder, f"s3://{bucket.bucket}/{path}") == expected
+
+
+@pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
+def test_an_rsync_daemon_leads_to_it(folder, expected) -> None:
+    with daemon_of(folder / "tree", folder / "rsyncd.conf") as daemon:
+        assert made(folder, daemon.source.removesuffix("/original")) == expected

@@ -43,7 +43,7 @@ class FullRun(Group, frozen=True):
     tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
     source: Annotated[
         str | None,
-        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, or a folder."),
+        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, a folder, archives, …"),
     ] = None
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
 
@@ -57,7 +57,10 @@ class LabelsOutput(Group, frozen=True):
 class DownloadRun(Group, frozen=True):
     """Where originals come from and go to."""
 
-    source: Annotated[str, Meta(description="Originals: https://host/{bucket}/{id}.{ext}.")]
+    source: Annotated[
+        str,
+        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, archives, hf:, rsync:, …"),
+    ]
     output: Annotated[Path, Meta(description="Folder of the originals.")] = Path("original")
     manifest: Annotated[Path | None, Meta(description="Parquet file with a row per original.")] = (
         None
