@@ -75,6 +75,7 @@ class _Crew:
         self._over = False
 
     async def work(self) -> None:
+        self._tell(events.Pace(self._pace.slots, "a start"))
         async with asyncio.TaskGroup() as self._group:
             self._watch = self._group.create_task(self._look_around())
             self._fill()
