@@ -99,16 +99,23 @@ def daemon_of(root: Path, config: Path, limit: int | None = None) -> Iterator[Da
                 os.killpg(process.pid, signal.SIGTERM)
 
 
+def state(process: int) -> list[str]:
+    """What stands in /proc/PID/stat behind its name; nothing where there is none."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def runs(process: int) -> bool:
+    """One that has ended may still wait to be told of."""
+    return state(process)[:1] not in ([], ["Z"])
+
+
 def descendants(ancestor: int) -> list[int]:
     """Processes that come of one, whatever their session."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(fields[1])
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    parents = {number: int(told[1]) for number in numbers if (told := state(number))}
     found = [ancestor]
     for process in found:
         found += [child for child, parent in parents.items() if parent == process]
@@ -416,7 +423,7 @@ def test_ctrl_c_leaves_no_process_and_no_staging_and_the_same_command_goes_on(tm
             _, stderr = run.communicate(timeout=30)
     assert (run.returncode, "stopped" in stderr) == (130, True)
     assert children
-    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert not [child for child in children if runs(child)]
     assert not [path for path in output.iterdir() if path.suffix == ".part"]
     before = ledger_keys(output)
     assert 0 < len(before) < 40
