@@ -35,7 +35,9 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
 
         return Rsync(spec, folder, settings, check, tell)
     if "://" in spec:
-        raise UsageError(f"--source {spec!r}: only http://, https:// and folders are known")
+        raise UsageError(
+            f"--source {spec!r}: only http(s)://, s3://, gs://, rsync:// and folders are known"
+        )
     return Tree(Path(spec).expanduser())
 
 
