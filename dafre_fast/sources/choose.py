@@ -42,7 +42,8 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
 
         return Rsync(spec, folder, settings, check, tell)
     if "://" in spec:
-        raise UsageError(f"--source {spec!r}: no such kind of source is known")
+        kinds = "http(s)://, s3://, gs://, hf:, rsync://, folders and archives"
+        raise UsageError(f"--source {spec!r}: only {kinds} are known")
     if finds_only(spec):
         return Tree(Path(spec).expanduser())
     from dafre_fast.sources.archives import Archives

@@ -155,12 +155,14 @@ class Objects:
         }
         kind = S3Store if scheme == "s3" else GCSStore
         try:
-            store = kind(name, client_options=options, retry_config={"max_retries": 0})
             url = urlsplit(endpoint)
             port = url.port or (80 if url.scheme == "http" else 443)
+            if url.scheme not in {"http", "https"} or not url.hostname:
+                raise ValueError(f"the endpoint {endpoint!r} is not a URL of HTTP")
+            store = kind(name, client_options=options, retry_config={"max_retries": 0})
         except (BaseError, ValueError) as error:
             raise UsageError(f"{scheme}://{name}: {_first_line(error)}") from error
-        return _Bucket(scheme, store, url.hostname or "", port)
+        return _Bucket(scheme, store, url.hostname, port)
 
 
 class ObjectBody:

@@ -59,14 +59,14 @@ class Rsync:
             raise UsageError(f"--source {source!r}: not rsync://host/module/… or a template of it")
         self._module = f"rsync://{host}/{module}/"
         self._addresses = Addresses(template, folder, settings.extensions)
-        self._folder, self._staging = folder, temporary(folder / "rsync")
+        self._staging = temporary(folder / "rsync")
         self._settings, self._check, self._tell = settings, check, tell
         self._budget = Budget(settings.retry_budget)
         hosts = Hosts(settings, tell)
         self._client = RsyncClient(self._module, self._staging, settings, hosts)
 
     async def __aenter__(self) -> Self:
-        self._empty()  # of what a killed run left
+        shutil.rmtree(self._staging, ignore_errors=True)  # what a killed run left
         return self
 
     async def __aexit__(self, *error: object) -> None:

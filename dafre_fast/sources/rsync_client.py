@@ -10,10 +10,10 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -61,7 +61,8 @@ class RsyncClient:
     async def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Bytes of each that is there. Raises Passing, SourceError and OutputError."""
         found = dict[str, int]()
-        await self._run(names, found.__setitem__, "--dry-run")
+        with TemporaryDirectory() as empty:  # what lies there already is not listed
+            await self._run(names, empty, found.__setitem__, "--dry-run")
         return found
 
     async def bring(self, names: Iterable[str], arrived: Callable[[str], Awaitable[None]]) -> str:
@@ -82,7 +83,7 @@ class RsyncClient:
 
         async def run() -> str:
             try:
-                return await self._run(names, tell)
+                return await self._run(names, self._folder, tell)
             finally:
                 whole.put_nowait(None)
 
@@ -96,7 +97,11 @@ class RsyncClient:
             await asyncio.gather(running, return_exceptions=True)
 
     async def _run(
-        self, names: Iterable[str], tell: Callable[[str, int], None], *flags: str
+        self,
+        names: Iterable[str],
+        into: Path | str,
+        tell: Callable[[str, int], None],
+        *flags: str,
     ) -> str:
         """What it said of errors; `tell` is given the name and size of each file as it begins."""
         place = f"{self._host}:{self._port}"
@@ -104,7 +109,8 @@ class RsyncClient:
             self._hosts.meet(place, await find_reach(self._host, self._port))
         async with self._hosts.turn(place, lambda _: None) as turn:
             try:
-                status, said = await self._carry_out(names, tell, flags)
+                command = self._command(into, flags)
+                status, said = await _carry_out(command, names, tell, self._settings.timeout)
                 if failure := failure_of(status, said):
                     raise failure
             except Passing as passing:
@@ -112,52 +118,13 @@ class RsyncClient:
                 passing.detail = f"{self._module}: {passing.detail}"
                 raise
             except OSError as error:
-                raise OutputError(f"{self._folder}: {error.strerror}") from error
+                raise OutputError(f"{into}: {error.strerror}") from error
             except (OutputError, SourceError) as error:
                 raise type(error)(f"{self._module}: {error}") from error
             turn.succeeded()
             return said
 
-    async def _carry_out(
-        self, names: Iterable[str], tell: Callable[[str, int], None], flags: tuple[str, ...]
-    ) -> tuple[int, str]:
-        """Its exit status, and what it wrote to standard error. No process is left after it."""
-        with TemporaryFile(dir=self._folder) as listed:
-            write_names(listed, names)
-            listed.seek(0)
-            process = await asyncio.create_subprocess_exec(
-                *self._command(flags),
-                stdin=listed,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={"RSYNC_PASSWORD": "", **os.environ},  # or it might ask for one
-                start_new_session=True,  # Ctrl-C in a terminal is for this process alone
-            )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        said = asyncio.create_task(_beginning(process.stderr))
-        try:
-            while line := await self._line(process.stdout):
-                size, _, name = line.decode(errors="replace").rstrip("\n").partition(" ")
-                if size.isdecimal() and not name.endswith("/"):
-                    tell(name, int(size))
-            return await process.wait(), await said
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # it has a child
-            await asyncio.gather(process.wait(), said, return_exceptions=True)
-
-    async def _line(self, stdout: asyncio.StreamReader) -> bytes:
-        seconds = self._settings.timeout
-        try:
-            async with asyncio.timeout(seconds):
-                return await stdout.readline()
-        except TimeoutError as error:
-            raise Passing(Reason.DOWNLOAD_TIMEOUT, f"no file in {seconds:g} s") from error
-        except ValueError as error:
-            raise Passing(Reason.NETWORK_ERROR, "a line without end") from error
-
-    def _command(self, flags: tuple[str, ...]) -> list[str]:
+    def _command(self, into: Path | str, flags: tuple[str, ...]) -> list[str]:
         seconds = math.ceil(self._settings.stall_timeout)
         return [
             "rsync",
@@ -175,8 +142,56 @@ class RsyncClient:
             *flags,
             "--",
             self._module,
-            f"{self._folder}/",
+            f"{into}/",
         ]
+
+
+async def _carry_out(
+    command: Sequence[str],
+    names: Iterable[str],
+    tell: Callable[[str, int], None],
+    timeout_seconds: float,
+) -> tuple[int, str]:
+    """Exit status of rsync, and what it wrote to standard error. No process is left after it.
+
+    Raises Passing where no line of a file comes for so long.
+    """
+    with TemporaryFile() as listed:
+        write_names(listed, names)
+        listed.seek(0)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=listed,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={"RSYNC_PASSWORD": "", **os.environ},  # or it might ask for one
+            start_new_session=True,  # Ctrl-C in a terminal is for this process alone
+        )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = asyncio.create_task(_beginning(process.stderr))
+    try:
+        while line := await _line(process.stdout, timeout_seconds):
+            size, _, name = line.decode(errors="replace").rstrip("\n").partition(" ")
+            if size.isdecimal() and not name.endswith("/"):
+                tell(name, int(size))
+        return await process.wait(), await said
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # it has a child
+        raise
+    finally:
+        await asyncio.gather(process.wait(), said, return_exceptions=True)
+
+
+async def _line(stdout: asyncio.StreamReader, timeout_seconds: float) -> bytes:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await stdout.readline()
+    except TimeoutError as error:
+        raise Passing(Reason.DOWNLOAD_TIMEOUT, f"no file in {timeout_seconds:g} s") from error
+    except ValueError as error:
+        raise Passing(Reason.NETWORK_ERROR, "a line without end") from error
 
 
 async def _beginning(stream: asyncio.StreamReader) -> str:

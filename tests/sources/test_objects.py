@@ -153,9 +153,18 @@ def test_without_credentials_the_run_ends_and_says_what_to_set(tmp_path, monkeyp
         fetch("s3://bucket/{id}.{ext}", tmp_path, "7")
 
 
-def test_a_setting_that_means_nothing_is_named(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "maybe")
-    with pytest.raises(UsageError, match="maybe"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_SKIP_SIGNATURE", "maybe"),
+        ("AWS_ENDPOINT_URL", "ftp://host"),
+        ("AWS_ENDPOINT_URL", "host:port"),
+        ("AWS_ENDPOINT_URL", "http://host:port"),
+    ],
+)
+def test_a_setting_that_means_nothing_is_named(tmp_path, monkeypatch, name, value) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=r"s3://bucket: .*(maybe|host|port)"):
         fetch("s3://bucket/{id}.{ext}", tmp_path, "7")
 
 

@@ -98,24 +98,23 @@ def daemon_of(root: Path, config: Path, limit: int | None = None) -> Iterator[Da
                 os.killpg(process.pid, signal.SIGTERM)
 
 
-def runs(process: int) -> bool:
-    """Whether it is alive; one that is dead may wait for the first process of the system."""
+def state(process: int) -> list[str]:
+    """What stands in /proc/PID/stat behind its name; nothing where there is none."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
+        return []
+
+
+def runs(process: int) -> bool:
+    """One that has ended may still wait to be told of."""
+    return state(process)[:1] not in ([], ["Z"])
 
 
 def descendants(ancestor: int) -> list[int]:
     """Processes that come of one, whatever their session."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(fields[1])
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    parents = {number: int(told[1]) for number in numbers if (told := state(number))}
     found = [ancestor]
     for process in found:
         found += [child for child, parent in parents.items() if parent == process]
@@ -259,14 +258,14 @@ def test_a_plan_has_sizes_and_fetches_nothing(daemon, folder) -> None:
 
     asyncio.run(main())
     assert planned == {"7": Planned(f"{daemon.source}/0007/7.gif", len(GIF)), "8": None}
-    assert files(folder) == {}
+    assert not folder.exists()
 
 
 def test_a_daemon_that_is_not_there_is_a_network_error_for_each(folder) -> None:
     found = fetch(f"rsync://127.0.0.1:{free_port()}/danbooru", folder, "7", "8")
     assert reasons(found) == {"7": Reason.NETWORK_ERROR, "8": Reason.NETWORK_ERROR}
     assert "refused" in found[0].detail
-    assert not [*folder.iterdir()]
+    assert not folder.exists()
 
 
 def test_a_daemon_that_says_nothing_is_given_up(folder) -> None:
