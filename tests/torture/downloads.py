@@ -22,7 +22,6 @@ from dafre_fast.model.files import STATE, bucket
 from torture.kills import await_true
 from torture.serving import Fault, Server, extension, original, serving
 
-_PATIENCE_SECONDS = 60.0
 _ONE_FAULT_OF = 100
 MOST_DESCRIPTORS = 1024
 MOST_FETCHED_TWICE = 0.05
@@ -53,8 +52,8 @@ def survive_kills(folder: Path, originals: int, kills: int, seed: int) -> Surviv
         killed = 0
         while killed < kills:
             run = _start(folder, "killed", server)
-            _await_moment(run, folder / "killed", chance, 7 * originals // (5 * kills))
-            if run.poll() is not None:  # all is there: the rest of the kills hits a fresh run
+            _await_moment(run, folder / "killed", chance, max(7 * originals // (5 * kills), 2))
+            if run.poll() is not None:  # all is there before the last kill
                 run.communicate()
                 break
             run.kill()
