@@ -112,7 +112,7 @@ class Endurance(NamedTuple):
         first = next(
             one for one in self.samples if one.originals >= min(10_000, self.originals / 2)
         )
-        last = self.samples[-1]
+        last = self.samples[-2]  # by the very last one all may be there, and the ledger be read
         more = last.resident_bytes - first.resident_bytes
         return more * 10_000 / max(last.originals - first.originals, 10_000)
 
