@@ -95,7 +95,7 @@ def daemon_of(root: Path, config: Path, limit: int | None = None) -> Iterator[Da
             yield Daemon(root, port, process.pid)
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def state(process: int) -> list[str]:
