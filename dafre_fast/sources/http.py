@@ -21,7 +21,7 @@ from dafre_fast.model.reason import Reason
 from dafre_fast.model.settings import Fetching
 from dafre_fast.sources import answers
 from dafre_fast.sources.effort import Answer, Effort, Passing
-from dafre_fast.sources.hosts import Hosts, Reach, Turn, reach_of
+from dafre_fast.sources.hosts import Hosts, Reach, Turn, find_reach, reach_of
 from dafre_fast.sources.source import Span
 
 _MOST_REDIRECTS = 5
@@ -129,14 +129,8 @@ class Http:
         url = hop.url
         if self._hosts.knows(_name(url)):
             return
-        reach = Reach.PUBLIC
-        if hop.proxy is None:
-            try:
-                loop = asyncio.get_running_loop()
-                found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-                reach = min(reach_of(str(place[0])) for *_, place in found)
-            except OSError:
-                pass  # the request itself will tell
+        known = hop.proxy is None and url.host and url.port
+        reach = await find_reach(url.host or "", url.port or 0) if known else Reach.PUBLIC
         self._hosts.meet(_name(url), reach)
 
     def _next(self, hop: "Hop", response: "_Response") -> "Hop":

@@ -101,6 +101,7 @@ class Objects:
         bucket, key = self._find(address)
         if not self._hosts.knows(bucket.name):
             self._hosts.meet(bucket.name, await find_reach(bucket.host, bucket.port))
+        effort.wait()
         async with self._hosts.turn(bucket.name, effort.waited) as turn:
             try:
                 found = await self._ask(bucket, key, span, etag)
