@@ -12,6 +12,7 @@ from dafre_fast.tables.manifest import build_manifest, manifest_of_originals, wr
 from dafre_fast.tables.outcomes import last_outcomes, settled
 
 PASSING = {
+    Reason.BAD_INDEX,
     "server_error",
     "network_error",
     "dns_error",
