@@ -61,10 +61,10 @@ class Group:
 
     def claim(self, index: Index) -> list[Found]:
         """What of it is in an archive; it is left no more."""
-        found = [(one, index[key]) for key, one in self.left.items() if key in index]
-        for one, _ in found:
-            del self.left[one.key]
-        return found
+        keys = index if len(index) < len(self.left) else [*self.left]
+        return [
+            (self.left.pop(key), index[key]) for key in keys if key in index and key in self.left
+        ]
 
 
 class Desk:
@@ -86,7 +86,8 @@ class Desk:
     def arrival(self, one: Sought, member: Member) -> Arrival:
         """Its path comes from id and extension alone, never from the archive's."""
         folder = self._folder / bucket(int(one.key))
-        expected = Expected(member.size, one.md5, member.sha256)
+        size = member.size if one.bytes is None else one.bytes
+        expected = Expected(size, one.md5, member.sha256)
         path = folder / f"{one.key}.{member.extension}"
         return Arrival(path, expected, self.settings, self._check)
 
@@ -120,7 +121,10 @@ class Visit:
     def __init__(self, desk: Desk, archive: Archive, group: Group) -> None:
         self._desk, self._archive, self._group = desk, archive, group
         self._address = archive.address
+        self._path = archive.address.partition("?")[0]
         self._by_range = True
+        self._kept: Path | None = None
+        """The index that an earlier run left, where it is read by that."""
 
     async def plan(self, take: Callable[[Sought, Planned | None], None]) -> None:
         """Tell of what is found; in an archive without index nothing is."""
@@ -134,10 +138,17 @@ class Visit:
         if index is None:
             await self._stream(take)
             return
-        found = self._group.claim(index)
-        records = [(member.record, (one, member)) for one, member in found]
+        records = []
+        for one, member in self._group.claim(index):
+            if member.size:
+                records.append((member.record, (one, member)))
+            else:  # no part of a file is asked for that has no bytes
+                empty = Fetched(key=one.key, reason=Reason.EMPTY_FILE, url=self._url(member))
+                await take(one, empty)
+        if not records:
+            return
         limits = {"gap_bytes": GAP_BYTES, "request_bytes": REQUEST_BYTES}
-        first, *others = coalesce(records, **limits) if found else [[]]
+        first, *others = coalesce(records, **limits)
         await self._request(first, take)
         if others and not self._by_range:
             others = [[one for request in others for one in request]]
@@ -162,7 +173,7 @@ class Visit:
 
     async def _find_index(self) -> Index | None:
         archive, desk = self._archive, self._desk
-        if self._address.endswith(".zip"):
+        if self._path.endswith(".zip"):
             return await self._directory()
         if archive.index_address:
             try:
@@ -185,9 +196,11 @@ class Visit:
             return None
         _, body = await self._desk.load(self._address, Span(0, 1))
         try:
-            return read_index(kept.read_bytes(), str(kept), body.total)
+            index = read_index(kept.read_bytes(), str(kept), body.total)
         except Refusal:
             return None
+        self._kept = kept
+        return index
 
     async def _directory(self) -> Index:
         """Of a zip archive: from its end, which may have to be read further back."""
@@ -207,36 +220,31 @@ class Visit:
 
     @property
     def _compressed(self) -> bool:
-        return self._address.endswith((".gz", ".tgz"))
+        return self._path.endswith((".gz", ".tgz"))
 
     def _url(self, member: Member) -> str:
         return f"{self._address}#{member.name}"
 
     async def _request(self, found: Sequence[Found], take: Take) -> None:
-        """Members in ascending order, in one request as long as that does not fail."""
+        """Members in ascending order, in one request as long as that does not fail. Each has its
+        own outcome: what came wrong is asked for again, and is given up when it is the same again.
+        """
         left = {one.key: (one, member) for one, member in found}
-        if not left:
-            return
+        failures: dict[str, Passing] = {}
 
         async def attempt() -> None:
             members = list(left.values())
             span = Span(members[0][1].record.start, members[-1][1].record.stop)
-            failed = None
             async with self._desk.transport.open(self._address, effort, span) as body:
                 self._by_range = self._by_range and body.start == span.start
                 async with aclosing(body.chunks()) as chunks:
                     cursor = Cursor(self._address, chunks, body.start)
                     for one, member in members:
-                        try:
-                            await cursor.go_to(member.record.start)
-                            fetched = await self._bring(one, member, cursor, body, effort)
-                        except Passing as passing:
-                            failed = passing
-                            continue
-                        del left[one.key]
-                        await take(one, fetched)
-            if failed:
-                raise failed
+                        if fetched := await self._try(one, member, cursor, body, effort, failures):
+                            del left[one.key]
+                            await _hand_over(one, fetched, effort, take)
+            for key in left:
+                raise Passing(failures[key].reason, failures[key].detail)
 
         effort = self._desk.effort(len(left))
         try:
@@ -244,7 +252,45 @@ class Visit:
                 await effort.persist(self._address, attempt)
         except Refusal as refusal:
             for one, member in left.values():
-                await take(one, refused(one, refusal, effort, self._url(member)))
+                own = failures.get(one.key, refusal)
+                await take(one, refused(one, own, effort, self._url(member)))
+
+    async def _try(
+        self,
+        one: Sought,
+        member: Member,
+        cursor: Cursor,
+        body: Body,
+        effort: Effort,
+        failures: dict[str, Passing],
+    ) -> Fetched | None:
+        """The outcome of a member, None where another attempt may give one: `failures` has why.
+        Raises Refusal where no more bytes come.
+        """
+        try:
+            self._check_within(member, body.total)
+            await cursor.go_to(member.record.start)
+            return await self._bring(one, member, cursor, body, effort)
+        except Passing as passing:
+            if cursor.broken:
+                raise
+            before = failures.setdefault(one.key, passing)
+            if before is passing or before.wrong != passing.wrong or passing.wrong is None:
+                failures[one.key] = passing
+                return None
+            if self._kept:  # it may be that of another archive by now: the next run streams it
+                self._kept.unlink(missing_ok=True)
+            return refused(one, passing, effort, self._url(member))
+        except Refusal as refusal:
+            if cursor.broken:
+                raise
+            return refused(one, refusal, effort, self._url(member))
+
+    def _check_within(self, member: Member, total: int | None) -> None:
+        if total is not None and (member.record.stop or 0) > total:
+            index = self._archive.index_address or self._address
+            detail = f"{index}: {member.name!r} lies behind the end of its archive"
+            raise Refusal(Reason.BAD_INDEX, detail)
 
     async def _stream(self, take: Take) -> None:
         """All of it once, from the first byte to the last."""
@@ -261,8 +307,9 @@ class Visit:
                     cursor = Cursor(self._address, chunks, body.start)
                     await cursor.go_to(at)
                     async for member in tar.members(cursor):
-                        seen.update(by_key([member]))
-                        await self._take_passing(member, cursor, body, effort, take)
+                        for key in by_key([member]):
+                            hashed = await self._take_passing(member, cursor, body, effort, take)
+                            seen.setdefault(key, member._replace(sha256=hashed))
                         at = tar.end_of(member)
 
         try:
@@ -277,8 +324,10 @@ class Visit:
 
     async def _take_passing(
         self, member: Member, cursor: Cursor, body: Body, effort: Effort, take: Take
-    ) -> None:
-        """One that passes by in a stream, if it is sought."""
+    ) -> str | None:
+        """An image that passes by in a stream: taken if it is sought, and its SHA-256 noted in any
+        case, so that the index that is kept proves what is read by it.
+        """
         for one, _ in self._group.claim(by_key([member])):
             try:
                 fetched = await self._bring(one, member, cursor, body, effort)
@@ -287,7 +336,12 @@ class Visit:
                     self._group.left[one.key] = one
                     raise
                 fetched = refused(one, refusal, effort, self._url(member))
-            await take(one, fetched)
+            await _hand_over(one, fetched, effort, take)
+            return fetched.sha256
+        hashed = hashlib.sha256()
+        async for piece in cursor.pieces(member.size):
+            hashed.update(piece)
+        return hashed.hexdigest()
 
     async def _bring(
         self, one: Sought, member: Member, cursor: Cursor, body: Body, effort: Effort
@@ -325,6 +379,16 @@ class Visit:
             etag=body.etag,
             last_modified=body.last_modified,
         )
+
+
+async def _hand_over(one: Sought, fetched: Fetched, effort: Effort, take: Take) -> None:
+    """What is done with it is no time of the source's."""
+    began = time.monotonic()
+    effort.wait()
+    try:
+        await take(one, fetched)
+    finally:
+        effort.waited(time.monotonic() - began)
 
 
 async def _gunzipped(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -14,9 +14,10 @@ GAP_BYTES = 1 << 18
 """Up to so much that nobody wants is read along: a request costs more."""
 REQUEST_BYTES = 1 << 26
 
-_NAME = re.compile(r"0*(\d+)\.([A-Za-z0-9]{1,5})")
-_BESIDE = {"json", "cls", "txt", "csv", "npy"}
-"""What WebDataset keeps beside an image under the same name."""
+_NAME = re.compile(
+    r"0*(\d+)\.(?:jpe?g|jfif|png|gif|webp|bmp|tiff?|avif|heic)", re.ASCII | re.IGNORECASE
+)
+"""Of an image: what WebDataset keeps beside it, and what Danbooru has besides, is none."""
 
 
 class Member(NamedTuple):
@@ -40,11 +41,10 @@ Index = Mapping[str, Member]
 
 
 def by_key(members: Iterable[Member]) -> Index:
-    """Those that are named by an id, in whatever folder; of two, the first."""
+    """Images that are named by an id, in whatever folder; of two, the first."""
     index: dict[str, Member] = {}
     for member in members:
-        match = _NAME.fullmatch(member.name.rpartition("/")[2])
-        if match and match[2].lower() not in _BESIDE:
+        if match := _NAME.fullmatch(member.name.rpartition("/")[2]):
             index.setdefault(match[1], member)
     return index
 

@@ -3,8 +3,11 @@
 import asyncio
 import gzip
 import io
+import json
 import tarfile
 import zipfile
+from collections.abc import ItemsView, Iterator
+from pathlib import Path
 
 import pytest
 from sources.archived import (
@@ -22,11 +25,14 @@ from sources.archived import (
 
 from dafre_fast.model.errors import InputError, UsageError
 from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Sought
+from dafre_fast.model.records import Fetched, Sought
+from dafre_fast.model.settings import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.archive import Group
 from dafre_fast.sources.choose import choose
-from dafre_fast.sources.source import Check, Planned
+from dafre_fast.sources.members import Member, by_key
+from dafre_fast.sources.source import Check, Planned, Span
 
 
 def test_a_local_tar_without_index_gives_its_originals(tmp_path) -> None:
@@ -263,3 +269,155 @@ def test_an_archive_that_is_not_there_is_an_error_at_once(tmp_path) -> None:
 def test_an_address_that_means_no_archives_is_refused_before_any_request(tmp_path, spec) -> None:
     with pytest.raises(UsageError, match="--source"):
         fetch(spec, tmp_path)
+
+
+def flip(path: Path, *keys: int) -> None:
+    """A bit in the middle of some members."""
+    data = bytearray(path.read_bytes())
+    for key in keys:
+        data[data.index(ORIGINALS[key]) + len(ORIGINALS[key]) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_of_several_wrong_members_each_is_refused_under_its_own_name(tmp_path) -> None:
+    write_tar(tmp_path / "a.tar", KEYS)
+    write_index(tmp_path / "a.tar")
+    flip(tmp_path / "a.tar", 1007, 2007)
+    found = fetch(tmp_path / "a.tar", tmp_path / "out")
+    assert {key for key, one in found.items() if one.reason is Reason.WRONG_HASH} == {1007, 2007}
+    assert "1007.png" in found[1007].detail
+    assert "2007.jpg" in found[2007].detail
+
+
+def test_a_wrong_member_keeps_its_reason_where_the_archive_breaks_off_behind_it(tmp_path) -> None:
+    path = tmp_path / "a.tar"
+    write_tar(path, KEYS)
+    write_index(path)
+    flip(path, 1007)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(ORIGINALS[5]) + 100])
+    found = fetch(path, tmp_path / "out")
+    assert (found[1007].reason, found[5].reason) == (Reason.WRONG_HASH, Reason.BAD_INDEX)
+    assert {key for key, one in found.items() if one.reason is None} == {7, 2007, 332446}
+
+
+def test_an_index_that_leads_behind_the_archive_is_refused_with_the_member(tmp_path) -> None:
+    write_tar(tmp_path / "a.tar", KEYS)
+    write_index(tmp_path / "a.tar")
+    index = json.loads((tmp_path / "a.json").read_text())
+    index["files"]["5.jpg"]["offset"] = 10**9
+    (tmp_path / "a.json").write_text(json.dumps(index))
+    found = fetch(tmp_path / "a.tar", tmp_path / "out", [5])
+    assert found[5].reason is Reason.BAD_INDEX
+    assert "a.json" in found[5].detail
+    assert "5.jpg" in found[5].detail
+
+
+def test_an_empty_member_is_refused_without_a_request(tmp_path) -> None:
+    write_members(tmp_path / "in/a.tar", [("7.jpg", b"")])
+    write_index(tmp_path / "in/a.tar")
+    with served(tmp_path / "in") as (address, asked):
+        found = fetch(f"{address}/a.tar", tmp_path / "out", [7])
+    assert found[7].reason is Reason.EMPTY_FILE
+    assert asked == {"/a.json": 1}
+
+
+def write_members(path: Path, members: list[tuple[str, bytes]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
+def commented(key: int) -> bytes:
+    """JPEGs of one length, each of its own."""
+    return ORIGINALS[7][:2] + b"\xff\xfe\0\6%04d" % key + ORIGINALS[7][2:]
+
+
+def test_an_archive_that_changed_and_kept_its_size_gives_no_image_for_another(tmp_path) -> None:
+    members = [(f"{key}.jpg", commented(key)) for key in (7, 1007, 2007)]
+    with served(tmp_path / "in") as (address, _):
+        write_members(tmp_path / "in/a.tar", members)
+        fetch(f"{address}/a.tar", tmp_path / "out", [7])
+        write_members(tmp_path / "in/a.tar", [members[0], members[2], members[1]])
+        first = fetch(f"{address}/a.tar", tmp_path / "out", [1007])
+        assert (first[1007].reason, {*originals(tmp_path / "out")}) == (
+            Reason.WRONG_HASH,
+            {"0007/7.jpg"},
+        )
+        fetch(f"{address}/a.tar", tmp_path / "out", [1007])
+    assert originals(tmp_path / "out")["0007/1007.jpg"] == commented(1007)
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["first", "last"])
+def test_of_two_members_of_an_id_the_one_named_as_an_image_is_taken(tmp_path, order) -> None:
+    members = [("7.jpg", ORIGINALS[7]), ("7.webm", bytes(900))][::order]
+    write_members(tmp_path / "in/a.tar", [*members, ("1007.png", ORIGINALS[1007])])
+    with served(tmp_path / "in") as (address, _):
+        fetch(f"{address}/a.tar", tmp_path / "out", [1007])
+        fetch(f"{address}/a.tar", tmp_path / "out", [7])
+    assert {*originals(tmp_path / "out")} == {"0007/1007.png", "0007/7.jpg"}
+
+
+def test_an_original_of_another_size_than_is_known_is_refused(tmp_path) -> None:
+    write_tar(tmp_path / "a.tar", [7])
+    known = Sought("7", bytes=len(ORIGINALS[7]) + 1)
+    found = fetch_known(tmp_path / "a.tar", tmp_path / "out", [known], FAST)
+    assert found["7"].reason is Reason.WRONG_SIZE
+    assert originals(tmp_path / "out") == {}
+
+
+def test_who_takes_originals_slowly_does_not_cost_the_source_its_time(tmp_path) -> None:
+    write_tar(tmp_path / "in/a.tar", KEYS)
+    write_index(tmp_path / "in/a.tar")
+    settings = Fetching(retries=0, timeout=0.2)  # five times that for five images
+    with served(tmp_path / "in") as (address, _):
+        sought = [Sought(str(key)) for key in KEYS]
+        found = fetch_known(f"{address}/a.tar", tmp_path / "out", sought, settings, slow=0.4)
+    assert {one.reason for one in found.values()} == {None}
+
+
+def test_a_zip_address_may_have_a_query(tmp_path) -> None:
+    write_zip(tmp_path / "in/a.zip?signed=1", [7])
+    with served(tmp_path / "in") as (address, _):
+        fetch(f"{address}/a.zip?signed=1", tmp_path / "out", [7])
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg"}
+
+
+def test_a_member_that_passes_by_is_looked_up_not_searched_for() -> None:
+    class Counted(dict[str, Sought]):
+        looked_at = 0
+
+        def __iter__(self) -> Iterator[str]:
+            for key in super().__iter__():
+                Counted.looked_at += 1
+                yield key
+
+        def items(self) -> ItemsView[str, Sought]:
+            return {key: self[key] for key in self}.items()
+
+    group = Group()
+    group.left = Counted({str(key): Sought(str(key)) for key in range(1000)})
+    (found,) = group.claim(by_key([Member("7.jpg", Span(0, 1), 1)]))
+    assert (found[0].key, Counted.looked_at) == ("7", 0)
+
+
+def fetch_known(
+    spec: object, folder: Path, sought: list[Sought], settings: Fetching, slow: float = 0.0
+) -> dict[str, Fetched]:
+    """What is taken takes `slow` seconds each."""
+    found: dict[str, Fetched] = {}
+
+    async def take(one: Sought, fetched: Fetched) -> None:
+        found[one.key] = fetched
+        await asyncio.sleep(slow)
+
+    async def main() -> None:
+        check = Check(sniff, check_end)
+        async with choose(str(spec), folder, settings, check, lambda _: None) as source:
+            await source.fetch(sought, take)
+
+    asyncio.run(main())
+    return found
