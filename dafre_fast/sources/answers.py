@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
+from dafre_fast.sources import inflating
 from dafre_fast.sources.effort import Passing
 from dafre_fast.sources.source import Span
 
@@ -165,12 +166,10 @@ def decoder(headers: Headers) -> Any:
     raise Refusal(Reason.HTTP_ERROR, detail)
 
 
-def inflated(decoder: Any, data: bytes, most: int) -> Iterator[bytes]:
-    """In pieces of at most so many bytes, however much the data would give."""
+def inflated(decoder: Any, data: bytes) -> Iterator[bytes]:
+    """In pieces of bounded size. Raises Passing for what is damaged."""
     try:
-        while data:
-            yield decoder.decompress(data, most)
-            data = decoder.unconsumed_tail
+        yield from inflating.inflated(decoder, data)
     except zlib.error as error:
         raise Passing(Reason.NETWORK_ERROR, str(error)) from error
     if decoder.unused_data:

@@ -22,7 +22,7 @@ from dafre_fast.model.files import STATE, bucket, replacing
 from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
-from dafre_fast.sources import tar, zipped
+from dafre_fast.sources import inflating, tar, zipped
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.cursor import Cursor
 from dafre_fast.sources.effort import Budget, Effort, Passing, refused
@@ -38,8 +38,8 @@ from dafre_fast.sources.members import (
 )
 from dafre_fast.sources.source import Body, Check, Planned, Span, Take, Transport
 
-_MOST_INDEX_BYTES = 1 << 28
-_GZIP_BITS, _PIECE_BYTES = 31, 1 << 18
+_MOST_INDEX_BYTES = 1 << 26
+_GZIP_BITS = 31
 _FOREVER = float("inf")
 
 Found = tuple[Sought, Member]
@@ -140,11 +140,12 @@ class Visit:
             return
         records = []
         for one, member in self._group.claim(index):
-            if member.size:
+            if member.size and member.record.start >= 0:
                 records.append((member.record, (one, member)))
-            else:  # no part of a file is asked for that has no bytes
-                empty = Fetched(key=one.key, reason=Reason.EMPTY_FILE, url=self._url(member))
-                await take(one, empty)
+            else:  # no part of a file can be asked for that has no bytes, or is before its start
+                reason = Reason.BAD_INDEX if member.size else Reason.EMPTY_FILE
+                url = self._url(member)
+                await take(one, Fetched(key=one.key, reason=reason, detail=url, url=url))
         if not records:
             return
         limits = {"gap_bytes": GAP_BYTES, "request_bytes": REQUEST_BYTES}
@@ -186,7 +187,10 @@ class Visit:
         if self._compressed:
             return None
         if "://" not in self._address:
-            return await asyncio.to_thread(tar.index_of, Path(self._address))
+            index, trouble = await asyncio.to_thread(tar.index_of, Path(self._address))
+            if trouble:
+                self._note(trouble)
+            return index
         return await self._kept_index()
 
     async def _kept_index(self) -> Index | None:
@@ -398,9 +402,10 @@ async def _gunzipped(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         async for chunk in chunks:
             data = chunk
             while data:
-                yield decoder.decompress(data, _PIECE_BYTES)
-                data = decoder.unconsumed_tail
-                if decoder.eof and decoder.unused_data:
-                    data, decoder = decoder.unused_data, zlib.decompressobj(_GZIP_BITS)
+                for piece in inflating.inflated(decoder, data):
+                    yield piece
+                data = decoder.unused_data
+                if decoder.eof:  # another member of the same file may follow
+                    decoder = zlib.decompressobj(_GZIP_BITS)
     except zlib.error as error:
         raise Refusal(Reason.BAD_INDEX, f"not gzip data ({error})") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
+from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
 from dafre_fast.sources.effort import Passing
 
@@ -17,7 +18,7 @@ class Cursor:
 
     async def pieces(self, count: int) -> AsyncGenerator[bytes]:
         """The next `count` bytes. Raises Passing where the object ends before."""
-        while count:
+        while count > 0:
             if not self._rest:
                 self._rest = await self._next()
             piece, self._rest = self._rest[:count], self._rest[count:]
@@ -30,7 +31,10 @@ class Cursor:
         return b"".join([piece async for piece in self.pieces(count)])
 
     async def go_to(self, at: int) -> None:
-        """Skip what comes before byte `at`."""
+        """Skip what comes before byte `at`. Raises Refusal for one that has passed."""
+        if at < self.at:
+            detail = f"{self._name}: byte {at:,} lies in what comes before it"
+            raise Refusal(Reason.BAD_INDEX, detail)
         async for _ in self.pieces(at - self.at):
             pass
 

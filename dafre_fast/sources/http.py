@@ -221,7 +221,7 @@ class HttpBody:
             if self._decoder is None:
                 yield chunk
                 continue
-            for piece in answers.inflated(self._decoder, chunk, _CHUNK_BYTES):
+            for piece in answers.inflated(self._decoder, chunk):
                 yield piece
                 await asyncio.sleep(0)  # a little may become a lot: others have their turn
         if self._decoder and not self._decoder.eof:

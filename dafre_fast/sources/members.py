@@ -80,6 +80,9 @@ def read_index(text: bytes, name: str, total: int | None = None) -> Index:
             detail = f"{name}: {file!r} at byte {place.offset:,} lies in another or outside"
             raise Refusal(Reason.BAD_INDEX, detail)
         end = place.offset + place.size
+        if places.filesize is not None and end > places.filesize:
+            detail = f"{name}: {file!r} ends behind the {places.filesize:,} bytes of the archive"
+            raise Refusal(Reason.BAD_INDEX, detail)
     return by_key(
         Member(file, Span(place.offset, place.offset + place.size), place.size, place.sha256)
         for file, place in files.items()

@@ -15,24 +15,36 @@ from dafre_fast.sources.members import Index, Member, by_key
 from dafre_fast.sources.source import Span
 
 _BLOCK = tarfile.BLOCKSIZE
+_ERRORS = "backslashreplace"
+"""Names that are not UTF-8 stand escaped: they go into the ledger."""
 _MOST_HEADER_BYTES = 1 << 20
+_PAX_SIZE = re.compile(rb"\d{1,18}")
 _PAX_RECORD = re.compile(rb"\d+ (path|size)=([^\n]*)\n")
 
 
-def index_of(path: Path) -> Index:
-    """Of a file without an index: its headers are read and its members skipped.
-
-    Raises Refusal for what is no tar archive.
+def index_of(path: Path) -> tuple[Index, Refusal | None]:
+    """Of a file without an index: its headers are read and its members skipped. What stands before
+    damage counts; the damage is told.
     """
+    found: list[Member] = []
+    trouble = None
     try:
-        with tarfile.open(path, "r:") as archive:
-            return by_key(
-                Member(info.name, Span(info.offset_data, info.offset_data + info.size), info.size)
-                for info in archive
-                if info.isreg() and not info.issparse()
-            )
+        with tarfile.open(path, "r:", errors=_ERRORS) as archive:
+            for info in archive:
+                if info.size < 0:  # or it would go round in circles
+                    raise tarfile.ReadError(f"{info.name!r} has {info.size:,} bytes")
+                if info.isreg() and not info.issparse():
+                    span = Span(info.offset_data, info.offset_data + info.size)
+                    found.append(Member(info.name, span, info.size))
+            # At a broken header it stops as if that were the end.
+            with path.open("rb") as file:
+                file.seek(archive.offset)
+                if any(file.read(_BLOCK)):
+                    detail = f"{path}: no tar header at byte {archive.offset:,}"
+                    trouble = Refusal(Reason.BAD_INDEX, detail)
     except (tarfile.TarError, OSError) as error:
-        raise Refusal(Reason.BAD_INDEX, f"{path}: {error}") from error
+        trouble = Refusal(Reason.BAD_INDEX, f"{path}: {error}")
+    return by_key(found), trouble
 
 
 def end_of(member: Member) -> int:
@@ -47,18 +59,21 @@ async def members(cursor: Cursor) -> AsyncGenerator[Member]:
     name, size = None, None
     while any(block := await cursor.read(_BLOCK)):
         try:
-            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.HeaderError as error:
+            info = tarfile.TarInfo.frombuf(block, "utf-8", _ERRORS)
+            if info.size < 0:
+                raise ValueError(f"{info.size:,} bytes")
+        except (tarfile.HeaderError, ValueError) as error:
             detail = f"no tar header at byte {cursor.at - _BLOCK:,} ({error})"
             raise Refusal(Reason.BAD_INDEX, detail) from error
         if info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
             text = await _extended(cursor, info.size)
             if info.type == tarfile.GNUTYPE_LONGNAME:
-                name = text.rstrip(b"\0").decode(errors="surrogateescape")
+                name = text.rstrip(b"\0").decode(errors=_ERRORS)
             else:
                 known = dict(_PAX_RECORD.findall(text))
-                name = known[b"path"].decode() if b"path" in known else name
-                size = int(known[b"size"]) if b"size" in known else None
+                name = known[b"path"].decode(errors=_ERRORS) if b"path" in known else name
+                said = known.get(b"size", b"")
+                size = int(said) if _PAX_SIZE.fullmatch(said) else None
             continue
         size = info.size if size is None else size
         start = cursor.at

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 
 from dafre_fast.model.errors import Refusal
 from dafre_fast.model.reason import Reason
+from dafre_fast.sources import inflating
 from dafre_fast.sources.cursor import Cursor
 from dafre_fast.sources.effort import Passing
 from dafre_fast.sources.members import Index, Member, by_key
@@ -20,7 +21,15 @@ TAIL_BYTES = 1 << 16
 """In as many last bytes stands the end of the directory, and mostly all of it."""
 _LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")
 _ENCRYPTED = 1
-_PIECE_BYTES = 1 << 18
+_NOT_READ = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    struct.error,
+    ValueError,
+)
+"""What `zipfile` raises about a directory."""
 
 
 class NeedMore(Exception):
@@ -41,13 +50,13 @@ def index_of(tail: bytes, total: int, name: str) -> Index:
         with zipfile.ZipFile(file) as archive:
             infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
             end = archive.start_dir
-    except (zipfile.BadZipFile, OSError, struct.error, ValueError) as error:
+    except _NOT_READ as error:
         raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
-    ends = [*(info.header_offset for info in infos[1:]), end]
+    ends = [*(info.header_offset for info in infos), end][1:]
     return by_key(
         Member(info.filename, Span(info.header_offset, stop), info.file_size, crc32=info.CRC)
         for info, stop in zip(infos, ends, strict=True)
-        if not info.is_dir() and not info.flag_bits & _ENCRYPTED
+        if not info.filename.endswith("/")
     )
 
 
@@ -84,9 +93,11 @@ async def unpacked(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
     stored or deflated, Passing where its checksum or size is wrong.
     """
     header = await cursor.read(_LOCAL_HEADER.size)
-    magic, _, method, name, extra = _LOCAL_HEADER.unpack(header)
+    magic, flags, method, name, extra = _LOCAL_HEADER.unpack(header)
     if magic != b"PK\3\4":
         raise Passing(Reason.CORRUPT, f"{member.name}: no zip header at its place")
+    if flags & _ENCRYPTED:
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{member.name}: encrypted")
     if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{member.name}: zip method {method}")
     await cursor.read(name + extra)
@@ -110,9 +121,7 @@ async def _inflated(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
     assert member.record.stop is not None
     try:
         async for piece in cursor.pieces(member.record.stop - cursor.at):
-            data = piece
-            while data and not decoder.eof:
-                yield decoder.decompress(data, _PIECE_BYTES)
-                data = decoder.unconsumed_tail
+            for inflated in inflating.inflated(decoder, piece):
+                yield inflated
     except zlib.error as error:
         raise Passing(Reason.CORRUPT, f"{member.name}: {error}") from error

@@ -1,0 +1,136 @@
+"""Archives that are damaged, odd or hostile: what is whole is had, the rest has its reason."""
+
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from sources.archived import (
+    KEYS,
+    ORIGINALS,
+    fetch,
+    originals,
+    served,
+    write_tar,
+    write_zip,
+)
+
+from dafre_fast.model.reason import Reason
+
+
+def header_of(name: str, size: int) -> bytes:
+    """Of GNU tar, in base 256, in which a size may be negative."""
+    header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = (size % 256**12).to_bytes(12, "big")
+    header[124] |= 0x80
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def damage_tar(path: Path, kind: str) -> None:
+    data = bytearray(path.read_bytes())
+    header = data.index(b"2007.jpg")
+    if kind == "cut short":
+        del data[data.index(ORIGINALS[2007]) + 100 :]
+    elif kind == "broken header":
+        data[header + 124] ^= 0xFF
+    else:
+        data[header : header + 512] = header_of("2007.jpg", -512)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("place", ["here", "remote"])
+@pytest.mark.parametrize("kind", ["cut short", "broken header", "negative size"])
+def test_what_stands_before_the_damage_of_a_tar_is_had_and_the_rest_is_not_missing(
+    tmp_path, kind, place
+) -> None:
+    write_tar(tmp_path / "in/a.tar", KEYS)
+    damage_tar(tmp_path / "in/a.tar", kind)
+    with served(tmp_path / "in") as (address, _):
+        folder = address if place == "remote" else tmp_path / "in"
+        found = fetch(f"{folder}/a.tar", tmp_path / "out")
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg", "0007/1007.png"}
+    reasons = {found[key].reason for key in (2007, 332446, 5)}
+    assert reasons <= {Reason.BAD_INDEX, Reason.NETWORK_ERROR}
+
+
+@pytest.mark.parametrize("place", ["here", "remote"])
+def test_a_name_that_is_not_utf8_stands_escaped(tmp_path, place) -> None:
+    write_tar(tmp_path / "in/a.tar", [7], name="caf\udce9/{}")
+    with served(tmp_path / "in") as (address, _):
+        folder = address if place == "remote" else tmp_path / "in"
+        found = fetch(f"{folder}/a.tar", tmp_path / "out", [7])
+    assert found[7].url == rf"{folder}/a.tar#caf\xe9/7.jpg"
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg"}
+
+
+def change_zip(path: Path, magic: bytes, at: int, value: int) -> None:
+    """Set two bytes of the first record that begins so."""
+    data = bytearray(path.read_bytes())
+    at += data.index(magic)
+    data[at : at + 2] = struct.pack("<H", value)
+    path.write_bytes(data)
+
+
+def test_a_zip_of_a_version_to_come_is_refused_with_its_name(tmp_path) -> None:
+    write_zip(tmp_path / "a.zip", [7])
+    change_zip(tmp_path / "a.zip", b"PK\1\2", 6, 99)
+    found = fetch(tmp_path / "a.zip", tmp_path / "out", [7])
+    assert found[7].reason is Reason.BAD_INDEX
+    assert "a.zip" in found[7].detail
+
+
+def test_in_an_empty_zip_everything_is_missing(tmp_path) -> None:
+    write_zip(tmp_path / "a.zip", [])
+    assert fetch(tmp_path / "a.zip", tmp_path / "out", [7])[7].reason is Reason.MISSING_ORIGINAL
+
+
+def test_a_zip_member_without_a_name_is_passed_over(tmp_path) -> None:
+    write_zip(tmp_path / "a.zip", [7])
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("x", b"")
+    data = (tmp_path / "a.zip").read_bytes()
+    at = data.rindex(b"PK\1\2")
+    nameless = data[at : at + 28] + bytes(2) + data[at + 30 : at + 46]
+    tail = bytearray(data[at + 47 :])
+    tail[12:16] = struct.pack("<I", struct.unpack("<I", tail[12:16])[0] - 1)
+    (tmp_path / "a.zip").write_bytes(data[:at] + nameless + tail)
+    fetch(tmp_path / "a.zip", tmp_path / "out", [7])
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg"}
+
+
+def test_a_zip_that_lost_its_head_gives_the_members_behind_it(tmp_path) -> None:
+    write_zip(tmp_path / "a.zip", KEYS)
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data[200:])
+    found = fetch(tmp_path / "a.zip", tmp_path / "out")
+    assert {key for key, one in found.items() if one.reason is Reason.BAD_INDEX} == {7}
+    assert len(originals(tmp_path / "out")) == len(KEYS) - 1
+
+
+def test_an_encrypted_member_is_there_but_not_read(tmp_path) -> None:
+    write_zip(tmp_path / "a.zip", [7])
+    change_zip(tmp_path / "a.zip", b"PK\1\2", 8, 1)
+    change_zip(tmp_path / "a.zip", b"PK\3\4", 6, 1)
+    found = fetch(tmp_path / "a.zip", tmp_path / "out", [7])
+    assert (found[7].reason, "encrypted" in found[7].detail) == (Reason.UNSUPPORTED_FORMAT, True)
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 100, 257])
+def test_a_member_that_unpacks_to_just_beyond_a_piece_is_whole(tmp_path, beyond) -> None:
+    head = struct.pack("<2sIHHIIiiHH", b"BM", 0, 0, 0, 54, 40, 100, 100, 1, 24)
+    data = head.ljust((1 << 20) + beyond, b"\0")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("7.bmp", data)
+    fetch(tmp_path / "a.zip", tmp_path / "out", [7])
+    assert originals(tmp_path / "out") == {"0007/7.bmp": data}
+
+
+def flip(path: Path, *keys: int) -> None:
+    """A bit in the middle of some members."""
+    data = bytearray(path.read_bytes())
+    for key in keys:
+        data[data.index(ORIGINALS[key]) + len(ORIGINALS[key]) // 2] ^= 1
+    path.write_bytes(data)
