@@ -342,6 +342,8 @@ class Visit:
                 fetched = refused(one, refusal, effort, self._url(member))
             await _hand_over(one, fetched, effort, take)
             return fetched.sha256
+        if self._compressed:  # no index of it is kept
+            return None
         hashed = hashlib.sha256()
         async for piece in cursor.pieces(member.size):
             hashed.update(piece)

@@ -11,16 +11,15 @@ from urllib.parse import unquote
 
 import pytest
 from commands import dafre
+from sources.fetching import fetching, ignore
 from sources.s3 import S3, s3_server
 
 from dafre_fast.model.errors import SourceError, UsageError
-from dafre_fast.model.events import Event
 from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.choose import choose
 from dafre_fast.sources.effort import Budget, Effort, Passing
 from dafre_fast.sources.hosts import Hosts
 from dafre_fast.sources.source import Body, Check, Span
@@ -55,24 +54,6 @@ def environment(monkeypatch) -> None:
 def s3(port, monkeypatch) -> S3:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     return S3(port)
-
-
-def ignore(_: Event) -> None:
-    """Nobody listens."""
-
-
-async def fetching(
-    source: str, folder: Path, *sought: str | Sought, settings: Fetching = FAST
-) -> list[Fetched]:
-    found: list[Fetched] = []
-
-    async def take(_: Sought, fetched: Fetched) -> None:
-        found.append(fetched)
-
-    known = [one if isinstance(one, Sought) else Sought(one) for one in sought]
-    async with choose(source, folder, settings, WHOLE, ignore) as chosen:
-        await chosen.fetch(known, take)
-    return found
 
 
 def fetch(source: str, folder: Path, *sought: str | Sought, settings=FAST) -> list[Fetched]:
@@ -230,7 +211,7 @@ def fetch_cut(s3: S3, folder: Path, monkeypatch, then: Callable[[], None]) -> li
     async def main() -> None:
         async with serving(cutting) as address:
             monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-            (fetched,) = await fetching(s3.source, folder, Sought("7", "jpg"))
+            (fetched,) = await fetching(s3.source, folder, Sought("7", "jpg"), settings=FAST)
             assert (fetched.reason, fetched.attempts) == (None, 2)
 
     asyncio.run(main())
@@ -379,7 +360,7 @@ def test_a_region_that_is_not_the_buckets_ends_the_run_and_says_what_to_set(
     async def main() -> None:
         async with serving(status(b"301 Moved Permanently")) as endpoint:
             monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-            await fetching("s3://bucket/{id}.{ext}", tmp_path, "7")
+            await fetching("s3://bucket/{id}.{ext}", tmp_path, "7", settings=FAST)
 
     with pytest.raises(SourceError, match="AWS_REGION"):
         asyncio.run(main())

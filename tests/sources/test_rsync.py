@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from commands import dafre, ledger_keys, tree
+from sources.fetching import fetching, ignore
 
 from dafre_fast.model.errors import OutputError, SourceError, UsageError
-from dafre_fast.model.events import Event
 from dafre_fast.model.reason import Proof, Reason
 from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.model.settings import Fetching
@@ -132,24 +132,6 @@ def daemon(tmp_path) -> Iterator[Daemon]:
 @pytest.fixture
 def folder(tmp_path) -> Path:
     return tmp_path / "here"
-
-
-def ignore(_: Event) -> None:
-    """Nobody listens."""
-
-
-async def fetching(
-    source: str, folder: Path, *sought: str | Sought, settings: Fetching = ONCE
-) -> list[Fetched]:
-    found: list[Fetched] = []
-
-    async def take(_: Sought, fetched: Fetched) -> None:
-        found.append(fetched)
-
-    known = [one if isinstance(one, Sought) else Sought(one) for one in sought]
-    async with choose(source, folder, settings, WHOLE, ignore) as chosen:
-        await chosen.fetch(known, take)
-    return found
 
 
 def fetch(source: str, folder: Path, *sought: str | Sought, settings=ONCE) -> list[Fetched]:
