@@ -13,6 +13,7 @@ COMMANDS = {
     "download": "originals from a URL template",
     "resize": "full images from a tree of originals",
     "crop": "face crops from a tree of originals",
+    "tags": "tables of tags from Danbooru's metadata, no image needed",
     "verify": "whether everything is there and as it was recorded",
 }
 

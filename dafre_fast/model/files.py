@@ -11,6 +11,8 @@ from dafre_fast.model.errors import OutputError
 ORIGINALS, FULL, FACES, LABELS = "original", "fullMin256", "faces", "labels"
 MANIFEST = "manifest.parquet"
 BAD_ROWS = "bad_rows.csv"
+BAD_RECORDS = "bad_records.csv"
+FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"
 """Folder for what a run must remember: the ledger. Where an output is a tree of images alone, the
 list of bad rows stands there too, so that it is not taken for one of them.

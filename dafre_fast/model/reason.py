@@ -158,3 +158,12 @@ class RowProblem(StrEnum):
     BAD_MD5 = "bad_md5"
     BAD_EXTENSION = "bad_extension"
     BAD_SIZE = "bad_size"
+    BAD_FIELD = "bad_field"
+    """A field is of another type than it should be."""
+    # and of their tags
+    NO_TAGS = "no_tags"
+    """It says nothing of tags. An empty list of them is good."""
+    UNKNOWN_CATEGORY = "unknown_category"
+    """A tag is in none of Danbooru's categories: it alone is set aside, not its record."""
+    UNNAMED_TAG = "unnamed_tag"
+    """A tag has no name: it alone is set aside, not its record."""

@@ -118,6 +118,73 @@ class Selection(Group, frozen=True):
     ] = 0.01
 
 
+class TagsRun(Group, frozen=True):
+    """From which metadata to which tables of tags."""
+
+    metadata: Annotated[
+        tuple[Path, ...],
+        Meta(
+            min_length=1,
+            description="Danbooru's metadata: files or folders of JSON lines (.gz, .zst, .xz).",
+        ),
+    ]
+    labels: Annotated[
+        Path | None,
+        Meta(
+            description="Folder of label files. Without it, one table of all posts that are kept."
+        ),
+    ] = None
+    output: Annotated[Path, Meta(description="Folder of the tables.")] = Path("labels")
+    manifest: Annotated[
+        Path | None, Meta(description="What --filter-exist and --filter-opened ask.")
+    ] = None
+
+
+class TagSteps(Group, frozen=True):
+    """What is done to posts and their tags; each step can be switched off (or on)."""
+
+    filter_flags: Annotated[
+        bool, Meta(description="Leave out posts that are pending, flagged, deleted or banned.")
+    ] = True
+    filter_rating: Annotated[bool, Meta(description="Leave out posts of other --ratings.")] = True
+    ratings: Annotated[
+        tuple[str, ...],
+        Meta(min_length=1, description="Ratings of posts to keep: s was safe; since 2021 g is."),
+    ] = ("s", "g")
+    filter_exist: Annotated[
+        bool, Meta(description="Leave out posts whose original the manifest does not have.")
+    ] = False
+    filter_opened: Annotated[
+        bool, Meta(description="Leave out posts of which the manifest has no RGB image.")
+    ] = False
+    filter_empty: Annotated[
+        bool, Meta(description="Leave out posts without a tag in one of the three categories.")
+    ] = False
+    labels_first: Annotated[
+        bool, Meta(description="Count uses over the images of the labels, not over all posts.")
+    ] = False
+    remove_symbols: Annotated[bool, Meta(description="1girl to 1 girl, punctuation to spaces.")] = (
+        True
+    )
+    remove_short: Annotated[bool, Meta(description="Remove tags shorter than --min-length.")] = True
+    min_length: Annotated[Count, Meta(description="Least characters, spaces not counted.")] = 3
+    return_less_than: Annotated[
+        bool, Meta(description="The inverse: keep only tags shorter than --min-length.")
+    ] = False
+    remove_rare: Annotated[bool, Meta(description="Remove tags of fewer than --min-uses.")] = True
+    min_uses: Annotated[Count, Meta(description="Least uses of a tag in its category.")] = 2
+    remove_profanities: Annotated[
+        bool, Meta(description="Remove tags of category 0 that contain one of --profanities.")
+    ] = True
+    profanities: Annotated[
+        Path | None, Meta(description="Text file with one per line. Default: a short list of ours.")
+    ] = None
+    fill_empty: Annotated[bool, Meta(description="Fill empty lists with `unlabeled`.")] = True
+    max_bad_records: Annotated[
+        Share, Meta(description="Share of bad records of a file above which the run stops.")
+    ] = 0.01
+
+
 class Originals(Group, frozen=True):
     """What an original may be, whether it is fetched or read."""
 
@@ -264,14 +331,19 @@ class Running(Workers, frozen=True):
     ] = False
 
 
-class Reporting(Group, frozen=True):
+class Printing(Group, frozen=True):
+    """What a command prints."""
+
+    json: Annotated[bool, Meta(description="Print the summary as JSON.")] = False
+
+
+class Reporting(Printing, frozen=True):
     """What a command prints and when it fails."""
 
     max_refused: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Refusals above which the exit status is 1. Default: any."),
     ] = None
-    json: Annotated[bool, Meta(description="Print the summary as JSON.")] = False
 
 
 class Recipe(Struct, frozen=True, kw_only=True):

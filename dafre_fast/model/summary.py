@@ -14,6 +14,21 @@ class Step(Struct, frozen=True):
     classes: int
 
 
+class TagCount(Struct, frozen=True):
+    """Tags of one category: how many different ones, and their uses over all images."""
+
+    unique: int
+    uses: int
+
+
+class TagStep(Struct, frozen=True):
+    """One step of the funnel of tags: what is left after it, tags by Danbooru's category."""
+
+    name: str
+    images: int
+    categories: Mapping[int, TagCount]
+
+
 NAMED_LINES = 10
 """Of rows with one problem, as many are named."""
 
@@ -100,3 +115,17 @@ class Simulation(Struct, frozen=True):
     refused: int
     nowhere: int
     places: Sequence[Place]
+
+
+class TagsSummary(Struct, frozen=True):
+    """`images` of the labels are `tagged` and `untagged` (by reason), always. Without labels they
+    are all that are left of the metadata.
+    """
+
+    images: int
+    tagged: int
+    untagged: Mapping[str, int]
+    steps: Sequence[TagStep]
+    bad_records: Sequence[Problem] = ()
+    bad_records_list: str | None = None
+    """Path of the list of all bad records, where there are any."""

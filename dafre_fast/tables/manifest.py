@@ -4,7 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import replacing
+from dafre_fast.model.reason import SUCCESS
 from dafre_fast.tables.outcomes import status
 
 _OF_ARRIVAL = ("final_url", "http_status", "attempts")
@@ -82,3 +84,15 @@ def write_manifest(manifest: pl.DataFrame, path: Path) -> None:
     """Write it as Parquet. Raises OutputError where that is not possible."""
     with replacing(path) as part:
         manifest.write_parquet(part)
+
+
+def read_ids(path: Path, *, opened: bool) -> pl.Series:
+    """Ids of the images in a manifest whose original was read; `opened`: that were made, and so are
+    RGB. Raises InputError where it cannot be read or is no manifest of a catalogue.
+    """
+    is_one = pl.col("status") == SUCCESS if opened else pl.col("original_bytes").is_not_null()
+    try:
+        return pl.scan_parquet(path, glob=False).filter(is_one).select("id").collect()["id"]
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: is no manifest of images: {reason}") from error

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from dafre_fast.model.reason import RowProblem
 from dafre_fast.model.summary import Downloads, Problem, Summary, Work
 
 
@@ -22,9 +23,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
         yield from columns(("after", "images", "classes"), rows)
-    yield from map(_problem, summary.bad_rows)
-    if summary.bad_rows_list:
-        yield f"all rows set aside: {summary.bad_rows_list}"
+    yield from set_aside(summary.bad_rows, summary.bad_rows_list)
     if summary.work is None:
         return
     if summary.refused:
@@ -37,11 +36,20 @@ def _lines(summary: Summary) -> Iterator[str]:
         yield from _downloads(summary.work.downloads, summary.work.seconds)
 
 
+def set_aside(problems: Iterable[Problem], listed: str | None) -> Iterator[str]:
+    """A line per problem, and where all of the rows are listed."""
+    yield from map(_problem, problems)
+    if listed:
+        yield f"all rows set aside: {listed}"
+
+
 def _problem(problem: Problem) -> str:
     lines = ", ".join(map(str, problem.lines))
     more = ", …" if problem.rows > len(problem.lines) else ""
-    rows = f"{problem.rows:,} row{'s' * (problem.rows > 1)} set aside"
-    return f"{problem.table}: {rows}: {problem.problem} (line {lines}{more})"
+    rows = f"{problem.rows:,} row{'s' * (problem.rows > 1)}"
+    of_tag = problem.problem in {RowProblem.UNKNOWN_CATEGORY, RowProblem.UNNAMED_TAG}
+    rows = f"a tag of {rows}" if of_tag else rows
+    return f"{problem.table}: {rows} set aside: {problem.problem} (line {lines}{more})"
 
 
 def _work(work: Work) -> str:

@@ -1,0 +1,181 @@
+"""Lines of JSON as tables, plain or compressed by gzip, Zstandard or xz; the content tells which.
+
+A file is read in blocks of whole lines, so that its size does not matter. polars decodes a block at
+once; where it stumbles, msgspec looks at each line by itself, and what it does not find fault with
+is decoded.
+"""
+
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeVar
+
+import msgspec
+import polars as pl
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.reason import RowProblem
+from dafre_fast.model.settings import usable_cores
+from dafre_fast.tables.text import something_else
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+BLOCK_BYTES = 1 << 23
+LONGEST_LINE = 1 << 24
+"""Bytes; a post with a thousand tags has 100 kB."""
+_THREADS = min(8, usable_cores())
+"""Each holds a block and what is made of it, 50 MB; eight keep up with any decompressor."""
+_HEAD_BYTES = 1 << 16
+_OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7zXZ\0", lzma.open))
+_UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+_HALF_A_CHARACTER = (b"\\ud", b"\\uD")
+"""Of two that make one in JSON. Of one without the other polars makes a NUL."""
+
+
+class Shape(NamedTuple):
+    """What is read of a line: fields and their types, as polars and as msgspec have it."""
+
+    fields: Mapping[str, pl.DataType]
+    record: type[msgspec.Struct]
+
+
+def read_json_lines(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
+    """Blocks of `line` (uint32, from 1), `problem` (a `RowProblem`, null for a good line), and the
+    fields of `shape`, null where a line is bad or says nothing of them. Blank lines are no rows.
+
+    Raises InputError where the file cannot be read, or is no lines of JSON.
+    """
+    first = 1
+    for rows, lines in _in_threads(partial(_decoded, shape=shape), _blocks(path)):
+        yield rows.with_columns(line=pl.col("line") + first)
+        first += lines
+
+
+def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """As `map`, a few items ahead; polars works without the GIL."""
+    ahead = deque[Future[Out]]()
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for item in items:
+            ahead.append(threads.submit(function, item))
+            if len(ahead) > _THREADS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Whole lines with their ends; of one that is too long, as much as shows that."""
+    try:
+        with _opened(path) as file:
+            rest = b""
+            while data := file.read(BLOCK_BYTES):
+                end = data.rfind(b"\n") + 1
+                if end:
+                    yield rest + data[:end]
+                    rest = b""
+                rest = (rest + data[end:])[: LONGEST_LINE + 1]
+            if rest:
+                yield rest
+    except _UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    raw = path.open("rb")
+    head = raw.read(_HEAD_BYTES)
+    raw.seek(0)
+    opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
+    if opener is None:
+        _refuse_other_things(path, head)
+        return raw
+    raw.close()
+    file: IO[bytes] = opener(path, "rb")  # type: ignore[assignment]
+    return file
+
+
+def _refuse_other_things(path: Path, head: bytes) -> None:
+    if kind := something_else(head):
+        raise InputError(f"{path}: is {kind}; it must be lines of JSON")
+    if head.lstrip().startswith(b"["):
+        raise InputError(f"{path}: is an array; it must be JSON with an object a line")
+
+
+def _decoded(block: bytes, shape: Shape) -> tuple[pl.DataFrame, int]:
+    """As `read_json_lines`, lines counted from 0, and how many there are."""
+    rows = _at_once(block, shape)
+    return _one_by_one(block, shape) if rows is None else rows, block.count(b"\n")
+
+
+def _at_once(block: bytes, shape: Shape) -> pl.DataFrame | None:
+    """None where a closer look is needed."""
+    if any(half in block for half in _HALF_A_CHARACTER):
+        return None
+    try:
+        lines = pl.read_lines(io.BytesIO(block), name="text").with_row_index("line")
+        text = lines.filter(pl.col("text").str.contains(r"\S"))
+        if not _each_an_object(text["text"]):
+            return None
+        return _fields(text.select("line", problem=None), text["text"], shape)
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _each_an_object(lines: pl.Series) -> bool:
+    """False where lines may be objects only together, for all are decoded as one text."""
+    text = lines.str.strip_chars()
+    whole = text.str.starts_with("{") & text.str.ends_with("}")
+    return bool((whole & (text.str.len_bytes() <= LONGEST_LINE)).all())
+
+
+def _fields(rows: pl.DataFrame, lines: pl.Series, shape: Shape) -> pl.DataFrame:
+    """Raises PolarsError where a line does not fit."""
+    decoded = lines.str.json_decode(pl.Struct(shape.fields))
+    if len(decoded) != len(lines):
+        raise pl.exceptions.ShapeError("lines that are objects only together")
+    columns = decoded.alias("fields").to_frame().unnest("fields")
+    return pl.concat([rows.cast({"problem": pl.String}), columns], how="horizontal")
+
+
+def _one_by_one(block: bytes, shape: Shape) -> pl.DataFrame:
+    decode = msgspec.json.Decoder(shape.record).decode
+    lines = [(number, line) for number, line in enumerate(block.split(b"\n")) if line.strip()]
+    found = [_problem(line, decode) for _, line in lines]
+    good = [line.decode() for (_, line), problem in zip(lines, found, strict=True) if not problem]
+    rows = pl.DataFrame(
+        [
+            pl.Series("line", [number for number, _ in lines], pl.UInt32),
+            pl.Series("problem", found, pl.String),
+        ]
+    )
+    is_good = pl.col("problem").is_null()
+    decoded = _fields(rows.filter(is_good), pl.Series(good, dtype=pl.String), shape)
+    return pl.concat([decoded, rows.filter(~is_good)], how="diagonal").sort("line")
+
+
+def _problem(line: bytes, decode: Any) -> str | None:
+    if len(line) > LONGEST_LINE:
+        return RowProblem.TOO_LONG
+    try:
+        line.decode()
+        decode(line)
+    except UnicodeDecodeError:
+        return RowProblem.NOT_UTF8
+    except msgspec.ValidationError:
+        return RowProblem.BAD_FIELD
+    except msgspec.DecodeError:
+        return RowProblem.BAD_JSON
+    return None
