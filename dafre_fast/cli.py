@@ -35,13 +35,13 @@ def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], c
 
     def decorate(function: Callable[..., int]) -> click.Command:
         def callback(config: Path | None, **flags: object) -> int:
-            given = {key: value for key, value in flags.items() if value is not None}
+            given = {key: value for key, value in flags.items() if value not in (None, ())}
             in_file = _read_config(config, name, {*flags}) if config else {}
             return function(*(_build(group, {**in_file, **given}) for group in groups))
 
         # Groups may share a field: it is one flag.
         fields = {field.name: field for group in groups for field in _fields(group)}
-        return click.Command(
+        return _Command(
             name,
             callback=callback,
             params=[*map(_option, fields.values()), _config_option()],
@@ -54,6 +54,21 @@ def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], c
         )
 
     return decorate
+
+
+class _Command(click.Command):
+    """Its lists take all values that follow: `--metadata a.json b.json`, as a shell's `*` has it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        lists = {name for option in self.params if option.multiple for name in option.opts}
+        spread, flag = list[str](), ""
+        for place, arg in enumerate(args):
+            if arg.startswith("-"):
+                flag = arg.replace("_", "-")
+            elif flag in lists and not args[place - 1].startswith("-"):
+                spread.append(flag)
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
 
 
 def report(summary: Summary, reporting: Reporting) -> int:
@@ -114,7 +129,9 @@ def _option(field: inspect.Field) -> click.Option:
     if isinstance(kind, inspect.BoolType):
         switch = f"{flag}/--no-{flag[2:]}"
         return click.Option([switch, field.name], default=None, help=help_text)
-    return click.Option([flag, field.name], metavar=_metavar(kind), help=help_text)
+    is_list = isinstance(kind, inspect.VarTupleType)
+    metavar = _metavar(kind)
+    return click.Option([flag, field.name], metavar=metavar, help=help_text, multiple=is_list)
 
 
 def _show(default: object) -> str:
@@ -186,8 +203,9 @@ def _build(group: type[Group], values: Values) -> Group:
 
 def _split_list(field: inspect.Field, value: object) -> object:
     assert isinstance(field.type, inspect.Metadata)
-    if isinstance(field.type.type, inspect.VarTupleType) and isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(field.type.type, inspect.VarTupleType) and isinstance(value, (str, tuple)):
+        given = (value,) if isinstance(value, str) else value
+        return tuple(part.strip() for one in given for part in one.split(",") if part.strip())
     return value
 
 

@@ -29,5 +29,7 @@ def _lines(summary: TagsSummary) -> Iterator[str]:
 
 
 def _row(step: TagStep) -> tuple[str, *tuple[int, ...]]:
-    counts = [n for one in step.categories.values() for n in (one.unique, one.uses)]
-    return step.name, step.images, *counts
+    numbers = [step.images]
+    for one in step.categories.values():
+        numbers += [one.unique, one.uses]
+    return step.name, *numbers
