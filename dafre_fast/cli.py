@@ -57,7 +57,7 @@ def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], c
 
 
 class _Command(click.Command):
-    """Its lists take all values that follow: `--metadata a.json b.json`, as a shell's `*` has it."""
+    """Its lists take all values that follow: `--metadata a.json b.json`, as shells have it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         lists = {name for option in self.params if option.multiple for name in option.opts}

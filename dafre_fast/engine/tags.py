@@ -116,6 +116,8 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
 
 def _changes(steps: TagSteps) -> list[_Step]:
     """Steps 4 to 6, in order."""
+    if steps.return_less_than and not steps.remove_short:
+        raise UsageError("--return-less-than needs --remove-short, whose inverse it is")
     found = []
     if steps.remove_symbols:
         found.append(_Step("symbols removed", step.without_symbols()))
@@ -151,7 +153,8 @@ def _clean(
         left = count(vocabulary.lazy().filter(so_far))
         funnel.append(TagStep(name, int(images.filter(so_far)["images"].sum()), left))
     if not funnel[-1].images:
-        raise InputError(f"of {funnel[0].images:,} records none is left after: {_losses(funnel)}")
+        losses = ", ".join(f"{one.name} ({one.images:,})" for one in funnel)
+        raise InputError(f"nothing is left of the metadata: {losses}")
     of_kept = pl.col("passed") == len(filters)
     vocabulary = vocabulary.filter(of_kept)
     for name, change in changes:
@@ -160,10 +163,6 @@ def _clean(
     left_tags = Tags(vocabulary)
     renumbered = (left_tags.renumbered(category) for category in CATEGORIES)
     return _Kept(judged.filter(of_kept).select("id", *renumbered), left_tags, funnel)
-
-
-def _losses(funnel: Sequence[TagStep]) -> str:
-    return ", ".join(f"{one.name} ({one.images:,})" for one in funnel[1:])
 
 
 def _fill(kept: _Kept) -> _Kept:

@@ -175,7 +175,8 @@ def _problem(line: bytes, decode: Any) -> str | None:
     except UnicodeDecodeError:
         return RowProblem.NOT_UTF8
     except msgspec.ValidationError:
-        return RowProblem.BAD_FIELD
+        is_object = line.lstrip().startswith(b"{")
+        return RowProblem.BAD_FIELD if is_object else RowProblem.BAD_JSON
     except msgspec.DecodeError:
         return RowProblem.BAD_JSON
     return None
