@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
@@ -42,6 +42,10 @@ _OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7
 _UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 _HALF_A_CHARACTER = (b"\\ud", b"\\uD")
 """Of two that make one in JSON. Of one without the other polars makes a NUL."""
+
+
+Text = str | int | float | bool | None
+"""A field that is read as text, whatever it is."""
 
 
 class Shape(NamedTuple):
@@ -95,16 +99,14 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    raw = path.open("rb")
-    head = raw.read(_HEAD_BYTES)
-    raw.seek(0)
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
     opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
     if opener is None:
         _refuse_other_things(path, head)
-        return raw
-    raw.close()
-    file: IO[bytes] = opener(path, "rb")  # type: ignore[assignment]
-    return file
+        return path.open("rb")
+    opened: IO[bytes] = opener(path, "rb")  # type: ignore[assignment]
+    return opened
 
 
 def _refuse_other_things(path: Path, head: bytes) -> None:
@@ -153,20 +155,40 @@ def _fields(rows: pl.DataFrame, lines: pl.Series, shape: Shape) -> pl.DataFrame:
 def _one_by_one(block: bytes, shape: Shape) -> pl.DataFrame:
     decode = msgspec.json.Decoder(shape.record).decode
     lines = [(number, line) for number, line in enumerate(block.split(b"\n")) if line.strip()]
-    found = [_problem(line, decode) for _, line in lines]
-    good = [line.decode() for (_, line), problem in zip(lines, found, strict=True) if not problem]
+    problems = [_problem(line, decode) for _, line in lines]
+    try:
+        return _good_and_bad(lines, problems, shape)
+    except pl.exceptions.PolarsError:  # they differ about a line
+        pairs = zip(problems, lines, strict=True)
+        problems = [problem or _problem_to_polars(line, shape) for problem, (_, line) in pairs]
+        return _good_and_bad(lines, problems, shape)
+
+
+def _good_and_bad(
+    lines: list[tuple[int, bytes]], problems: list[RowProblem | None], shape: Shape
+) -> pl.DataFrame:
     rows = pl.DataFrame(
         [
             pl.Series("line", [number for number, _ in lines], pl.UInt32),
-            pl.Series("problem", found, pl.String),
+            pl.Series("problem", problems, pl.String),
         ]
     )
     is_good = pl.col("problem").is_null()
-    decoded = _fields(rows.filter(is_good), pl.Series(good, dtype=pl.String), shape)
+    pairs = zip(lines, problems, strict=True)
+    good = pl.Series([line.decode() for (_, line), bad in pairs if not bad], dtype=pl.String)
+    decoded = _fields(rows.filter(is_good), good, shape)
     return pl.concat([decoded, rows.filter(~is_good)], how="diagonal").sort("line")
 
 
-def _problem(line: bytes, decode: Any) -> str | None:
+def _problem_to_polars(line: bytes, shape: Shape) -> RowProblem | None:
+    try:
+        pl.Series([line.decode()]).str.json_decode(pl.Struct(shape.fields))
+    except pl.exceptions.PolarsError:
+        return RowProblem.BAD_JSON
+    return None
+
+
+def _problem(line: bytes, decode: Callable[[bytes], object]) -> RowProblem | None:
     if len(line) > LONGEST_LINE:
         return RowProblem.TOO_LONG
     try:

@@ -1,29 +1,21 @@
 """What is known of originals beforehand: id, md5, file_ext and file_size, as Danbooru has them.
 
-Parquet, or lines of JSON, plain or compressed by gzip or Zstandard; the content tells which. Ids
-and sizes are numbers or text. Such a table has millions of rows of which a run wants a few: it is
-read in batches, and what is not wanted is gone with its batch.
+Parquet, or lines of JSON, plain or compressed. Ids and sizes are numbers or text. Such a table has
+millions of rows of which a run wants a few: it is read in blocks, and what is not wanted is gone
+with its block.
 """
 
-import gzip
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
-from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
-from dafre_fast.tables.text import something_else
-
-_BATCH_ROWS = 50_000
-_LONGEST_LINE = 1 << 24
-"""Bytes; a post with a thousand tags has 100 kB."""
-_GZIP, _ZSTANDARD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
-_UNREADABLE = (EOFError, zlib.error, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+from dafre_fast.tables.json_lines import Shape, Text
+from dafre_fast.tables.records import files_of, read_records
 
 
 class Metadata(NamedTuple):
@@ -51,7 +43,7 @@ def read_metadata(paths: Sequence[Path], keys: pl.Series, max_bad_rows: float) -
     """
     if not paths:
         return NOTHING
-    wanted = keys.cast(pl.Int64).to_frame("id").lazy()
+    paths, wanted = [*files_of(paths)], keys.cast(pl.Int64).to_frame("id").lazy()
     tables = [_read(number, path, wanted) for number, path in enumerate(paths)]
     rows = _mark_repeats(pl.concat(table.rows for table in tables))
     good = pl.col("problem").is_null()
@@ -74,130 +66,23 @@ class _Table(NamedTuple):
 
 def _read(number: int, path: Path, wanted: pl.LazyFrame) -> _Table:
     kept, height = [], 0
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-        for batch in _batches(path, head):
-            rows = _judged(batch.lazy())
-            good = rows.filter(pl.col("problem").is_null())
-            both = good.join(wanted, on="id", how="semi"), rows.filter(pl.col("problem") != "")
-            kept.append(pl.concat(both).with_columns(table=pl.lit(number)).collect())
-            height += batch.height
-    except _UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    if not height:
-        raise InputError(f"{path}: has no rows")
+    for block in read_records(path, _SHAPE):
+        rows = _judged(block.lazy())
+        good = rows.filter(pl.col("problem").is_null())
+        both = good.join(wanted, on="id", how="semi"), rows.filter(pl.col("problem") != "")
+        kept.append(pl.concat(both).with_columns(table=pl.lit(number)).collect())
+        height += block.height
     return _Table(pl.concat(kept).sort("line"), height)
 
 
-def _batches(path: Path, head: bytes) -> Iterator[pl.DataFrame]:
-    """Tables of `line` and the fields as text; `id` is null and `broken` true where there is no
-    object.
-    """
-    if head.startswith(_PARQUET):
-        return _parquet(path)
-    if head.startswith(_ZSTANDARD):
-        return _json(_lines_of_zstandard(path))
-    if head.startswith(_GZIP):
-        return _json(_lines(gzip.open(path)))
-    if kind := something_else(head):
-        raise InputError(f"{path}: is {kind}; it must be Parquet, or lines of JSON")
-    if head.lstrip().startswith(b"["):
-        raise InputError(f"{path}: is an array; it must be Parquet, or JSON with an object a line")
-    return _json(_lines(path.open("rb")))
-
-
-def _parquet(path: Path) -> Iterator[pl.DataFrame]:
-    table = pl.scan_parquet(path, glob=False, low_memory=True)
-    kinds = table.collect_schema()
-    if "id" not in kinds:
-        raise InputError(f"{path}: has no column id")
-    columns = [_text(path, name, kinds.get(name)) for name in _Record.__struct_fields__]
-    rows = table.select(*columns, broken=False).with_row_index("line", offset=1)
-    return rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
-
-
-def _text(path: Path, name: str, kind: pl.DataType | None) -> pl.Expr:
-    """A column as text; whole numbers among floats, as pandas makes them of missing ones, too."""
-    column = pl.col(name)
-    if kind is None:
-        return pl.lit(None, pl.String).alias(name)
-    if kind.is_float():
-        whole = column.cast(pl.Int64, strict=False)
-        text = (
-            pl.when(whole == column).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
-        )
-        return pl.when(column.is_not_nan()).then(text).alias(name)
-    if kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean)):
-        raise InputError(f"{path}: its column {name} is neither of numbers nor of text")
-    return column.cast(pl.String)
-
-
 class _Record(msgspec.Struct):
-    """A line of JSON; what is of the wrong type is told by its problem, not here."""
-
-    id: Any = None
-    md5: Any = None
-    file_ext: Any = None
-    file_size: Any = None
+    id: Text = None
+    md5: Text = None
+    file_ext: Text = None
+    file_size: Text = None
 
 
-_NO_RECORD = _Record()
-_decode = msgspec.json.Decoder(_Record).decode
-
-
-def _json(lines: Iterator[bytes | str]) -> Iterator[pl.DataFrame]:
-    numbers, records = list[int](), list[_Record]()
-    for number, line in enumerate(lines, 1):
-        if line.isspace():
-            continue
-        numbers.append(number)
-        try:
-            records.append(_decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            records.append(_NO_RECORD)
-        if len(records) == _BATCH_ROWS:
-            yield _frame(numbers, records)
-            numbers, records = [], []
-    if records:
-        yield _frame(numbers, records)
-
-
-def _frame(numbers: list[int], records: list[_Record]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            pl.Series("line", numbers, pl.UInt32),
-            *(
-                pl.Series(name, [_as_text(getattr(one, name)) for one in records], pl.String)
-                for name in _Record.__struct_fields__
-            ),
-            pl.Series("broken", [one is _NO_RECORD for one in records], pl.Boolean),
-        ]
-    )
-
-
-def _as_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return str(value)
-
-
-def _lines(opened: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """Lines with their ends. One that is too long is cut off, and so no JSON any more."""
-    with opened as file:
-        while line := file.readline(_LONGEST_LINE):
-            yield line
-            while not line.endswith(b"\n") and len(line) == _LONGEST_LINE:
-                line = file.readline(_LONGEST_LINE)
-
-
-def _lines_of_zstandard(path: Path) -> Iterator[str]:
-    """Of which Python knows nothing before 3.14; polars does."""
-    lines = pl.scan_lines(path, name="line")
-    for batch in lines.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
-        yield from batch["line"]
+_SHAPE = Shape(dict.fromkeys(_Record.__struct_fields__, pl.String()), _Record)
 
 
 def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -209,7 +94,6 @@ def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
     # Null where there is nothing to be judged, which is no problem but for an id.
     problems: Iterable[tuple[pl.Expr, RowProblem]] = (
-        (pl.col("broken"), RowProblem.BAD_JSON),
         (~_fits(pl.col("id").fill_null(""), r"0*[0-9]{1,18}"), RowProblem.BAD_ID),
         (~_fits(md5, "[0-9a-fA-F]{32}"), RowProblem.BAD_MD5),
         (~_fits(extension, "[0-9a-zA-Z]{1,5}"), RowProblem.BAD_EXTENSION),
@@ -222,7 +106,7 @@ def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
         extension=extension.str.to_lowercase(),
         known_bytes=size.cast(pl.Int64, strict=False),
         md5=md5.str.to_lowercase(),
-        problem=pl.coalesce(*found),
+        problem=pl.coalesce("problem", *found),
     ).with_columns(key=pl.col("id").cast(pl.String))
 
 

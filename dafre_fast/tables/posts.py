@@ -8,7 +8,7 @@ What is kept of posts goes to files of their own as it is read, tags as numbers,
 holds a few blocks and each distinct tag once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,39 +16,37 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
-from dafre_fast.tables.json_lines import Shape, read_json_lines
-from dafre_fast.tables.parquet import is_parquet, read_parquet
+from dafre_fast.tables.json_lines import Shape, Text
+from dafre_fast.tables.records import files_of, read_records
 
 CATEGORIES = {0: "general", 3: "copyright", 4: "character"}
 """Those that are kept: description, series, character, by Danbooru's number and name."""
 _ALL_CATEGORIES = ("0", "1", "3", "4", "5")  # also artist and meta
 FLAGS = ("is_pending", "is_flagged", "is_deleted", "is_banned")
 _PART_ROWS = 200_000
-_Text = str | int | float | bool | None
 
 
 class _Tag(msgspec.Struct):
-    name: _Text = None
-    category: _Text = None
+    name: Text = None
+    category: Text = None
 
 
 class _Post(msgspec.Struct):
-    id: _Text = None
-    file_ext: _Text = None
-    image_width: _Text = None
-    image_height: _Text = None
+    id: Text = None
+    file_ext: Text = None
+    image_width: Text = None
+    image_height: Text = None
     is_pending: bool | None = None
     is_flagged: bool | None = None
     is_deleted: bool | None = None
     is_banned: bool | None = None
-    rating: _Text = None
+    rating: Text = None
     tags: list[_Tag | None] | None = None
-    tag_string_general: _Text = None
-    tag_string_copyright: _Text = None
-    tag_string_character: _Text = None
+    tag_string_general: Text = None
+    tag_string_copyright: Text = None
+    tag_string_character: Text = None
 
 
 _NO_TEXT: Mapping[str, pl.DataType] = {
@@ -83,16 +81,14 @@ def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> P
     """
     numberings = {category: _Numbering() for category in CATEGORIES}
     seen, bad_rows, parts = _Seen(), list[pl.DataFrame](), _Parts(folder)
-    for path in _files(paths):
+    for path in files_of(paths):
         found, height = list[pl.DataFrame](), 0
-        for block in _blocks(path):
+        for block in read_records(path, SHAPE):
             judged = seen.judge(organise(block.lazy()).collect())
             good = judged.filter(pl.col("problem").is_null())
             parts.add(good.lazy().select(_numbered(numberings)).collect())
             found.append(judged.lazy().pipe(_remarks, path).collect())
             height += block.height
-        if not height:
-            raise InputError(f"{path}: holds no records")
         bad_rows.append(pl.concat(found))
         refuse_too_many(path, bad_rows[-1], height, max_bad_records)
     names = {category: numbering.names() for category, numbering in numberings.items()}
@@ -159,23 +155,6 @@ def _remarks(judged: pl.LazyFrame, path: Path) -> pl.LazyFrame:
     problem = pl.coalesce("problem", "remark")
     name = pl.lit(table_name(path)).alias("table")
     return judged.select(name, "line", problem.alias("problem")).drop_nulls("problem")
-
-
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        inside = sorted(one for one in path.rglob("[!.]*") if one.is_file())
-        if not inside:
-            raise InputError(f"{path}: holds no files")
-        yield from inside
-
-
-def _blocks(path: Path) -> Iterator[pl.DataFrame]:
-    if is_parquet(path):
-        return read_parquet(path, SHAPE)
-    return read_json_lines(path, SHAPE)
 
 
 class _Numbering:

@@ -80,7 +80,8 @@ def test_lines_may_be_compressed_whatever_the_file_is_called(tmp_path) -> None:
 
 BAD = {
     "bad_json": ["{", "5", '"text"', '{"id": 5} 6', '{"id": "\\ud800"}'],
-    "bad_id": [{"md5": MD5}, {"id": "x"}, {"id": -5}, {"id": 5.5}, {"id": 10**18}, {"id": [5]}],
+    "bad_id": [{"md5": MD5}, {"id": "x"}, {"id": -5}, {"id": 5.5}, {"id": 10**18}],
+    "bad_field": [{"id": [5]}, GOOD | {"md5": {}}],
     "bad_md5": [GOOD | {"md5": md5} for md5 in ("f", MD5 + "0", "g" * 32, 5, f"{MD5}\n")],
     "bad_extension": [
         GOOD | {"file_ext": text} for text in (".png", "../x", "a b", "toolong", 1.5)
@@ -167,7 +168,8 @@ def test_what_is_no_such_table_is_refused_by_name(tmp_path, write) -> None:
 
 
 def test_many_rows_come_in_batches_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("dafre_fast.tables.metadata._BATCH_ROWS", 3)
+    monkeypatch.setattr("dafre_fast.tables.records._BATCH_ROWS", 3)
+    monkeypatch.setattr("dafre_fast.tables.json_lines.BLOCK_BYTES", 200)
     rows = [GOOD | {"id": number} for number in range(20)]
     pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
     expected = [KNOWN, KNOWN | {"key": "6"}, KNOWN | {"key": "19"}]

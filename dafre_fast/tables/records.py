@@ -1,31 +1,53 @@
-"""Parquet as tables of the shape that lines of JSON have."""
+"""Files of records: lines of JSON, or Parquet as a table of the same shape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
 from dafre_fast.model.errors import InputError
-from dafre_fast.tables.json_lines import Shape
+from dafre_fast.tables.json_lines import Shape, read_json_lines
 
-_MAGIC = b"PAR1"
+_PARQUET = b"PAR1"
 _BATCH_ROWS = 20_000
 
 
-def is_parquet(path: Path) -> bool:
-    """By its content. Raises InputError where it cannot be read."""
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files, and all files in folders, less hidden ones. Raises InputError for a folder without."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(one for one in path.rglob("[!.]*") if one.is_file())
+        if not inside:
+            raise InputError(f"{path}: holds no files")
+        yield from inside
+
+
+def read_records(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
+    """As `read_json_lines`; `line` of a Parquet file is the number of a row (from 1), and fields
+    that it has no column for are null.
+
+    Raises InputError where the file cannot be read, is neither, has no record, or a column of
+    another kind.
+    """
+    height = 0
+    for block in _parquet(path, shape) if _is_parquet(path) else read_json_lines(path, shape):
+        yield block
+        height += block.height
+    if not height:
+        raise InputError(f"{path}: holds no records")
+
+
+def _is_parquet(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+            return file.read(len(_PARQUET)) == _PARQUET
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-def read_parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
-    """As `read_json_lines`, `line` being the number of a row; columns that are not there are null.
-
-    Raises InputError where the file cannot be read, has no ids, or a column of another kind.
-    """
+def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
     try:
         table = pl.scan_parquet(path, glob=False, low_memory=True)
         kinds = table.collect_schema()
