@@ -23,7 +23,7 @@ import polars as pl
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.model.settings import usable_cores
-from dafre_fast.tables.text import something_else
+from dafre_fast.tables.text import BOM, something_else
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -83,13 +83,14 @@ def _blocks(path: Path) -> Iterator[bytes]:
     """Whole lines with their ends; of one that is too long, as much as shows that."""
     try:
         with _opened(path) as file:
-            rest = b""
-            while data := file.read(BLOCK_BYTES):
+            rest, data = b"", file.read(BLOCK_BYTES).removeprefix(BOM)
+            while data:
                 end = data.rfind(b"\n") + 1
                 if end:
                     yield rest + data[:end]
                     rest = b""
                 rest = (rest + data[end:])[: LONGEST_LINE + 1]
+                data = file.read(BLOCK_BYTES)
             if rest:
                 yield rest
     except _UNREADABLE as error:
