@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tag_model import Preparation
 
 from dafre_fast.engine.tags import tags
-from dafre_fast.model.errors import InputError, UsageError
+from dafre_fast.model.errors import InputError
 from dafre_fast.model.settings import TagsRun, TagSteps
 
 OLD = {
@@ -154,25 +154,28 @@ def test_existing_and_opened_images_are_those_of_the_manifest(folder) -> None:
     run = TagsRun(
         metadata=(folder / "posts.json",), output=folder, manifest=folder / "manifest.parquet"
     )
-    for steps, ids in (
-        (TagSteps(filter_exist=True), [1, 2]),
-        (TagSteps(filter_opened=True), [1]),
+    for asked, ids in (
+        (replace(run, filter_exist=True), [1, 2]),
+        (replace(run, filter_opened=True), [1]),
     ):
-        tags(run, steps)
+        tags(asked, TagSteps())
         assert pl.read_parquet(folder / "tags.parquet")["id"].to_list() == ids
 
 
 @pytest.mark.parametrize(
-    ("steps", "named"),
+    "flags",
     [
-        (TagSteps(filter_exist=True), "--manifest"),
-        (TagSteps(labels_first=True), "--labels"),
-        (TagSteps(remove_short=False, return_less_than=True), "--return-less-than"),
+        ("--filter-exist", "--manifest"),
+        ("--labels-first", "--labels"),
+        ("--return-less-than", "--remove-short", "--no-remove-short"),
     ],
 )
-def test_steps_that_cannot_be_taken_are_refused_by_name(folder, steps, named) -> None:
-    with pytest.raises(UsageError, match=named):
-        tags(TagsRun(metadata=(folder / "posts.json",), output=folder), steps)
+def test_steps_that_cannot_be_taken_are_refused_by_name(folder, flags) -> None:
+    asked, needed, *more = flags
+    done = dafre("tags", "--metadata", "posts.json", asked, *more, cwd=folder)
+    assert done.returncode == 2
+    assert asked in done.stderr
+    assert needed in done.stderr
 
 
 def test_a_word_list_of_the_users_may_have_blank_lines(folder) -> None:

@@ -15,7 +15,16 @@ from dafre_fast.engine.simulating import simulate_all
 from dafre_fast.engine.watching import watching
 from dafre_fast.model.errors import UsageError
 from dafre_fast.model.events import Tell
-from dafre_fast.model.files import BAD_ROWS, FACES, FULL, LABELS, MANIFEST, ORIGINALS, STATE
+from dafre_fast.model.files import (
+    BAD_ROWS,
+    FACES,
+    FULL,
+    FUNNEL,
+    LABELS,
+    MANIFEST,
+    ORIGINALS,
+    STATE,
+)
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.settings import (
     CropRun,
@@ -35,6 +44,7 @@ from dafre_fast.sources.source import Check
 from dafre_fast.sources.tree import Tree
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
+from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.tables.manifest import write_manifest
 from dafre_fast.tables.metadata import Metadata, read_metadata
@@ -57,6 +67,7 @@ def full(
     metadata = _metadata(source, fetching, asked, selection)
     bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     write_labels(catalogue.kept, output / LABELS)
+    write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
     write_bad_rows(bad_rows, output / BAD_ROWS)
     with watching("images", watchers) as watch:
         originals = _originals(source, output / ORIGINALS, fetching, metadata, watch.tell)

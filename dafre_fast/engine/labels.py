@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from dafre_fast.model.files import BAD_ROWS
+from dafre_fast.model.files import BAD_ROWS, FUNNEL
 from dafre_fast.model.settings import Selection
 from dafre_fast.model.summary import Summary
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
+from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 
 
@@ -14,6 +15,7 @@ def labels(faces: Path, tag_ids: Path, output: Path, selection: Selection) -> Su
     """Select, split and write the label files."""
     catalogue = read_catalogue(faces, tag_ids, selection)
     write_labels(catalogue.kept, output)
+    write_funnel(catalogue.funnel, output / FUNNEL)
     write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
     images = catalogue.kept.height
     summary = Summary(images, images, {}, None, catalogue.funnel)

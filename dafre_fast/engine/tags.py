@@ -8,15 +8,16 @@ from operator import and_
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.model.errors import InputError, OutputError, UsageError
-from dafre_fast.model.files import BAD_RECORDS, TAGS_FUNNEL, replacing, temporary
+from dafre_fast.model.files import BAD_RECORDS, TAGS_FUNNEL, temporary
 from dafre_fast.model.settings import TagsRun, TagSteps
 from dafre_fast.model.summary import TagCount, TagsSummary, TagStep
 from dafre_fast.tables import tag_steps as step
 from dafre_fast.tables.bad_rows import summed_up, write_bad_rows
+from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import read_labels
 from dafre_fast.tables.manifest import read_ids
 from dafre_fast.tables.posts import CATEGORIES, column, read_posts
@@ -76,11 +77,10 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
             summary = _write_all(kept, run.output)
         else:
             summary = _write_splits(kept, labels, _reasons(judged, filters), run.output)
-    with replacing(run.output / TAGS_FUNNEL) as part:
-        part.write_bytes(msgspec.json.format(msgspec.json.encode({"steps": summary.steps})))
+    write_funnel(summary.steps, run.output / TAGS_FUNNEL)
     if posts.bad_rows.is_empty():
         return summary
-    return msgspec.structs.replace(
+    return replace(
         summary,
         bad_records=summed_up(posts.bad_rows),
         bad_records_list=str(run.output / BAD_RECORDS),
@@ -97,8 +97,8 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
         name = f"rated {' or '.join(steps.ratings)}"
         found.append(_Filter(name, "rating", step.rated(steps.ratings)))
     for wanted, reason, opened in (
-        (steps.filter_exist, "no_original", False),
-        (steps.filter_opened, "not_opened", True),
+        (run.filter_exist, "no_original", False),
+        (run.filter_opened, "not_opened", True),
     ):
         if wanted:
             if run.manifest is None:

@@ -45,6 +45,9 @@ class FullRun(Group, frozen=True):
         str | None,
         Meta(description="Originals: https://host/{bucket}/{id}.{ext}, a folder, archives, …"),
     ] = None
+    tags: Annotated[
+        bool, Meta(description="Tables of tags and their statistics, where --metadata tells tags.")
+    ] = True
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
 
 
@@ -138,6 +141,12 @@ class TagsRun(Group, frozen=True):
     manifest: Annotated[
         Path | None, Meta(description="What --filter-exist and --filter-opened ask.")
     ] = None
+    filter_exist: Annotated[
+        bool, Meta(description="Leave out posts whose original the manifest does not have.")
+    ] = False
+    filter_opened: Annotated[
+        bool, Meta(description="Leave out posts of which the manifest has no RGB image.")
+    ] = False
 
 
 class TagSteps(Group, frozen=True):
@@ -151,12 +160,6 @@ class TagSteps(Group, frozen=True):
         tuple[str, ...],
         Meta(min_length=1, description="Ratings of posts to keep: s was safe; since 2021 g is."),
     ] = ("s", "g")
-    filter_exist: Annotated[
-        bool, Meta(description="Leave out posts whose original the manifest does not have.")
-    ] = False
-    filter_opened: Annotated[
-        bool, Meta(description="Leave out posts of which the manifest has no RGB image.")
-    ] = False
     filter_empty: Annotated[
         bool, Meta(description="Leave out posts without a tag in one of the three categories.")
     ] = False
