@@ -21,6 +21,7 @@ from bench.records import Result, Run
 @click.option("--images", type=click.IntRange(1), default=50, help="Originals at most.")
 @click.option("--samples", type=click.IntRange(1), default=7, help="Of every contender.")
 @click.option("--rows", type=click.IntRange(1), default=977_356, help="Of faces.tsv.")
+@click.option("--records", type=click.IntRange(1), default=50_000, help="Of metadata.")
 @click.option("--jobs", type=click.IntRange(1), default=10_000, help="For the pool.")
 @click.option("--many", type=click.IntRange(1), default=200, help="Originals for whole commands.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))

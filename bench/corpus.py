@@ -22,13 +22,16 @@ from dafre_fast.model.records import Box
 from dafre_fast.model.settings import usable_cores
 from dafre_fast.sample.cast import Kind, Portrait
 from dafre_fast.sample.drawing import draw
+from dafre_fast.sample.posts import choose_ids, write_posts
 
 SEED = 2018
 JPEG, PNG = "jpeg", "png"
 HEAD = Box(0.3, 0.1, 0.7, 0.5)
 """Of every original; about as large as heads are."""
 _EXTENSIONS = {JPEG: "jpg", PNG: "png"}
-_ROWS_PER_CLASS = 20
+POSTS_A_FILE = 50_000
+"""As many as pandas can take at once: 1.8 GB."""
+_ROWS_PER_CLASS, _CLASSES = 20, 3263
 _PNG_OF_25 = {1, 4, 8, 12, 15, 19, 22}
 _PROGRESSIVE_EVERY, _ALPHA_EVERY = 7, 3
 
@@ -242,6 +245,37 @@ def draw_tables(folder: Path, rows: int) -> tuple[Path, Path]:
         file.writelines(f"{bucket(id)}\\{id}.jpg\t{tag}\t{box}\n" for id, tag, box in lines)
     names.write_text("".join(f"tag_{tag}\t{tag}\n" for tag in range(classes)))
     return faces, names
+
+
+class Metadata(Struct, frozen=True):
+    """Posts and what is wanted of them: `posts` a folder of files of `POSTS_A_FILE`, `labels` one
+    of label files.
+    """
+
+    posts: Path
+    labels: Path
+    profanities: Path
+
+
+def draw_metadata(folder: Path, records: int) -> Metadata:
+    """Metadata like Danbooru's, label files of a seventh of its images, as DAF:re has, and words
+    that are not wanted.
+    """
+    drawn = Metadata(folder / "posts", folder / "labels", folder / "profanities.txt")
+    rng = np.random.default_rng(SEED)
+    ids = choose_ids(rng, records)
+    for number, start in enumerate(range(0, records, POSTS_A_FILE)):
+        part = ids[start : start + POSTS_A_FILE]
+        write_posts(drawn.posts / f"{number:04}.json", len(part), seed=number, ids=part)
+    wanted = rng.choice(ids, -(-records // 7), replace=False)
+    splits = rng.choice(3, len(wanted), p=[0.7, 0.1, 0.2])
+    drawn.labels.mkdir()
+    for number, split in enumerate(("train", "val", "test")):
+        images = wanted[splits == number].tolist()
+        lines = (f"{image % _CLASSES},{bucket(image)}/{image}.jpg\n" for image in images)
+        (drawn.labels / f"{split}.csv").write_text("".join(lines))
+    drawn.profanities.write_text("nude\nunderwear\nbreast\ncleavage\nbikini\n")
+    return drawn
 
 
 def draw_boxes(rows: int) -> list[str]:

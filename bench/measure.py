@@ -82,21 +82,24 @@ def warm_up(contenders: Sequence[Contender]) -> None:
             contender.warm_up()
 
 
-def run(*command: object) -> None:
-    """Run a command to the end of its last process, so that `cpu_seconds` counts them all.
+def run(*command: object) -> int:
+    """Run a command to the end of its last process, so that `cpu_seconds` counts them all. Gives
+    the most bytes of memory that one of them held at once; Linux counts what this process held
+    itself, so that no less can be told.
 
     Children whose parent ends without waiting for them, as the workers of a pool may be, count
     nowhere: here they become ours (on Linux) and are waited for.
     Raises RuntimeError with the last line of its output where it fails.
     """
     arguments = [str(argument) for argument in command]
+    signal.siginterrupt(signal.SIGINT, True)  # polars, once imported, lets waiting go on
     with _adopting_orphans(), tempfile.TemporaryFile() as output:
         outputs = [(os.POSIX_SPAWN_DUP2, output.fileno(), number) for number in (1, 2)]
         leader = os.posix_spawnp(
             arguments[0], arguments, os.environ, file_actions=outputs, setpgroup=0
         )
         try:
-            status = _wait_for_group(leader)
+            status, peak = _wait_for_group(leader)
         except BaseException:  # Ctrl-C reaches this group of processes alone
             with suppress(ProcessLookupError):
                 os.killpg(leader, signal.SIGKILL)
@@ -107,17 +110,22 @@ def run(*command: object) -> None:
             lines = output.read().decode(errors="replace").strip().splitlines()
             told = lines[-1] if lines else f"status {status}"
             raise RuntimeError(f"{' '.join(arguments)}: {told}")
+        return peak
 
 
-def _wait_for_group(leader: int) -> int | None:
-    """Exit status of the leader of a group of processes, when all of them have ended."""
-    status = None
+def _wait_for_group(leader: int) -> tuple[int | None, int]:
+    """Exit status of the leader of a group of processes, when all of them have ended, and the
+    most bytes that one of them held.
+    """
+    status, peak = None, 0
+    unit = 1 if sys.platform == "darwin" else 1024
     with suppress(ChildProcessError):
         while True:
-            child, ended, _ = os.wait4(-leader, 0)
+            child, ended, usage = os.wait4(-leader, 0)
+            peak = max(peak, usage.ru_maxrss * unit)
             if child == leader:
                 status = ended
-    return status
+    return status, peak
 
 
 @contextmanager

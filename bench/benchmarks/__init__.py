@@ -30,6 +30,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     """Whole commands get at least so many originals."""
     rows: int = 977_356
     """Of faces.tsv; the original has as many."""
+    records: int = 50_000
+    """Of metadata; a million takes the original's scripts a quarter of an hour."""
     jobs: int = 10_000
     """For the pool."""
 

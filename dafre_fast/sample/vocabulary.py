@@ -1,4 +1,7 @@
-"""Tags as Danbooru has them: a few that nearly every post has, and a long tail of rare ones."""
+"""Tags as Danbooru has them: a few that nearly every post has, and a long tail of rare ones.
+
+No name has a blank or a comma, which Danbooru keeps for what stands between names.
+"""
 
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
@@ -172,7 +175,7 @@ _WELL_KNOWN_CHARACTERS = (
     '"momo"_hoshino',
     *listed("""
         2b_(nier:automata) 9s_(nier:automata) jack-o'_(guilty_gear) admiral_(kantai)
-        aoi_yuu_(c@t) k. n/a "aka" d.va_(overwatch) 初音_(さくら) shiro_ō kaede,_the_fox l
+        aoi_yuu_(c@t) k. n/a "aka" d.va_(overwatch) 初音_(さくら) shiro_ō fox-kaede l
     """),
 )
 _WELL_KNOWN_ARTISTS = ("artist_request", "やまだ", "k+", "o'hara", "8000", 'the_"other"_one', "é~")

@@ -35,6 +35,14 @@ def test_a_process_whose_parent_did_not_wait_for_it_counts_too() -> None:
     assert cpu_seconds() - before >= 0.2
 
 
+def test_the_memory_that_a_process_held_is_told_even_where_it_is_not_the_first() -> None:
+    held = run("true") + 200_000_000
+    holds = f"b'x' * {held}"
+    assert run(sys.executable, "-c", holds) > held
+    starts = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {holds!r}])"
+    assert run(sys.executable, "-c", starts) > held
+
+
 def test_a_command_that_fails_is_an_error_with_its_last_line() -> None:
     with pytest.raises(RuntimeError, match=r"no such thing$"):
         run(sys.executable, "-c", "raise ValueError('no such thing')")
