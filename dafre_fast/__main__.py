@@ -13,6 +13,7 @@ COMMANDS = {
     "download": "originals from a URL template",
     "resize": "full images from a tree of originals",
     "crop": "face crops from a tree of originals",
+    "lists": "the parts of a mirror's list of files that splits need, for rsync",
     "verify": "whether everything is there and as it was recorded",
 }
 

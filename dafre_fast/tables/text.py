@@ -19,7 +19,7 @@ from dafre_fast.tables.problems import LONGEST
 
 _SLICE = 1 << 22
 _NEWLINE = 10
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 # No row of a table begins like one of these.
 _MAGIC = (
     (b"\xff\xfe\0\0", "UTF-32 text"),
@@ -47,7 +47,7 @@ def read_text(path: Path) -> bytes:
     saying what.
     """
     try:
-        text = path.read_bytes().removeprefix(_BOM)
+        text = path.read_bytes().removeprefix(BOM)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     if not text:
