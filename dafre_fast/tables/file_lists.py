@@ -92,18 +92,19 @@ def judge_labels(lines: pl.LazyFrame) -> pl.LazyFrame:
     """`line`, `class_id` and `id` int64, and `problem` (a `RowProblem`, null for a good row), of
     `line` and `text` (null where it is not UTF-8). The file of an image may stand in no folder.
     """
-    class_id, path = (
+    first, path = (
         _stripped(pl.col("text").str.splitn(",", 2).struct.field(f"field_{n}")) for n in (0, 1)
     )
+    class_id = first.str.extract("^([0-9]{1,18})$").cast(pl.Int64)
     read = _read(lines, path, _LABELLED).cast({"id": pl.Int64})
     return read.select(
         "line",
         "id",
-        class_id=class_id.str.extract("^([0-9]{1,18})$").cast(pl.Int64),
+        class_id=class_id,
         problem=pl.coalesce(
             *_problems_of_text(),
             _when(path.is_null(), RowProblem.MISSING_COLUMNS),
-            _when(~class_id.str.contains("^[0-9]{1,18}$"), RowProblem.BAD_CLASS_ID),
+            _when(class_id.is_null(), RowProblem.BAD_CLASS_ID),
             *_problems_of_path(),
         ),
     )
