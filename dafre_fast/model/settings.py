@@ -96,7 +96,10 @@ class ListsRun(Group, frozen=True):
 
     labels: Annotated[
         tuple[Path, ...],
-        Meta(description="Label files (class_id,path), or a folder of train, val and test.csv."),
+        Meta(
+            min_length=1,
+            description="Label files (class_id,path), or a folder of train, val and test.csv.",
+        ),
     ]
     files: Annotated[
         Path | None,
@@ -108,7 +111,8 @@ class ListsRun(Group, frozen=True):
         Meta(description="Fetch what is listed: rsync://host/module/…, or https://host/{name}."),
     ] = None
     sizes: Annotated[
-        tuple[Literal["original", "512px"], ...], Meta(description="Which trees are fetched.")
+        tuple[Literal["original", "512px"], ...],
+        Meta(min_length=1, description="Which trees are fetched."),
     ] = ("original",)
     originals: Annotated[Path, Meta(description="Folder for the tree original.")] = Path("original")
     small: Annotated[Path, Meta(description="Folder for the tree 512px.")] = Path("512px")

@@ -65,8 +65,6 @@ def read_splits(files_or_folders: Sequence[Path], max_bad_rows: float) -> list[S
     splits = {path.name.partition(".")[0]: _read_split(path, max_bad_rows) for path in paths}
     if len(splits) < len(paths):
         raise UsageError("--labels names two splits of one name")
-    if not splits:
-        raise UsageError("--labels is needed")
     return [*splits.values()]
 
 

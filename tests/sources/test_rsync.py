@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from commands import dafre, ledger_keys, tree
+from processes import descendants, needs_proc, runs
 from sources.fetching import fetching, ignore
 from sources.rsyncd import Daemon, daemon_of, free_port
 
@@ -31,34 +32,10 @@ from dafre_fast.sources.source import Check, Planned
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 20 + b"\xff\xd9"
 GIF = b"GIF89a" + bytes(600) + b";"
 WHOLE = Check(head=sniff, whole=check_end)
 ONCE = Fetching(retries=0, timeout=10.0)
-
-
-def state(process: int) -> list[str]:
-    """What stands in /proc/PID/stat behind its name; nothing where there is none."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def runs(process: int) -> bool:
-    """One that has ended may still wait to be told of."""
-    return state(process)[:1] not in ([], ["Z"])
-
-
-def descendants(ancestor: int) -> list[int]:
-    """Processes that come of one, whatever their session."""
-    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    parents = {number: int(told[1]) for number in numbers if (told := state(number))}
-    found = [ancestor]
-    for process in found:
-        found += [child for child, parent in parents.items() if parent == process]
-    return found[1:]
 
 
 @pytest.fixture

@@ -2,13 +2,18 @@
 
 import json
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 from commands import dafre, ledger_keys, tree
+from processes import descendants, needs_proc, runs
 from sources.rsyncd import Daemon, daemon_of, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
@@ -143,3 +148,33 @@ def test_a_mirror_that_has_no_trees_or_is_not_there_is_one_line(tmp_path, module
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "refused" in done.stderr
     assert not (tmp_path / "lists/files.txt").exists()
+
+
+@needs_proc
+def test_ctrl_c_while_the_mirror_is_asked_leaves_neither_process_nor_half_a_list(tmp_path) -> None:
+    (tmp_path / "val.csv").write_text("0,0001/1.jpg\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = f"rsync://127.0.0.1:{silent.getsockname()[1]}/danbooru"
+        flags = ["--labels", "val.csv", "--source", source]
+        command = [sys.executable, "-m", "dafre_fast.lists", *flags]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as run:
+            while not (children := descendants(run.pid)):
+                assert run.poll() is None
+                time.sleep(0.01)
+            run.send_signal(signal.SIGINT)
+            _, stderr = run.communicate(timeout=30)
+    assert (run.returncode, "stopped" in stderr) == (130, True)
+    assert not [child for child in children if runs(child)]
+    assert not [*(tmp_path / "lists").iterdir()]
+
+
+def test_a_list_that_cannot_be_written_is_one_line_with_its_name(
+    tmp_path, daemon, module, small_disk
+) -> None:
+    for number in range(5000):
+        (daemon.root / f"original/0001/{number}001.jpg").touch()
+    output = small_disk.folder / "lists"
+    done = lists(tmp_path, "--source", module, "--output", output)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "lists/files.txt: No space left" in done.stderr
+    assert not [*output.iterdir()]

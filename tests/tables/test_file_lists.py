@@ -160,8 +160,6 @@ def test_splits_of_one_name_are_wrong_usage_and_a_folder_without_any_has_none(tm
         read_splits([one, other], 0.0)
     with pytest.raises(InputError, match=r"none of train\.csv, val\.csv, test\.csv"):
         read_splits([tmp_path], 0.0)
-    with pytest.raises(UsageError, match="--labels"):
-        read_splits([], 0.0)
 
 
 def test_an_image_that_stands_twice_in_a_split_counts_once(tmp_path) -> None:
