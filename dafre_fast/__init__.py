@@ -15,10 +15,10 @@ One image's journey, and where it is told:
     views/      what people see of it: the progress line, the summary, and what is off; and what
                 machines do: the log of events, and metrics
 
-Commands (`full`, `labels`, `download`, `resize`, `crop`, and `verify`, which reads it all back) are
-thin modules at the top; `cli` makes flags of the settings in `model/`, the ground that everything
-stands on. `sample/` draws and serves a small dataset, and every fault of a server. Arrows point
-down only:
+Commands (`full`, `labels`, `download`, `resize`, `crop`, `lists`, and `verify`, which reads it all
+back) are thin modules at the top; `cli` makes flags of the settings in `model/`, the ground that
+everything stands on. `sample/` draws and serves a small dataset, and every fault of a server.
+Arrows point down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 

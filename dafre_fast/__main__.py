@@ -14,6 +14,7 @@ COMMANDS = {
     "resize": "full images from a tree of originals",
     "crop": "face crops from a tree of originals",
     "tags": "tables of tags from Danbooru's metadata, no image needed",
+    "lists": "the parts of a mirror's list of files that splits need, for rsync",
     "verify": "whether everything is there and as it was recorded",
 }
 

@@ -76,7 +76,11 @@ def report(summary: Summary, reporting: Reporting) -> int:
     from dafre_fast.views.summary import show
 
     show(summary, as_json=reporting.json)
-    refused = sum(summary.refused.values())
+    return judge(sum(summary.refused.values()), reporting)
+
+
+def judge(refused: int, reporting: Reporting) -> int:
+    """The exit status of a run that refused so many."""
     return int(reporting.max_refused is not None and refused > reporting.max_refused)
 
 

@@ -23,6 +23,7 @@ from dafre_fast.model.files import (
     LABELS,
     MANIFEST,
     ORIGINALS,
+    SMALL,
     STATE,
 )
 from dafre_fast.model.reason import SUCCESS
@@ -30,13 +31,14 @@ from dafre_fast.model.settings import (
     CropRun,
     DownloadRun,
     Fetching,
+    ListsRun,
     Recipe,
     ResizeRun,
     Running,
     Selection,
     Watching,
 )
-from dafre_fast.model.summary import Simulation, Step, Summary, Work
+from dafre_fast.model.summary import Lists, Simulation, Step, Summary, Work
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose, finds_only
@@ -47,7 +49,7 @@ from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.tables.manifest import write_manifest
-from dafre_fast.tables.metadata import Metadata, read_metadata
+from dafre_fast.tables.metadata import NOTHING, Metadata, read_metadata
 
 
 def full(
@@ -97,6 +99,35 @@ def download(
     if run.manifest:
         write_manifest(manifest, run.manifest)
     return with_bad_rows(_summary(manifest, work), bad_rows, run.output / STATE / BAD_ROWS)
+
+
+def fetch_listed(
+    found: Lists,
+    files: pl.DataFrame,
+    run: ListsRun,
+    metadata: Metadata,
+    fetching: Fetching,
+    running: Running,
+    watchers: Watching,
+) -> Lists:
+    """Files of a list (`tables.file_lists.FileList.rows`), by their names; those of the trees that
+    are asked for. Adds to `found` what came of it.
+    """
+    assert run.source is not None
+    source = run.source if "{name}" in run.source else f"{run.source.rstrip('/')}/{{name}}"
+    fetched = dict[str, Summary]()
+    for tree in dict.fromkeys(run.sizes):
+        folder, told = (run.small, NOTHING) if tree == SMALL else (run.originals, metadata)
+        listed = files.filter(tree=tree).with_columns(key=pl.col("id").cast(pl.String))
+        names = listed.lazy().select("key", "extension", "name")
+        known = names.drop("name").join(told.known.drop("extension"), on="key", how="left")
+        with watching(tree, watchers) as watch:
+            originals = _originals(source, folder, fetching, told, watch.tell)
+            originals = originals._replace(known=known, names=names.drop("extension"))
+            manifest, work = fetch_all(listed.select("key"), originals, running, folder, watch)
+        write_manifest(manifest, run.output / f"{tree}.parquet")
+        fetched[tree] = _summary(manifest, work)
+    return replace(found, fetched=fetched)
 
 
 def simulate(
@@ -152,6 +183,8 @@ def _metadata(
 ) -> Metadata:
     if "{md5" in source and not fetching.metadata:
         raise UsageError(f"--source {source!r} asks for the md5, which --metadata tells")
+    if "{name" in source:
+        raise UsageError(f"--source {source!r} asks for names, which only `lists` knows")
     return read_metadata(fetching.metadata, asked["key"], selection.max_bad_rows)
 
 

@@ -1,8 +1,8 @@
 """Originals of a run: those that lie there already, and a source for the rest.
 
 A table of originals has a row per image and, besides `key` and others, what is known beforehand
-(`extension`, `known_bytes`, `md5`) and what lies there: `found`, a path, null for nothing, and
-`found_bytes`, its size where that is not on record yet.
+(`extension`, `known_bytes`, `md5`, `name`) and what lies there: `found`, a path, null for nothing,
+and `found_bytes`, its size where that is not on record yet.
 """
 
 import os
@@ -24,15 +24,19 @@ from dafre_fast.model.records import Fetched, Sought
 from dafre_fast.sources.source import Source, Take
 from dafre_fast.tables.metadata import NOTHING
 
+_NO_NAMES = pl.LazyFrame(schema={"key": pl.String(), "name": pl.String()})
+
 
 class Originals(NamedTuple):
-    """A source, the folder into which it fetches (None where it only finds), and what is known of
-    originals (`tables.metadata.Metadata.known`).
+    """A source, the folder into which it fetches (None where it only finds), what is known of
+    originals (`tables.metadata.Metadata.known`), and by which path the source has each, where that
+    is known (`key`, `name`).
     """
 
     source: Source
     folder: Path | None
     known: pl.LazyFrame = NOTHING.known
+    names: pl.LazyFrame = _NO_NAMES
 
 
 async def bring(
@@ -75,10 +79,10 @@ def _make(folder: Path) -> None:
 
 def sought(rows: pl.DataFrame) -> Iterator[Sought]:
     """The rows of a table of originals as records, one by one."""
-    for key, extension, size, md5, row in rows.select(
-        "key", "extension", "known_bytes", "md5", "row"
+    for key, extension, size, md5, name, row in rows.select(
+        "key", "extension", "known_bytes", "md5", "name", "row"
     ).iter_rows():
-        yield Sought(key=key, extension=extension, bytes=size, md5=md5, row=row)
+        yield Sought(key=key, extension=extension, bytes=size, md5=md5, name=name, row=row)
 
 
 def table_of_originals(
@@ -94,6 +98,7 @@ def table_of_originals(
         rows.lazy()
         .with_row_index("row")
         .join(originals.known, on="key", how="left", maintain_order="left")
+        .join(originals.names, on="key", how="left", maintain_order="left")
         .join(recorded, on="key", how="left", maintain_order="left")
         .join(_files(originals.folder), on="key", how="left", maintain_order="left")
         .collect()

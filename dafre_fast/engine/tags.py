@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from msgspec.structs import replace
 
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import BAD_RECORDS, TAGS_FUNNEL, temporary
 from dafre_fast.model.settings import TagsRun, TagSteps
 from dafre_fast.model.summary import TagCount, TagsSummary, TagStep
 from dafre_fast.tables import tag_steps as step
-from dafre_fast.tables.bad_rows import summed_up, write_bad_rows
+from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import read_labels
 from dafre_fast.tables.manifest import read_ids
@@ -78,13 +77,7 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
         else:
             summary = _write_splits(kept, labels, _reasons(judged, filters), run.output)
     write_funnel(summary.steps, run.output / TAGS_FUNNEL)
-    if posts.bad_rows.is_empty():
-        return summary
-    return replace(
-        summary,
-        bad_records=summed_up(posts.bad_rows),
-        bad_records_list=str(run.output / BAD_RECORDS),
-    )
+    return with_bad_rows(summary, posts.bad_rows, run.output / BAD_RECORDS)
 
 
 def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list[_Filter]:

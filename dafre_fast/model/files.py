@@ -9,6 +9,8 @@ from pathlib import Path
 from dafre_fast.model.errors import OutputError
 
 ORIGINALS, FULL, FACES, LABELS = "original", "fullMin256", "faces", "labels"
+SMALL = "512px"
+"""Danbooru's own tree of images of at most 512 pixels, beside that of originals."""
 MANIFEST = "manifest.parquet"
 BAD_ROWS = "bad_rows.csv"
 BAD_RECORDS = "bad_records.csv"

@@ -146,6 +146,8 @@ class RowProblem(StrEnum):
     DUPLICATE_ID = "duplicate_id"
     """One before it has the same image with another tag or box; the first counts."""
     UNKNOWN_TAG_ID = "unknown_tag_id"
+    # label files
+    BAD_CLASS_ID = "bad_class_id"
     # tagIds.tsv
     EMPTY_NAME = "empty_name"
     BAD_NAME = "bad_name"

@@ -40,6 +40,8 @@ class Sought(Struct, frozen=True):
     bytes: int | None = None
     md5: str | None = None
     """Lower-case hexadecimal digits."""
+    name: str | None = None
+    """Its path in the source, where a list of files tells it."""
     row: int = 0
     """Where it stands in the table of what is asked for."""
 

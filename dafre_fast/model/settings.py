@@ -94,6 +94,33 @@ class CropRun(Group, frozen=True):
     manifest: Annotated[Path | None, Meta(description="Parquet file with a row per head.")] = None
 
 
+class ListsRun(Group, frozen=True):
+    """What is looked for in which list, and whether it is fetched as well."""
+
+    labels: Annotated[
+        tuple[Path, ...],
+        Meta(
+            min_length=1,
+            description="Label files (class_id,path), or a folder of train, val and test.csv.",
+        ),
+    ]
+    files: Annotated[
+        Path | None,
+        Meta(description="The mirror's files, a path per line. Without it, rsync lists --source."),
+    ] = None
+    output: Annotated[Path, Meta(description="Folder of the lists.")] = Path("lists")
+    source: Annotated[
+        str | None,
+        Meta(description="Fetch what is listed: rsync://host/module/…, or https://host/{name}."),
+    ] = None
+    sizes: Annotated[
+        tuple[Literal["original", "512px"], ...],
+        Meta(min_length=1, description="Which trees are fetched."),
+    ] = ("original",)
+    originals: Annotated[Path, Meta(description="Folder for the tree original.")] = Path("original")
+    small: Annotated[Path, Meta(description="Folder for the tree 512px.")] = Path("512px")
+
+
 class VerifyRun(Group, frozen=True):
     """What is verified, how thoroughly, and what is done about it."""
 
@@ -111,14 +138,19 @@ class VerifyRun(Group, frozen=True):
     json: Annotated[bool, Meta(description="Print every finding as JSON.")] = False
 
 
-class Selection(Group, frozen=True):
+class Tolerance(Group, frozen=True):
+    """How much may be wrong with a table."""
+
+    max_bad_rows: Annotated[
+        Share, Meta(description="Share of malformed rows of a table above which the run stops.")
+    ] = 0.01
+
+
+class Selection(Tolerance, frozen=True):
     """Which rows of faces.tsv are kept."""
 
     min_confidence: Annotated[Share, Meta(description="Least confidence of a head.")] = 0.85
     min_images: Annotated[Count, Meta(description="Least images of a class.")] = 20
-    max_bad_rows: Annotated[
-        Share, Meta(description="Share of malformed rows of a table above which the run stops.")
-    ] = 0.01
 
 
 class TagsRun(Group, frozen=True):

@@ -94,6 +94,32 @@ class Summary(Struct, frozen=True):
     """Path of the list of all bad rows, where there are any."""
 
 
+class Listed(Struct, frozen=True):
+    """The `images` of a split, and by tree how many the list of files has and has not there."""
+
+    split: str
+    images: int
+    listed: Mapping[str, int]
+    missing: Mapping[str, int]
+
+
+class Lists(Struct, frozen=True):
+    """`lines` of a list of files are `listed` for a split, of images of no split (`unwanted`), of
+    images in trees of other sizes (`elsewhere`), and `set_aside`, always.
+    """
+
+    lines: int
+    listed: int
+    unwanted: int
+    elsewhere: int
+    set_aside: int
+    splits: Sequence[Listed]
+    bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None
+    fetched: Mapping[str, Summary] = {}
+    """By tree, what came of fetching what is listed there."""
+
+
 class Place(Struct, frozen=True):
     """A host, archive or folder, how many originals would come from there, and their bytes where
     these are known; of `unknown` originals they are not.
@@ -126,6 +152,5 @@ class TagsSummary(Struct, frozen=True):
     tagged: int
     untagged: Mapping[str, int]
     steps: Sequence[TagStep]
-    bad_records: Sequence[Problem] = ()
-    bad_records_list: str | None = None
-    """Path of the list of all bad records, where there are any."""
+    bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None

@@ -37,15 +37,18 @@ class _Digits(str):
 class Addresses:
     """Of originals that become `folder/{bucket}/{id}.{ext}`.
 
-    The fields are `{id}`, `{bucket}`, `{ext}`, `{md5}` and slices of it. Raises UsageError for a
-    template that names no image or an unknown field.
+    The fields are `{id}`, `{bucket}`, `{ext}`, `{md5}` and slices of it, and `{name}`, the path
+    that a list of files tells. Raises UsageError for a template that names no image or an unknown
+    field.
     """
 
     def __init__(self, template: str, folder: Path, extensions: tuple[str, ...]) -> None:
         self._template, self._folder, self._extensions = template, folder, extensions
         self._asks_extension, self._asks_md5 = "{ext" in template, "{md5" in template
         try:
-            one, other = (self._address(Sought(str(n), md5=f"{n:032}"), "jpg") for n in (1, 1001))
+            one, other = (
+                self._address(Sought(str(n), md5=f"{n:032}", name=str(n)), "jpg") for n in (1, 1001)
+            )
         except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
             raise UsageError(
                 f"--source {template!r}: not a template of addresses ({error})"
@@ -70,7 +73,9 @@ class Addresses:
     def _address(self, sought: Sought, extension: str) -> str:
         number = int(sought.key)
         md5 = _Digits(sought.md5 or "")
-        return self._template.format(id=number, bucket=bucket(number), ext=extension, md5=md5)
+        return self._template.format(
+            id=number, bucket=bucket(number), ext=extension, md5=md5, name=sought.name
+        )
 
 
 def nowhere(sought: Sought, last: str | None) -> Refusal:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import IO, NamedTuple, Self
 
 from dafre_fast.model.errors import OutputError, Refusal, SourceError, UsageError
-from dafre_fast.model.events import Failed, Tell
+from dafre_fast.model.events import Event, Failed, Tell
 from dafre_fast.model.files import temporary
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched, Sought
@@ -53,11 +53,9 @@ class Rsync:
         tell: Tell,
     ) -> None:
         template = source if "{" in source else f"{source.rstrip('/')}/{_LAYOUT}"
-        host, _, path = template.removeprefix("rsync://").partition("/")
-        module, _, names = path.partition("/")
-        if "{" in host + module or {"", ".", ".."} & {*names.split("/")}:
+        self._module, names = _split(template)
+        if "{" in self._module or {"", ".", ".."} & {*names.split("/")}:
             raise UsageError(f"--source {source!r}: not rsync://host/module/… or a template of it")
-        self._module = f"rsync://{host}/{module}/"
         self._addresses = Addresses(template, folder, settings.extensions)
         self._staging = temporary(folder / "rsync")
         self._settings, self._check, self._tell = settings, check, tell
@@ -203,6 +201,46 @@ class Rsync:
             self._staging.mkdir(parents=True)
         except OSError as error:
             raise OutputError(f"{self._staging}: {error.strerror}") from error
+
+
+async def list_files(
+    source: str, folders: Iterable[str], file: IO[bytes], settings: Fetching
+) -> None:
+    """Write a line for every file in these folders of `rsync://host/module[/folder]`: its path in
+    there.
+
+    Raises UsageError as `RsyncClient` does, SourceError and OutputError.
+    """
+    module, folder = _split(source)
+    if "{" in source or {".", ".."} & {*folder.split("/")}:
+        raise UsageError(f"--source {source!r}: not rsync://host/module[/folder]; name --files")
+    prefix = f"{folder.strip('/')}/".removeprefix("/")
+    names = [prefix + name for name in folders]
+    client = RsyncClient(module, Path(), settings, Hosts(settings, _ignore))
+
+    def tell(name: str, _: int) -> None:
+        file.write(name.removeprefix(prefix).encode(errors="replace") + b"\n")
+
+    async def attempt() -> None:
+        file.seek(0)
+        file.truncate()
+        await client.below(names, tell)
+
+    try:
+        await Effort(settings, Budget(settings.retry_budget), _ignore).persist(module, attempt)
+    except Refusal as refusal:
+        raise SourceError(str(refusal)) from refusal
+
+
+def _ignore(_: Event) -> None:
+    """Nobody is told."""
+
+
+def _split(source: str) -> tuple[str, str]:
+    """The address of the module, and a path in it."""
+    host, _, path = source.removeprefix("rsync://").partition("/")
+    module, _, inside = path.partition("/")
+    return f"rsync://{host}/{module}/", inside
 
 
 def _portions(sought: Iterable[Sought]) -> Iterator[list[Sought]]:

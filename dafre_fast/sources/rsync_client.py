@@ -65,6 +65,11 @@ class RsyncClient:
             await self._run(names, empty, found.__setitem__, "--dry-run")
         return found
 
+    async def below(self, folders: Iterable[str], tell: Callable[[str, int], None]) -> None:
+        """Tell of every file below these folders, its name and bytes. Raises as `sizes` does."""
+        with TemporaryDirectory() as empty:
+            await self._run(folders, empty, tell, "--dry-run", "--recursive")
+
     async def bring(self, names: Iterable[str], arrived: Callable[[str], Awaitable[None]]) -> str:
         """Files into the folder, and what rsync said of those that did not come.
 

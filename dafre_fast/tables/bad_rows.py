@@ -1,13 +1,16 @@
 """Rows that were set aside: summed up for the summary, and as a list of all of them."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.model.errors import InputError, OutputError
 from dafre_fast.model.files import replacing
-from dafre_fast.model.summary import NAMED_LINES, Problem, Summary
+from dafre_fast.model.summary import NAMED_LINES, Lists, Problem, Summary, TagsSummary
+
+Told = TypeVar("Told", Summary, Lists, TagsSummary)
 
 SCHEMA = {"table": pl.String(), "line": pl.UInt32(), "problem": pl.String()}
 """Of bad rows: the name of their table, their line in it (from 1), and a `RowProblem`."""
@@ -50,7 +53,7 @@ def write_bad_rows(bad_rows: pl.DataFrame, path: Path) -> None:
         raise OutputError(f"{path}: {error.strerror}") from error
 
 
-def with_bad_rows(summary: Summary, bad_rows: pl.DataFrame, path: Path) -> Summary:
+def with_bad_rows(summary: Told, bad_rows: pl.DataFrame, path: Path) -> Told:
     """The summary with the bad rows of its tables, and where they are listed."""
     if bad_rows.is_empty():
         return summary

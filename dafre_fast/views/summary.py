@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dafre_fast.model.reason import RowProblem
-from dafre_fast.model.summary import Downloads, Problem, Summary, Work
+from dafre_fast.model.summary import Downloads, Lists, Problem, Summary, TagsSummary, Work
 
 
 def show(summary: Summary, *, as_json: bool) -> None:
@@ -16,14 +16,15 @@ def show(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
     else:
-        print("\n".join(_lines(summary)))
+        print("\n".join(lines_of(summary)))
 
 
-def _lines(summary: Summary) -> Iterator[str]:
+def lines_of(summary: Summary) -> Iterator[str]:
+    """The text for people."""
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
         yield from columns(("after", "images", "classes"), rows)
-    yield from set_aside(summary.bad_rows, summary.bad_rows_list)
+    yield from lines_of_bad_rows(summary)
     if summary.work is None:
         return
     if summary.refused:
@@ -36,11 +37,11 @@ def _lines(summary: Summary) -> Iterator[str]:
         yield from _downloads(summary.work.downloads, summary.work.seconds)
 
 
-def set_aside(problems: Iterable[Problem], listed: str | None) -> Iterator[str]:
-    """A line per problem, and where all of the rows are listed."""
-    yield from map(_problem, problems)
-    if listed:
-        yield f"all rows set aside: {listed}"
+def lines_of_bad_rows(summary: Summary | Lists | TagsSummary) -> Iterator[str]:
+    """How many, of what kind, where the first are and where all are listed."""
+    yield from map(_problem, summary.bad_rows)
+    if summary.bad_rows_list:
+        yield f"all rows set aside: {summary.bad_rows_list}"
 
 
 def _problem(problem: Problem) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from dafre_fast.model.summary import TagsSummary, TagStep
-from dafre_fast.views.summary import columns, set_aside
+from dafre_fast.views.summary import columns, lines_of_bad_rows
 
 
 def show(summary: TagsSummary, *, as_json: bool) -> None:
@@ -21,7 +21,7 @@ def _lines(summary: TagsSummary) -> Iterator[str]:
     for category in summary.steps[0].categories:
         head += [f"tags of {category}", "uses"]
     yield from columns(tuple(head), map(_row, summary.steps))
-    yield from set_aside(summary.bad_records, summary.bad_records_list)
+    yield from lines_of_bad_rows(summary)
     if summary.untagged:
         yield from columns(("untagged", "images"), [*summary.untagged.items()])
     untagged = sum(summary.untagged.values())

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import md5
 from pathlib import Path
 
 import pytest
 from commands import dafre, ledger_keys, tree
+from processes import descendants, needs_proc, runs
 from sources.fetching import fetching, ignore
+from sources.rsyncd import Daemon, daemon_of, free_port
 
 from dafre_fast.model.errors import OutputError, SourceError, UsageError
 from dafre_fast.model.reason import Proof, Reason
@@ -31,94 +32,10 @@ from dafre_fast.sources.source import Check, Planned
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-CONFIG = """
-use chroot = no
-address = 127.0.0.1
-reverse lookup = no
-{ids}
-[danbooru]
-path = {root}
-[guarded]
-path = {root}
-auth users = someone
-secrets file = {root}/secrets
-"""
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 20 + b"\xff\xd9"
 GIF = b"GIF89a" + bytes(600) + b";"
 WHOLE = Check(head=sniff, whole=check_end)
 ONCE = Fetching(retries=0, timeout=10.0)
-
-
-class Daemon:
-    """Serves `root`; its originals lie in `root/original`."""
-
-    def __init__(self, root: Path, port: int, pid: int) -> None:
-        self.root, self.pid = root, pid
-        self.source = f"rsync://127.0.0.1:{port}/danbooru/original"
-
-    def put(self, name: str, body: bytes) -> Path:
-        path = self.root / "original" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-        return path
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
-            return client.recv(8) == b"@RSYNCD:"
-    except OSError:
-        return False
-
-
-@contextmanager
-def daemon_of(root: Path, config: Path, limit: int | None = None) -> Iterator[Daemon]:
-    """`limit`: KiB per second."""
-    port = free_port()
-    ids = f"uid = {os.getuid()}\ngid = {os.getgid()}" if os.getuid() == 0 else ""
-    config.write_text(CONFIG.format(root=root, ids=ids))
-    command = ["rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={port}"]
-    if limit:
-        command.append(f"--bwlimit={limit}")
-    log = f"--log-file={config}.log"
-    with subprocess.Popen([*command, log], start_new_session=True) as process:
-        try:
-            while not answers(port):
-                assert process.poll() is None, Path(f"{config}.log").read_text()
-                time.sleep(0.01)
-            yield Daemon(root, port, process.pid)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def state(process: int) -> list[str]:
-    """What stands in /proc/PID/stat behind its name; nothing where there is none."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def runs(process: int) -> bool:
-    """One that has ended may still wait to be told of."""
-    return state(process)[:1] not in ([], ["Z"])
-
-
-def descendants(ancestor: int) -> list[int]:
-    """Processes that come of one, whatever their session."""
-    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    parents = {number: int(told[1]) for number in numbers if (told := state(number))}
-    found = [ancestor]
-    for process in found:
-        found += [child for child, parent in parents.items() if parent == process]
-    return found[1:]
 
 
 @pytest.fixture

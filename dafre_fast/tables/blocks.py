@@ -1,0 +1,94 @@
+"""Files of lines, block by block, plain or compressed by gzip, Zstandard or xz; the content tells
+which. However large such a file is, a block of it is held at once.
+"""
+
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.tables.problems import LONGEST
+from dafre_fast.tables.text import BOM, something_else
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_BLOCK_BYTES = 1 << 23
+_OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7zXZ\0", lzma.open))
+_UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+
+
+def read_lines(path: Path) -> Iterator[pl.DataFrame]:
+    """Tables of `line` (uint32, from 1) and `text`, without its end, null where it is not UTF-8;
+    less the lines of nothing but blanks.
+
+    Of a line of more than `LONGEST` bytes as many are there as show that. Raises InputError where
+    the file cannot be read, is no text, or has no line.
+    """
+    first, rows = 1, 0
+    for block in _blocks(path):
+        lines = _decoded(block).to_frame().with_row_index("line", offset=first)
+        first += lines.height
+        blank = pl.col("text").str.contains(r"^[ \t\r]*$").fill_null(value=False)
+        lines = lines.filter(~blank)
+        rows += lines.height
+        yield lines
+    if not rows:
+        raise InputError(f"{path}: {'has no rows' if first > 1 else 'is empty'}")
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Whole lines with their ends."""
+    try:
+        with _opened(path) as file:
+            rest, data = b"", file.read(_BLOCK_BYTES).removeprefix(BOM)
+            while data:
+                end = data.rfind(b"\n") + 1
+                if end:
+                    yield rest + data[:end]
+                    rest = b""
+                rest = (rest + data[end:])[: LONGEST + 1]
+                data = file.read(_BLOCK_BYTES)
+            if rest:
+                yield rest
+    except _UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as raw:
+        head = raw.read(LONGEST)
+    opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
+    if opener is None:
+        if kind := something_else(head):
+            raise InputError(f"{path}: is {kind}; it must be lines of UTF-8 text")
+        return path.open("rb")
+    file: IO[bytes] = opener(path, "rb")  # type: ignore[assignment]
+    return file
+
+
+def _decoded(block: bytes) -> pl.Series:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        lines = map(_text, block.removesuffix(b"\n").split(b"\n"))
+        return pl.Series("text", lines, dtype=pl.String)
+    return pl.read_lines(io.BytesIO(block), name="text")["text"]
+
+
+def _text(line: bytes) -> str | None:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None
