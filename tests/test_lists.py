@@ -99,7 +99,6 @@ def test_bad_lines_of_label_files_are_listed_beside_those_of_the_list(folder) ->
         (FILES, ("--source", "rsync://h/m/{bucket}"), "rsync://h/m/{bucket}"),
         (FILES, ("--files", "files.txt", "--sizes", "256px"), "--sizes"),
         (FILES, ("--files", "files.txt", "--sizes", ","), "--sizes"),
-        (FILES, ("--files", "files.txt", "--labels", ""), "--labels"),
         (
             FILES,
             ("--source", "rsync://h/m", "--sizes", "original,512px", "--small", "original"),

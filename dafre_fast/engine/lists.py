@@ -14,11 +14,10 @@ from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.file_lists import (
     TREES,
     FileList,
-    Split,
     read_file_list,
-    read_splits,
     write_lists,
 )
+from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.metadata import read_metadata
 
 FILES = "files.txt"

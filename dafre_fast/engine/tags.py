@@ -17,7 +17,7 @@ from dafre_fast.model.summary import TagCount, TagsSummary, TagStep
 from dafre_fast.tables import tag_steps as step
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
-from dafre_fast.tables.labels import read_labels
+from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.manifest import read_ids
 from dafre_fast.tables.posts import CATEGORIES, column, read_posts
 from dafre_fast.tables.profanities import read_profanities
@@ -62,22 +62,24 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
     Raises UsageError for steps that contradict each other, InputError for what cannot be read or
     leaves nothing, OutputError where something cannot be written.
     """
-    labels = read_labels(run.labels) if run.labels else None
+    splits = read_splits(run.labels, steps.max_bad_records)
+    labels = pl.concat(split.images for split in splits) if splits else None
     filters, changes = _filters(run, steps, labels), _changes(steps)
     with _staging(run.output) as folder:
         posts = read_posts(run.metadata, folder, steps.max_bad_records)
-        write_bad_rows(posts.bad_rows, run.output / BAD_RECORDS)
+        bad_rows = pl.concat([posts.bad_rows, *(split.bad_rows for split in splits)])
+        write_bad_rows(bad_rows, run.output / BAD_RECORDS)
         judged = posts.rows.with_columns(passed=_passed(filters))
         vocabulary = read_vocabulary(judged, posts.names, by="passed")
         kept = _clean(judged, vocabulary, filters, changes)
         if steps.fill_empty:
             kept = _fill(kept)
-        if labels is None:
-            summary = _write_all(kept, run.output)
+        if splits:
+            summary = _write_splits(kept, splits, _reasons(judged, filters), run.output)
         else:
-            summary = _write_splits(kept, labels, _reasons(judged, filters), run.output)
+            summary = _write_all(kept, run.output)
     write_funnel(summary.steps, run.output / TAGS_FUNNEL)
-    return with_bad_rows(summary, posts.bad_rows, run.output / BAD_RECORDS)
+    return with_bad_rows(summary, bad_rows, run.output / BAD_RECORDS)
 
 
 def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list[_Filter]:
@@ -192,25 +194,21 @@ def _reasons(judged: pl.LazyFrame, filters: Sequence[_Filter]) -> pl.LazyFrame:
 
 
 def _write_splits(
-    kept: _Kept, labels: pl.DataFrame, reasons: pl.LazyFrame, output: Path
+    kept: _Kept, splits: Sequence[Split], reasons: pl.LazyFrame, output: Path
 ) -> TagsSummary:
     """Step 8: the images of each split, in the order of its file."""
+    labels = pl.concat(
+        split.images.select(pl.lit(split.name).alias("split"), "id", "dir", "class_id")
+        for split in splits
+    )
     posts = kept.posts.filter(step.among(labels["id"])).collect(engine="streaming")
     rows = labels.lazy().join(posts.lazy(), on="id", maintain_order="left")
-    for split in labels["split"].unique(maintain_order=True):
-        of_split = rows.filter(split=split).select(
-            "id", "dir", "class_id", *map(column, CATEGORIES)
-        )
-        write_tag_table(of_split, kept.tags.names, output / f"{split}_tags")
+    for split in splits:
+        of_split = rows.filter(split=split.name).drop("split")
+        write_tag_table(of_split, kept.tags.names, output / f"{split.name}_tags")
     counts = {category: count_numbers(rows, category) for category in CATEGORIES}
     write_vocabulary(counts[0], kept.tags.names, output / VOCABULARY)
-    untagged = (
-        labels.lazy()
-        .join(posts.lazy(), on="id", how="anti", maintain_order="left")
-        .join(reasons, on="id", how="left", maintain_order="left")
-        .with_columns(reason=pl.col("reason").fill_null(NOT_THERE))
-        .collect(engine="streaming")
-    )
+    untagged = _untagged(labels, posts, reasons)
     write_untagged(untagged, output / UNTAGGED)
     tagged = labels.height - untagged.height
     of_labels = {
@@ -219,6 +217,17 @@ def _write_splits(
     funnel = [*kept.funnel, TagStep("images of the labels", tagged, of_labels)]
     by_reason = dict(untagged["reason"].value_counts(sort=True).iter_rows())
     return TagsSummary(labels.height, tagged, by_reason, funnel)
+
+
+def _untagged(labels: pl.DataFrame, posts: pl.DataFrame, reasons: pl.LazyFrame) -> pl.DataFrame:
+    """Images of the labels that have no post among those that are kept, and why."""
+    return (
+        labels.lazy()
+        .join(posts.lazy(), on="id", how="anti", maintain_order="left")
+        .join(reasons, on="id", how="left", maintain_order="left")
+        .with_columns(reason=pl.col("reason").fill_null(NOT_THERE))
+        .collect(engine="streaming")
+    )
 
 
 @contextmanager

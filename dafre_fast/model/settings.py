@@ -164,11 +164,12 @@ class TagsRun(Group, frozen=True):
         ),
     ]
     labels: Annotated[
-        Path | None,
+        tuple[Path, ...],
         Meta(
-            description="Folder of label files. Without it, one table of all posts that are kept."
+            description="Label files (class_id,path), or a folder of train, val and test.csv."
+            " Without them there is one table of all posts that are kept."
         ),
-    ] = None
+    ] = ()
     output: Annotated[Path, Meta(description="Folder of the tables.")] = Path("labels")
     manifest: Annotated[
         Path | None, Meta(description="What --filter-exist and --filter-opened ask.")

@@ -22,7 +22,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_BLOCK_BYTES = 1 << 23
+BLOCK_BYTES = 1 << 23
 _OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7zXZ\0", lzma.open))
 _UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
@@ -35,7 +35,7 @@ def read_lines(path: Path) -> Iterator[pl.DataFrame]:
     the file cannot be read, is no text, or has no line.
     """
     first, rows = 1, 0
-    for block in _blocks(path):
+    for block in blocks(path):
         lines = _decoded(block).to_frame().with_row_index("line", offset=first)
         first += lines.height
         blank = pl.col("text").str.contains(r"^[ \t\r]*$").fill_null(value=False)
@@ -46,18 +46,24 @@ def read_lines(path: Path) -> Iterator[pl.DataFrame]:
         raise InputError(f"{path}: {'has no rows' if first > 1 else 'is empty'}")
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    """Whole lines with their ends."""
+def blocks(
+    path: Path, longest: int = LONGEST, what: str = "lines of UTF-8 text"
+) -> Iterator[bytes]:
+    """Whole lines with their ends, 8 MB or so at a time; of a line of more than `longest` bytes
+    that is cut off, as many as show that.
+
+    Raises InputError where the file cannot be read or is something else than `what` it must be.
+    """
     try:
-        with _opened(path) as file:
-            rest, data = b"", file.read(_BLOCK_BYTES).removeprefix(BOM)
+        with _opened(path, what) as file:
+            rest, data = b"", file.read(BLOCK_BYTES).removeprefix(BOM)
             while data:
                 end = data.rfind(b"\n") + 1
                 if end:
                     yield rest + data[:end]
                     rest = b""
-                rest = (rest + data[end:])[: LONGEST + 1]
-                data = file.read(_BLOCK_BYTES)
+                rest = (rest + data[end:])[: longest + 1]
+                data = file.read(BLOCK_BYTES)
             if rest:
                 yield rest
     except _UNREADABLE as error:
@@ -66,13 +72,13 @@ def _blocks(path: Path) -> Iterator[bytes]:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path, what: str) -> IO[bytes]:
     with path.open("rb") as raw:
         head = raw.read(LONGEST)
     opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
     if opener is None:
         if kind := something_else(head):
-            raise InputError(f"{path}: is {kind}; it must be lines of UTF-8 text")
+            raise InputError(f"{path}: is {kind}; it must be {what}")
         return path.open("rb")
     file: IO[bytes] = opener(path, "rb")  # type: ignore[assignment]
     return file

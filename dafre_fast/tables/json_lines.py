@@ -5,17 +5,13 @@ once; where it stumbles, msgspec looks at each line by itself, and what it does 
 is decoded.
 """
 
-import gzip
 import io
-import lzma
-import sys
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
@@ -23,23 +19,14 @@ import polars as pl
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.model.settings import usable_cores
-from dafre_fast.tables.text import BOM, something_else
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from dafre_fast.tables.blocks import blocks
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-BLOCK_BYTES = 1 << 23
 LONGEST_LINE = 1 << 24
 """Bytes; a post with a thousand tags has 100 kB."""
 _THREADS = min(8, usable_cores())
 """Each holds a block and what is made of it, 50 MB; eight keep up with any decompressor."""
-_HEAD_BYTES = 1 << 16
-_OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7zXZ\0", lzma.open))
-_UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 _HALF_A_CHARACTER = (b"\\ud", b"\\uD")
 """Of two that make one in JSON. Of one without the other polars makes a NUL."""
 
@@ -80,41 +67,10 @@ def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """Whole lines with their ends; of one that is too long, as much as shows that."""
-    try:
-        with _opened(path) as file:
-            rest, data = b"", file.read(BLOCK_BYTES).removeprefix(BOM)
-            while data:
-                end = data.rfind(b"\n") + 1
-                if end:
-                    yield rest + data[:end]
-                    rest = b""
-                rest = (rest + data[end:])[: LONGEST_LINE + 1]
-                data = file.read(BLOCK_BYTES)
-            if rest:
-                yield rest
-    except _UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
-    if opener is None:
-        _refuse_other_things(path, head)
-        return path.open("rb")
-    opened: IO[bytes] = opener(path, "rb")  # type: ignore[assignment]
-    return opened
-
-
-def _refuse_other_things(path: Path, head: bytes) -> None:
-    if kind := something_else(head):
-        raise InputError(f"{path}: is {kind}; it must be lines of JSON")
-    if head.lstrip().startswith(b"["):
-        raise InputError(f"{path}: is an array; it must be JSON with an object a line")
+    for number, block in enumerate(blocks(path, LONGEST_LINE, "lines of JSON")):
+        if number == 0 and block.lstrip().startswith(b"["):
+            raise InputError(f"{path}: is an array; it must be JSON with an object a line")
+        yield block
 
 
 def _decoded(block: bytes, shape: Shape) -> tuple[pl.DataFrame, int]:

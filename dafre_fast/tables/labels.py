@@ -1,13 +1,41 @@
 """Label files in the published form: no header, no quoting, `class_id,path` and `class_id,name`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.model.errors import InputError, UsageError
 from dafre_fast.model.files import replacing
+from dafre_fast.model.reason import RowProblem
+from dafre_fast.tables.bad_rows import refuse_too_many
+from dafre_fast.tables.blocks import read_lines
 from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.text import read_text
+from dafre_fast.tables.paths import (
+    FILE,
+    FOLDER,
+    bad_rows_of,
+    groups_of,
+    problems_of_path,
+    problems_of_text,
+    stripped,
+    when,
+)
+from dafre_fast.tables.text import mark_repeats
+
+_LABELLED = rf"^(?:\./)?(?:{FOLDER}[/\\])?{FILE}"
+_is_good = pl.col("problem").is_null()
+
+
+class Split(NamedTuple):
+    """`images` has a row per image, in the order of the file: `id` and `class_id` int64, and `dir`,
+    the path as it stands. `bad_rows` are as in `Catalogue.bad_rows`.
+    """
+
+    name: str
+    images: pl.DataFrame
+    bad_rows: pl.DataFrame
 
 
 def write_labels(kept: pl.DataFrame, folder: Path) -> None:
@@ -27,26 +55,58 @@ def _write(rows: pl.LazyFrame, path: Path) -> None:
         rows.collect().write_csv(temporary, include_header=False, quote_style="never")
 
 
-def read_labels(folder: Path) -> pl.DataFrame:
-    """Those of train.csv, val.csv and test.csv that are there: split, class_id int64, dir (the path
-    as it stands) and id int64, in the order of the files.
+def read_splits(files_or_folders: Sequence[Path], max_bad_rows: float) -> list[Split]:
+    """Label files, `class_id,path` per line; of a folder train.csv, val.csv and test.csv, as far as
+    they are there. A split is called as its file, without extensions. Of several rows of an image
+    in a split the first counts.
 
-    Raises InputError where none is there, or a line is not `class_id,path` of an image.
+    Raises InputError for a file that is missing, cannot be read or has more malformed rows than
+    allowed, and UsageError where two are called the same.
     """
-    paths = [path for split in SPLITS if (path := folder / f"{split}.csv").is_file()]
-    if not paths:
-        raise InputError(f"{folder}: holds none of {', '.join(f'{split}.csv' for split in SPLITS)}")
-    return pl.concat(map(_read, paths))
+    paths = [path for one in files_or_folders for path in _label_files(one)]
+    splits = {path.name.partition(".")[0]: _read_split(path, max_bad_rows) for path in paths}
+    if len(splits) < len(paths):
+        raise UsageError("--labels names two splits of one name")
+    return [*splits.values()]
 
 
-def _read(path: Path) -> pl.DataFrame:
-    lines = pl.Series("text", read_text(path).decode(errors="replace").split("\n"))
-    fields = lines.str.strip_chars_end(" \t\r").str.extract_groups(
-        r"^(?<class_id>[0-9]{1,18}),(?<dir>(?:[^,]*/)?0*(?<id>[0-9]{1,18})\.[0-9A-Za-z]+)$"
+def _label_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    paths = [path / f"{split}.csv" for split in SPLITS]
+    found = [path for path in paths if path.exists()]
+    if not found:
+        raise InputError(f"{path}: has none of {', '.join(path.name for path in paths)}")
+    return found
+
+
+def _read_split(path: Path, max_bad_rows: float) -> Split:
+    rows = pl.concat(judge_labels(lines.lazy()).collect() for lines in read_lines(path))
+    rows = mark_repeats(rows, "id", RowProblem.DUPLICATE_ID)
+    bad_rows = bad_rows_of(path, rows)
+    refuse_too_many(path, bad_rows, rows.height, max_bad_rows)
+    images = rows.filter(_is_good).select("id", "class_id", "dir")
+    return Split(path.name.partition(".")[0], images, bad_rows)
+
+
+def judge_labels(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """`line`, `class_id` and `id` int64, `dir` and `problem` (a `RowProblem`, null for a good row),
+    of `line` and `text` (null where it is not UTF-8). The file of an image may stand in no folder.
+    """
+    first, path = (
+        stripped(pl.col("text").str.splitn(",", 2).struct.field(f"field_{n}")) for n in (0, 1)
     )
-    rows = fields.struct.unnest().with_row_index("line", offset=1)
-    rows = rows.filter(lines.str.contains(r"\S"))
-    if (bad := rows.filter(pl.col("id").is_null())).height:
-        raise InputError(f"{path}: line {bad['line'][0]} is not class_id,path of an image")
-    numbers = pl.col("class_id", "id").cast(pl.Int64)
-    return rows.select(pl.lit(path.stem).alias("split"), numbers, "dir")
+    class_id = first.str.extract("^([0-9]{1,18})$").cast(pl.Int64)
+    read = groups_of(lines, path, _LABELLED).cast({"id": pl.Int64})
+    return read.select(
+        "line",
+        "id",
+        class_id=class_id,
+        dir=path,
+        problem=pl.coalesce(
+            *problems_of_text(),
+            when(path.is_null(), RowProblem.MISSING_COLUMNS),
+            when(class_id.is_null(), RowProblem.BAD_CLASS_ID),
+            *problems_of_path(),
+        ),
+    )

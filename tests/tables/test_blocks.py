@@ -56,13 +56,13 @@ def test_a_line_that_is_not_utf8_is_null_and_those_around_it_are_read(tmp_path) 
 
 @pytest.mark.parametrize("size", [LONGEST, LONGEST + 1, 9 * LONGEST])
 def test_of_a_line_without_end_no_more_is_held_than_shows_that(tmp_path, monkeypatch, size) -> None:
-    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 12)
     (one,) = read(written(tmp_path / "f", b"x" * size))
     assert one == (1, "x" * min(size, LONGEST + 1))
 
 
 def test_a_line_that_is_too_long_costs_none_behind_it(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 12)
     (_, long), second = read(written(tmp_path / "f", b"x" * 9 * LONGEST + b"\na\n"))
     assert long is not None
     assert LONGEST < len(long) < 2 * LONGEST
@@ -85,7 +85,7 @@ def test_a_file_is_its_lines_wherever_blocks_end(text, block_bytes) -> None:
     lines = enumerate(text.split(b"\n"), 1)
     plain = [(number, decoded(line)) for number, line in lines if line.strip(b" \t\r")]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "_BLOCK_BYTES", block_bytes)
+        patch.setattr(blocks, "BLOCK_BYTES", block_bytes)
         patch.setattr(blocks, "something_else", lambda _: None)
         path = written(Path(folder, "f"), text)
         if not plain:

@@ -11,13 +11,11 @@ from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.file_lists import (
     FileList,
-    Split,
     judge_files,
-    judge_labels,
     read_file_list,
-    read_splits,
     write_lists,
 )
+from dafre_fast.tables.labels import Split, judge_labels, read_splits
 from dafre_fast.tables.problems import LONGEST
 
 
@@ -205,7 +203,7 @@ def test_every_line_is_listed_or_of_another_image_or_elsewhere_or_set_aside(tmp_
 @given(st.lists(st.sampled_from([*FILES, "./original/0007/7.jpg"]), min_size=1), st.integers(1, 99))
 def test_lines_in_are_outcomes_out_wherever_blocks_end(texts, block_bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dafre_fast.tables.blocks._BLOCK_BYTES", block_bytes)
+        patch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", block_bytes)
         path = written(Path(folder, "list.txt"), *texts, "./512px/0009/9.jpg")
         found = read(path, 1, 9)
     assert found.lines == sum(map(bool, texts)) + 1

@@ -98,7 +98,7 @@ def test_one_character_of_two_escapes_is_one(path) -> None:
 
 
 def test_blocks_do_not_matter(path, monkeypatch) -> None:
-    monkeypatch.setattr("dafre_fast.tables.json_lines.BLOCK_BYTES", 16)
+    monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 16)
     lines = [json.dumps({"id": number, "names": ["x" * number]}) for number in range(40)]
     lines[7] = "{"
     path.write_text("\n".join(lines))

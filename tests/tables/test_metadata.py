@@ -169,7 +169,7 @@ def test_what_is_no_such_table_is_refused_by_name(tmp_path, write) -> None:
 
 def test_many_rows_come_in_batches_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("dafre_fast.tables.records._BATCH_ROWS", 3)
-    monkeypatch.setattr("dafre_fast.tables.json_lines.BLOCK_BYTES", 200)
+    monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 200)
     rows = [GOOD | {"id": number} for number in range(20)]
     pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
     expected = [KNOWN, KNOWN | {"key": "6"}, KNOWN | {"key": "19"}]

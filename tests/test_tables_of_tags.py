@@ -90,7 +90,7 @@ def test_both_shapes_lead_to_the_table_that_the_original_hands_out(folder) -> No
 
 def test_parquet_has_the_same_as_lists(folder) -> None:
     tags(
-        TagsRun(metadata=(folder / "posts.json",), labels=folder / "labels", output=folder),
+        TagsRun(metadata=(folder / "posts.json",), labels=(folder / "labels",), output=folder),
         TagSteps(),
     )
     table = pl.read_parquet(folder / "val_tags.parquet")
@@ -108,7 +108,7 @@ def test_an_image_of_the_labels_without_tags_is_listed_with_the_reason(folder) -
     write(folder / "more.json", NEW | {"id": 1}, NEW | {"id": 2})
     run = TagsRun(
         metadata=(folder / "posts.json", folder / "more.json"),
-        labels=folder / "labels",
+        labels=(folder / "labels",),
         output=folder / "out",
     )
     summary = tags(run, TagSteps())
@@ -280,7 +280,7 @@ def test_every_step_does_what_a_plain_model_does(tmp_path_factory, records, ids,
         lines = (f"{number % 3},{number:04d}/{number}.jpg\n" for number in of_split)
         (folder / f"{split}.csv").write_text("".join(lines))
     (folder / "words").write_text("so\nミ")
-    run = TagsRun(metadata=(metadata,), labels=folder, output=folder / "out")
+    run = TagsRun(metadata=(metadata,), labels=(folder,), output=folder / "out")
     steps = replace(steps, profanities=folder / "words")
     expected = Preparation(records)
     expected.choose({*ids[:9]}, steps)
