@@ -17,7 +17,8 @@ Places = NDArray[np.int64]
 
 _SEED = 2018
 _SERIES, _CHARACTERS, _ARTISTS = 6_000, 60_000, 50_000
-_LARGEST_TAG_ID = 1_500_000
+_TAG_IDS = 1_000, 1_500_000
+"""From and to; smaller ones are the sample's own."""
 
 
 class Category(IntEnum):
@@ -85,7 +86,7 @@ def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
 
 def _sorted(rng: np.random.Generator, named: dict[Category, list[str]]) -> Vocabulary:
     names = [name for group in named.values() for name in group]
-    ids = rng.permutation(_LARGEST_TAG_ID)[: len(names)] + 1
+    ids = rng.permutation(np.arange(*_TAG_IDS))[: len(names)]
     categories = np.repeat([*named], [len(group) for group in named.values()])
     tags = pl.DataFrame({"id": ids, "name": names, "category": categories})
     order = tags["name"].arg_sort().to_numpy()
