@@ -1,6 +1,6 @@
 """Tags as Danbooru has them: a few that nearly every post has, and a long tail of rare ones.
 
-No name has a blank or a comma, which Danbooru keeps for what stands between names.
+No name has a blank or a comma: Danbooru allows neither.
 """
 
 from collections.abc import Iterator, Sequence
@@ -159,7 +159,7 @@ _COMMON = listed("""
     :p star_(symbol) 3boys 4koma bird shoes night parted_lips umbrella ! !! ?? ^^^ 6+boys
     hands_on_own_hips 4boys t-shirt v-neck off-shoulder_shirt \\m/ \\o/ \\||/ \\\\m// :<
     d: x_x o_o |_| <3 0_0 ._. 1other multiple_others o3o :>= xd (o)_(o) <|>_<|> 5boys
-    3d 2koma 100_yen 1990s_(style) book/magazine rabbit's_foot cat's_cradle 日本語 *** 8
+    3d 2koma 100_yen 1990s_(style) book/magazine rabbit's_foot cat's_cradle 日本語 :> 8
 """)
 _META = listed("""
     highres absurdres commentary_request translated commentary translation_request
