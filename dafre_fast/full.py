@@ -67,7 +67,8 @@ def _inputs(run: FullRun, stack: ExitStack) -> tuple[Path, Path, str]:
         raise UsageError("--faces, --tag-ids and --source go together; without all three, a sample")
     from dafre_fast.sample import served_sample
 
-    return stack.enter_context(served_sample(run.output / "sample"))
+    sample = stack.enter_context(served_sample(run.output / "sample"))
+    return sample.faces, sample.tag_ids, sample.source
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Eight scripts of DAF:re do this, each reading a CSV whose lists it evaluates as Python and writing
 the next. Here they are the stages of one process, which saves them their start. What they print is
-left out. Metadata is of the old shape.
+left out. Metadata is of the old shape. A name with a comma before punctuation falls in two here,
+as in the original; Danbooru has none today.
 usage: original_tags.py METADATA... LABELS_DIR OUTPUT_DIR PROFANITIES
 """
 

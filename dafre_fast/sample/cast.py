@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -121,20 +122,43 @@ def _portrait(rng: np.random.Generator, image: int, character: int, kind: Kind) 
     )
 
 
-def write_tables(drawn: list[Portrait], faces: Path, tag_ids: Path) -> None:
-    """faces.tsv and tagIds.tsv as the real ones are written, with a long tail of small classes and
-    of unsure heads that the catalogue leaves out.
+class Head(NamedTuple):
+    """A row of faces.tsv."""
+
+    id: int
+    tag_id: int
+    box: Box
+    confidence: float
+
+
+def heads(drawn: list[Portrait]) -> list[Head]:
+    """Those of the originals, in the order of the table, among a long tail of small classes and of
+    unsure heads that the catalogue leaves out.
     """
     rng = np.random.default_rng(SEED + 1)
-    rows = [_row(image.id, 10 * image.character, image.box, _sure(rng)) for image in drawn]
+    rows = [Head(one.id, tag_of(one.character), one.box, _sure(rng)) for one in drawn]
     rows += _tail(rng, {image.id for image in drawn})
-    order = rng.permutation(len(rows))
+    return [rows[i] for i in rng.permutation(len(rows))]
+
+
+def tag_of(character: int) -> int:
+    """The tag id of one of the characters that are drawn."""
+    return 10 * character
+
+
+def tag_names() -> dict[int, str]:
+    """The names of all tag ids."""
+    drawn = {tag_of(number): name for number, name in enumerate(_NAMES)}
+    return drawn | {tag: f"passer-by_{tag}" for tag in _small_tags()}
+
+
+def write_tables(drawn: list[Portrait], faces: Path, tag_ids: Path) -> None:
+    """faces.tsv and tagIds.tsv as the real ones are written."""
     with replacing(faces) as part:
-        part.write_text("".join(rows[i] for i in order), encoding="utf-8", newline="\n")
-    names = [(name, 10 * number) for number, name in enumerate(_NAMES)]
-    names += [(f"passer-by_{tag}", tag) for tag in _small_tags()]
+        rows = "".join(map(_row, heads(drawn)))
+        part.write_text(rows, encoding="utf-8", newline="\n")
     with replacing(tag_ids) as part:
-        lines = (f"{name}\t{tag}\n" for name, tag in names)
+        lines = (f"{name}\t{tag}\n" for tag, name in tag_names().items())
         part.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
@@ -142,20 +166,21 @@ def _small_tags() -> range:
     return range(101, 101 + _SMALL_CLASSES)
 
 
-def _tail(rng: np.random.Generator, taken: set[int]) -> Iterator[str]:
+def _tail(rng: np.random.Generator, taken: set[int]) -> Iterator[Head]:
     ids = (int(i) for i in rng.permutation(_LARGEST_ID) + 1 if i + 1 not in taken)
     for place, tag in enumerate(_small_tags(), 1):
         for _ in range(max(1, 19 // place)):
-            yield _row(next(ids), tag, Box(0.3, 0.1, 0.7, 0.5), _sure(rng))
+            yield Head(next(ids), tag, Box(0.3, 0.1, 0.7, 0.5), _sure(rng))
     for _ in range(_UNSURE_ROWS):
-        tag = int(rng.integers(0, len(_NAMES))) * 10
-        yield _row(next(ids), tag, Box(0.2, 0.2, 0.6, 0.6), float(rng.uniform(0.3, 0.849)))
+        tag = tag_of(int(rng.integers(0, len(_NAMES))))
+        yield Head(next(ids), tag, Box(0.2, 0.2, 0.6, 0.6), float(rng.uniform(0.3, 0.849)))
 
 
 def _sure(rng: np.random.Generator) -> float:
     return float(rng.uniform(0.85, 1.0))
 
 
-def _row(image: int, tag: int, box: Box, confidence: float) -> str:
-    edges = ", ".join(f"{edge:.6f}" for edge in box)
-    return f"{bucket(image)}\\{image}.jpg\t{tag}\t{edges} {confidence:.6f}\n"
+def _row(head: Head) -> str:
+    edges = ", ".join(f"{edge:.6f}" for edge in head.box)
+    path = f"{bucket(head.id)}\\{head.id}.jpg"
+    return f"{path}\t{head.tag_id}\t{edges} {head.confidence:.6f}\n"

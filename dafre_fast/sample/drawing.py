@@ -1,12 +1,14 @@
 """Cartoon characters with OpenCV: one look per character, one pose per image."""
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dafre_fast.sample.cast import Portrait
+from dafre_fast.sample.cast import Kind, Portrait
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -22,8 +24,24 @@ _LOOKS: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
     ((236, 236, 244), (210, 60, 60), (50, 50, 70), (210, 206, 232)),
     ((52, 44, 60), (220, 150, 40), (220, 70, 80), (40, 56, 110)),
 )
+_LOOK_TAGS = (
+    ("blue_hair", "blue_eyes", "white_shirt", "blue_background"),
+    ("pink_hair", "pink_eyes", "yellow_shirt", "pink_background"),
+    ("orange_hair", "green_eyes", "brown_shirt", "beige_background"),
+    ("green_hair", "purple_eyes", "blue_shirt", "green_background"),
+    ("white_hair", "red_eyes", "black_shirt", "purple_background"),
+    ("black_hair", "orange_eyes", "red_shirt", "blue_background"),
+)
+_WIDE = 0.7
 _SHIFT = 4
 """Coordinates are in 1/16 of a pixel, so that edges fall where they belong."""
+
+
+class _Face(NamedTuple):
+    """What it shows; the smile from 0.3 to 1."""
+
+    eyes_open: bool
+    smile: float
 
 
 def draw(portrait: Portrait) -> Pixels:
@@ -32,26 +50,64 @@ def draw(portrait: Portrait) -> Pixels:
     rng = np.random.default_rng(portrait.id)
     hair, eyes, clothes, background = _LOOKS[portrait.character]
     pixels = _scenery(rng, width, height, background)
+    face = _face(rng)
     figure = _Figure(np.zeros((height, width), np.uint8), pixels, portrait)
     figure.body(clothes)
-    figure.hair_behind(hair, long=portrait.character % 2 == 0)
+    figure.hair_behind(hair, long=_has_long_hair(portrait))
     figure.ellipse(_SKIN, 0, 0.12, 0.82, 0.92)
-    figure.eyes(eyes, open_=rng.random() < 0.85)
-    figure.mouth(smile=rng.uniform(0.3, 1.0))
+    figure.eyes(eyes, open_=face.eyes_open)
+    figure.mouth(face.smile)
     figure.fringe(hair, strands=4 + portrait.character)
     return np.dstack([_grain(rng, pixels), figure.mask])
+
+
+def describe(portrait: Portrait) -> list[str]:
+    """What is to be seen of it, in general tags of Danbooru."""
+    rng = np.random.default_rng(portrait.id)
+    for _ in _discs(rng, portrait.width, portrait.height):
+        pass  # they come before the face
+    face = _face(rng)
+    *look, background = _LOOK_TAGS[portrait.character]
+    tags = ["1girl", "solo", "bangs", "blush", "open_mouth", "smile", *look]
+    tags.append("long_hair" if _has_long_hair(portrait) else "short_hair")
+    tags.append("looking_at_viewer" if face.eyes_open else "closed_eyes")
+    if face.smile > _WIDE:
+        tags.append(":d")
+    transparent = portrait.kind is Kind.PNG_ALPHA
+    return [*tags, "transparent_background" if transparent else background]
+
+
+def _face(rng: np.random.Generator) -> _Face:
+    return _Face(bool(rng.random() < 0.85), rng.uniform(0.3, 1.0))
+
+
+def _has_long_hair(portrait: Portrait) -> bool:
+    return portrait.character % 2 == 0
 
 
 def _scenery(rng: np.random.Generator, width: int, height: int, colour: Colour) -> Pixels:
     """A sky that fades downwards, with soft discs in it."""
     fade = np.linspace(1.0, 0.72, height)[:, None, None]
     pixels = np.ascontiguousarray((np.array(colour) * fade).repeat(width, 1).astype(np.uint8))
+    for disc in _discs(rng, width, height):
+        tint = tuple(int(min(255, c * t)) for c, t in zip(colour, disc.tints, strict=True))
+        cv2.circle(pixels, disc.centre, disc.radius, tint, -1, cv2.LINE_AA)
+    return pixels
+
+
+class _Disc(NamedTuple):
+    """In pixels; tints are factors of red, green and blue."""
+
+    centre: tuple[int, int]
+    tints: list[float]
+    radius: int
+
+
+def _discs(rng: np.random.Generator, width: int, height: int) -> Iterator[_Disc]:
     for _ in range(14):
         centre = (int(rng.integers(width)), int(rng.integers(height)))
-        tint = tuple(int(min(255, c * rng.uniform(0.85, 1.15))) for c in colour)
-        radius = int(min(width, height) * rng.uniform(0.02, 0.12))
-        cv2.circle(pixels, centre, radius, tint, -1, cv2.LINE_AA)
-    return pixels
+        tints = rng.uniform(0.85, 1.15, 3).tolist()
+        yield _Disc(centre, tints, int(min(width, height) * rng.uniform(0.02, 0.12)))
 
 
 def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:

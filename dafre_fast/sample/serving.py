@@ -9,28 +9,38 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
 from dafre_fast.model.files import ORIGINALS
 from dafre_fast.model.settings import usable_cores
 from dafre_fast.sample.cast import portraits, write_tables
+from dafre_fast.sample.metadata import write_metadata
 from dafre_fast.sample.originals import write_original
 
 LATENCY_SECONDS = 0.02
 _TEMPLATE = "{address}/original/{{bucket}}/{{id}}.{{ext}}"
 
 
+class Sample(NamedTuple):
+    """Where everything is: tables, metadata in both shapes, and the template of the originals."""
+
+    faces: Path
+    tag_ids: Path
+    metadata: tuple[Path, ...]
+    source: str
+
+
 @contextmanager
-def served_sample(folder: Path) -> Iterator[tuple[Path, Path, str]]:
-    """Draw the sample into `folder` where it is not there yet, and serve it: the paths of
-    faces.tsv and tagIds.tsv, and the URL template of the originals.
-    """
+def served_sample(folder: Path) -> Iterator[Sample]:
+    """Draw the sample into `folder` where it is not there yet, and serve it."""
     faces, tag_ids = folder / "faces.tsv", folder / "tagIds.tsv"
     draw_sample(folder / ORIGINALS)
     write_tables(portraits(), faces, tag_ids)
+    metadata = write_metadata(portraits(), folder / "metadata")
     with serving(folder / ORIGINALS) as address:
-        yield faces, tag_ids, _TEMPLATE.format(address=address)
+        yield Sample(faces, tag_ids, metadata, _TEMPLATE.format(address=address))
 
 
 def draw_sample(originals: Path) -> None:

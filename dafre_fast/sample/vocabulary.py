@@ -1,6 +1,6 @@
 """Tags as Danbooru has them: a few that nearly every post has, and a long tail of rare ones.
 
-No name has a blank or a comma, which Danbooru keeps for what stands between names.
+No name has a blank or a comma: Danbooru allows neither.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,8 @@ Places = NDArray[np.int64]
 
 _SEED = 2018
 _SERIES, _CHARACTERS, _ARTISTS = 6_000, 60_000, 50_000
-_LARGEST_TAG_ID = 1_500_000
+_TAG_IDS = 1_000, 1_500_000
+"""From and to; smaller ones are the sample's own."""
 
 
 class Category(IntEnum):
@@ -85,7 +86,7 @@ def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
 
 def _sorted(rng: np.random.Generator, named: dict[Category, list[str]]) -> Vocabulary:
     names = [name for group in named.values() for name in group]
-    ids = rng.permutation(_LARGEST_TAG_ID)[: len(names)] + 1
+    ids = rng.permutation(np.arange(*_TAG_IDS))[: len(names)]
     categories = np.repeat([*named], [len(group) for group in named.values()])
     tags = pl.DataFrame({"id": ids, "name": names, "category": categories})
     order = tags["name"].arg_sort().to_numpy()
@@ -158,7 +159,7 @@ _COMMON = listed("""
     :p star_(symbol) 3boys 4koma bird shoes night parted_lips umbrella ! !! ?? ^^^ 6+boys
     hands_on_own_hips 4boys t-shirt v-neck off-shoulder_shirt \\m/ \\o/ \\||/ \\\\m// :<
     d: x_x o_o |_| <3 0_0 ._. 1other multiple_others o3o :>= xd (o)_(o) <|>_<|> 5boys
-    3d 2koma 100_yen 1990s_(style) book/magazine rabbit's_foot cat's_cradle 日本語 *** 8
+    3d 2koma 100_yen 1990s_(style) book/magazine rabbit's_foot cat's_cradle 日本語 :> 8
 """)
 _META = listed("""
     highres absurdres commentary_request translated commentary translation_request

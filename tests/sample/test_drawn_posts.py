@@ -6,19 +6,13 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
+from shapes import STRINGS, tags
 
 from dafre_fast.sample import posts
 from dafre_fast.sample.posts import Shape, write_posts
-from dafre_fast.sample.vocabulary import Category, vocabulary
+from dafre_fast.sample.vocabulary import vocabulary
 
 RECORDS = 400
-STRINGS = {
-    "general": Category.GENERAL,
-    "artist": Category.ARTIST,
-    "copyright": Category.SERIES,
-    "character": Category.CHARACTER,
-    "meta": Category.META,
-}
 
 
 def written(path: Path, records: int = RECORDS, **settings) -> list[dict]:
@@ -52,24 +46,18 @@ def test_the_new_shape_has_numbers_and_a_string_of_names_per_category(new) -> No
     for post in new:
         assert isinstance(post["id"], int)
         assert isinstance(post["image_width"], int)
-        names = [name for word in STRINGS for name in post[f"tag_string_{word}"].split()]
+        names = [name for category in STRINGS for name in tags(post, category)]
         assert sorted(names) == sorted(post["tag_string"].split())
         assert post["tag_count"] == len(names)
     assert {post["rating"] for post in new} == {*"gsqe"}
 
 
 def test_both_shapes_tell_of_the_same_posts(old, new) -> None:
-    def tags_of_new(post: dict) -> set[tuple[str, str]]:
-        return {
-            (name, str(category.value))
-            for word, category in STRINGS.items()
-            for name in post[f"tag_string_{word}"].split()
-        }
-
     for one, other in zip(old, new, strict=True):
         assert (one["id"], one["md5"]) == (str(other["id"]), other["md5"])
         assert one["rating"] == other["rating"].replace("g", "s")
-        assert {(tag["name"], tag["category"]) for tag in one["tags"]} == tags_of_new(other)
+        for category in STRINGS:
+            assert tags(one, category) == tags(other, category)
 
 
 def test_a_post_has_about_30_tags_and_none_twice(old) -> None:
@@ -92,16 +80,20 @@ def test_the_series_of_every_character_is_among_its_tags(old) -> None:
         names[place]: names[int(own)] for place, own in enumerate(words.series_of) if own >= 0
     }
     for post in old:
-        tags = {tag["name"] for tag in post["tags"]}
-        assert {series[name] for name in tags if name in series} <= tags
+        names_of_post = {tag["name"] for tag in post["tags"]}
+        assert {series[name] for name in names_of_post & series.keys()} <= names_of_post
     assert series["chevalier_d'eon_(fate/grand_order)"] == "fate/grand_order"
 
 
 def test_a_tag_has_one_name_and_one_id() -> None:
-    tags = vocabulary().tags
-    assert tags["name"].is_unique().all()
-    assert tags["id"].is_unique().all()
-    assert tags["name"].is_sorted()
+    words = vocabulary().tags
+    assert words["name"].is_unique().all()
+    assert words["id"].is_unique().all()
+    assert words["name"].is_sorted()
+
+
+def test_no_name_holds_what_stands_between_names() -> None:
+    assert not vocabulary().tags["name"].str.contains(r"[\s,]").any()
 
 
 @pytest.mark.parametrize("name", ["1girl", ":d", ";)", "6+girls", '"momo"_hoshino', "日本語"])
