@@ -13,6 +13,7 @@ COMMANDS = {
     "download": "originals from a URL template",
     "resize": "full images from a tree of originals",
     "crop": "face crops from a tree of originals",
+    "stats": "what is in a table of images and their tags, counted and drawn",
     "verify": "whether everything is there and as it was recorded",
 }
 

@@ -158,3 +158,7 @@ class RowProblem(StrEnum):
     BAD_MD5 = "bad_md5"
     BAD_EXTENSION = "bad_extension"
     BAD_SIZE = "bad_size"
+    # tables of tags
+    BAD_TAGS = "bad_tags"
+    """Not a list of names."""
+    BAD_CLASS_ID = "bad_class_id"

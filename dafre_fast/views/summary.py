@@ -22,7 +22,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
         yield from columns(("after", "images", "classes"), rows)
-    yield from map(_problem, summary.bad_rows)
+    yield from map(problem_line, summary.bad_rows)
     if summary.bad_rows_list:
         yield f"all rows set aside: {summary.bad_rows_list}"
     if summary.work is None:
@@ -37,7 +37,8 @@ def _lines(summary: Summary) -> Iterator[str]:
         yield from _downloads(summary.work.downloads, summary.work.seconds)
 
 
-def _problem(problem: Problem) -> str:
+def problem_line(problem: Problem) -> str:
+    """Rows that were set aside for one reason."""
     lines = ", ".join(map(str, problem.lines))
     more = ", …" if problem.rows > len(problem.lines) else ""
     rows = f"{problem.rows:,} row{'s' * (problem.rows > 1)} set aside"
