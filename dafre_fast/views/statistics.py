@@ -1,5 +1,6 @@
 """Statistics of a table: lines for people, JSON for machines."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import msgspec
@@ -51,8 +52,11 @@ def _about_files(found: Statistics) -> Iterator[str]:
     if found.bad_rows_list:
         yield f"all rows set aside: {found.bad_rows_list}"
     if found.not_drawn:
-        named = (f"{name} ({why})" for name, why in found.not_drawn.items())
-        yield f"not drawn: {', '.join(named)}"
+        by_reason = defaultdict[str, list[str]](list)
+        for name, why in found.not_drawn.items():
+            by_reason[why].append(name)
+        told = (f"{', '.join(names)} ({why})" for why, names in by_reason.items())
+        yield f"not drawn: {'; '.join(told)}"
 
 
 def _vocabulary(found: Vocabulary, top: int | None) -> Iterator[str]:

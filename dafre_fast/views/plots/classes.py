@@ -22,11 +22,10 @@ def long_tail(title: str, images: Sequence[int]) -> Figure:
     axes.axhline(middle, color=VERMILION, linewidth=0.9, linestyle="--")
     axes.annotate(
         f"median {middle:,g}",
-        (1, middle),
+        (0, middle),
         xycoords=("axes fraction", "data"),
-        xytext=(-2, 2),
+        xytext=(3, 2),
         textcoords="offset points",
-        ha="right",
         color=VERMILION,
     )
     log_scale(axes, "x", 0.8, max(len(images), 2) * 1.25)

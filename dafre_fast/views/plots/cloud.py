@@ -4,12 +4,15 @@ The layout is that of the package wordcloud, fixed by a seed; the words are draw
 that a PDF or SVG is sharp and looks the same wherever it is opened.
 """
 
+from typing import NamedTuple
+
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
-from PIL import ImageFont
+from PIL import Image, ImageFont
 from wordcloud import WordCloud
 
 from dafre_fast.model.statistics import Vocabulary
@@ -41,32 +44,42 @@ def cloud(title: str, vocabulary: Vocabulary) -> Figure:
     axes.set_title(shortened(about(title, vocabulary), 52))
     axes.set(xlim=(0, _WIDTH), ylim=(_HEIGHT, 0), aspect="equal")
     axes.set_axis_off()
-    font = FontProperties(family=[JAPANESE, LATIN])
-    placed = _layout(vocabulary)
-    for rank, (name, size, (down, right), turned) in enumerate(placed):
-        # Pillow places the top left corner of the line, matplotlib the baseline.
-        line = ImageFont.truetype(japanese_font(), size)
-        ascent = line.getmetrics()[0]
-        place = Affine2D().scale(1, -1)
-        if turned:  # a quarter to the left, about the corner: the line's width goes down
-            place = place.translate(0, ascent).rotate_deg(-90).translate(0, line.getlength(name))
-        else:
-            place = place.translate(0, ascent)
-        outline = TextPath((0, 0), name, size=size, prop=font)
-        patch = PathPatch(
-            place.translate(right, down).transform_path(outline),
-            facecolor=_COLOURS[rank % len(_COLOURS)],
-            linewidth=0,
-        )
-        patch.set_gid(name)
-        axes.add_artist(patch)
+    for rank, placed in enumerate(_layout(vocabulary)):
+        colour = _COLOURS[rank % len(_COLOURS)]
+        axes.add_artist(PathPatch(_outline(placed), facecolor=colour, linewidth=0, gid=placed.name))
     return figure
 
 
-def _layout(vocabulary: Vocabulary) -> list[tuple[str, int, tuple[int, int], bool]]:
-    """Name, size in pixels, place of the upper left corner (down, right), and whether it is turned,
-    of each word on a canvas of `_WIDTH` by `_HEIGHT`.
+class _Placed(NamedTuple):
+    """A word on a canvas of `_WIDTH` by `_HEIGHT` pixels: the size of its font, the upper left
+    corner of its mask, and whether it is turned to the left by a quarter.
     """
+
+    name: str
+    size: int
+    down: int
+    right: int
+    turned: bool
+
+
+def _outline(word: _Placed) -> Path:
+    font = FontProperties(family=[JAPANESE, LATIN])
+    letters = TextPath((0, 0), word.name, size=word.size, prop=font)
+    upright = Affine2D().scale(1, -1).rotate_deg(-90 if word.turned else 0)
+    corner = upright.transform_path(letters).get_extents().min
+    right, down = _first_ink(word)
+    return upright.translate(right - corner[0], down - corner[1]).transform_path(letters)
+
+
+def _first_ink(word: _Placed) -> tuple[int, int]:
+    """The leftmost and topmost pixel that the layout takes for the word."""
+    font = ImageFont.truetype(japanese_font(), word.size)
+    turn = Image.Transpose.ROTATE_90 if word.turned else None
+    box = ImageFont.TransposedFont(font, turn).getmask(word.name).getbbox() or (0, 0)
+    return word.right + box[0], word.down + box[1]
+
+
+def _layout(vocabulary: Vocabulary) -> list[_Placed]:
     uses = dict[str, int]()
     for one in vocabulary.top[:WORDS]:
         name = shortened(one.name, _LONGEST_NAME).strip()
@@ -85,6 +98,6 @@ def _layout(vocabulary: Vocabulary) -> list[tuple[str, int, tuple[int, int], boo
         color_func=lambda *_args, **_more: BLACK,
     ).generate_from_frequencies(uses)
     return [
-        (name, size, place, turned is not None)
-        for (name, _share), size, place, turned, _colour in layout.layout_
+        _Placed(name, size, down, right, turned is not None)
+        for (name, _share), size, (down, right), turned, _colour in layout.layout_
     ]

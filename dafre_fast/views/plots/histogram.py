@@ -32,10 +32,12 @@ def histogram(title: str, vocabulary: Vocabulary, top: int, *, labelled: bool) -
         axes.bar(range(1, len(used) + 1), uses, width=0.85, color=colour)
         axes.set(xlabel=f"rank of the {vocabulary.level.one}", ylabel="uses")
         axes.set_xlim(0.4, max(len(used), 2) + 0.6)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
         plain_numbers(axes.yaxis)
-    which = f"{len(used)} most used of {vocabulary.unique:,}"
+    which = f"{len(used)} {vocabulary.level.one}{'s' * (len(used) != 1)}"
+    if len(used) < vocabulary.unique:
+        which = f"{len(used)} most used of {vocabulary.unique:,}"
     figure.suptitle(f"{shortened(about(title, vocabulary), 52)}\n{which}", fontsize=9)
     return figure
 

@@ -21,6 +21,7 @@ from dafre_fast.views.plots.style import (
     log_scale,
     plain_numbers,
     shortened,
+    ticks,
 )
 
 _FEW = 2_000
@@ -58,6 +59,7 @@ def _draw_cells(figure: Figure, axes: Axes, width: Pixels, height: Pixels, image
     shown = np.ma.masked_equal(cells.T, 0)
     mesh = axes.pcolormesh(across, up, shown, cmap="cividis", norm=LogNorm(), rasterized=True)
     scale = figure.colorbar(mesh, ax=axes, label="images", shrink=0.8)
+    scale.set_ticks(ticks(1, float(shown.max())))
     plain_numbers(scale.ax.yaxis)
 
 

@@ -16,7 +16,7 @@ from matplotlib import style as styles
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter
 
 from dafre_fast.model.files import replacing
 from dafre_fast.model.statistics import CATEGORY_NAMES, Level, Vocabulary
@@ -37,6 +37,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 GREY = "#999999"
 OF_CATEGORY = {0: BLUE, 3: GREEN, 4: VERMILION}
+
+_MOST_TICKS = 6
 
 LATIN, JAPANESE = "DejaVu Sans", "IPAexGothic"
 _SETTINGS = {
@@ -125,8 +127,21 @@ def plain_numbers(axis: Axis) -> None:
 
 
 def log_scale(axes: Axes, which: str, low: float, high: float) -> None:
-    """A logarithmic axis over whole numbers, ticks at 1, 2 and 5 where there is room for them."""
+    """A logarithmic axis over whole numbers, with as many ticks as can be read."""
     axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 10**2.5 else (1,)))
+    axis.set_major_locator(FixedLocator(ticks(low, high)))
     plain_numbers(axis)
+
+
+def ticks(low: float, high: float) -> list[int]:
+    """Round whole numbers between two positive ones: of the finest steps of which there are few, or
+    else powers of ten.
+    """
+    decades = [10**power for power in range(len(f"{high:.0f}") + 1)]
+    found = list[int]()
+    for steps in ((*range(1, 10),), (1, 2, 3, 4, 6, 8), (1, 2, 5), (1,)):
+        found = [step * ten for ten in decades for step in steps if low <= step * ten <= high]
+        if len(found) <= _MOST_TICKS:
+            break
+    return found
