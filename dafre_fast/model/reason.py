@@ -169,3 +169,6 @@ class RowProblem(StrEnum):
     """A tag is in none of Danbooru's categories: it alone is set aside, not its record."""
     UNNAMED_TAG = "unnamed_tag"
     """A tag has no name: it alone is set aside, not its record."""
+    # tables of tags
+    BAD_TAGS = "bad_tags"
+    """Not a list of names."""

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from dafre_fast.model.errors import InputError, OutputError
 from dafre_fast.model.files import replacing
+from dafre_fast.model.statistics import Statistics
 from dafre_fast.model.summary import NAMED_LINES, Lists, Problem, Summary, TagsSummary
 
-Told = TypeVar("Told", Summary, Lists, TagsSummary)
+Told = TypeVar("Told", Summary, Lists, TagsSummary, Statistics)
 
 SCHEMA = {"table": pl.String(), "line": pl.UInt32(), "problem": pl.String()}
 """Of bad rows: the name of their table, their line in it (from 1), and a `RowProblem`."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dafre_fast.model.reason import RowProblem
+from dafre_fast.model.statistics import Statistics
 from dafre_fast.model.summary import Downloads, Lists, Problem, Summary, TagsSummary, Work
 
 
@@ -37,7 +38,7 @@ def lines_of(summary: Summary) -> Iterator[str]:
         yield from _downloads(summary.work.downloads, summary.work.seconds)
 
 
-def lines_of_bad_rows(summary: Summary | Lists | TagsSummary) -> Iterator[str]:
+def lines_of_bad_rows(summary: Summary | Lists | TagsSummary | Statistics) -> Iterator[str]:
     """How many, of what kind, where the first are and where all are listed."""
     yield from map(_problem, summary.bad_rows)
     if summary.bad_rows_list:
