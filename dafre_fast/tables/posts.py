@@ -95,6 +95,16 @@ def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> P
     return Posts(parts.finish(), names, pl.concat(bad_rows))
 
 
+def tells_tags(path: Path) -> bool:
+    """True where one of the first posts of a file says anything of tags.
+
+    Raises InputError where the file cannot be read.
+    """
+    told = [pl.col("tags"), *(pl.col(f"tag_string_{name}") for name in CATEGORIES.values())]
+    first = next(read_records(path, SHAPE))
+    return bool(first.select(pl.any_horizontal(one.is_not_null().any() for one in told)).item())
+
+
 def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
     """Step 1 of the original: of each post what is needed later, its tags by category.
 

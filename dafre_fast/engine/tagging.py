@@ -1,0 +1,41 @@
+"""Tables of tags and their statistics as a part of `full`: where the metadata tells tags, and anew
+where something changed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dafre_fast.engine.fresh import fingerprint, recall, remember
+from dafre_fast.engine.stats import stats
+from dafre_fast.engine.tags import tags
+from dafre_fast.model.files import LABELS, STATE, STATISTICS
+from dafre_fast.model.settings import Plotting, StatsRun, TagsRun, TagSteps
+from dafre_fast.model.summary import TagsSummary
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.tables.posts import tells_tags
+from dafre_fast.tables.records import files_of
+
+_RECEIPT = "tags.json"
+
+
+def tag_tables(
+    metadata: Sequence[Path], output: Path, steps: TagSteps, plotting: Plotting, *, resume: bool
+) -> TagsSummary | None:
+    """Write tables of tags beside the labels of a dataset, and statistics of them; what there is to
+    say of them, None where no metadata tells tags.
+
+    Raises as `tags` and `stats` do.
+    """
+    telling = tuple(path for path in files_of(metadata) if tells_tags(path))
+    if not telling:
+        return None
+    labels, receipt = output / LABELS, output / STATE / _RECEIPT
+    of_splits = [labels / f"{split}.csv" for split in SPLITS]
+    made_from = fingerprint((steps, plotting), telling, of_splits)
+    if resume and (known := recall(receipt, made_from)):
+        return known
+    summary = tags(TagsRun(metadata=telling, labels=(labels,), output=labels), steps)
+    tables = [labels / f"{split}_tags.parquet" for split in SPLITS]
+    found = stats(StatsRun(input=tuple(tables), output=output / STATISTICS), plotting)
+    remember(receipt, made_from, [*tables, *found.files], summary)
+    return summary
