@@ -28,7 +28,8 @@ _PARQUET = b"PAR1"
 _BATCH_ROWS = 50_000
 _NUMBERS = ("image_width", "image_height", "class_id")
 _TAGS = {f"tags_cat{number}": f"tag_string_{name}" for number, name in CATEGORIES.items()}
-_SURPLUS = "fields beyond the header"
+_SURPLUS = tuple(f"field {number} beyond the header" for number in range(1, 9))
+"""What stands farther behind, after so many empty fields, polars does not tell."""
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 _IN_APOSTROPHES = r"'[^'\\\n\r\x00]*'"
@@ -152,7 +153,7 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
     names = pl.read_csv(path, n_rows=0, infer_schema=False, truncate_ragged_lines=True).columns
     rows = pl.scan_csv(
         path,
-        schema=dict.fromkeys([*names, _SURPLUS], pl.String()),
+        schema=dict.fromkeys([*names, *_SURPLUS], pl.String()),
         has_header=False,
         skip_rows=1,
         missing_columns="insert",
@@ -162,8 +163,8 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
     )
     return (
         rows.with_row_index("line", offset=1)
-        .filter(~pl.all_horizontal(pl.col(*names, _SURPLUS).is_null()))
-        .with_columns(surplus=pl.col(_SURPLUS).is_not_null())
+        .filter(~pl.all_horizontal(pl.col(*names, *_SURPLUS).is_null()))
+        .with_columns(surplus=pl.any_horizontal(pl.col(*_SURPLUS).is_not_null()))
     )
 
 

@@ -11,7 +11,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D
+from matplotlib.transforms import Affine2D, Bbox
 from PIL import Image, ImageFont
 from wordcloud import WordCloud
 
@@ -63,20 +63,25 @@ class _Placed(NamedTuple):
 
 
 def _outline(word: _Placed) -> Path:
+    """The letters where the layout has them, and no larger: it knows one font, matplotlib may take
+    a letter that is not in it from another.
+    """
     font = FontProperties(family=[JAPANESE, LATIN])
     letters = TextPath((0, 0), word.name, size=word.size, prop=font)
-    upright = Affine2D().scale(1, -1).rotate_deg(-90 if word.turned else 0)
-    corner = upright.transform_path(letters).get_extents().min
-    right, down = _first_ink(word)
-    return upright.translate(right - corner[0], down - corner[1]).transform_path(letters)
+    place = Affine2D().scale(1, -1).rotate_deg(-90 if word.turned else 0)
+    drawn, room = place.transform_path(letters).get_extents(), _ink(word)
+    place.translate(-drawn.x0, -drawn.y0)
+    if drawn.width and drawn.height:
+        place.scale(min(1, room.width / drawn.width, room.height / drawn.height))
+    return place.translate(room.x0, room.y0).transform_path(letters)
 
 
-def _first_ink(word: _Placed) -> tuple[int, int]:
-    """The leftmost and topmost pixel that the layout takes for the word."""
+def _ink(word: _Placed) -> Bbox:
+    """The pixels that the layout takes for the letters."""
     font = ImageFont.truetype(japanese_font(), word.size)
     turn = Image.Transpose.ROTATE_90 if word.turned else None
-    box = ImageFont.TransposedFont(font, turn).getmask(word.name).getbbox() or (0, 0)
-    return word.right + box[0], word.down + box[1]
+    box = ImageFont.TransposedFont(font, turn).getmask(word.name).getbbox() or (0, 0, 0, 0)
+    return Bbox.from_extents(*box).translated(word.right, word.down)
 
 
 def _layout(vocabulary: Vocabulary) -> list[_Placed]:

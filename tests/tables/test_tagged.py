@@ -1,0 +1,245 @@
+import ast
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.tables.tagged import Tagged, _parse_lists, read_tagged
+
+HEADER = "id,dir,class_id,tags_cat0,tags_cat3,tags_cat4"
+LISTS = "\"['1 girl', 'solo']\",[],\"['miku']\""
+ROW = f"5,0005/5.jpg,0,{LISTS}"
+READ = {
+    "id": 5,
+    "file_ext": None,
+    "image_width": None,
+    "image_height": None,
+    "class_id": 0,
+    "tags_cat0": ["1 girl", "solo"],
+    "tags_cat3": [],
+    "tags_cat4": ["miku"],
+}
+
+
+def table(path: Path, *rows: str, header: str = HEADER) -> Path:
+    path.write_text("".join(f"{row}\n" for row in (header, *rows)))
+    return path
+
+
+def read(*paths: Path, at_most: float = 1.0) -> Tagged:
+    return read_tagged(paths, at_most, paths[0].parent / "scratch")
+
+
+def rows(*paths: Path) -> list[dict[str, object]]:
+    return read(*paths).rows.sort("id").collect().to_dicts()
+
+
+def problems(*paths: Path) -> list[tuple[str, int, str]]:
+    return read(*paths).bad_rows.rows()
+
+
+def test_a_table_as_published_is_read(tmp_path) -> None:
+    assert rows(table(tmp_path / "val_tags.csv", ROW)) == [READ]
+
+
+def test_columns_are_known_by_their_names_and_may_be_missing(tmp_path) -> None:
+    path = table(tmp_path / "a.csv", "[],JPG,5", header="tags_cat3,file_ext,id")
+    unknown = dict.fromkeys(READ)
+    assert rows(path) == [unknown | {"id": 5, "file_ext": "jpg", "tags_cat3": []}]
+
+
+def test_numbers_may_be_as_pandas_writes_a_column_with_holes(tmp_path) -> None:
+    header = "id,image_width,image_height,class_id,tags_cat0"
+    path = table(tmp_path / "a.csv", "5,800.0,600.0,,[]", header=header)
+    (found,) = rows(path)
+    assert (found["image_width"], found["image_height"], found["class_id"]) == (800, 600, None)
+
+
+def test_parquet_has_lists_or_their_text(tmp_path) -> None:
+    known = {name: value for name, value in READ.items() if value is not None}
+    pl.DataFrame([known]).write_parquet(tmp_path / "lists.parquet")
+    texts = {name: str(value) if "tags" in name else value for name, value in known.items()}
+    pl.DataFrame([texts]).write_parquet(tmp_path / "texts")
+    assert rows(tmp_path / "lists.parquet") == rows(tmp_path / "texts") == [READ]
+
+
+def test_metadata_as_parquet_has_tags_joined_by_blanks(tmp_path) -> None:
+    post = {
+        "id": 5,
+        "file_ext": "png",
+        "image_width": 850,
+        "image_height": 1200,
+        "tag_string_general": "1girl solo",
+        "tag_string_copyright": "",
+        "tag_string_character": None,
+    }
+    schema = {"tag_string_character": pl.String}
+    pl.DataFrame([post], schema_overrides=schema).write_parquet(tmp_path / "a.parquet")
+    sizes = {"file_ext": "png", "image_width": 850, "image_height": 1200, "class_id": None}
+    tags = {"tags_cat0": ["1girl", "solo"], "tags_cat3": [], "tags_cat4": []}
+    assert rows(tmp_path / "a.parquet") == [{"id": 5, **sizes, **tags}]
+
+
+def test_several_tables_are_one(tmp_path) -> None:
+    one = table(tmp_path / "train_tags.csv", ROW)
+    other = table(tmp_path / "val_tags.csv", f"6{ROW[1:]}")
+    assert rows(one, other) == [READ, READ | {"id": 6}]
+
+
+BAD = {
+    "extra_columns": [f"{ROW},more", f"{ROW},,more,more"],
+    "bad_id": [f"{number}{ROW[1:]}" for number in ("", "x", "-5", "5.5", "1" * 19)],
+    "bad_tags": [
+        f"5,,0,{text},[],[]" for text in ("", "solo", "\"['solo'\"", "[1]", "()", "['\\ud800']")
+    ]
+    + ["5", "5,,0,[],[]"],
+    "bad_class_id": [f"5,,{number},{LISTS}" for number in ("x", "-1", "1.5")],
+}
+
+
+@pytest.mark.parametrize(
+    ("problem", "row"), [(problem, row) for problem, rows in BAD.items() for row in rows]
+)
+def test_a_row_that_cannot_be_read_is_set_aside_with_file_row_and_problem(
+    tmp_path, problem, row
+) -> None:
+    path = table(tmp_path / "a.csv", f"6{ROW[1:]}", row)
+    assert problems(path) == [("a.csv", 2, problem)]
+    assert rows(path) == [READ | {"id": 6}]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "wide", "1.5"])
+def test_a_size_that_is_none_is_a_problem(tmp_path, size) -> None:
+    path = table(
+        tmp_path / "a.csv",
+        f"5,{size},9,[]",
+        f"6,9,{size},[]",
+        "7,9,9,[]",
+        header="id,image_width,image_height,tags_cat0",
+    )
+    assert problems(path) == [("a.csv", 1, "bad_size"), ("a.csv", 2, "bad_size")]
+
+
+def test_letters_that_are_not_utf_8_are_no_tags(tmp_path) -> None:
+    path = table(tmp_path / "a.csv", f"6{ROW[1:]}")
+    with path.open("ab") as file:
+        file.write(b"5,\xff,0,\"['\xff']\",[],[]\n7,\xff,0,[],[],[]\n")
+    assert problems(path) == [("a.csv", 2, "bad_tags")]
+
+
+def test_a_row_has_its_number_however_many_lines_are_in_those_before_it(tmp_path) -> None:
+    path = table(tmp_path / "a.csv", ROW, '6,"a\nb",0,[],[],[]', "7,,0,\"['a\nb']\",[],[]", "x")
+    assert problems(path) == [("a.csv", 3, "bad_tags"), ("a.csv", 4, "bad_id")]
+
+
+def test_of_several_rows_of_an_image_the_first_good_one_counts_across_tables(tmp_path) -> None:
+    one = table(tmp_path / "one", "5,,0,broken,[],[]", ROW, "5,,1,[],[],[]")
+    other = table(tmp_path / "other", ROW, f"6{ROW[1:]}")
+    assert rows(one, other) == [READ, READ | {"id": 6}]
+    assert problems(one, other) == [
+        ("one", 1, "bad_tags"),
+        ("one", 3, "duplicate_id"),
+        ("other", 1, "duplicate_id"),
+    ]
+
+
+def test_a_list_with_a_hole_is_a_bad_row_of_parquet(tmp_path) -> None:
+    kind = pl.List(pl.String)
+    tags = pl.Series([["a"], ["b", None], None], dtype=kind)
+    pl.DataFrame({"id": [1, 2, 3], "tags_cat0": tags}).write_parquet(tmp_path / "a.parquet")
+    expected = [("a.parquet", 2, "bad_tags"), ("a.parquet", 3, "bad_tags")]
+    assert problems(tmp_path / "a.parquet") == expected
+    assert [row["id"] for row in rows(tmp_path / "a.parquet")] == [1]
+
+
+def test_more_bad_rows_than_allowed_end_the_run_with_the_worst(tmp_path) -> None:
+    path = table(tmp_path / "a.csv", ROW, "6,,0,[,[],[]", "7,,0,],[],[]")
+    assert read(path, at_most=2 / 3).rows.collect().height == 1
+    with pytest.raises(InputError, match=r"a\.csv: 2 of 3 rows.*bad_tags, first in line 2"):
+        read(path, at_most=0.6)
+
+
+def write_parquet_of_numbers(path: Path) -> None:
+    pl.DataFrame({"id": [5], "tags_cat0": [5]}).write_parquet(path)
+
+
+def write_cut_parquet(path: Path) -> None:
+    pl.DataFrame({"id": [5], "tags_cat0": [["a"]]}).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (Path.touch, "is empty"),
+        (lambda path: path.write_text("\n \n"), "is empty"),
+        (Path.mkdir, "Is a directory"),
+        (table, "has no rows"),
+        (lambda path: table(path, "", ""), "has no rows"),
+        (lambda path: table(path, "5,,0,x,[],[]"), "none is good"),
+        (lambda path: table(path, "5", header="dir"), "has no column id"),
+        (lambda path: table(path, "5,x", header="id,dir"), "none of the columns"),
+        (lambda path: table(path, f'{ROW}\n6,"'), "a quoted field does not end"),
+        (lambda path: path.write_text("<html>"), "is an HTML page"),
+        (lambda path: path.write_bytes(b"\x1f\x8b0"), "is gzip data"),
+        (write_parquet_of_numbers, "its column tags_cat0 is neither"),
+        (write_cut_parquet, "cannot be read"),
+        (Path.exists, "No such file"),
+    ],
+)
+def test_what_is_no_such_table_is_refused_by_name_in_one_line(tmp_path, write, told) -> None:
+    write(tmp_path / "table")
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'table'))}: .*{told}") as no:
+        read(tmp_path / "table")
+    assert "\n" not in str(no.value)
+
+
+def test_many_rows_come_in_batches_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("dafre_fast.tables.tagged._BATCH_ROWS", 3)
+    path = table(tmp_path / "a.csv", *(f"{number}{ROW[1:]}" for number in range(20)), "x")
+    assert rows(path) == [READ | {"id": number} for number in range(20)]
+    assert problems(path) == [("a.csv", 21, "bad_id")]
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["1 girl", "chevalier d'eon", '"nene"', "\\o/", "', '", "a\nb", "初音ミク", ""]
+    ),
+    st.text(st.characters(exclude_characters="\N{REPLACEMENT CHARACTER}"), max_size=5),
+)
+
+
+@given(st.lists(st.lists(NAMES, max_size=5), min_size=1, max_size=8))
+@example([["a'b", '"'], ["', '"], ['"', "'"], ["\\"], ["'\""]])
+def test_lists_are_read_as_python_writes_them(lists) -> None:
+    texts = pl.Series("text", [str(names) for names in lists])
+    found = texts.to_frame().select(_parse_lists(pl.col("text"))).to_series()
+    assert found.to_list() == lists
+
+
+@given(st.lists(st.text("[]'\", \\ab\n1(){}", max_size=12), min_size=1, max_size=20))
+@example(["['a' 'b']", "[ 'a' ]", "['a',]", "['a','b']", '["a"]', "['a'] ", "[['a']]", "[None]"])
+@example(["['\\d']", "['a\\\nb']", "[b'a']", "[*'a']", "[" * 300, "['a', b]"])
+@pytest.mark.filterwarnings("ignore")
+def test_text_is_a_list_of_names_where_it_is_one_to_python(texts) -> None:
+    def model(text: str) -> list[str] | None:
+        try:
+            found = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+        names = isinstance(found, list) and all(isinstance(name, str) for name in found)
+        return found if names else None
+
+    found = pl.DataFrame({"text": texts}).select(_parse_lists(pl.col("text"))).to_series()
+    assert found.to_list() == [model(text) for text in texts]
+
+
+def test_lists_written_by_another_json_writer_are_lists_too() -> None:
+    text = json.dumps(["a", "初音", "it's"])
+    found = pl.DataFrame({"text": [text]}).select(_parse_lists(pl.col("text"))).to_series()
+    assert found.to_list() == [["a", "初音", "it's"]]
