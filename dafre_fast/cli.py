@@ -195,7 +195,7 @@ def _build(group: type[Group], values: Values) -> Group:
     for field in _fields(group):
         if field.name in values:
             mine[field.name] = _split_list(field, values[field.name])
-        elif field.required:
+        if field.required and mine.get(field.name, ()) == ():
             raise UsageError(f"--{field.name.replace('_', '-')} is needed")
     try:
         return msgspec.convert(mine, group, strict=False, dec_hook=_decode_path)

@@ -1,7 +1,8 @@
 """`python -m dafre_fast.full`: the whole run, on the embedded sample where no input is named."""
 
 from contextlib import ExitStack
-from pathlib import Path
+
+from msgspec.structs import replace
 
 from dafre_fast import cli
 from dafre_fast.model.errors import UsageError
@@ -12,10 +13,12 @@ from dafre_fast.model.settings import (
     Fetching,
     FullImage,
     FullRun,
+    Plotting,
     Recipe,
     Reporting,
     Running,
     Selection,
+    TagSteps,
     Watching,
 )
 
@@ -24,6 +27,8 @@ from dafre_fast.model.settings import (
     "full",
     FullRun,
     Selection,
+    TagSteps,
+    Plotting,
     Fetching,
     FullImage,
     FaceImage,
@@ -36,6 +41,8 @@ from dafre_fast.model.settings import (
 def command(
     run: FullRun,
     selection: Selection,
+    steps: TagSteps,
+    plotting: Plotting,
     fetching: Fetching,
     full: FullImage,
     face: FaceImage,
@@ -45,7 +52,7 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Make a dataset: tables, originals, full images, face crops, labels, manifest, summary.
+    """Make a dataset: labels, tags, originals, full images, face crops, manifest, summary.
 
     Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
     """
@@ -53,22 +60,26 @@ def command(
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
-        faces, tag_ids, source = _inputs(run, stack)
+        run, fetching = _with_inputs(run, fetching, stack)
         summary = commands.full(
-            faces, tag_ids, source, run.output, selection, fetching, recipe, running, watching
+            run, selection, steps, plotting, fetching, recipe, running, watching
         )
     return cli.report(summary, reporting)
 
 
-def _inputs(run: FullRun, stack: ExitStack) -> tuple[Path, Path, str]:
-    if run.faces and run.tag_ids and run.source:
-        return run.faces, run.tag_ids, run.source
-    if run.faces or run.tag_ids or run.source:
+def _with_inputs(run: FullRun, fetching: Fetching, stack: ExitStack) -> tuple[FullRun, Fetching]:
+    """Those named; without any, those of the sample."""
+    named = (run.faces, run.tag_ids, run.source)
+    if all(named):
+        return run, fetching
+    if any(named):
         raise UsageError("--faces, --tag-ids and --source go together; without all three, a sample")
     from dafre_fast.sample import served_sample
 
     sample = stack.enter_context(served_sample(run.output / "sample"))
-    return sample.faces, sample.tag_ids, sample.source
+    inputs = {"faces": sample.faces, "tag_ids": sample.tag_ids, "source": sample.source}
+    metadata = fetching.metadata or sample.metadata
+    return replace(run, **inputs), replace(fetching, metadata=metadata)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """`python -m dafre_fast.stats`: what is in a table of images and their tags, counted and drawn."""
 
 from dafre_fast import cli
-from dafre_fast.model.settings import StatsRun
+from dafre_fast.model.settings import Plotting, Printing, StatsRun
 
 
-@cli.command("stats", StatsRun)
-def command(run: StatsRun) -> int:
+@cli.command("stats", StatsRun, Plotting, Printing)
+def command(run: StatsRun, plotting: Plotting, printing: Printing) -> int:
     """Count formats, sizes, tags, words and classes; write text, JSON, Parquet and plots."""
     from dafre_fast.engine.stats import stats
     from dafre_fast.views.statistics import show
 
-    show(stats(run), as_json=run.json)
+    show(stats(run, plotting), as_json=printing.json)
     return 0
 
 

@@ -8,7 +8,7 @@ from dafre_fast.model.settings import Printing, TagsRun, TagSteps
 def command(run: TagsRun, steps: TagSteps, printing: Printing) -> int:
     """Read the tags of Danbooru's metadata, clean them, and write those of the labels' images."""
     from dafre_fast.engine.tags import tags
-    from dafre_fast.views.tags import show
+    from dafre_fast.views.summary import show
 
     show(tags(run, steps), as_json=printing.json)
     return 0

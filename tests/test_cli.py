@@ -184,7 +184,7 @@ def test_a_command_does_the_same_on_both_ways_to_it(folder):
         {path.name: path.read_bytes() for path in (folder / output).iterdir()} for output in "ab"
     )
     assert made == made_too
-    assert len(made) == 4
+    assert len(made) == 5
 
 
 def test_settings_may_all_come_from_the_file(folder):

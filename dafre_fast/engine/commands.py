@@ -12,6 +12,7 @@ from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue, ask_files
 from dafre_fast.engine.run import make_all
 from dafre_fast.engine.simulating import simulate_all
+from dafre_fast.engine.tagging import tag_tables
 from dafre_fast.engine.watching import watching
 from dafre_fast.model.errors import UsageError
 from dafre_fast.model.events import Tell
@@ -31,11 +32,14 @@ from dafre_fast.model.settings import (
     CropRun,
     DownloadRun,
     Fetching,
+    FullRun,
     ListsRun,
+    Plotting,
     Recipe,
     ResizeRun,
     Running,
     Selection,
+    TagSteps,
     Watching,
 )
 from dafre_fast.model.summary import Lists, Simulation, Step, Summary, Work
@@ -53,29 +57,35 @@ from dafre_fast.tables.metadata import NOTHING, Metadata, read_metadata
 
 
 def full(
-    faces: Path,
-    tag_ids: Path,
-    source: str,
-    output: Path,
+    run: FullRun,
     selection: Selection,
+    steps: TagSteps,
+    plotting: Plotting,
     fetching: Fetching,
     recipe: Recipe,
     running: Running,
     watchers: Watching,
 ) -> Summary:
-    """The whole run: catalogue, labels, originals, images, manifest."""
-    catalogue = read_catalogue(faces, tag_ids, selection)
+    """The whole run: catalogue, labels, tags, originals, images, manifest."""
+    assert run.faces
+    assert run.source
+    output = run.output
+    catalogue = read_catalogue(run.faces, run.tag_ids, selection)
     asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
-    metadata = _metadata(source, fetching, asked, selection)
+    metadata = _metadata(run.source, fetching, asked, selection)
     bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
     write_bad_rows(bad_rows, output / BAD_ROWS)
+    tags = None
+    if run.tags:
+        tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
     with watching("images", watchers) as watch:
-        originals = _originals(source, output / ORIGINALS, fetching, metadata, watch.tell)
+        originals = _originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
         manifest, work = make_all(asked, originals, recipe, running, output, watch)
     write_manifest(manifest, output / MANIFEST)
     summary = _summary(manifest, work, [*catalogue.funnel, _made(manifest)])
+    summary = replace(summary, tags=tags)
     return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
 
 

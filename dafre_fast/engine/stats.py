@@ -9,9 +9,9 @@ import msgspec
 import polars as pl
 from msgspec.structs import replace
 
-from dafre_fast.model.errors import InputError, UsageError
+from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import BAD_ROWS, FUNNEL, TAGS_FUNNEL, replacing, temporary
-from dafre_fast.model.settings import StatsRun
+from dafre_fast.model.settings import Plotting, StatsRun
 from dafre_fast.model.statistics import (
     CATEGORY_NAMES,
     Classes,
@@ -29,24 +29,22 @@ from dafre_fast.tables.tagged import read_tagged
 from dafre_fast.views.statistics import lines, to_json
 
 
-def stats(run: StatsRun) -> Statistics:
+def stats(run: StatsRun, plotting: Plotting) -> Statistics:
     """Count, draw, and write all of it into `run.output`.
 
     Raises InputError for a table that cannot be read or has too many bad rows, or a funnel that is
     none, and OutputError where the folder cannot be written.
     """
-    if not run.input:
-        raise UsageError("--input is needed")
     funnel, tag_funnel = _read_funnels(run)
     with _scratch(run.output) as folder:
         table = read_tagged(run.input, run.max_bad_rows, folder)
-        counts = count(table.rows, words=run.words)
+        counts = count(table.rows, words=plotting.words)
     write_bad_rows(table.bad_rows, run.output / BAD_ROWS)
     write_counts(counts, run.output)
-    found = _told(counts, run.title or run.input[0].stem, run.top_k)
+    found = _told(counts, plotting.title or run.input[0].stem, plotting.top_k)
     found = with_bad_rows(found, table.bad_rows, run.output / BAD_ROWS)
-    if run.plots:
-        found = _drawn(found, counts, funnel, tag_funnel, run)
+    if plotting.plots:
+        found = _drawn(found, counts, (funnel, tag_funnel), run.output, plotting.format)
     _write(run.output / "stats.json", to_json(found))
     _write(run.output / "stats.txt", "\n".join(lines(found)))
     return found
@@ -118,9 +116,9 @@ def _vocabularies(counts: Counts, top: int) -> list[Vocabulary]:
 def _drawn(
     found: Statistics,
     counts: Counts,
-    funnel: Funnel | None,
-    tag_funnel: TagFunnel | None,
-    run: StatsRun,
+    funnels: tuple[Funnel | None, TagFunnel | None],
+    output: Path,
+    format: str,
 ) -> Statistics:
     from dafre_fast.views.plots import MOST_NAMES, Data, Sizes, draw
 
@@ -130,10 +128,10 @@ def _drawn(
         class_images=counts.classes["images"].to_list(),
         extensions=found.extensions or {},
         sizes=Sizes(*(column.to_numpy() for column in counts.sizes)),
-        funnel=funnel,
-        tag_funnel=tag_funnel,
+        funnel=funnels[0],
+        tag_funnel=funnels[1],
     )
-    drawn = draw(data, run.output, run.format)
+    drawn = draw(data, output, format)
     return replace(found, drawn=drawn.files, not_drawn=drawn.not_drawn)
 
 

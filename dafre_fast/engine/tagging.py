@@ -5,6 +5,8 @@ where something changed.
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from dafre_fast.engine.fresh import fingerprint, recall, remember
 from dafre_fast.engine.stats import stats
 from dafre_fast.engine.tags import tags
@@ -31,11 +33,13 @@ def tag_tables(
         return None
     labels, receipt = output / LABELS, output / STATE / _RECEIPT
     of_splits = [labels / f"{split}.csv" for split in SPLITS]
+    plotting = replace(plotting, title=plotting.title or output.absolute().name)
     made_from = fingerprint((steps, plotting), telling, of_splits)
     if resume and (known := recall(receipt, made_from)):
         return known
     summary = tags(TagsRun(metadata=telling, labels=(labels,), output=labels), steps)
     tables = [labels / f"{split}_tags.parquet" for split in SPLITS]
-    found = stats(StatsRun(input=tuple(tables), output=output / STATISTICS), plotting)
-    remember(receipt, made_from, [*tables, *found.files], summary)
+    statistics = output / STATISTICS
+    found = stats(StatsRun(input=tuple(tables), output=statistics), plotting)
+    remember(receipt, made_from, [*tables, *(statistics / one for one in found.drawn)], summary)
     return summary

@@ -146,14 +146,26 @@ class Tolerance(Group, frozen=True):
     ] = 0.01
 
 
-class StatsRun(Group, frozen=True):
-    """What is counted, and what is made of it."""
+class StatsRun(Tolerance, frozen=True, kw_only=True):
+    """What is counted, and where to."""
 
     input: Annotated[
         tuple[Path, ...],
-        Meta(description="Tables of images and tags, or metadata: CSV, Parquet, …"),
+        Meta(
+            min_length=1,
+            description="Tables of tags (CSV, Parquet), or metadata (JSON lines, also compressed).",
+        ),
     ]
     output: Annotated[Path, Meta(description="Folder of the statistics.")] = Path("stats")
+    funnel: Annotated[
+        tuple[Path, ...],
+        Meta(description="JSON of steps. Default: funnel.json, tags_funnel.json beside the input."),
+    ] = ()
+
+
+class Plotting(Group, frozen=True):
+    """What is made of counts."""
+
     title: Annotated[
         str | None,
         Meta(description="Name of the dataset in text and plots. Default: that of the input."),
@@ -162,16 +174,8 @@ class StatsRun(Group, frozen=True):
     words: Annotated[
         bool, Meta(description="Count the words in general tags as well, and not tags alone.")
     ] = True
-    max_bad_rows: Annotated[
-        Share, Meta(description="Share of malformed rows of a table above which the run stops.")
-    ] = 0.01
     plots: Annotated[bool, Meta(description="Draw plots.")] = True
     format: Annotated[Literal["png", "pdf", "svg"], Meta(description="Of the plots.")] = "png"
-    funnel: Annotated[
-        tuple[Path, ...],
-        Meta(description="JSON of steps. Default: funnel.json, tags_funnel.json beside the input."),
-    ] = ()
-    json: Annotated[bool, Meta(description="Print the statistics as JSON.")] = False
 
 
 class Selection(Tolerance, frozen=True):

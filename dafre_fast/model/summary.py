@@ -81,6 +81,19 @@ class Work(Struct, frozen=True):
     """None where nothing was asked of any server."""
 
 
+class TagsSummary(Struct, frozen=True):
+    """`images` of the labels are `tagged` and `untagged` (by reason), always. Without labels they
+    are all that are left of the metadata.
+    """
+
+    images: int
+    tagged: int
+    untagged: Mapping[str, int]
+    steps: Sequence[TagStep]
+    bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None
+
+
 class Summary(Struct, frozen=True):
     """`images` asked for are `success` and `refused` (by reason), always."""
 
@@ -89,6 +102,8 @@ class Summary(Struct, frozen=True):
     refused: Mapping[str, int]
     work: Work | None = None
     funnel: Sequence[Step] = ()
+    tags: TagsSummary | None = None
+    """Where tables of tags are a part of the run."""
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
     """Path of the list of all bad rows, where there are any."""
@@ -141,16 +156,3 @@ class Simulation(Struct, frozen=True):
     refused: int
     nowhere: int
     places: Sequence[Place]
-
-
-class TagsSummary(Struct, frozen=True):
-    """`images` of the labels are `tagged` and `untagged` (by reason), always. Without labels they
-    are all that are left of the metadata.
-    """
-
-    images: int
-    tagged: int
-    untagged: Mapping[str, int]
-    steps: Sequence[TagStep]
-    bad_rows: Sequence[Problem] = ()
-    bad_rows_list: str | None = None

@@ -24,11 +24,14 @@ _UNTOLD = ("md5", "file_size", "file_url", "media_asset")
 
 def write_metadata(drawn: list[Portrait], folder: Path) -> tuple[Path, Path]:
     """Write `danbooru2018.jsonl`, in the old shape, of the lower ids, and `api.jsonl`, in the new
-    one, of the others.
+    one, of the others, where they are not there yet: what is made of them depends on their time.
 
     Every row of faces.tsv has its post. That of an original tells its size, its file's extension
     and how it is drawn, and is in order and rated safe; some of the others are not.
     """
+    old, new = folder / "danbooru2018.jsonl", folder / "api.jsonl"
+    if old.exists() and new.exists():
+        return old, new
     rng = np.random.default_rng(SEED + 2)
     tag_ids = {head.id: head.tag_id for head in heads(drawn)}
     ids = choose_ids(rng, len(tag_ids) + _UNRELATED, [*tag_ids])
@@ -38,16 +41,16 @@ def write_metadata(drawn: list[Portrait], folder: Path) -> tuple[Path, Path]:
     split = int(np.searchsorted(ids, _LAST_OF_OLD, side="right"))
     of_old = pl.col("owner") < split
     parts = (
-        ("danbooru2018.jsonl", Shape.OLD, Posts(rows[:split], tags.filter(of_old))),
+        (old, Shape.OLD, Posts(rows[:split], tags.filter(of_old))),
         (
-            "api.jsonl",
+            new,
             Shape.NEW,
             Posts(rows[split:], tags.filter(~of_old).with_columns(pl.col("owner") - split)),
         ),
     )
-    for name, shape, part in parts:
-        write(folder / name, [shaped(part, shape).drop(_UNTOLD, strict=False)])
-    return folder / "danbooru2018.jsonl", folder / "api.jsonl"
+    for path, shape, part in parts:
+        write(path, [shaped(part, shape).drop(_UNTOLD, strict=False)])
+    return old, new
 
 
 def _rows(rng: np.random.Generator, rows: pl.DataFrame, drawn: list[Portrait]) -> pl.DataFrame:

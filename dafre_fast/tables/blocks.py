@@ -24,6 +24,8 @@ else:
 
 BLOCK_BYTES = 1 << 23
 _OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7zXZ\0", lzma.open))
+COMPRESSED = tuple(magic for magic, _ in _OPENERS)
+"""How a compressed file begins."""
 _UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 

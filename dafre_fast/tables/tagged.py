@@ -2,13 +2,13 @@
 
 CSV with a header, a list standing as Python writes it (`"['1 girl', 'solo']"`), as the files
 published for DAF:re; Parquet with columns of lists; or Danbooru's metadata as Parquet, whose
-`tag_string_general`, `_copyright` and `_character` have the names with a blank between them. Of
-columns the names count, not the order.
+`tag_string_general`, `_copyright` and `_character` have the names with a blank between them, or as
+lines of JSON (`tables.posts`). Of columns the names count, not the order.
 """
 
 import warnings
 from ast import literal_eval
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -19,15 +19,15 @@ from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
-from dafre_fast.tables.text import something_else
-
-CATEGORIES: Mapping[int, str] = {0: "general", 3: "copyright", 4: "character"}
-"""Danbooru's number of each category that is kept, and what its metadata calls it."""
+from dafre_fast.tables.blocks import COMPRESSED
+from dafre_fast.tables.posts import CATEGORIES, SHAPE, column, organise
+from dafre_fast.tables.records import read_records
+from dafre_fast.tables.text import BOM, something_else
 
 _PARQUET = b"PAR1"
 _BATCH_ROWS = 50_000
 _NUMBERS = ("image_width", "image_height", "class_id")
-_TAGS = {f"tags_cat{number}": f"tag_string_{name}" for number, name in CATEGORIES.items()}
+_TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
 _SURPLUS = tuple(f"field {number} beyond the header" for number in range(1, 9))
 """What stands farther behind, after so many empty fields, polars does not tell."""
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -63,28 +63,24 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
         with _naming(path):
             rows = _read(path, scratch / str(number)).with_columns(table=pl.lit(number, pl.UInt32))
             # Ids of three million rows are small; all else stays where it is.
-            judged.append(rows.select("table", "line", "problem", "id").collect(engine="streaming"))
+            of_table = rows.select("table", "line", "problem", "remark", "id")
+            judged.append(of_table.collect(engine="streaming"))
+            if judged[-1].is_empty():
+                raise InputError(f"{path}: has no rows")
             tables.append(rows)
     places = _mark_repeats(pl.concat(judged).sort("table", "line"))
     bad = places.drop_nulls("problem")
+    told = places.with_columns(problem=pl.coalesce("problem", "remark")).drop_nulls("problem")
     for number, path in enumerate(paths):
-        _refuse(
-            path, judged[number].height, _bad_rows(paths, bad.filter(table=number)), max_bad_rows
-        )
+        bad_rows = _bad_rows(paths, told.filter(table=number))
+        refuse_too_many(path, bad_rows, judged[number].height, max_bad_rows)
+        if bad.filter(table=number).height == judged[number].height:
+            raise InputError(f"{path}: of {judged[number].height:,} rows none is good")
     good = pl.concat(tables)
     if not bad.is_empty():
         # By their place, not by their problem: nobody has to judge all columns to read one.
         good = good.join(bad.lazy(), on=["table", "line"], how="anti")
-    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, bad))
-
-
-def _refuse(path: Path, rows: int, bad_rows: pl.DataFrame, max_bad_rows: float) -> None:
-    """A table with too few good rows."""
-    if not rows:
-        raise InputError(f"{path}: has no rows")
-    refuse_too_many(path, bad_rows, rows, max_bad_rows)
-    if bad_rows.height == rows:
-        raise InputError(f"{path}: of {rows:,} rows none is good")
+    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, told))
 
 
 def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
@@ -123,22 +119,31 @@ def _read(path: Path, folder: Path) -> pl.LazyFrame:
         return _judged(path, _scan_parquet(path))
     if not head.strip():
         raise InputError(f"{path}: is empty")
+    if head.startswith(COMPRESSED) or head.removeprefix(BOM).lstrip().startswith(b"{"):
+        posts = (_of_posts(block.lazy()) for block in read_records(path, SHAPE))
+        return _stored(path, posts, folder)
     if kind := something_else(head):
-        raise InputError(f"{path}: is {kind}; it must be Parquet, or CSV with a header")
-    return _parse(path, folder)
+        raise InputError(f"{path}: is {kind}; it must be Parquet, CSV, or lines of JSON")
+    batches = _scan_csv(path).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+    return _stored(path, (_judged(path, batch.lazy()) for batch in batches), folder)
 
 
-def _parse(path: Path, folder: Path) -> pl.LazyFrame:
+def _stored(path: Path, rows: Iterable[pl.LazyFrame], folder: Path) -> pl.LazyFrame:
     """Batch by batch: a sink of polars keeps a good part of such rows in memory."""
     files = list[Path]()
-    for batch in _scan_csv(path).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
-        file = folder / f"{len(files)}.parquet"
-        with replacing(file) as part:
-            _judged(path, batch.lazy()).collect(engine="streaming").write_parquet(part)
-        files.append(file)
+    for batch in rows:
+        files.append(folder / f"{len(files)}.parquet")
+        with replacing(files[-1]) as part:
+            batch.collect(engine="streaming").write_parquet(part)
     if not files:
         raise InputError(f"{path}: has no rows")
     return pl.scan_parquet(files, glob=False)
+
+
+def _of_posts(posts: pl.LazyFrame) -> pl.LazyFrame:
+    no_class = pl.lit(None, pl.Int64).alias("class_id")
+    rest = ("file_ext", *_TAGS, "problem", "remark")
+    return organise(posts).select("line", "id", "image_width", "image_height", no_class, *rest)
 
 
 def _scan_parquet(path: Path) -> pl.LazyFrame:
@@ -184,7 +189,8 @@ def _judged(path: Path, rows: pl.LazyFrame) -> pl.LazyFrame:
         file_ext=_text("file_ext", kinds).str.to_lowercase(),
         **tags,
     )
-    return read.with_columns(problem=_problem()).drop("surplus", pl.selectors.ends_with(" given"))
+    found = read.with_columns(problem=_problem(), remark=pl.lit(None, pl.String))
+    return found.drop("surplus", pl.selectors.ends_with(" given"))
 
 
 def _problem() -> pl.Expr:

@@ -9,13 +9,15 @@ import msgspec
 
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.model.statistics import Statistics
-from dafre_fast.model.summary import Downloads, Lists, Problem, Summary, TagsSummary, Work
+from dafre_fast.model.summary import Downloads, Lists, Problem, Summary, TagsSummary, TagStep, Work
 
 
-def show(summary: Summary, *, as_json: bool) -> None:
+def show(summary: Summary | TagsSummary, *, as_json: bool) -> None:
     """Print it."""
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
+    elif isinstance(summary, TagsSummary):
+        print("\n".join(lines_of_tags(summary)))
     else:
         print("\n".join(lines_of(summary)))
 
@@ -25,6 +27,8 @@ def lines_of(summary: Summary) -> Iterator[str]:
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
         yield from columns(("after", "images", "classes"), rows)
+    if summary.tags:
+        yield from lines_of_tags(summary.tags)
     yield from lines_of_bad_rows(summary)
     if summary.work is None:
         return
@@ -36,6 +40,26 @@ def lines_of(summary: Summary) -> Iterator[str]:
     yield _work(summary.work)
     if summary.work.downloads:
         yield from _downloads(summary.work.downloads, summary.work.seconds)
+
+
+def lines_of_tags(summary: TagsSummary) -> Iterator[str]:
+    """The text for people."""
+    head = ["after", "images"]
+    for category in summary.steps[0].categories:
+        head += [f"tags of {category}", "uses"]
+    yield from columns(tuple(head), map(_row, summary.steps))
+    yield from lines_of_bad_rows(summary)
+    if summary.untagged:
+        yield from columns(("untagged", "images"), [*summary.untagged.items()])
+    untagged = sum(summary.untagged.values())
+    yield f"{summary.images:,} images = {summary.tagged:,} tagged + {untagged:,} untagged"
+
+
+def _row(step: TagStep) -> tuple[str, *tuple[int, ...]]:
+    numbers = [step.images]
+    for one in step.categories.values():
+        numbers += [one.unique, one.uses]
+    return step.name, *numbers
 
 
 def lines_of_bad_rows(summary: Summary | Lists | TagsSummary | Statistics) -> Iterator[str]:

@@ -1,4 +1,5 @@
 import ast
+import gzip
 import json
 import re
 from pathlib import Path
@@ -186,7 +187,7 @@ def write_cut_parquet(path: Path) -> None:
         (lambda path: table(path, "5,x", header="id,dir"), "none of the columns"),
         (lambda path: table(path, f'{ROW}\n6,"'), "a quoted field does not end"),
         (lambda path: path.write_text("<html>"), "is an HTML page"),
-        (lambda path: path.write_bytes(b"\x1f\x8b0"), "is gzip data"),
+        (lambda path: path.write_bytes(b"\x1f\x8b0"), "cannot be read"),
         (write_parquet_of_numbers, "its column tags_cat0 is neither"),
         (write_cut_parquet, "cannot be read"),
         (Path.exists, "No such file"),
@@ -243,3 +244,32 @@ def test_lists_written_by_another_json_writer_are_lists_too() -> None:
     text = json.dumps(["a", "初音", "it's"])
     found = pl.DataFrame({"text": [text]}).select(_parse_lists(pl.col("text"))).to_series()
     assert found.to_list() == [["a", "初音", "it's"]]
+
+
+def test_metadata_as_lines_of_json_in_both_shapes_is_read_too(tmp_path) -> None:
+    old = {
+        "id": "5",
+        "file_ext": "PNG",
+        "image_width": "850",
+        "image_height": "1200",
+        "tags": [{"name": "1girl", "category": "0"}, {"name": "cirno", "category": "4"}],
+    }
+    new = {"id": 6, "tag_string_general": "solo", "tag_string_character": ""}
+    text = "".join(json.dumps(one) + "\n" for one in (old, {"id": 7}, new))
+    (tmp_path / "plain").write_text(text)
+    (tmp_path / "zipped").write_bytes(gzip.compress(text.encode()))
+    for name in ("plain", "zipped"):
+        table = read_tagged([tmp_path / name], 0.5, tmp_path / "scratch")
+        assert table.rows.collect().rows() == [
+            (5, "png", 850, 1200, None, ["1girl"], [], ["cirno"]),
+            (6, None, None, None, None, ["solo"], [], []),
+        ]
+        assert table.bad_rows.rows() == [(name, 2, "no_tags")]
+
+
+def test_of_a_post_with_an_odd_tag_the_rest_counts(tmp_path) -> None:
+    tags = [{"name": "1girl", "category": "0"}, {"name": "x", "category": "9"}]
+    (tmp_path / "table").write_text(json.dumps({"id": 5, "tags": tags}))
+    table = read_tagged([tmp_path / "table"], 1.0, tmp_path / "scratch")
+    assert table.rows.collect()["tags_cat0"].to_list() == [["1girl"]]
+    assert table.bad_rows.rows() == [("table", 1, "unknown_category")]

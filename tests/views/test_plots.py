@@ -20,12 +20,10 @@ from dafre_fast.model.statistics import (
     Level,
     Spread,
     TagFunnel,
-    TagStep,
-    TagUse,
     Used,
     Vocabulary,
 )
-from dafre_fast.model.summary import Step
+from dafre_fast.model.summary import Step, TagCount, TagStep
 from dafre_fast.views.plots import Data, Sizes, draw
 from dafre_fast.views.plots.classes import long_tail
 from dafre_fast.views.plots.cloud import cloud
@@ -204,7 +202,7 @@ FUNNEL = Funnel(
 
 
 def test_a_funnel_has_every_step_with_its_number_and_share(tmp_path) -> None:
-    tags = TagFunnel([TagStep("raw", 9, {0: TagUse(100, 5000), 4: TagUse(3, 7)})])
+    tags = TagFunnel([TagStep("raw", 9, {0: TagCount(100, 5000), 4: TagCount(3, 7)})])
     with drawing():
         figure = whole("DAF:re", FUNNEL, tags)
     images, classes, unique, *others = figure.axes
