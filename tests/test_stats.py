@@ -196,6 +196,13 @@ def test_an_input_is_needed(folder, flags) -> None:
     assert (done.returncode, done.stderr) == (2, "dafre-fast stats: --input is needed\n")
 
 
+@pytest.mark.parametrize("flags", [("--format", "gif"), ("--top-k", 0), ("--max-bad-rows", 2)])
+def test_a_setting_out_of_bounds_is_named(folder, flags) -> None:
+    done = dafre("stats", "--input", "val_tags.csv", *flags, cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"dafre-fast stats: {flags[0]} ")
+
+
 def test_an_output_that_cannot_be_written_is_status_1(folder) -> None:
     (folder / "taken").touch()
     done = dafre("stats", "--input", "val_tags.csv", "--output", "taken", cwd=folder)
