@@ -2,7 +2,8 @@
 
 One image's journey, and where it is told:
 
-    tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box
+    tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box; a post
+                of Danbooru's metadata becomes lists of clean tags (`tag_steps` lists the steps)
     sources/    an id becomes an original on disk. Where it lies: `tree`, `template` (an address per
                 image), `archives` (tar, zip; `hub` for those of Hugging Face), `rsync`. How its
                 bytes come: `http`, `objects`, `local`. Under whose rules: `effort` (attempts and
@@ -12,13 +13,13 @@ One image's journey, and where it is told:
                 pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
                 encoded
     engine/     what is asked for, less what is done, through source and workers into the ledger
-    views/      what people see of it: the progress line, the summary, and what is off; and what
-                machines do: the log of events, and metrics
+    views/      what people see of it: the progress line, the summary, what is off, and statistics
+                with their plots; and what machines do: the log of events, and metrics
 
-Commands (`full`, `labels`, `download`, `resize`, `crop`, `lists`, and `verify`, which reads it all
-back) are thin modules at the top; `cli` makes flags of the settings in `model/`, the ground that
-everything stands on. `sample/` draws and serves a small dataset, and every fault of a server.
-Arrows point down only:
+Commands (`full`, `labels`, `tags`, `stats`, `lists`, `download`, `resize`, `crop`, and `verify`,
+which reads it all back) are thin modules at the top; `cli` makes flags of the settings in `model/`,
+the ground that everything stands on. `sample/` draws and serves a small dataset with its metadata,
+and every fault of a server. Arrows point down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 

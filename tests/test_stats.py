@@ -132,7 +132,7 @@ def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
     dafre("stats", "--input", "val_tags.csv", "--format", "svg", "--no-words", cwd=folder)
     drawn = (folder / "stats/funnel.svg").read_text()
     for text in ("rows of faces.tsv", "977,356", "49,087", "symbols removed", "9,786,067"):
-        assert f">{text}</text>" in drawn
+        assert f"<!-- {text} -->" in drawn
 
 
 def test_a_funnel_can_be_named(folder) -> None:
@@ -194,6 +194,13 @@ def test_an_empty_table_is_an_error_that_says_so(folder) -> None:
 def test_an_input_is_needed(folder, flags) -> None:
     done = dafre("stats", *flags, cwd=folder)
     assert (done.returncode, done.stderr) == (2, "dafre-fast stats: --input is needed\n")
+
+
+@pytest.mark.parametrize("flags", [("--format", "gif"), ("--top-k", 0), ("--max-bad-rows", 2)])
+def test_a_setting_out_of_bounds_is_named(folder, flags) -> None:
+    done = dafre("stats", "--input", "val_tags.csv", *flags, cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"dafre-fast stats: {flags[0]} ")
 
 
 def test_an_output_that_cannot_be_written_is_status_1(folder) -> None:

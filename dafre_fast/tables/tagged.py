@@ -205,6 +205,7 @@ def _problem() -> pl.Expr:
             RowProblem.BAD_SIZE,
         ),
         (_is_unread("class_id"), RowProblem.BAD_CLASS_ID),
+        (~pl.col("file_ext").str.contains("^[0-9a-z]{1,5}$"), RowProblem.BAD_EXTENSION),
     )
     return pl.coalesce(pl.when(bad).then(pl.lit(problem.value)) for bad, problem in problems)
 

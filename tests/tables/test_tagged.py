@@ -126,6 +126,14 @@ def test_a_size_that_is_none_is_a_problem(tmp_path, size) -> None:
     assert problems(path) == [("a.csv", 1, "bad_size"), ("a.csv", 2, "bad_size")]
 
 
+def test_an_extension_that_is_none_is_a_problem(tmp_path) -> None:
+    path = table(
+        tmp_path / "a.csv", "5,.jpg,[]", "6,JPG,[]", "7,,[]", header="id,file_ext,tags_cat0"
+    )
+    assert problems(path) == [("a.csv", 1, "bad_extension")]
+    assert [row["file_ext"] for row in rows(path)] == ["jpg", None]
+
+
 def test_letters_that_are_not_utf_8_are_no_tags(tmp_path) -> None:
     path = table(tmp_path / "a.csv", f"6{ROW[1:]}")
     with path.open("ab") as file:
@@ -174,6 +182,15 @@ def write_cut_parquet(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def write_parquet_with_damage(path: Path) -> None:
+    """In its first column of values, which is read in the end."""
+    rows = pl.DataFrame({"file_ext": ["jpg", "png"] * 500, "id": range(1000)})
+    rows.with_columns(tags_cat0=["a"]).write_parquet(path, compression="uncompressed")
+    data = bytearray(path.read_bytes())
+    data[4:40] = b"\xff" * 36
+    path.write_bytes(data)
+
+
 @pytest.mark.parametrize(
     ("write", "told"),
     [
@@ -190,6 +207,7 @@ def write_cut_parquet(path: Path) -> None:
         (lambda path: path.write_bytes(b"\x1f\x8b0"), "cannot be read"),
         (write_parquet_of_numbers, "its column tags_cat0 is neither"),
         (write_cut_parquet, "cannot be read"),
+        (write_parquet_with_damage, "cannot be read"),
         (Path.exists, "No such file"),
     ],
 )

@@ -224,7 +224,7 @@ def test_a_funnel_has_every_step_with_its_number_and_share(tmp_path) -> None:
     ]
     drawn = svg(figure, tmp_path)
     for text in ("confidence &gt;= 0.85", "561,557   57.5%", "DAF:re", "5,000"):
-        assert f">{text}</text>" in drawn
+        assert f"<!-- {text} -->" in drawn
 
 
 def test_shares_are_of_the_last_step_that_is_no_part() -> None:
@@ -233,13 +233,14 @@ def test_shares_are_of_the_last_step_that_is_no_part() -> None:
     assert kept(["all", "none", "none"], [5, 0, 0]) == [None, 0, None]
 
 
-def test_text_of_a_drawing_is_text_in_japanese_too_and_never_mathematics(tmp_path) -> None:
+def test_an_svg_has_outlines_of_its_text_as_it_stands_never_as_mathematics(tmp_path) -> None:
     names = {"初音ミク": 5, "$_and_$": 4, "<tag> & more": 3}
     with drawing():
         figure = histogram("東方", vocabulary(names), 20, labelled=True)
     drawn = svg(figure, tmp_path)
     for text in ("初音ミク", "$_and_$", "&lt;tag&gt; &amp; more", "東方: general tags"):
-        assert f">{text}</" in drawn
+        assert f"<!-- {text} -->" in drawn
+    assert "<text" not in drawn
 
 
 @pytest.mark.parametrize(("name", "missing"), [("博麗霊夢", False), ("가나다", True)])

@@ -57,9 +57,10 @@ _SETTINGS = {
     "savefig.bbox": "tight",
     "savefig.pad_inches": 0.03,
     "text.parse_math": False,  # a tag may have two dollar signs
-    # Text stays text, that one can search, copy and set in another font.
+    # In a PDF text stays text, with its fonts. An SVG cannot carry them, and one that names them
+    # shows boxes for Japanese names wherever they are not installed: there, outlines.
     "pdf.fonttype": 42,
-    "svg.fonttype": "none",
+    "svg.fonttype": "path",
     "svg.hashsalt": "dafre_fast",
 }
 _UNDATED = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
