@@ -2,8 +2,8 @@
 
 One image's journey, and where it is told:
 
-    tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box; a post
-                of Danbooru's metadata becomes lists of clean tags (`tag_steps` lists the steps)
+    tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box; and a
+                post of Danbooru's metadata lists of clean tags (`tag_steps` has the steps)
     sources/    an id becomes an original on disk. Where it lies: `tree`, `template` (an address per
                 image), `archives` (tar, zip; `hub` for those of Hugging Face), `rsync`. How its
                 bytes come: `http`, `objects`, `local`. Under whose rules: `effort` (attempts and

@@ -38,8 +38,9 @@ def tag_tables(
     if resume and (known := recall(receipt, made_from)):
         return known
     summary = tags(TagsRun(metadata=telling, labels=(labels,), output=labels), steps)
-    tables = [labels / f"{split}_tags.parquet" for split in SPLITS]
+    tables = tuple(labels / f"{split}_tags.parquet" for split in SPLITS)
     statistics = output / STATISTICS
-    found = stats(StatsRun(input=tuple(tables), output=statistics), plotting)
-    remember(receipt, made_from, [*tables, *(statistics / one for one in found.drawn)], summary)
+    stats(StatsRun(input=tables, output=statistics), plotting)
+    made = (path for folder in (labels, statistics) for path in files_of([folder]))
+    remember(receipt, made_from, made, summary)
     return summary

@@ -1,0 +1,98 @@
+"""Tables of tags as a part of `full`."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from commands import dafre
+from PIL import Image
+
+TAGS = ("labels/train_tags.parquet", "labels/val_tags.csv", "labels/vocab.json", "stats/stats.json")
+
+
+def post(number: int, **other: object) -> dict[str, object]:
+    tags = {"tag_string_general": "1girl solo", "tag_string_character": "cirno"}
+    return {"id": number, "file_ext": "png", "rating": "g", **tags, **other}
+
+
+def write(path: Path, *posts: dict[str, object]) -> None:
+    path.write_text("".join(json.dumps(one) + "\n" for one in posts))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """20 originals of one class, and their metadata."""
+    (tmp_path / "originals").mkdir()
+    pixels = np.full((40, 40, 3), 90, np.uint8)
+    rows = []
+    for number in range(20):
+        Image.fromarray(pixels).save(tmp_path / f"originals/{number}.png")
+        rows.append(f"{number:04d}\\{number}.jpg\t7\t0.2, 0.2, 0.8, 0.8 0.9\n")
+    (tmp_path / "faces.tsv").write_text("".join(rows))
+    (tmp_path / "tagIds.tsv").write_text("cirno\t7\n")
+    write(tmp_path / "posts.json", *(post(n) for n in range(19)), post(99))
+    return tmp_path
+
+
+def full(folder: Path, *flags: object) -> subprocess.CompletedProcess[str]:
+    tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--source", "originals")
+    return dafre("full", *tables, "--output", "ds", "--no-plots", "--json", *flags, cwd=folder)
+
+
+def summary(folder: Path, *flags: object) -> dict[str, object]:
+    done = full(folder, *flags)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_tables_of_tags_stand_beside_the_labels_with_statistics_of_them(folder) -> None:
+    told = summary(folder, "--metadata", "posts.json")
+    assert (told["images"], told["success"]) == (20, 20)
+    assert told["tags"]["images"] == 20
+    assert told["tags"]["tagged"] == 19
+    assert told["tags"]["untagged"] == {"not_in_metadata": 1}
+    train = pl.read_parquet(folder / "ds/labels/train_tags.parquet")
+    assert train["id"].to_list() == [*range(14)]
+    assert train["tags_cat0"].to_list() == [["1 girl", "solo"]] * 14
+    statistics = json.loads((folder / "ds/stats/stats.json").read_text())
+    assert (statistics["title"], statistics["images"]) == ("ds", 19)
+
+
+def test_tables_are_made_again_only_where_something_changed(folder) -> None:
+    def times() -> list[int]:
+        return [(folder / "ds" / name).stat().st_mtime_ns for name in TAGS]
+
+    first = summary(folder, "--metadata", "posts.json")
+    made = times()
+    assert summary(folder, "--metadata", "posts.json")["tags"] == first["tags"]
+    assert times() == made
+    (folder / "ds/labels/vocab.json").unlink()
+    summary(folder, "--metadata", "posts.json")
+    anew = times()
+    assert all(time > before for time, before in zip(anew, made, strict=True))
+    summary(folder, "--metadata", "posts.json", "--min-length", "5")
+    assert times() > anew
+    write(folder / "posts.json", *(post(n) for n in range(20)))
+    assert summary(folder, "--metadata", "posts.json")["tags"]["tagged"] == 20
+
+
+def test_metadata_that_tells_no_tags_leads_to_no_tables_of_them(folder) -> None:
+    write(folder / "posts.json", *({"id": n, "file_ext": "png"} for n in range(20)))
+    assert summary(folder, "--metadata", "posts.json")["tags"] is None
+    assert not (folder / "ds/labels/vocab.json").exists()
+
+
+def test_tables_of_tags_can_be_switched_off(folder) -> None:
+    assert summary(folder, "--metadata", "posts.json", "--no-tags")["tags"] is None
+    assert not (folder / "ds/stats").exists()
+
+
+def test_bad_metadata_ends_the_run_before_an_image_is_made(folder) -> None:
+    write(folder / "posts.json", *(post(n, tags=[{"name": "x"}]) for n in range(20)))
+    done = full(folder, "--metadata", "posts.json")
+    assert done.returncode == 2
+    assert "posts.json: 20 of 20 rows are malformed" in done.stderr
+    assert not (folder / "ds/fullMin256").exists()
