@@ -18,6 +18,7 @@ from dafre_fast.sample.serving import serving
 CHARACTER = 4
 """Of the sample: one of 20 images, all of which can be read."""
 
+SPLITS = ("train", "val", "test")
 IMAGES = Path(__file__).resolve().parents[1] / "../shared/images"
 
 
@@ -55,6 +56,15 @@ def test_full_without_inputs_makes_the_sample(sample) -> None:
     assert (summary["images"], summary["success"]) == (200, 198)
     assert summary["refused"] == {"truncated": 1, "not_an_image": 1}
     assert [step["images"] for step in summary["funnel"][2:]] == [200, 138, 19, 43, 198]
+
+
+def test_the_sample_comes_with_tags_of_every_image_and_their_plots(sample) -> None:
+    folder, done = sample
+    tags = json.loads(done.stdout)["tags"]
+    assert (tags["images"], tags["tagged"], tags["untagged"]) == (200, 200, {})
+    tables = (pl.read_parquet(folder / f"labels/{split}_tags.parquet") for split in SPLITS)
+    assert sum("1 girl" in row for table in tables for row in table["tags_cat0"]) == 200
+    assert {path.suffix for path in (folder / "stats").iterdir()} >= {".png", ".json", ".txt"}
 
 
 def test_every_kept_row_of_the_sample_is_in_the_manifest_with_an_outcome(sample) -> None:
@@ -99,7 +109,7 @@ def test_a_url_and_a_local_tree_lead_to_the_same_dataset(few, tmp_path) -> None:
         dafre("full", *tables, "--source", template, "--output", "a", cwd=tmp_path)
     dafre("full", *tables, "--source", "originals", "--output", "b", cwd=tmp_path)
     one, other = tree(tmp_path / "a"), tree(tmp_path / "b")
-    assert len(other) == 4 + 1 + 2 * len(few)
+    assert len(other) == 5 + 1 + 2 * len(few)
     other.pop("manifest.parquet")
     assert {name: one[name] for name in other} == other
 
