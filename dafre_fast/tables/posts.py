@@ -233,7 +233,8 @@ class _Parts:
 
     def finish(self) -> pl.LazyFrame:
         """All rows in order."""
-        self._write()
+        if self._waiting or not self._written:
+            self._write()
         return pl.scan_parquet(self._folder / "*.parquet")
 
     def _write(self) -> None:

@@ -158,6 +158,14 @@ def test_many_posts_come_in_parts_and_lead_to_the_same(tmp_path, monkeypatch) ->
     assert len([*(tmp_path / "parts").iterdir()]) > 3
 
 
+@pytest.mark.parametrize("rows_of_a_part", [1, 2, 3])
+def test_posts_may_fill_their_last_part(tmp_path, monkeypatch, rows_of_a_part) -> None:
+    monkeypatch.setattr("dafre_fast.tables.posts._PART_ROWS", rows_of_a_part)
+    monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 10)
+    posts = read(tmp_path, write(tmp_path / "a", NEW, NEW | {"id": 6}))
+    assert [row["id"] for row in rows(posts)] == [5, 6]
+
+
 def test_more_bad_records_than_allowed_end_it_with_the_worst(tmp_path) -> None:
     path = write(tmp_path / "a", NEW, {"id": 2}, {"id": 3})
     with pytest.raises(InputError, match=r"2 of 3 rows.*no_tags, first in line 2"):
