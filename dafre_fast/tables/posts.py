@@ -233,7 +233,7 @@ class _Parts:
 
     def finish(self) -> pl.LazyFrame:
         """All rows in order."""
-        if self._waiting or not self._written:
+        if self._waiting:
             self._write()
         return pl.scan_parquet(self._folder / "*.parquet")
 

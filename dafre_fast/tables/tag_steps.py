@@ -15,9 +15,9 @@ Steps 3 and 7 look at posts (`posts.Posts.rows`); steps 4 to 6 at the vocabulary
 (`vocabulary.read_vocabulary`), which has each distinct tag of a category once.
 
 What the original has otherwise: its flags of step 3 do the opposite of their names (`--filt_bool`
-switches that filter off); an id below 100 gets a folder of one or two digits; `kaede,_the_fox` becomes
-two tags, since lists are joined and split at `, `; a word list with a blank line takes every tag for
-a profanity.
+switches that filter off); an id below 100 gets a folder of one or two digits; `kaede,_the_fox`
+becomes two tags, since lists are joined and split at comma and space; a word list with a blank line
+takes every tag for a profanity.
 """
 
 from collections.abc import Sequence
