@@ -290,7 +290,8 @@ def test_counting_without_plots_imports_none_of_it() -> None:
 def test_what_there_is_no_data_for_is_not_drawn_and_has_a_reason(tmp_path) -> None:
     none = np.array([], np.int64)
     empty = vocabulary({}, Level.WORDS)
-    data = Data("x", [empty], [], {}, Sizes(none, none, none), None, None)
+    no_tags = TagFunnel([TagStep("raw", 5, {})])
+    data = Data("x", [empty], [], {}, Sizes(none, none, none), None, no_tags)
     found = draw(data, tmp_path, "png")
     assert found.files == []
     assert found.not_drawn == {

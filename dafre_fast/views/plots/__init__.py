@@ -85,7 +85,7 @@ def _plots(data: Data) -> Iterator[_Plot]:
     yield _Plot(
         "funnel",
         partial(funnel.whole, data.title, data.funnel, data.tag_funnel),
-        None if data.funnel or data.tag_funnel else "no funnel.json",
+        None if funnel.blocks(data.funnel, data.tag_funnel) else "no funnel.json",
     )
     yield _Plot(
         "sizes",

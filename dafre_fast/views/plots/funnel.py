@@ -29,23 +29,24 @@ class _Block(NamedTuple):
 
 def whole(title: str, funnel: Funnel | None, tag_funnel: TagFunnel | None) -> Figure:
     """Images and classes per step, and per step and category the tags and their uses."""
-    blocks = _blocks(funnel, tag_funnel)
-    inches = [len(block.names) * _BAR_INCHES + _HEAD_INCHES for block in blocks]
+    parts = blocks(funnel, tag_funnel)
+    inches = [len(block.names) * _BAR_INCHES + _HEAD_INCHES for block in parts]
     figure = Figure(figsize=(PAGE, sum(inches) + 0.4), layout="constrained")
-    grid = figure.subplots(len(blocks), 2, squeeze=False, height_ratios=inches)
-    for pair, block in zip(grid, blocks, strict=True):
+    grid = figure.subplots(len(parts), 2, squeeze=False, height_ratios=inches)
+    for pair, block in zip(grid, parts, strict=True):
         for place, axes in enumerate(pair):
             _draw_bars(axes, block, place)
     figure.suptitle(shortened(title, 100), fontsize=10)
     return figure
 
 
-def _blocks(funnel: Funnel | None, tag_funnel: TagFunnel | None) -> list[_Block]:
-    blocks = []
+def blocks(funnel: Funnel | None, tag_funnel: TagFunnel | None) -> list[_Block]:
+    """What there is to draw; nothing of a category without tags."""
+    found = []
     if funnel:
         images, classes = zip(*((one.images, one.classes) for one in funnel.steps), strict=True)
         names = [step.name for step in funnel.steps]
-        blocks.append(_Block(("images", "classes"), names, (images, classes), BLUE))
+        found.append(_Block(("images", "classes"), names, (images, classes), BLUE))
     if tag_funnel:
         names = [step.name for step in tag_funnel.steps]
         for number, category in CATEGORY_NAMES.items():
@@ -53,8 +54,8 @@ def _blocks(funnel: Funnel | None, tag_funnel: TagFunnel | None) -> list[_Block]
             if any(tag.unique for tag in tags):
                 heads = f"{category} tags, unique", f"{category} tags, uses"
                 unique, uses = [tag.unique for tag in tags], [tag.uses for tag in tags]
-                blocks.append(_Block(heads, names, (unique, uses), OF_CATEGORY[number]))
-    return blocks
+                found.append(_Block(heads, names, (unique, uses), OF_CATEGORY[number]))
+    return found
 
 
 def _draw_bars(axes: Axes, block: _Block, place: int) -> None:
