@@ -1,8 +1,8 @@
 """Lines of JSON as tables, plain or compressed by gzip, Zstandard or xz; the content tells which.
 
-A file is read in blocks of whole lines, so that its size does not matter. polars decodes a block at
-once; where it stumbles, msgspec looks at each line by itself, and what it does not find fault with
-is decoded.
+A file is read in blocks of whole lines, so that its size does not matter. What is read of them may
+have a reader of its own for plain lines. The others polars decodes at once; where it stumbles,
+msgspec looks at each by itself, and what it does not find fault with is decoded.
 """
 
 import io
@@ -35,11 +35,27 @@ Text = str | int | float | bool | None
 """A field that is read as text, whatever it is."""
 
 
+class PlainLines(NamedTuple):
+    """`rows` has `line` (uint32, from 0) and the fields of the lines of a block that were read;
+    `others` are those that were not, with their ends, by number. Blank ones are in neither. There
+    are `height` lines in all.
+    """
+
+    rows: pl.DataFrame
+    others: Mapping[int, bytes]
+    height: int
+
+
 class Shape(NamedTuple):
-    """What is read of a line: fields and their types, as polars and as msgspec have it."""
+    """What is read of a line: fields and their types, as polars and as msgspec have it.
+
+    `plain` reads what it can of whole lines with their ends. It may leave any line to others, and
+    must find the fields that they would, or what means the same to whoever asked for this shape.
+    """
 
     fields: Mapping[str, pl.DataType]
     record: type[msgspec.Struct]
+    plain: Callable[[bytes], PlainLines] | None = None
 
 
 def read_json_lines(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
@@ -75,8 +91,22 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _decoded(block: bytes, shape: Shape) -> tuple[pl.DataFrame, int]:
     """As `read_json_lines`, lines counted from 0, and how many there are."""
+    if shape.plain is None:
+        return _of_any_kind(block, shape), block.count(b"\n")
+    plain, others, height = shape.plain(block if block.endswith(b"\n") else block + b"\n")
+    no_problem = pl.lit(None, pl.String).alias("problem")
+    rows = plain.select("line", no_problem, *shape.fields)
+    if not others:
+        return rows, height
+    numbers = pl.Series([*others], dtype=pl.UInt32)
+    decoded = _of_any_kind(b"".join(others.values()), shape)
+    more = decoded.with_columns(line=numbers.gather(decoded["line"]))
+    return pl.concat([rows, more]).sort("line"), height
+
+
+def _of_any_kind(block: bytes, shape: Shape) -> pl.DataFrame:
     rows = _at_once(block, shape)
-    return _one_by_one(block, shape) if rows is None else rows, block.count(b"\n")
+    return _one_by_one(block, shape) if rows is None else rows
 
 
 def _at_once(block: bytes, shape: Shape) -> pl.DataFrame | None:

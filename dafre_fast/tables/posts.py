@@ -18,7 +18,8 @@ import polars as pl
 
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
-from dafre_fast.tables.json_lines import Shape, Text
+from dafre_fast.tables.json_lines import LONGEST_LINE, PlainLines, Shape, Text
+from dafre_fast.tables.post_lines import COLUMNS, GOOD, NULL, SEPARATOR, UNREAD, parse_posts
 from dafre_fast.tables.records import files_of, read_records
 
 CATEGORIES = {0: "general", 3: "copyright", 4: "character"}
@@ -53,7 +54,31 @@ _NO_TEXT: Mapping[str, pl.DataType] = {
     **dict.fromkeys(FLAGS, pl.Boolean()),
     "tags": pl.List(pl.Struct({"name": pl.String(), "category": pl.String()})),
 }
-SHAPE = Shape({name: _NO_TEXT.get(name, pl.String()) for name in _Post.__struct_fields__}, _Post)
+
+
+def _plain(block: bytes) -> PlainLines:
+    """Names of the old shape become texts of the new one; `tags` is null."""
+    text = np.frombuffer(block, np.uint8)
+    states, starts, columns = parse_posts(text, LONGEST_LINE)
+    rows = pl.read_csv(
+        columns.tobytes(),
+        has_header=False,
+        schema={name: SHAPE.fields[name] for name in COLUMNS},
+        separator=chr(SEPARATOR),
+        null_values=chr(NULL),
+        empty_string_is_null=False,
+        quote_char=None,
+    ).with_columns(
+        pl.Series("line", np.flatnonzero(states == GOOD), pl.UInt32),
+        pl.lit(None, SHAPE.fields["tags"]).alias("tags"),
+    )
+    odd = np.flatnonzero(states == UNREAD).tolist()
+    others = {line: block[starts[line] : starts[line + 1]] for line in odd}
+    return PlainLines(rows, others, len(states))
+
+
+_FIELDS = {name: _NO_TEXT.get(name, pl.String()) for name in _Post.__struct_fields__}
+SHAPE = Shape(_FIELDS, _Post, _plain)
 
 
 class Posts(NamedTuple):

@@ -1,0 +1,79 @@
+"""Several bytes at once, for the kernel that reads lines of JSON.
+
+Arrays are of uint8 and contiguous; indices are not checked. LLVM maps the vector to what the
+machine has: SSE, AVX, NEON.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+WIDTH = 16
+"""Bytes of a vector; most strings of metadata are shorter."""
+WORD = 8
+"""Bytes of a word."""
+
+_I8, _BITS, _I64 = ir.IntType(8), ir.IntType(WIDTH), ir.IntType(64)
+_VECTOR = ir.VectorType(_I8, WIDTH)
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, first: Any, to: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [first]), to.as_pointer())
+
+
+def _load(context: Any, builder: Any, kind: Any, array: Any, first: Any, to: Any) -> Any:
+    return builder.load(_pointer(context, builder, kind, array, first, to), align=1)
+
+
+@intrinsic
+def word(typing: Any, array: Any, first: Any) -> Any:
+    """The `WORD` bytes from index `first` on as one number, uint64, in the machine's order."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, first = arguments
+        return _load(context, builder, signature.args[0], array, first, _I64)
+
+    return types.uint64(array, types.uintp), generate
+
+
+@intrinsic
+def plain_bytes(typing: Any, array: Any, first: Any, least: Any) -> Any:
+    """How many of the `WIDTH` bytes from index `first` on are plain before the first that is not: a
+    quote, a backslash, below `least` or above 127.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def each(byte: int) -> Any:
+            return ir.Constant(_VECTOR, [byte] * WIDTH)
+
+        array, first, least = arguments
+        loaded = _load(context, builder, signature.args[0], array, first, _VECTOR)
+        place = ir.Constant(ir.IntType(32), 0)
+        lowest = builder.insert_element(each(0), builder.trunc(least, _I8), place)
+        lowest = builder.shuffle_vector(
+            lowest, lowest, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+        )
+        odd = builder.icmp_signed("<", loaded, lowest)  # above 127 are negative
+        for byte in b'"\\':
+            odd = builder.or_(odd, builder.icmp_signed("==", loaded, each(byte)))
+        bits = builder.bitcast(odd, _BITS)
+        return builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 0)), _I64)
+
+    return types.uintp(array, types.uintp, types.int64), generate
+
+
+@intrinsic
+def copy(typing: Any, array: Any, first: Any, to: Any, place: Any) -> Any:
+    """Copy `WIDTH` bytes from index `first` on into another array, from index `place` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, first, to, place = arguments
+        loaded = _load(context, builder, signature.args[0], array, first, _VECTOR)
+        pointer = _pointer(context, builder, signature.args[2], to, place, _VECTOR)
+        builder.store(loaded, pointer, align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.uintp, to, types.uintp), generate
