@@ -26,6 +26,7 @@ def _guarded(array, *, at_end):
     offset = end - array.nbytes if at_end else begin
     copy = np.frombuffer(memory, array.dtype, array.size, offset).reshape(array.shape)
     copy[...] = array
+    copy.flags.writeable = array.flags.writeable
     return copy
 
 

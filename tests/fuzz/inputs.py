@@ -253,5 +253,32 @@ few_lines = edited(
     rearranged([ROW, ROW, *FIELDS, *ENDS], max_size=30) | rearranged([ROW], min_size=1, max_size=9),
     FIELDS + ENDS,
 )
+RECORD = (
+    b'{"id":"5","rating":"s","image_width":850,"is_banned":false,"x":[{"y":-1.5},[]],'
+    b'"tags":[{"id":"1","name":"1girl","category":"0"},{"category":3,"name":"a\\"b"}]}\n'
+)
+NEW_RECORD = (
+    b'{"id":5,"file_ext":null,"tag_string_general":"1girl solo","tag_string_character":""}\n'
+)
+TAG = b'{"id":"470575","name":"long_hair_of_some_length","category":"4"}'
+JSON_PARTS = [
+    *b'{ } [ ] , : " "" true false null 0 -1 1.5 1e5 [] {} {"x":'.split(),
+    *[b"\\", b"\\n", b"\\u0041", b"\\ud800", b" ", b"\t", b"\r", b"\n", b"\0", b"\x1f", b"\xff"],
+    *[
+        "é".encode(),
+        "あ".encode(),
+        "😀".encode(),
+        b'"id":',
+        b'"tags":[',
+        b'"name":',
+        b'"category":"3"',
+    ],
+    *[b'"tag_string_general":"', b'"is_banned":', b'"rating":', TAG, TAG + b",", b"[" * 61],
+]
+records = edited(
+    rearranged([RECORD, NEW_RECORD], min_size=1, max_size=4) | rearranged(JSON_PARTS, max_size=30),
+    JSON_PARTS,
+)
+
 tables = st.builds(mul, few_lines, st.sampled_from([1] * 19 + [1000]))
 """Long ones are read in pieces by several threads."""

@@ -15,7 +15,7 @@ import numpy as np
 from dafre_fast.pixels import png, resample, unfilter
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.pictures import Raster
-from dafre_fast.tables import parsing
+from dafre_fast.tables import parsing, post_lines
 from tests.fuzz.guarded import GuardedNumpy, before_guard, behind_guard
 from tests.pixels.pngs import png as png_file
 
@@ -32,19 +32,27 @@ TEXTS = [
     b"1e+",
 ]
 TAGS = [b"", b"5", b"55\n"]
+RECORDS = [
+    b"",
+    b"{}",
+    '{"x":[1.5,"\\u00e9é\\n",{"a":null}],"rating":"a string of more than 16 bytes"}'.encode(),
+    b'{"tags":[{"id":"1","name":"1girl","category":"0"},{"category":3,"name":"\\u3042"}]}',
+    b'{"tag_string_general":"1girl solo","tag_string_character":""}',
+]
 PATHS = [b"", b"\n", b"1", b"1/", b"0446/332446.", b"0446\\332446.jpg", b"0446/332446.jpg\n"]
 
 
 def results(work, place=None, *, interpreted=False):
     """All arrays that the work makes, as bytes; `place` guards every array of the callers."""
     kernels = [(png, "unfilter"), (resample, "_shrink"), (resample, "_taps")]
+    kernels.append((post_lines, "posts_in"))
     with ExitStack() as changed:
         if interpreted:
             for module, name in kernels:
                 python = getattr(module, name).py_func
                 changed.enter_context(patch.object(module, name, python))
         if place:
-            for module in (png, resample, unfilter, parsing):
+            for module in (png, resample, unfilter, parsing, post_lines):
                 changed.enter_context(patch.object(module, "np", GuardedNumpy(place)))
         return [array.tobytes() for array in work()]
 
@@ -92,8 +100,14 @@ def parsed():
         yield from parsing.parse_tags(parsing.np.frombuffer(text, np.uint8))
 
 
+def posts():
+    texts = [b"\n".join([*lines, b""]) for lines in product(RECORDS, repeat=2)]
+    for text in [whole[:end] for whole in texts for end in range(len(whole) + 1)]:
+        yield from post_lines.parse_posts(post_lines.np.frombuffer(text, np.uint8), 200)
+
+
 if __name__ == "__main__":
-    for work, interpreted in product((scans, shrunk, resized, parsed), (False, True)):
+    for work, interpreted in product((scans, shrunk, resized, parsed, posts), (False, True)):
         # Without guards at first: numba compiles the parts then, and takes no other numpy.
         expected = results(work, interpreted=interpreted)
         for place in (before_guard, behind_guard):

@@ -3,6 +3,7 @@
 import math
 import sys
 import tracemalloc
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -21,8 +22,12 @@ from dafre_fast.pixels.scans import whole_scans, without_refinements
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
+from dafre_fast.tables.json_lines import LONGEST_LINE, _decoded
+from dafre_fast.tables.post_lines import BLANK, GOOD, parse_posts
+from dafre_fast.tables.posts import SHAPE, organise
 from dafre_fast.tables.tags import read_tags
 from tests.fuzz import inputs
+from tests.fuzz.guarded import before_guard
 from tests.pixels.pictures import recipe, result_or_reason
 from tests.pixels.pngs import on_white
 from tests.tables import models
@@ -218,6 +223,24 @@ def _lines_and_rows(data, read):
     return lines, [] if found is None else found.rows()
 
 
+def posts(data):
+    """Lines that the kernel reads are those that the careful way finds good, and are the same."""
+    whole = data + b"\n"
+    states, starts, _ = parse_posts(before_guard(np.frombuffer(whole, np.uint8)), LONGEST_LINE)
+    lines = [whole[start:end] for start, end in pairwise(starts.tolist())]
+    assert b"".join(lines) == whole
+    told = [*zip(lines, states, strict=True)]
+    assert all(models.is_blank(line[:-1]) == (state == BLANK) for line, state in told)
+    good = b"".join(line for line, state in told if state == GOOD)
+    plain, careful = (_organised(good, shape) for shape in (SHAPE, SHAPE._replace(plain=None)))
+    assert plain.equals(careful)
+
+
+def _organised(block, shape):
+    decoded, _ = _decoded(block, shape)
+    return organise(decoded.lazy()).collect()
+
+
 TARGETS = {
     "sniff": (sniff, inputs.heads),
     "jpeg_header": (jpeg_header, inputs.jpegs),
@@ -230,5 +253,6 @@ TARGETS = {
     "ids": (ids, inputs.id_texts),
     "table": (table, inputs.tables),
     "tags": (tags, inputs.tables),
+    "posts": (posts, inputs.records),
 }
 """What is checked, and what is tried on it."""
