@@ -138,6 +138,7 @@ def test_label_files_hold_good_rows_alone(work) -> None:
     assert run(work, "labels", "--max-bad-rows", 1).returncode == 0
     files = tree(work / "out")
     assert files.pop("bad_rows.csv")
+    assert files.pop("funnel.json")
     assert files == {
         "train.csv": b"0,0001/1.jpg\n0,0002/2.jpg\n",
         "val.csv": b"",

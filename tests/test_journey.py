@@ -76,4 +76,4 @@ def test_its_row_in_the_manifest_tells_sizes_format_and_hashes_of_what_is_there(
 def test_nothing_else_lies_in_the_dataset(dataset) -> None:
     names = {name.split("/")[0] for name in tree(dataset)}
     assert names == {"fullMin256", "faces", "labels", "manifest.parquet"}
-    assert len(tree(dataset)) == 20 + 20 + 4 + 1
+    assert len(tree(dataset)) == 20 + 20 + 5 + 1

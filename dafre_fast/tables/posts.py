@@ -19,7 +19,6 @@ import polars as pl
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.json_lines import LONGEST_LINE, PlainLines, Shape, Text
-from dafre_fast.tables.post_lines import COLUMNS, GOOD, NULL, SEPARATOR, UNREAD, parse_posts
 from dafre_fast.tables.records import files_of, read_records
 
 CATEGORIES = {0: "general", 3: "copyright", 4: "character"}
@@ -58,6 +57,9 @@ _NO_TEXT: Mapping[str, pl.DataType] = {
 
 def _plain(block: bytes) -> PlainLines:
     """Names of the old shape become texts of the new one; `tags` is null."""
+    # Who reads no JSON does without the compiler.
+    from dafre_fast.tables.post_lines import COLUMNS, GOOD, NULL, SEPARATOR, UNREAD, parse_posts
+
     text = np.frombuffer(block, np.uint8)
     states, starts, columns = parse_posts(text, LONGEST_LINE)
     rows = pl.read_csv(

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.verdict import LEAST_SAMPLES, SAMPLES, Verdict, judge
@@ -57,7 +57,6 @@ def test_a_verdict_needs_seven_samples_a_side() -> None:
         judge([1.0] * 7, [1.0] * 6)
 
 
-@settings(deadline=None)
 @given(pairs)
 def test_changing_sides_turns_the_verdict_around(pairs) -> None:
     base, new = zip(*pairs, strict=True)
@@ -67,7 +66,6 @@ def test_changing_sides_turns_the_verdict_around(pairs) -> None:
     assert back.ratio == pytest.approx(1 / there.ratio)
 
 
-@settings(deadline=None)
 @given(pairs)
 def test_samples_do_not_differ_from_themselves(pairs) -> None:
     base, _ = zip(*pairs, strict=True)
@@ -75,7 +73,6 @@ def test_samples_do_not_differ_from_themselves(pairs) -> None:
     assert (judged.verdict, judged.ratio) == (Verdict.NO_DIFFERENCE, 1.0)
 
 
-@settings(deadline=None)
 @given(pairs)
 def test_the_ratio_lies_on_the_side_of_the_verdict(pairs) -> None:
     judged = judge(*zip(*pairs, strict=True))
@@ -85,7 +82,6 @@ def test_the_ratio_lies_on_the_side_of_the_verdict(pairs) -> None:
         assert judged.ratio < 1
 
 
-@settings(deadline=None)
 @given(pairs, st.randoms())
 def test_the_order_of_pairs_does_not_matter(pairs, random) -> None:
     mixed = judge(*zip(*random.sample(pairs, len(pairs)), strict=True))

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import models
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.model.errors import InputError
@@ -121,7 +121,6 @@ def test_a_class_is_split_in_the_floating_point_of_the_published_one(read, image
     assert sizes(read([head(image) for image in range(images)]).kept) == parts
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 5_000), min_size=1, max_size=4))
 def test_a_class_of_any_size_is_split_as_python_floats_have_it(classes):
     tags = [tag for tag, images in enumerate(classes) for _ in range(images)]
@@ -206,7 +205,6 @@ _head = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.one_of(_head, st.sampled_from(["", "nonsense"])), max_size=12), st.integers(1, 3)
 )

@@ -19,17 +19,18 @@ else:
     from backports import zstd
 
 
+class Name(msgspec.Struct):
+    name: Text = None
+
+
 class Record(msgspec.Struct):
     id: Text = None
     flag: bool | None = None
-    names: list[str] | None = None
+    names: list[Name | None] | None = None
 
 
-SHAPE = Shape(
-    {"id": pl.String(), "flag": pl.Boolean(), "names": pl.List(pl.String())},
-    Record,
-)
-NONE = {"problem": None, "id": None, "flag": None, "names": None}
+NAMES = pl.List(pl.Struct({"name": pl.String()}))
+SHAPE = Shape({"id": pl.String(), "flag": pl.Boolean(), "names": NAMES}, Record)
 
 
 def read(path: Path) -> list[dict[str, object]]:
@@ -44,10 +45,12 @@ def path(tmp_path) -> Path:
 
 
 def test_fields_stand_in_columns_and_lines_are_counted_from_one(path) -> None:
-    path.write_text('{"id": "a", "x": [1]}\n\n  \n{"id": 5, "flag": true, "names": ["b", "c"]}\r\n')
+    path.write_text(
+        '{"id": "a", "x": [1]}\n\n  \n{"id": 5, "flag": true, "names": [{"name": "b"}, {}]}\r\n'
+    )
     assert read(path) == [
         {"line": 1, "id": "a"},
-        {"line": 4, "id": "5", "flag": True, "names": ["b", "c"]},
+        {"line": 4, "id": "5", "flag": True, "names": [{"name": "b"}, {"name": None}]},
     ]
 
 
@@ -70,7 +73,7 @@ def test_a_byte_order_mark_does_not_matter(path) -> None:
         (b"5", "bad_json"),
         (b"null", "bad_json"),
         (b'{"id": 1}, {"id": 2}', "bad_json"),
-        (b'{"names": ["\\ud800"]}', "bad_json"),
+        (b'{"names": [{"name": "\\ud800"}]}', "bad_json"),
         (b'{"id": [1]}', "bad_field"),
         (b'{"flag": 1}', "bad_field"),
         (b'{"names": {}}', "bad_field"),
@@ -88,7 +91,7 @@ def test_a_bad_line_is_named_by_its_problem_and_costs_no_other(path, line, probl
 
 
 def test_lines_that_are_objects_only_together_are_none(path) -> None:
-    path.write_text('{"names": ["a"\n"b"]}\n{"x": {}\n')
+    path.write_text('{"names": [{"name": "a"}\n{"name": "b"}]}\n{"x": {}\n')
     assert [row["problem"] for row in read(path)] == ["bad_json"] * 3
 
 
@@ -99,13 +102,13 @@ def test_one_character_of_two_escapes_is_one(path) -> None:
 
 def test_blocks_do_not_matter(path, monkeypatch) -> None:
     monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 16)
-    lines = [json.dumps({"id": number, "names": ["x" * number]}) for number in range(40)]
+    lines = [json.dumps({"id": number, "names": [{"name": "x" * number}]}) for number in range(40)]
     lines[7] = "{"
     path.write_text("\n".join(lines))
     found = read(path)
     assert [row["line"] for row in found] == [*range(1, 41)]
     assert [row["line"] for row in found if "problem" in row] == [8]
-    assert found[39] == {"line": 40, "id": "39", "names": ["x" * 39]}
+    assert found[39] == {"line": 40, "id": "39", "names": [{"name": "x" * 39}]}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,10 @@ def test_what_is_no_lines_of_json_is_refused_by_name(path, content, reason) -> N
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3)),
-    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(), inner)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.dictionaries(st.one_of(st.just("name"), st.text(max_size=2)), inner, max_size=2),
+    ),
     max_leaves=4,
 )
 LINES = st.one_of(
@@ -137,6 +143,10 @@ LINES = st.one_of(
     st.text(alphabet='{}[]",: a1\\', max_size=12).map(str.encode),
     st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")),
 )
+
+
+def as_text(value: object) -> object:
+    return json.dumps(value) if isinstance(value, bool | int) else value
 
 
 def one_by_one(number: int, line: bytes) -> dict[str, object] | None:
@@ -149,9 +159,8 @@ def one_by_one(number: int, line: bytes) -> dict[str, object] | None:
     except msgspec.DecodeError as error:
         of_type = isinstance(error, msgspec.ValidationError) and line.lstrip().startswith(b"{")
         return {"line": number, "problem": "bad_field" if of_type else "bad_json"}
-    found = {"line": number, "id": record.id, "flag": record.flag, "names": record.names}
-    if isinstance(record.id, bool | int):
-        found["id"] = json.dumps(record.id)
+    names = record.names and [one and {"name": as_text(one.name)} for one in record.names]
+    found = {"line": number, "id": as_text(record.id), "flag": record.flag, "names": names}
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import models
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.tables.parsing import BLANK, GOOD, UNREAD, FaceLines, parse_faces, parse_tags
@@ -79,7 +79,6 @@ _nearly_tag = st.builds(
 _any_line = st.binary(max_size=40).map(lambda line: line.replace(b"\n", b""))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.one_of(_any_line, _letters.map(str.encode), _nearly_face), min_size=1, max_size=8)
 )
@@ -96,7 +95,6 @@ def test_any_line_of_faces_is_read_as_the_slow_model_reads_it(lines):
     np.testing.assert_allclose(rows.numbers.T, whole, rtol=2e-7, atol=2e-45)  # a step of float32
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(_any_line, _nearly_tag), min_size=1, max_size=8))
 def test_any_line_of_tags_is_read_as_the_slow_model_reads_it(lines):
     text = text_of(*lines)
@@ -126,7 +124,6 @@ def test_a_line_ends_in_a_line_feed_or_with_the_text(parse, text, starts):
     assert parse(np.frombuffer(text, np.uint8)).starts.tolist() == starts
 
 
-@settings(deadline=None)
 @given(st.lists(_exact_box, min_size=1, max_size=8))
 def test_a_number_of_up_to_15_digits_is_the_nearest_float32(lines):
     numbers, valid = boxes(*lines)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.tables import json_lines, posts
@@ -224,14 +224,12 @@ def organised(block: bytes, shape: json_lines.Shape) -> pl.DataFrame:
     return posts.organise(decoded.lazy()).collect()
 
 
-@settings(deadline=None)
 @given(lines())
 def test_whatever_is_read_is_what_the_careful_way_makes_of_it(line) -> None:
     if state(line) == GOOD:
         assert organised(line, posts.SHAPE).equals(organised(line, CAREFUL))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.one_of(lines(), st.binary(max_size=20)), max_size=5), st.sampled_from([b"", b"\n"])
 )

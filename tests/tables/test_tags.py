@@ -103,7 +103,7 @@ def test_a_file_without_a_row_is_an_input_error_with_its_name(read):
         read("\n\n")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(_pieces, max_size=20).map(b"".join))
 def test_of_any_bytes_every_line_is_a_row_with_or_without_a_problem_or_blank(content):
     lines, found = models.lines_and_rows(content, read_tags)
