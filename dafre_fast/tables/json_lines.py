@@ -103,7 +103,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             while data:
                 end = data.rfind(b"\n") + 1
                 if end:
-                    yield rest + data[:end]
+                    yield b"".join((rest, memoryview(data)[:end]))  # copied once
                     rest = b""
                 rest = (rest + data[end:])[: LONGEST_LINE + 1]
                 data = file.read(BLOCK_BYTES)

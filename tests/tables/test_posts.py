@@ -149,6 +149,7 @@ def test_a_post_without_tags_is_bad_and_one_with_an_empty_list_is_not(tmp_path) 
 
 def test_many_posts_come_in_parts_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("dafre_fast.tables.posts._PART_ROWS", 3)
+    monkeypatch.setattr("dafre_fast.tables.posts._BATCH_ROWS", 2)
     monkeypatch.setattr("dafre_fast.tables.json_lines.BLOCK_BYTES", 100)
     given = [NEW | {"id": n, "tag_string_general": f"a{n} b{n % 3}"} for n in range(20)]
     posts = read(tmp_path, write(tmp_path / "a", *given))
