@@ -62,7 +62,7 @@ def blocks(
             while data:
                 end = data.rfind(b"\n") + 1
                 if end:
-                    yield rest + data[:end]
+                    yield b"".join((rest, memoryview(data)[:end]))  # copied once
                     rest = b""
                 rest = (rest + data[end:])[: longest + 1]
                 data = file.read(BLOCK_BYTES)
