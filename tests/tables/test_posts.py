@@ -149,6 +149,7 @@ def test_a_post_without_tags_is_bad_and_one_with_an_empty_list_is_not(tmp_path) 
 
 def test_many_posts_come_in_parts_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("dafre_fast.tables.posts._PART_ROWS", 3)
+    monkeypatch.setattr("dafre_fast.tables.posts._BATCH_ROWS", 1)
     monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 100)
     given = [NEW | {"id": n, "tag_string_general": f"a{n} b{n % 3}"} for n in range(20)]
     posts = read(tmp_path, write(tmp_path / "a", *given))
@@ -161,6 +162,7 @@ def test_many_posts_come_in_parts_and_lead_to_the_same(tmp_path, monkeypatch) ->
 @pytest.mark.parametrize("rows_of_a_part", [1, 2, 3])
 def test_posts_may_fill_their_last_part(tmp_path, monkeypatch, rows_of_a_part) -> None:
     monkeypatch.setattr("dafre_fast.tables.posts._PART_ROWS", rows_of_a_part)
+    monkeypatch.setattr("dafre_fast.tables.posts._BATCH_ROWS", 1)
     monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 10)
     posts = read(tmp_path, write(tmp_path / "a", NEW, NEW | {"id": 6}))
     assert [row["id"] for row in rows(posts)] == [5, 6]
