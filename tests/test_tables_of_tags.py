@@ -314,3 +314,16 @@ def test_every_step_does_what_a_plain_model_does(tmp_path_factory, records, ids,
     bad = folder / "out/bad_records.csv"
     found = pl.read_csv(bad).rows() if bad.exists() else []
     assert found == [("posts.json", line, problem) for line, problem in expected.bad]
+
+
+def test_a_full_disk_ends_it_in_one_line_and_leaves_nothing_half_written(
+    folder, small_disk
+) -> None:
+    posts = (NEW | {"id": n, "tag_string_general": f"{n:x} {n**7:x}"} for n in range(3000))
+    write(folder / "posts.json", *posts)
+    done = dafre("tags", "--metadata", "posts.json", "--output", small_disk.folder, cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"dafre-fast tags: {small_disk.folder}/")
+    assert done.stderr.endswith(": No space left on device\n")
+    assert len(done.stderr.splitlines()) == 1
+    assert not [*small_disk.folder.iterdir()]

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.model.errors import InputError
-from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.tables.outcomes import status
+from dafre_fast.tables.writing import write_parquet
 
 _OF_ARRIVAL = ("final_url", "http_status", "attempts")
 _OF_PROOF = ("proof", "etag", "last_modified")
@@ -82,8 +82,7 @@ def manifest_of_originals(asked: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.Lazy
 
 def write_manifest(manifest: pl.DataFrame, path: Path) -> None:
     """Write it as Parquet. Raises OutputError where that is not possible."""
-    with replacing(path) as part:
-        manifest.write_parquet(part)
+    write_parquet(manifest, path)
 
 
 def read_ids(path: Path, *, opened: bool) -> pl.Series:

@@ -20,6 +20,7 @@ from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.json_lines import LONGEST_LINE, PlainLines, Shape, Text
 from dafre_fast.tables.records import files_of, read_records
+from dafre_fast.tables.writing import write_parquet
 
 CATEGORIES = {0: "general", 3: "copyright", 4: "character"}
 """Those that are kept: description, series, character, by Danbooru's number and name."""
@@ -104,7 +105,7 @@ def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> P
     """Read files, and all files in folders, into files in `folder`, which is there.
 
     A post that was there before is set aside. Raises InputError for a file that cannot be read,
-    has more bad records than allowed, or no record; OSError where `folder` cannot be written.
+    has more bad records than allowed, or no record; OutputError where `folder` cannot be written.
     """
     numberings = {category: _Numbering() for category in CATEGORIES}
     seen, bad_rows, parts = _Seen(), list[pl.DataFrame](), _Parts(folder)
@@ -278,5 +279,6 @@ class _Parts:
 
     def _write(self) -> None:
         part = self._folder / f"{self._written:06}.parquet"
-        pl.concat(self._waiting).write_parquet(part, compression="lz4", statistics=False)
+        rows = pl.concat(self._waiting)
+        write_parquet(rows, part, compression="lz4", statistics=False)
         self._waiting, self._written = [], self._written + 1

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from dafre_fast.model.files import replacing
 from dafre_fast.model.statistics import CATEGORY_NAMES, Level, Spread
+from dafre_fast.tables.writing import write_parquet
 
 _WORD = "[^ _]+"
 UNKNOWN = "unknown"
@@ -118,8 +118,6 @@ def write_counts(counts: Counts, folder: Path) -> None:
     """Write tag_counts.parquet and, where there are classes, class_counts.parquet, in the order of
     uses and of images. Raises OutputError where the folder cannot be written.
     """
-    with replacing(folder / "tag_counts.parquet") as part:
-        counts.tags.write_parquet(part)
+    write_parquet(counts.tags, folder / "tag_counts.parquet")
     if not counts.classes.is_empty():
-        with replacing(folder / "class_counts.parquet") as part:
-            counts.classes.write_parquet(part)
+        write_parquet(counts.classes, folder / "class_counts.parquet")

@@ -11,6 +11,7 @@ import polars as pl
 
 from dafre_fast.model.files import replacing
 from dafre_fast.tables.posts import CATEGORIES, column
+from dafre_fast.tables.writing import write_parquet
 
 _SPECIAL = ("[PAD]", "[UNUSED]", "[CLS]", "[SEP]", "[UNK]")
 """Of the original's vocabulary, at the same places."""
@@ -20,8 +21,7 @@ def write_tag_table(rows: pl.LazyFrame, names: pl.Series, stem: Path) -> None:
     """Write `{stem}.parquet` and `{stem}.csv`: `rows` with their lists of numbers as lists of what
     `names` has at these places. Raises OutputError where that is not possible.
     """
-    with replacing(stem.with_name(f"{stem.name}.parquet")) as part:
-        rows.with_columns(_named(names)).sink_parquet(part)
+    write_parquet(rows.with_columns(_named(names)), stem.with_name(f"{stem.name}.parquet"))
     literals = pl.Series([repr(name) for name in names], dtype=pl.String)
     joined = (
         pl.concat_str(pl.lit("["), lists.list.join(", "), pl.lit("]")).alias(column(category))

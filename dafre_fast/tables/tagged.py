@@ -16,13 +16,13 @@ from typing import NamedTuple
 import polars as pl
 
 from dafre_fast.model.errors import InputError
-from dafre_fast.model.files import replacing
 from dafre_fast.model.reason import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.blocks import COMPRESSED
 from dafre_fast.tables.posts import CATEGORIES, SHAPE, column, organise
 from dafre_fast.tables.records import read_records
 from dafre_fast.tables.text import BOM, something_else
+from dafre_fast.tables.writing import write_parquet
 
 _PARQUET = b"PAR1"
 _BATCH_ROWS = 50_000
@@ -133,8 +133,7 @@ def _stored(path: Path, rows: Iterable[pl.LazyFrame], folder: Path) -> pl.LazyFr
     files = list[Path]()
     for batch in rows:
         files.append(folder / f"{len(files)}.parquet")
-        with replacing(files[-1]) as part:
-            batch.collect(engine="streaming").write_parquet(part)
+        write_parquet(batch.collect(engine="streaming"), files[-1])
     if not files:
         raise InputError(f"{path}: has no rows")
     return pl.scan_parquet(files, glob=False)
