@@ -1,0 +1,44 @@
+"""A finished dataset as one table: its manifest, and the tags of each image where there are any."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.files import LABELS, MANIFEST
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.tables.posts import CATEGORIES, column
+
+LISTS = tuple(column(category) for category in CATEGORIES)
+"""Columns of tags: description, series, character."""
+_NEEDED = ("id", "path", "class_id", "class_name", "split", "status")
+
+
+def open_dataset(folder: Path) -> pl.LazyFrame:
+    """A row per image that was asked for, in the order of the manifest: its columns
+    (`tables.manifest.build_manifest`) and those of `LISTS`, lists of text, null where nothing is
+    known of an image's tags.
+
+    Raises InputError where there is no manifest of `full`, or a table of tags cannot be read.
+    """
+    manifest = _scan(folder / MANIFEST, _NEEDED)
+    paths = [folder / LABELS / f"{split}_tags.parquet" for split in SPLITS]
+    tables = [_scan(path, ("id", *LISTS)) for path in paths if path.exists()]
+    if not tables:
+        return manifest.with_columns(pl.lit(None, pl.List(pl.String)).alias(name) for name in LISTS)
+    tags = pl.concat(table.select("id", *LISTS) for table in tables).unique("id", keep="first")
+    return manifest.join(tags, on="id", how="left", maintain_order="left")
+
+
+def _scan(path: Path, needed: Sequence[str]) -> pl.LazyFrame:
+    try:
+        table = pl.scan_parquet(path, glob=False)
+        missing = [name for name in needed if name not in table.collect_schema()]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
+    if missing:
+        raise InputError(f"{path}: has no column {', '.join(missing)}")
+    return table
