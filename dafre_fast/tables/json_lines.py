@@ -113,6 +113,8 @@ def _at_once(block: bytes, shape: Shape) -> pl.DataFrame | None:
     """None where a closer look is needed."""
     if any(half in block for half in _HALF_A_CHARACTER):
         return None
+    if block[:1] not in b"{ \t\r\n":  # polars would unpack what begins like compressed data
+        return None
     try:
         lines = pl.read_lines(io.BytesIO(block), name="text").with_row_index("line")
         text = lines.filter(pl.col("text").str.contains(r"\S"))

@@ -1,10 +1,10 @@
 """Lines of JSON with posts, in either shape, from bytes to text that need only be split: jitted.
 
-A line is read here where it is plain: strict JSON, of which what is wanted is there once at most,
-of the type that it should have, and without escapes, and each tag has a name without spaces and a
-category that there is. All others are told from blank lines alone, and `json_lines` looks closer.
-Here as there the newest word on JSON is RFC 8259; letters are UTF-8 as the Unicode Standard has it
-(table 3-7).
+A line is read here where it is plain: an object of strict JSON (RFC 8259) and UTF-8 (table 3-7 of
+the Unicode Standard), in which a field that is wanted is there once at most and of the type that it
+should have, and each tag has a category that there is and a name without blanks. Escapes are read
+where each is one letter, and no blank. All other lines are told from blank ones alone, and
+`json_lines` looks closer.
 """
 
 from typing import NamedTuple
@@ -87,7 +87,9 @@ def parse_posts(text: NDArray[np.uint8], longest: int) -> PostLines:
 
 
 _part = njit(_nrt=False)
-"""Of the kernel. They allocate nothing; to count who uses an array would cost half of the time."""
+"""Of the kernel. To count who uses an array, which is for those that allocate some, would cost half
+of the time; the option is numba's own, and documented nowhere.
+"""
 
 
 # As in `parsing`, indices are unsigned, and helpers have no signature. Whoever looks at a byte of a
@@ -131,8 +133,8 @@ def _unit(text, at):  # type: ignore[no-untyped-def]
 
 @_part
 def _escape(text, at):  # type: ignore[no-untyped-def]
-    """Index behind an escape, and whether it stands for more than a blank or a control. One of half
-    a character is none.
+    """Index behind an escape, and whether it stands for more than a blank or a control. One of two
+    that make a letter is none.
     """
     byte, behind = text[at + np.uintp(1)], at + np.uintp(2)
     if byte == _LOWER_U:

@@ -78,6 +78,7 @@ def test_a_byte_order_mark_does_not_matter(path) -> None:
         (b'{"flag": 1}', "bad_field"),
         (b'{"names": {}}', "bad_field"),
         (b'{"id": "\xff"}', "not_utf8"),
+        (zstd.compress(b'{"id": 3}'), "not_utf8"),
         (b'{"id": "' + b"x" * LONGEST_LINE + b'"}', "too_long"),
     ],
 )
@@ -93,6 +94,12 @@ def test_a_bad_line_is_named_by_its_problem_and_costs_no_other(path, line, probl
 def test_lines_that_are_objects_only_together_are_none(path) -> None:
     path.write_text('{"names": [{"name": "a"}\n{"name": "b"}]}\n{"x": {}\n')
     assert [row["problem"] for row in read(path)] == ["bad_json"] * 3
+
+
+def test_a_block_that_begins_like_compressed_data_is_lines(path, monkeypatch) -> None:
+    monkeypatch.setattr("dafre_fast.tables.json_lines.BLOCK_BYTES", 10)
+    path.write_bytes(b'{"id": 1}\n' + zstd.compress(b'{"id": 3}') + b"\n")
+    assert [row.get("problem") for row in read(path)] == [None, "not_utf8"]
 
 
 def test_one_character_of_two_escapes_is_one(path) -> None:
