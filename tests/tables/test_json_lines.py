@@ -97,7 +97,7 @@ def test_lines_that_are_objects_only_together_are_none(path) -> None:
 
 
 def test_a_block_that_begins_like_compressed_data_is_lines(path, monkeypatch) -> None:
-    monkeypatch.setattr("dafre_fast.tables.json_lines.BLOCK_BYTES", 10)
+    monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 10)
     path.write_bytes(b'{"id": 1}\n' + zstd.compress(b'{"id": 3}') + b"\n")
     assert [row.get("problem") for row in read(path)] == [None, "not_utf8"]
 
