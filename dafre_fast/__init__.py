@@ -27,3 +27,16 @@ Words: a *row* of faces.tsv; what is *wanted* of it (an image, and what to make 
 *original*, bytes as found; the *recipe*, all settings that decide pixels; the *outcome*, made or
 refused for a *reason*; the *ledger* of outcomes; the *manifest*, the table handed to the user.
 """
+
+from typing import Any
+
+__all__ = ["crop_head", "make_images", "open_dataset", "read_catalogue", "resize_image"]
+
+
+def __getattr__(name: str) -> Any:
+    # Nothing is imported before it is used: commands and workers must start fast.
+    if name in __all__:
+        from dafre_fast import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

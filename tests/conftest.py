@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import dafre
 from hypothesis import settings
 
 settings.register_profile("busy", deadline=None)  # no test fails because a machine is busy
@@ -44,3 +45,10 @@ def small_disk(tmp_path) -> Iterator[Disk]:
         pytest.skip("mounting is not permitted here")
     yield Disk(folder)
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """`full` without inputs, as a newcomer runs it."""
+    folder = tmp_path_factory.mktemp("sample")
+    return folder / "ds", dafre("full", "--output", "ds", "--json", cwd=folder)

@@ -22,13 +22,6 @@ SPLITS = ("train", "val", "test")
 IMAGES = Path(__file__).resolve().parents[1] / "../shared/images"
 
 
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """`full` without inputs, as a newcomer runs it."""
-    folder = tmp_path_factory.mktemp("sample")
-    return folder / "ds", dafre("full", "--output", "ds", "--json", cwd=folder)
-
-
 @pytest.fixture
 def originals(tmp_path) -> Path:
     """Eight small originals in a tree."""

@@ -28,6 +28,7 @@ from dafre_fast.model.files import (
     STATE,
 )
 from dafre_fast.model.reason import SUCCESS
+from dafre_fast.model.records import Box
 from dafre_fast.model.settings import (
     CropRun,
     DownloadRun,
@@ -54,6 +55,7 @@ from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.tables.manifest import write_manifest
 from dafre_fast.tables.metadata import NOTHING, Metadata, read_metadata
+from dafre_fast.tables.tag_steps import image_path
 
 
 def full(
@@ -149,6 +151,27 @@ def simulate(
     metadata = _metadata(run.source, fetching, asked, selection)
     originals = _originals(run.source, run.output, fetching, metadata, lambda _: None)
     return simulate_all(asked, originals, running, run.output)
+
+
+def make_table(
+    table: pl.DataFrame,
+    source: str,
+    output: Path,
+    fetching: Fetching,
+    recipe: Recipe,
+    running: Running,
+) -> pl.DataFrame:
+    """Images of any table of ids, and crops where it has boxes; returns and writes the manifest."""
+    faces = output / FACES if {*Box._fields} <= {*table.columns} else None
+    boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if faces is None]
+    rows = table.with_columns(image_path().alias("path"), *boxes)
+    asked = ask_catalogue(rows, full=output / FULL, faces=faces)
+    metadata = _metadata(source, fetching, asked, Selection())
+    with watching("images") as watch:
+        originals = _originals(source, output / ORIGINALS, fetching, metadata, watch.tell)
+        manifest, _ = make_all(asked, originals, recipe, running, output, watch)
+    write_manifest(manifest, output / MANIFEST)
+    return manifest
 
 
 def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
