@@ -53,7 +53,7 @@ def made(folder: Path, source: str) -> dict[str, bytes]:
 def expected(folder) -> dict[str, bytes]:
     """From the tree itself."""
     found = made(folder, "tree")
-    assert len(found) == 12 + 12 + 4
+    assert len(found) == 12 + 12 + 5
     return found
 
 
