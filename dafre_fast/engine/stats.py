@@ -1,8 +1,6 @@
 """The stats command: a table of images and their tags, counted, told and drawn."""
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +8,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.model.errors import InputError
-from dafre_fast.model.files import BAD_ROWS, FUNNEL, TAGS_FUNNEL, replacing, temporary
+from dafre_fast.model.files import BAD_ROWS, FUNNEL, TAGS_FUNNEL, replacing, scratch
 from dafre_fast.model.settings import Plotting, StatsRun
 from dafre_fast.model.statistics import (
     CATEGORY_NAMES,
@@ -36,7 +34,7 @@ def stats(run: StatsRun, plotting: Plotting) -> Statistics:
     none, and OutputError where the folder cannot be written.
     """
     funnel, tag_funnel = _read_funnels(run)
-    with _scratch(run.output) as folder:
+    with scratch(run.output, "rows") as folder:
         table = read_tagged(run.input, run.max_bad_rows, folder)
         counts = count(table.rows, words=plotting.words)
     write_bad_rows(table.bad_rows, run.output / BAD_ROWS)
@@ -48,19 +46,6 @@ def stats(run: StatsRun, plotting: Plotting) -> Statistics:
     _write(run.output / "stats.json", to_json(found))
     _write(run.output / "stats.txt", "\n".join(lines(found)))
     return found
-
-
-@contextmanager
-def _scratch(output: Path) -> Iterator[Path]:
-    """A hidden folder for what lists are parsed into; the next run removes what a killed one left
-    there.
-    """
-    folder = temporary(output / "rows")
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(path: Path, text: str) -> None:

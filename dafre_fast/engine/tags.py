@@ -1,8 +1,6 @@
 """From Danbooru's metadata to tables of tags, step by step as `tables.tag_steps` lists them."""
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import accumulate
 from operator import and_
 from pathlib import Path
@@ -10,8 +8,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from dafre_fast.model.errors import InputError, OutputError, UsageError
-from dafre_fast.model.files import BAD_RECORDS, TAGS_FUNNEL, temporary
+from dafre_fast.model.errors import InputError, UsageError
+from dafre_fast.model.files import BAD_RECORDS, TAGS_FUNNEL, scratch
 from dafre_fast.model.settings import TagsRun, TagSteps
 from dafre_fast.model.summary import TagCount, TagsSummary, TagStep
 from dafre_fast.tables import tag_steps as step
@@ -65,7 +63,7 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
     splits = read_splits(run.labels, steps.max_bad_records)
     labels = pl.concat(split.images for split in splits) if splits else None
     filters, changes = _filters(run, steps, labels), _changes(steps)
-    with _staging(run.output) as folder:
+    with scratch(run.output, "posts") as folder:
         posts = read_posts(run.metadata, folder, steps.max_bad_records)
         bad_rows = pl.concat([posts.bad_rows, *(split.bad_rows for split in splits)])
         write_bad_rows(bad_rows, run.output / BAD_RECORDS)
@@ -228,17 +226,3 @@ def _untagged(labels: pl.DataFrame, posts: pl.DataFrame, reasons: pl.LazyFrame) 
         .with_columns(reason=pl.col("reason").fill_null(NOT_THERE))
         .collect(engine="streaming")
     )
-
-
-@contextmanager
-def _staging(output: Path) -> Iterator[Path]:
-    """A folder for what is read of the metadata, gone afterwards; what a killed run left, too."""
-    folder = temporary(output / "posts")
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        yield folder
-    except OSError as error:
-        raise OutputError(f"{folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

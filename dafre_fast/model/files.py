@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,3 +61,21 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def scratch(output: Path, name: str) -> Iterator[Path]:
+    """A hidden, empty folder within `output` for what is needed for a while; the next run removes
+    what a killed one left there.
+
+    Raises OutputError where it cannot be made, or something cannot be written within.
+    """
+    folder = temporary(output / name)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
