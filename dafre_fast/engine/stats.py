@@ -1,6 +1,5 @@
 """The stats command: a table of images and their tags, counted, told and drawn."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -123,7 +122,7 @@ def _drawn(
 def _read_funnels(run: StatsRun) -> tuple[Funnel | None, TagFunnel | None]:
     """The last one of each kind that has steps."""
     beside = (run.input[0].with_name(name) for name in (FUNNEL, TAGS_FUNNEL))
-    paths: Sequence[Path] = run.funnel or [path for path in beside if path.is_file()]
+    paths = run.funnel or tuple(path for path in beside if path.is_file())
     funnel, tag_funnel = None, None
     for path in paths:
         match _read_funnel(path):
