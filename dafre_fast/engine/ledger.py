@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import replacing
@@ -81,8 +82,11 @@ class Ledger:
         os.close(self._lock)
 
     def append(self, *entries: Made | Fetched) -> None:
-        """Add a line for each. Raises OutputError, for one where the disk is full."""
-        lines = b"".join(_encode(entry) + b"\n" for entry in entries)
+        """Add a line for each, and the time to it. Raises OutputError, for one where the disk is
+        full.
+        """
+        at = round(time.time(), 3)
+        lines = b"".join(_encode(replace(entry, at=at)) + b"\n" for entry in entries)
         try:
             written = os.write(self._file, lines)
         except OSError as error:
