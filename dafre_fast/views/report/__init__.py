@@ -1,7 +1,8 @@
 """The page of a report: HTML that reads without a script, and one style sheet."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ INDEX, STYLE = "index.html", "style.css"
 _HERE = Path(__file__).parent
 _LONGEST_NAME, _LONGEST_DETAIL = 80, 400
 _BARS = 20
+_PARTS_OF_CLASSES = (0.01, 0.05, 0.1, 0.25, 0.5)
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -29,6 +31,14 @@ class Level(NamedTuple):
     images: tuple[float, float]
     classes: tuple[float, float]
     kept: float | None
+
+
+class Held(NamedTuple):
+    """What the largest classes, a part of all, have of the images."""
+
+    part: str
+    classes: int
+    images: int
 
 
 def render(page: Page, version: str) -> Mapping[str, str]:
@@ -47,6 +57,7 @@ def render(page: Page, version: str) -> Mapping[str, str]:
         overview=page.overview,
         refused_shares=[Share(one.reason, one.images) for one in page.overview.refused],
         funnel=[*_levels(page)],
+        largest=[*_held(page.overview.class_sizes)],
         figures=figures,
         categories=CATEGORY_NAMES,
         bars=_BARS,
@@ -91,6 +102,12 @@ def _levels(page: Page) -> Iterator[Level]:
             for numbers in (images, classes)
         ]
         yield Level(step, part, widths[0], widths[1], shares[place])
+
+
+def _held(sizes: Sequence[int]) -> Iterator[Held]:
+    for share in _PARTS_OF_CLASSES:
+        classes = ceil(len(sizes) * share)
+        yield Held(f"{share:.0%}", classes, sum(sizes[:classes]))
 
 
 def size(number: float) -> str:
