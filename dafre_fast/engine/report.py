@@ -192,7 +192,8 @@ class _Author:
         found = throughput(marked.times, marked.untimed)
         if found is None:
             reason = "the ledger does not say when" if marked.untimed else "there is no ledger"
-            self._left_out["throughput"] = reason
+            once = "all outcomes were recorded at once"
+            self._left_out["throughput"] = once if marked.times else reason
         return found
 
     def _makings(self, marked: Marks) -> list[Making]:

@@ -4,7 +4,7 @@ A unit is a pixel at the width of a phone. What a path may hold is numbers alone
 """
 
 from collections.abc import Iterator, Sequence
-from math import log
+from math import floor, log, log10
 from statistics import median
 from typing import NamedTuple
 
@@ -93,10 +93,8 @@ class Axis(NamedTuple):
 
 def _step(span: float) -> float:
     """Of 1, 2 and 5 times a power of ten, the least that makes no more than five steps."""
-    power = 10.0 ** (len(f"{span:.0f}") - 3)
-    while span / (power * 10) > 5:
-        power *= 10
-    return next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= 5)
+    power = 10.0 ** (floor(log10(span)) - 1)
+    return next(power * factor for factor in (2, 5, 10, 20, 50) if span / (power * factor) <= 5)
 
 
 def _label(value: float) -> str:
