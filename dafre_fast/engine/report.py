@@ -96,7 +96,7 @@ def write_report(run: ReportRun) -> Written:
             for name, text in render(page, version("dafre_fast")).items():
                 (folder / name).write_text(text, encoding="utf-8")
             sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{run.output / MANIFEST}: cannot be read: {reason}") from error
     return Written(

@@ -87,7 +87,14 @@ def test_ticks_are_few_and_within_the_axis(span, logarithmic) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1 kB"), (12_345_678, "12.3 MB"), (5e12, "5 TB")],
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (12_345_678, "12.3 MB"),
+        (999_600_000, "1,000 MB"),
+        (5e12, "5 TB"),
+    ],
 )
 def test_sizes_are_told_in_thousands(number, text) -> None:
     assert size(number) == text

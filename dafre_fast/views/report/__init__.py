@@ -115,12 +115,17 @@ def size(number: float) -> str:
     unit = 0
     while number >= 1000 and unit + 1 < len(_UNITS):
         number, unit = number / 1000, unit + 1
-    return f"{number:,.0f} bytes" if unit == 0 else f"{number:,.3g} {_UNITS[unit]}"
+    return f"{number:,.0f} bytes" if unit == 0 else f"{significant(number)} {_UNITS[unit]}"
+
+
+def significant(number: float) -> str:
+    """With three digits that count, or all that stand before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 _FILTERS: Mapping[str, Callable[..., str]] = {
     "number": "{:,.0f}".format,
-    "seconds": "{:,.3g}".format,
+    "significant": significant,
     "percent": "{:.1%}".format,
     "unit": "{:.4f}".format,
     "size": size,

@@ -14,7 +14,7 @@ from dafre_fast.views.figures import ticks
 LEVELS = 6
 """Of a grid, from few to many."""
 _WIDTH, _HEIGHT = 360.0, 240.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 18.0, 12.0, 38.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 18.0, 12.0, 38.0
 _POINTS = 240
 """Of a line: more cannot be seen."""
 
