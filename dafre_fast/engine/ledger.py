@@ -17,14 +17,20 @@ import fcntl
 import os
 import re
 import time
+from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import replacing
@@ -81,8 +87,11 @@ class Ledger:
         os.close(self._lock)
 
     def append(self, *entries: Made | Fetched) -> None:
-        """Add a line for each. Raises OutputError, for one where the disk is full."""
-        lines = b"".join(_encode(entry) + b"\n" for entry in entries)
+        """Add a line for each, and the time to it. Raises OutputError, for one where the disk is
+        full.
+        """
+        at = round(time.time(), 3)
+        lines = b"".join(_encode(replace(entry, at=at)) + b"\n" for entry in entries)
         try:
             written = os.write(self._file, lines)
         except OSError as error:
@@ -158,6 +167,49 @@ def whole_lines(folder: Path) -> bytes:
         return b""
     except OSError as error:
         raise InputError(f"{folder / NAME}: {error.strerror}") from error
+
+
+class Marks(NamedTuple):
+    """When outcomes were recorded, by stage (float64 seconds since 1970), how many lines say no
+    time, and how many outcomes were made by each recipe (their hashes).
+    """
+
+    times: dict[str, NDArray[np.float64]]
+    untimed: int
+    recipes: dict[str, int]
+
+
+class _Mark(Struct):
+    stage: str
+    recipe: str = ""
+    at: float | None = None
+
+
+def marks(folder: Path) -> Marks:
+    """Of every whole line of the ledger in a folder, which may be in use or not there.
+
+    Raises InputError where it cannot be read.
+    """
+    decode = msgspec.json.Decoder(_Mark).decode
+    times = {"fetch": array("d"), "make": array("d")}
+    untimed, recipes = 0, Counter[str]()
+    try:
+        with (folder / NAME).open("rb") as file:
+            for line in file:
+                with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                    mark = decode(line)
+                    if mark.recipe:
+                        recipes[mark.recipe] += 1
+                    if mark.at is None:
+                        untimed += 1
+                    elif mark.stage in times:
+                        times[mark.stage].append(mark.at)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"{folder / NAME}: {error.strerror}") from error
+    found = {stage: np.array(at, np.float64) for stage, at in times.items() if at}
+    return Marks(found, untimed, dict(recipes.most_common()))
 
 
 def _in_worker(folder: Path, lock: Any, file: Any) -> Ledger:

@@ -16,6 +16,7 @@ from dafre_fast.engine.measuring import run_measured
 from dafre_fast.engine.originals import Originals, bring, table_of_originals
 from dafre_fast.engine.plan import remaining, wanted, wanted_at
 from dafre_fast.engine.pool import Loss, Lost, Pool
+from dafre_fast.engine.provenance import remember_making
 from dafre_fast.engine.resuming import resumed
 from dafre_fast.engine.watching import Watch
 from dafre_fast.engine.work import make_and_record
@@ -56,6 +57,7 @@ def make_all(
     if turbo() is None:
         notice_slower_jpeg()
     with resumed(output, resume=running.resume) as ledger:
+        remember_making(output, recipe, anew=not running.resume)
         todo = _todo(asked, ledger, recipe, running)
         watch.begin(asked.height, asked.height - todo.height)
         if originals:

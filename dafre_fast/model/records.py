@@ -50,7 +50,8 @@ class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="f
     """What became of looking for one original; stands in the ledger as one line.
 
     `url` is what was asked for, `final_url` what answered after redirects, where that is another.
-    `seconds` are those of all attempts, waiting for the host's turn aside.
+    `seconds` are those of all attempts, waiting for the host's turn aside. `at` is when it was
+    recorded, in seconds since 1970.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="f
     proof: Proof | None = None
     etag: str | None = None
     last_modified: str | None = None
+    at: float | None = None
 
 
 class Image(Struct, frozen=True):
@@ -81,7 +83,8 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     """What became of making one image; stands in the ledger as one line.
 
     Sizes are in pixels and bytes; the original's are those of the oriented picture.
-    `recipe` is the hash of the settings that decided the outcome.
+    `recipe` is the hash of the settings that decided the outcome. `at` is when it was recorded, in
+    seconds since 1970.
     """
 
     key: str
@@ -102,3 +105,4 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     face_bytes: int | None = None
     face_sha256: str | None = None
     notes: tuple[Note, ...] = ()
+    at: float | None = None

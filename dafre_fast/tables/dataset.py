@@ -15,6 +15,14 @@ LISTS = tuple(column(category) for category in CATEGORIES)
 _NEEDED = ("id", "path", "class_id", "class_name", "split", "status")
 
 
+def open_manifest(folder: Path) -> pl.LazyFrame:
+    """A row per image that was asked for (`tables.manifest.build_manifest`).
+
+    Raises InputError where there is no manifest of `full`.
+    """
+    return _scan(folder / MANIFEST, _NEEDED)
+
+
 def open_dataset(folder: Path) -> pl.LazyFrame:
     """A row per image that was asked for, in the order of the manifest: its columns
     (`tables.manifest.build_manifest`) and those of `LISTS`, lists of text, null where nothing is
@@ -22,7 +30,7 @@ def open_dataset(folder: Path) -> pl.LazyFrame:
 
     Raises InputError where there is no manifest of `full`, or a table of tags cannot be read.
     """
-    manifest = _scan(folder / MANIFEST, _NEEDED)
+    manifest = open_manifest(folder)
     paths = [folder / LABELS / f"{split}_tags.parquet" for split in SPLITS]
     tables = [_scan(path, ("id", *LISTS)) for path in paths if path.exists()]
     if not tables:

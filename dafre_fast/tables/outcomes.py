@@ -15,6 +15,7 @@ _SCHEMA = {
     **dict.fromkeys([*_TEXT.split(), *_TEXT_OF_FETCH.split()], pl.String()),
     **dict.fromkeys([*_WHOLE.split(), *_WHOLE_OF_FACE.split()], pl.Int64()),
     "seconds": pl.Float64(),
+    "at": pl.Float64(),
     "notes": pl.List(pl.String()),
 }
 

@@ -1,13 +1,16 @@
+import json
 import multiprocessing
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 import pytest
 from jobs_for_workers import append_and_wait
+from msgspec.structs import replace
 
 from dafre_fast.engine.ledger import NAME, Ledger
 from dafre_fast.model.errors import OutputError, UsageError
@@ -104,7 +107,18 @@ def test_the_outcome_of_an_image_is_that_of_this_run(tmp_path) -> None:
         assert ledger.outcome("1") is None
         assert ledger.outcome("2") is None
         ledger.append(Made(key="2", reason=Reason.TRUNCATED), Made(key="2", width=3))
-        assert ledger.outcome("2") == Made(key="2", width=3)
+        found = ledger.outcome("2")
+        assert found
+        assert replace(found, at=None) == Made(key="2", width=3)
+
+
+def test_a_line_says_when_it_was_added(tmp_path) -> None:
+    before = time.time()
+    with Ledger(tmp_path) as ledger:
+        ledger.append(Made(key="1"), Fetched(key="2"))
+    lines = map(json.loads, (tmp_path / NAME).read_text().splitlines())
+    for line in lines:
+        assert before - 0.001 <= line["at"] <= time.time() + 0.001
 
 
 def test_a_run_that_did_not_come_to_its_end_is_known_by_the_next(tmp_path) -> None:

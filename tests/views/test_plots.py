@@ -24,13 +24,14 @@ from dafre_fast.model.statistics import (
     Vocabulary,
 )
 from dafre_fast.model.summary import Step, TagCount, TagStep
+from dafre_fast.views.figures import kept, shortened, ticks
 from dafre_fast.views.plots import Data, Sizes, draw
 from dafre_fast.views.plots.classes import long_tail
 from dafre_fast.views.plots.cloud import cloud
-from dafre_fast.views.plots.funnel import kept, whole
+from dafre_fast.views.plots.funnel import whole
 from dafre_fast.views.plots.histogram import histogram
 from dafre_fast.views.plots.images import formats, join_small, sizes
-from dafre_fast.views.plots.style import drawing, save, shortened, ticks
+from dafre_fast.views.plots.style import drawing, save
 
 NOTHING = Spread(None, None, None)
 

@@ -5,7 +5,8 @@ from statistics import median
 
 from matplotlib.figure import Figure
 
-from dafre_fast.views.plots.style import BLUE, COLUMN, GREY, VERMILION, log_scale, shortened
+from dafre_fast.views.figures import shortened
+from dafre_fast.views.plots.style import BLUE, COLUMN, GREY, VERMILION, log_scale
 
 _FEW = 60
 """Classes of which each has its dot."""

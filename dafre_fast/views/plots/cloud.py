@@ -16,6 +16,7 @@ from PIL import Image, ImageFont
 from wordcloud import WordCloud
 
 from dafre_fast.model.statistics import Vocabulary
+from dafre_fast.views.figures import shortened
 from dafre_fast.views.plots.style import (
     BLACK,
     BLUE,
@@ -27,7 +28,6 @@ from dafre_fast.views.plots.style import (
     VERMILION,
     about,
     japanese_font,
-    shortened,
 )
 
 WORDS = 100

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 
 from dafre_fast.model.statistics import CATEGORY_NAMES, Funnel, TagFunnel
 from dafre_fast.model.summary import TagCount
-from dafre_fast.views.plots.style import BLUE, GREY, OF_CATEGORY, PAGE, SKY, behind, shortened
+from dafre_fast.views.figures import PARTS, kept, shortened
+from dafre_fast.views.plots.style import BLUE, GREY, OF_CATEGORY, PAGE, SKY, behind
 
-_PARTS = frozenset({"train", "val", "test"})
-"""Steps that divide what is left instead of following on each other."""
 _LONGEST_NAME = 30
 _BAR_INCHES, _HEAD_INCHES = 0.2, 0.42
 
@@ -61,7 +60,7 @@ def blocks(funnel: Funnel | None, tag_funnel: TagFunnel | None) -> list[_Block]:
 def _draw_bars(axes: Axes, block: _Block, place: int) -> None:
     numbers = block.numbers[place]
     rows = range(len(numbers))
-    colours = [SKY if name in _PARTS else block.colour for name in block.names]
+    colours = [SKY if name in PARTS else block.colour for name in block.names]
     axes.barh(rows, numbers, height=0.72, color=colours)
     axes.barh(rows, [max(*numbers, 1)] * len(numbers), height=0.72, color=GREY, alpha=0.12)
     for row, (number, share) in enumerate(zip(numbers, kept(block.names, numbers), strict=True)):
@@ -75,13 +74,3 @@ def _draw_bars(axes: Axes, block: _Block, place: int) -> None:
     axes.tick_params("y", length=0)
     axes.xaxis.set_visible(False)
     axes.spines[:].set_visible(False)
-
-
-def kept(names: Sequence[str], numbers: Sequence[int]) -> list[float | None]:
-    """Of each step, the share of the last one before it that is no part (train, val, test)."""
-    shares, before = list[float | None](), 0
-    for name, number in zip(names, numbers, strict=True):
-        shares.append(number / before if before else None)
-        if name not in _PARTS:
-            before = number
-    return shares

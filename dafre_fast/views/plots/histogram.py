@@ -5,13 +5,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dafre_fast.model.statistics import Vocabulary
+from dafre_fast.views.figures import shortened
 from dafre_fast.views.plots.style import (
     COLUMN,
     OF_CATEGORY,
     about,
     behind,
     plain_numbers,
-    shortened,
 )
 
 _LONGEST_NAME = 32

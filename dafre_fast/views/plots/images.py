@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dafre_fast.views.figures import shortened, ticks
 from dafre_fast.views.plots.style import (
     BLUE,
     COLUMN,
@@ -20,8 +21,6 @@ from dafre_fast.views.plots.style import (
     YELLOW,
     log_scale,
     plain_numbers,
-    shortened,
-    ticks,
 )
 
 _FEW = 2_000

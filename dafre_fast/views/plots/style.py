@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from unicodedata import east_asian_width
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -20,6 +19,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from dafre_fast.model.files import replacing
 from dafre_fast.model.statistics import CATEGORY_NAMES, Level, Vocabulary
+from dafre_fast.views.figures import ticks
 
 COLUMN, PAGE = 3.5, 7.2
 """Widths of one and of two columns of a paper, in inches."""
@@ -37,8 +37,6 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 GREY = "#999999"
 OF_CATEGORY = {0: BLUE, 3: GREEN, 4: VERMILION}
-
-_MOST_TICKS = 6
 
 LATIN, JAPANESE = "DejaVu Sans", "IPAexGothic"
 _SETTINGS = {
@@ -103,19 +101,6 @@ def about(title: str, vocabulary: Vocabulary) -> str:
     return f"{title}: {'words of ' * (vocabulary.level is Level.WORDS)}{name}"
 
 
-def shortened(text: str, width: int) -> str:
-    """At most so many columns, of which letters of East Asia take two, ending in `…` where some is
-    cut off; what does not print is replaced.
-    """
-    shown, taken = "", 0
-    for letter in text:
-        taken += 2 if east_asian_width(letter) in "WF" else 1
-        if taken > width:
-            return shown[:-1].rstrip() + "…"
-        shown += letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
-    return shown
-
-
 def behind(axes: Axes, text: str, end: tuple[float, float], size: float) -> None:
     """Text just to the right of the end of a bar."""
     axes.annotate(text, end, xytext=(3, 0), textcoords="offset points", va="center", fontsize=size)
@@ -133,16 +118,3 @@ def log_scale(axes: Axes, which: str, low: float, high: float) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(FixedLocator(ticks(low, high)))
     plain_numbers(axis)
-
-
-def ticks(low: float, high: float) -> list[int]:
-    """Round whole numbers between two positive ones: of the finest steps of which there are few, or
-    else powers of ten.
-    """
-    decades = [10**power for power in range(len(f"{high:.0f}") + 1)]
-    found = list[int]()
-    for steps in ((*range(1, 10),), (1, 2, 3, 4, 6, 8), (1, 2, 5), (1,)):
-        found = [step * ten for ten in decades for step in steps if low <= step * ten <= high]
-        if len(found) <= _MOST_TICKS:
-            break
-    return found

@@ -1,0 +1,116 @@
+"""Small pictures of files, for people: what can be decoded of them, as WebP.
+
+No file may stop a report: what is damaged is shown as far as it goes, or is a Refusal.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from dafre_fast.model.errors import Refusal
+from dafre_fast.model.reason import Reason
+from dafre_fast.pixels.libvips import pyvips
+from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
+
+_QUALITY = 80
+_GAP = 4
+_FROM_TOP = 0.25
+"""Of what a square leaves out of a tall picture, as much is cut off above: heads are up there."""
+
+
+class Thumbnail(Struct, frozen=True):
+    """An encoded picture: WebP bytes and their size in pixels."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+def whole(data: bytes, size: int, max_pixels: int) -> Thumbnail:
+    """All of the picture within `size` by `size` pixels, no larger than it is.
+
+    Raises Refusal where nothing of it can be decoded, or it has more than `max_pixels`.
+    """
+    return _encoded(_within(data, size, max_pixels))
+
+
+def square(data: bytes, size: int, max_pixels: int) -> Thumbnail:
+    """`size` by `size` pixels of it. Raises Refusal likewise."""
+    return _encoded(_squared(data, size, max_pixels))
+
+
+class Joined(NamedTuple):
+    """Several files in one picture, and the places (from 0) of those that could not be decoded."""
+
+    picture: Thumbnail
+    broken: Sequence[int]
+
+
+def sheet(files: Iterable[bytes | None], size: int, columns: int, max_pixels: int) -> Joined:
+    """Squares row by row, transparent between them and where there is no file, or none that can be
+    decoded.
+    """
+    nothing = pyvips.Image.black(size, size, bands=4).copy(interpretation="srgb")
+    tiles, broken = [], list[int]()
+    for place, data in enumerate(files):
+        tile = nothing
+        if data is not None:
+            try:
+                tile = _squared(data, size, max_pixels).bandjoin(255)
+            except Refusal:
+                broken.append(place)
+        tiles.append(tile)
+    across, ground = min(columns, len(tiles)), [0, 0, 0, 0]
+    joined = pyvips.Image.arrayjoin(tiles, across=across, shim=_GAP, background=ground)
+    return Joined(_encoded(joined), broken)
+
+
+def _squared(data: bytes, size: int, max_pixels: int) -> pyvips.Image:
+    width, height = _sides(data, max_pixels)
+    covering = -(-max(width, height) * size // min(width, height))
+    try:
+        image = _decoded(data, covering)
+        sides = (max(image.width, size), max(image.height, size))  # rounding may leave one short
+        image = image.embed(0, 0, *sides, extend="copy")
+        left, top = (image.width - size) // 2, int((image.height - size) * _FROM_TOP)
+        return image.crop(left, top, size, size).copy_memory()
+    except pyvips.Error as error:
+        raise _refusal(error) from error
+
+
+def _within(data: bytes, size: int, max_pixels: int) -> pyvips.Image:
+    _sides(data, max_pixels)
+    try:
+        return _decoded(data, size, size="down").copy_memory()
+    except pyvips.Error as error:
+        raise _refusal(error) from error
+
+
+def _sides(data: bytes, max_pixels: int) -> tuple[int, int]:
+    sniff(data[:SNIFF_BYTES])  # no loader of what is no format of ours is tried
+    try:
+        header = pyvips.Image.new_from_buffer(data, "", access="sequential")
+    except pyvips.Error as error:
+        raise _refusal(error) from error
+    if header.width * header.height > max_pixels:
+        raise Refusal(Reason.TOO_MANY_PIXELS, f"{header.width} x {header.height}")
+    return header.width, header.height
+
+
+def _decoded(data: bytes, box: int, **options: object) -> pyvips.Image:
+    """Upright 8-bit sRGB on white, within a square of `box`; lenient with damage."""
+    image = pyvips.Image.thumbnail_buffer(data, box, height=box, fail_on="none", **options)
+    if image.hasalpha():
+        image = image.flatten(background=255)
+    return image.colourspace("srgb").cast("uchar")[:3]
+
+
+def _refusal(error: pyvips.Error) -> Refusal:
+    lines = str(error.detail or error.message).split("\n")
+    return Refusal(Reason.CORRUPT, lines[0].strip())
+
+
+def _encoded(image: pyvips.Image) -> Thumbnail:
+    data = image.webpsave_buffer(Q=_QUALITY, keep="none")
+    return Thumbnail(bytes(data), image.width, image.height)

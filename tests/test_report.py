@@ -1,0 +1,476 @@
+"""The report command as a user runs it, and its page as a browser takes it apart."""
+
+import hashlib
+import json
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+from commands import dafre, tree
+from PIL import Image
+
+from dafre_fast.engine.ledger import NAME as LEDGER
+from dafre_fast.engine.provenance import remember_making
+from dafre_fast.engine.stats import stats
+from dafre_fast.model.files import BAD_ROWS, STATE, bucket
+from dafre_fast.model.reason import Reason
+from dafre_fast.model.records import Fetched, Made
+from dafre_fast.model.settings import Plotting, Recipe, StatsRun
+from dafre_fast.model.summary import Step
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.tables.funnel import write_funnel
+from dafre_fast.tables.labels import write_labels
+
+NAMES = (
+    '<img src=x onerror="alert(1)">',
+    '"momo"/o\'hara_&amp;_{{ 7 * 7 }}',
+    "初音ミク_</script><!--",
+)
+"""Of the classes: whatever could be taken for something else in HTML, in an attribute, in Jinja."""
+TAGS = ("<b>bold</b>", 'say_"hi"', "青い髪")
+REFUSED = {7: Reason.TRUNCATED, 19: Reason.NOT_FOUND, 23: Reason.WORKER_CRASHED}
+"""By id: of the first and the last the original is there."""
+VOID = {"meta", "link", "img", "br", "path", "rect"}
+
+
+class Page(HTMLParser):
+    """What stands in a page: `elements` with their attributes, and `rows` of cells of any table."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open = list[tuple[str, dict[str, str]]](), list[str]()
+        self.words, self.rows = list[str](), list[list[str]]()
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"dd", "td"}:
+            self.words.append(" ")
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in VOID
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+        if {"td", "th"} & {*self.open}:
+            self.rows[-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def of(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def row(self, head: str) -> list[str]:
+        """The first row of any table with this head."""
+        rows = ([" ".join(cell.split()) for cell in row] for row in self.rows)
+        return next(row for row in rows if head in row[0:2])
+
+
+def manifest() -> pl.DataFrame:
+    """Thirty images of three classes, three of them refused."""
+    ids = [*range(1, 31)]
+    classes = [0] * 15 + [1] * 10 + [2] * 5
+    status = [REFUSED.get(id, "success") for id in ids]
+    made = pl.col("status") == "success"
+    rng = np.random.default_rng(1)
+    rows = pl.DataFrame(
+        {
+            "id": ids,
+            "path": [f"{bucket(id)}/{id}.jpg" for id in ids],
+            "tag_id": classes,
+            "class_id": classes,
+            "class_name": [NAMES[number] for number in classes],
+            "split": ["val" if id % 10 == 0 else "test" if id % 5 == 0 else "train" for id in ids],
+            "left": 0.25, "top": 0.1, "right": 0.75, "bottom": 0.5,
+            "status": [str(one) for one in status],
+            "error_message": [f"<i>{id}</i> & 'more'" if id in REFUSED else None for id in ids],
+            "url": [f"https://host.example/original/{bucket(id)}/{id}.png" for id in ids],
+            "download_seconds": 0.5,
+        }
+    )  # fmt: skip
+    sizes = {
+        "original_width": rng.integers(300, 3000, 30),
+        "original_height": rng.integers(300, 3000, 30),
+        "original_bytes": rng.integers(10_000, 10_000_000, 30),
+        "width": 256, "height": 300, "bytes": 1000,
+        "face_width": 90, "face_height": 100, "face_bytes": 500,
+    }  # fmt: skip
+    columns = {
+        name: pl.Series(value) if isinstance(value, np.ndarray) else pl.lit(value)
+        for name, value in sizes.items()
+    }
+    form = pl.when(pl.col("id") % 3 == 0).then(pl.lit("png")).otherwise(pl.lit("jpeg"))
+    told = columns | {"format": form}
+    rows = rows.with_columns(**told).with_columns(
+        pl.when(made).then(pl.col(name)).alias(name) for name in told
+    )
+    return rows.with_columns(notes=pl.lit([], pl.List(pl.String)))
+
+
+def draw(path: Path, number: int, size: tuple[int, int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = (40 + number * 7 % 200, number * 31 % 255, number * 53 % 255)
+    Image.new("RGB", size, colour).save(path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A dataset with all its records; nobody changes it."""
+    ds = tmp_path_factory.mktemp("finished") / "ds"
+    rows = manifest()
+    for id, path, status in rows["id", "path", "status"].iter_rows():
+        if status == "success":
+            draw(ds / "fullMin256" / path, id, (256, 300))
+            draw(ds / "faces" / path, id, (90, 100))
+    for id in (7, 23):
+        original = ds / f"original/{bucket(id)}/{id}.jpg"
+        original.parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(id)
+        noise = Image.fromarray(rng.integers(0, 255, (400, 300, 3), np.uint8))
+        noise.save(original)
+        original.write_bytes(original.read_bytes()[:30_000])  # it breaks off
+    rows.write_parquet(ds / "manifest.parquet")
+    write_labels(rows, ds / "labels")
+    steps = [Step("rows of faces.tsv", 90, 9), Step("<em>sure</em>", 30, 3)]
+    write_funnel(
+        [*steps, *(Step(split, *counted(rows, split)) for split in SPLITS)],
+        ds / "labels/funnel.json",
+    )
+    write_statistics(ds)
+    write_ledger(ds)
+    remember_making(ds, Recipe(), anew=False)
+    return ds
+
+
+def write_ledger(ds: Path) -> None:
+    """Ten outcomes of each stage per second."""
+    hashes, lines = Recipe().hashes(), list[bytes]()
+    for place, id in enumerate(manifest()["id"]):
+        recipe, at = hashes.of(REFUSED.get(id)), 1.7e9 + place / 10
+        lines += map(msgspec.json.encode, (Fetched(str(id), at=at), Made(str(id), recipe, at=at)))
+    (ds / STATE).mkdir()
+    (ds / STATE / LEDGER).write_bytes(b"\n".join([*lines, b""]))
+
+
+def counted(rows: pl.DataFrame, split: str) -> tuple[int, int]:
+    own = rows.filter(split=split)
+    return own.height, own["class_id"].n_unique()
+
+
+def write_statistics(ds: Path) -> None:
+    tags = pl.DataFrame(
+        {
+            "id": [1, 2, 3],
+            "dir": ["a", "b", "c"],
+            "class_id": [0, 0, 0],
+            "tags_cat0": [list(TAGS), list(TAGS[:2]), list(TAGS[:1])],
+            "tags_cat3": [[], [], []],
+            "tags_cat4": [["x"], ["x"], ["x"]],
+        },
+        schema_overrides=dict.fromkeys(["tags_cat0", "tags_cat3", "tags_cat4"], pl.List(pl.String)),
+    )
+    tags.write_parquet(ds / "labels/train_tags.parquet")
+    run = StatsRun(input=(ds / "labels/train_tags.parquet",), output=ds / "stats")
+    stats(run, Plotting(plots=False))
+    draw(ds / "stats/wordcloud_tags_cat0.png", 1, (120, 80))
+
+
+@pytest.fixture(scope="module")
+def report(finished) -> Path:
+    """The folder of its report; nobody changes it."""
+    done = dafre("report", "--output", "ds", cwd=finished.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    return finished / "report"
+
+
+@pytest.fixture(scope="module")
+def page(report) -> Page:
+    return Page((report / "index.html").read_text())
+
+
+@pytest.fixture
+def ds(finished, tmp_path) -> Path:
+    """A copy to spoil, with no report yet."""
+    copy = tmp_path / "ds"
+    shutil.copytree(finished, copy, ignore=shutil.ignore_patterns("report"))
+    return copy
+
+
+def page_of(ds: Path, *flags: object) -> Page:
+    done = dafre("report", "--output", "ds", *flags, cwd=ds.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    return Page((ds / "report/index.html").read_text())
+
+
+def test_the_numbers_are_those_of_the_manifest(page) -> None:
+    rows = manifest()
+    assert "asked for 30 made 27 refused 3 classes 3" in page.text
+    for split in SPLITS:
+        images = rows.filter(split=split).height
+        own = rows.filter(split=split, status="success")
+        numbers = (images, own.height, images - own.height, own["class_id"].n_unique())
+        assert page.row(split)[1].startswith(str(images))  # in the funnel
+        assert [split, *map(str, numbers)] in page.rows
+    assert "30 images = 27 made + 3 refused." in page.text
+    jpeg = rows.filter(format="jpeg").height
+    assert page.row("jpeg")[:3] == ["jpeg", str(jpeg), f"{jpeg / 27:.1%}"]
+    assert page.row("host.example")[:3] == ["host.example", "30", "100.0%"]
+    total = int(rows["original_bytes"].sum())
+    assert page.row("original")[-1] == f"{total / 1e6:,.3g} MB"
+
+
+def test_every_class_has_its_name_its_images_by_split_and_a_head(page) -> None:
+    rows = manifest()
+    for number, name in enumerate(NAMES):
+        own = rows.filter(class_id=number)
+        made = [own.filter(split=split, status="success").height for split in SPLITS]
+        row = page.row(f"{name} {number}")
+        assert [row[2], *row[-3:]] == [str(own.height), *map(str, made)]
+        assert f"Head of {name}" in [image["alt"] for image in page.of("img")]
+
+
+def test_the_funnel_has_every_step_and_what_was_made(page) -> None:
+    assert page.row("rows of faces.tsv") == ["rows of faces.tsv", "90", "9"]
+    assert page.row("<em>sure</em>") == ["<em>sure</em>", "30 33.3%", "3"]
+    assert page.row("made") == ["made", "27 90.0%", "3"]
+
+
+def test_names_and_tags_are_text_and_nothing_else(page) -> None:
+    for text in (*NAMES, *TAGS, "<i>7</i> & 'more'"):
+        assert text in page.text
+    assert not {"script", "b onerror", "i", "em"} & {name for name, _ in page.elements}
+    assert not [one for _, attributes in page.elements for one in attributes if one[:2] == "on"]
+    assert page.open == []
+
+
+def test_every_picture_says_what_it_shows(page) -> None:
+    images = page.of("img")
+    assert len(images) > 50
+    assert all(image["alt"].strip() for image in images)
+    titles = [attributes["aria-labelledby"] for attributes in page.of("svg")]
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    assert len(titles) == 5
+    assert {id for title in titles for id in title.split()} <= ids
+
+
+def test_every_link_leads_somewhere_and_nothing_is_asked_of_a_network(page, report) -> None:
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len({*ids})
+    loaded = [image["src"] for image in page.of("img")] + [one["href"] for one in page.of("link")]
+    linked = [one["href"] for one in page.of("a") if not one["href"].startswith("https://")]
+    files = {path for path in (*loaded, *linked) if not path.startswith("#")}
+    assert files | {"index.html"} == tree(report).keys()
+    assert {path[1:] for path in linked if path.startswith("#")} <= {*ids}
+    assert "url(" not in (report / "style.css").read_text()
+
+
+def test_pictures_have_the_size_that_the_page_gives_them(page, report) -> None:
+    for image in page.of("img"):
+        with Image.open(report / image["src"]) as picture:
+            assert (str(picture.width), str(picture.height)) == (image["width"], image["height"])
+
+
+def test_tables_have_headings(page) -> None:
+    heads = page.of("th")
+    assert heads
+    assert {head["scope"] for head in heads} == {"col", "row"}
+    assert len(page.of("caption")) == len(page.of("table"))
+
+
+def test_there_is_a_contact_sheet_of_both_trees_for_every_split(page, report) -> None:
+    for split in SPLITS:
+        made = manifest().filter(split=split, status="success").height
+        for folder in ("fullMin256", "faces"):
+            assert (report / f"pictures/sheet-{folder}-{split}.webp").is_file()
+            alt = f"Contact sheet of {made} images of {folder} in {split}"
+            assert alt in [image["alt"] for image in page.of("img")]
+
+
+def test_a_refused_original_is_shown_where_it_can_be_and_harms_no_process(page, report) -> None:
+    shown = [path.name for path in (report / "pictures/refused").iterdir()]
+    assert shown == ["7.webp"]  # 19 is not there, 23 has brought down a worker
+    for reason in REFUSED.values():
+        assert page.row(reason)[:3] == [reason, "1", "3.3%"]
+
+
+def test_settings_versions_and_hashes_are_told(page, finished) -> None:
+    recipe = Recipe().hashes()
+    assert page.row(recipe.pixels) == [recipe.pixels, "29"]
+    assert page.row(recipe.bounded) == [recipe.bounded, "1"]
+    assert "subsampling 4:2:0" in page.text
+    assert f"polars {pl.__version__}" in page.text
+    for name in ("manifest.parquet", "labels/train.csv", "labels/classid_classname.csv"):
+        assert page.row(name)[2] == sha256(finished / name)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_throughput_is_that_of_the_ledger(page) -> None:
+    for stage in ("originals fetched", "images made"):
+        assert page.row(stage)[1:] == ["30", "10.3"]
+    assert "over 2.9 s of work" in page.text
+
+
+def test_the_same_dataset_leads_to_the_same_bytes(report, ds) -> None:
+    page_of(ds)
+    assert tree(ds / "report") == tree(report)
+
+
+def test_another_seed_leads_to_other_pictures(ds) -> None:
+    page_of(ds, "--seed", 2, "--sheet", 3, "--labelled", 3)
+    other = {path for path in tree(ds / "report") if "fullMin256/" in path}
+    page_of(ds, "--seed", 1, "--sheet", 3, "--labelled", 3)
+    assert len(other) == 9
+    assert other != {path for path in tree(ds / "report") if "fullMin256/" in path}
+
+
+def test_files_that_are_missing_or_broken_are_told_and_cost_no_other(ds) -> None:
+    (ds / "fullMin256/0005/5.jpg").unlink()
+    (ds / "faces/0008/8.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (ds / "faces/0009/9.jpg").unlink()
+    (ds / "faces/0009/9.jpg").mkdir()
+    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    assert done.returncode == 0, done.stderr
+    broken = ["faces/0008/8.jpg", "faces/0009/9.jpg", "fullMin256/0005/5.jpg"]
+    assert done.stdout.splitlines()[-3:] == [f"could not be read: {name}" for name in broken]
+    page = Page((ds / "report/index.html").read_text())
+    assert "3 files that this report would have shown" in page.text
+    assert all(name in page.text for name in broken)
+    made = manifest().filter(split="train", status="success").height
+    alt = f"Contact sheet of {made - 2} images of faces in train"
+    assert alt in [image["alt"] for image in page.of("img")]
+
+
+def test_what_is_not_there_is_left_out_with_a_line_that_says_why(ds) -> None:
+    for folder in ("labels", "stats", STATE):
+        shutil.rmtree(ds / folder)
+    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    assert sorted(done.stdout.splitlines()[1:]) == [
+        "left out: funnel (labels/funnel.json is not there)",
+        "left out: settings (settings and versions were not recorded)",
+        "left out: tags (stats/stats.json is not there)",
+        "left out: throughput (there is no ledger)",
+    ]
+    page = Page((ds / "report/index.html").read_text())
+    assert "Left out: labels/funnel.json is not there." in page.text
+    assert "Left out: stats/stats.json is not there." in page.text
+    assert "Left out: there is no ledger." in page.text
+
+
+@pytest.mark.parametrize(
+    "name", ["labels/funnel.json", "stats/stats.json", f"{STATE}/makings.json"]
+)
+def test_a_damaged_record_is_told_and_its_section_left_out(ds, name) -> None:
+    (ds / name).write_bytes(b'{"steps": [\xff')
+    assert f"could not be read: {name}" in dafre("report", "--output", "ds", cwd=ds.parent).stdout
+
+
+def test_a_manifest_of_the_least_columns_is_enough(ds) -> None:
+    needed = ["id", "path", "class_id", "class_name", "split", "status"]
+    manifest().select(needed).write_parquet(ds / "manifest.parquet")
+    page = page_of(ds)
+    assert "asked for 30 made 27" in page.text
+    assert "Left out: the manifest has no head boxes." in page.text
+
+
+def test_a_dataset_of_which_nothing_was_made_has_a_report(ds) -> None:
+    rows = manifest().with_columns(status=pl.lit("not_found"))
+    rows.write_parquet(ds / "manifest.parquet")
+    page = page_of(ds)
+    assert "asked for 30 made 0 refused 30" in page.text
+
+
+def test_the_summary_for_machines_has_what_is_left_out_and_unread(ds) -> None:
+    (ds / "labels/funnel.json").unlink()
+    told = json.loads(dafre("report", "--output", "ds", "--json", cwd=ds.parent).stdout)
+    files = tree(ds / "report")
+    assert told == {
+        "index": "ds/report/index.html",
+        "files": len(files),
+        "bytes": sum(map(len, files.values())),
+        "images": 30,
+        "left_out": {
+            "funnel": "labels/funnel.json is not there",
+            "tags": "labels/tags_funnel.json is not there",
+        },
+        "unread": [],
+    }
+
+
+def test_an_earlier_report_is_replaced_whole(ds) -> None:
+    page_of(ds)
+    stale = ds / "report/pictures/stale.webp"
+    stale.write_bytes(b"")
+    for left in (".report.part", ".report.old"):  # of killed runs
+        (ds / left).mkdir()
+        (ds / left / "half").touch()
+    page_of(ds, "--title", "another")
+    assert not stale.exists()
+    assert not [*ds.glob(".report*")]
+    assert "<h1>another</h1>" in (ds / "report/index.html").read_text()
+
+
+@pytest.mark.parametrize("harm", ["damaged", "cut", "gone"])
+def test_without_a_manifest_that_can_be_read_the_earlier_report_stays(ds, harm) -> None:
+    page_of(ds)
+    before, path = tree(ds / "report"), ds / "manifest.parquet"
+    {
+        "damaged": lambda: path.write_bytes(b"PAR1" + bytes(range(256)) * 9 + b"PAR1"),
+        "cut": lambda: path.write_bytes(path.read_bytes()[:200]),
+        "gone": path.unlink,
+    }[harm]()
+    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    assert done.returncode == 2
+    assert done.stderr.startswith("dafre-fast report: ds/manifest.parquet: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert tree(ds / "report") == before
+    assert not [*ds.glob(".report*")]
+
+
+def test_a_folder_that_is_no_report_is_not_touched(ds) -> None:
+    (ds / "report").mkdir()
+    (ds / "report/thesis.tex").write_text("mine")
+    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    line = "dafre-fast report: ds/report: is there and is no report; move it away\n"
+    assert (done.returncode, done.stderr) == (1, line)
+    assert tree(ds / "report") == {"thesis.tex": b"mine"}
+
+
+def test_where_the_disk_is_full_there_is_no_report_and_no_part_of_one(ds, small_disk) -> None:
+    manifest().select(pl.exclude("notes")).head(10).write_parquet(
+        small_disk.folder / "manifest.parquet"
+    )
+    for folder in ("fullMin256", "faces"):
+        (small_disk.folder / folder).symlink_to(ds / folder)
+    done = dafre("report", "--output", small_disk.folder, cwd=ds.parent)
+    assert done.returncode == 1
+    assert done.stderr.endswith("report: No space left on device\n")
+    assert {path.name for path in small_disk.folder.iterdir()} == {
+        "manifest.parquet", "fullMin256", "faces",
+    }  # fmt: skip
+
+
+def test_only_the_report_is_written(finished, ds) -> None:
+    page_of(ds)
+    there = {name for name in tree(ds) if not name.startswith("report/")}
+    assert there == {name for name in tree(finished) if not name.startswith("report/")}
+    assert BAD_ROWS not in there
