@@ -21,7 +21,7 @@ from dafre_fast.engine.plan import jpg_names
 from dafre_fast.engine.undisturbed import undisturbed
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
-from dafre_fast.model.findings import Finding, Flaw, Output, Verification
+from dafre_fast.model.findings import Finding, Flaw, Verification
 from dafre_fast.model.settings import VerifyRun, Workers
 from dafre_fast.tables.agreement import (
     compare_class_names,
