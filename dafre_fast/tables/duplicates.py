@@ -184,7 +184,7 @@ class _Bits:
 
     def between(self, first: Indices, second: Indices) -> Indices:
         both = self.there[first] & self.there[second]
-        return distances(self.hashes, first, second) * both
+        return np.where(both, distances(self.hashes, first, second), np.int32(0))
 
     def pairs(self, distance: int, threads: int) -> Pairs:
         nodes = np.flatnonzero(self.there).astype(np.int32)
