@@ -62,7 +62,8 @@ def _masks(radius: int) -> NDArray[np.int64]:
 def _pairs_by(hashes: Hashes, word: int, radii: NDArray[np.int64], distance: int) -> Indices:
     values = hashes.view(np.uint16)[:, word]
     order = np.argsort(values, kind="stable").astype(np.int32)
-    starts = np.searchsorted(values[order], np.arange((1 << _WORD_BITS) + 1))
+    starts = np.zeros((1 << _WORD_BITS) + 1, np.int64)
+    np.cumsum(np.bincount(values, minlength=1 << _WORD_BITS), out=starts[1:])
     masks = _masks(radii[word])
     found: Indices = _compare(hashes[order], order, starts, masks, word, radii, distance)
     return found
@@ -97,6 +98,8 @@ def _compare(hashes, order, starts, masks, word, radii, distance):  # type: igno
     room = np.empty((_FIRST_ROOM, 3), np.int32)
     count = 0
     for value in range(starts.size - 1):
+        if starts[value] == starts[value + 1]:
+            continue
         for mask in masks:
             other = value ^ mask
             if other < value:
