@@ -14,10 +14,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from dafre_fast.model.errors import UsageError
 from dafre_fast.tables.vectors import ones
 
 _WORDS, _WORD_BITS = 16, 16
 _FIRST_ROOM = 1 << 12
+_MOST_PAIRS = 50_000_000
+"""More take more gigabytes than one may have, and tell no more: nearly all is like all else."""
 
 Hashes = NDArray[np.uint64]
 """Shape (n, 4), uint64, C-contiguous."""
@@ -37,11 +40,16 @@ def pairs_within(hashes: Hashes, distance: int, threads: int = 1) -> Pairs:
 
     Takes time in proportion to n * n / 65,536 * the number of words within `distance // 16` bits of
     one, and time and 12 bytes for each pair: hashes that are equal should be given once.
+
+    Raises UsageError where pairs are too many.
     """
     radii = _radii(distance)
     with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(lambda word: _pairs_by(hashes, word, radii, distance), range(_WORDS))
-        rows = np.concatenate([*found])
+        found = [*pool.map(lambda word: _pairs_by(hashes, word, radii, distance), range(_WORDS))]
+    if sum(map(len, found)) > _MOST_PAIRS:
+        message = f"more than {_MOST_PAIRS:,} pairs are within {distance} bits"
+        raise UsageError(f"{message}: these pictures are too much alike for this --distance")
+    rows = np.concatenate(found)
     return Pairs(*np.ascontiguousarray(rows.T))
 
 
@@ -65,7 +73,9 @@ def _pairs_by(hashes: Hashes, word: int, radii: NDArray[np.int64], distance: int
     starts = np.zeros((1 << _WORD_BITS) + 1, np.int64)
     np.cumsum(np.bincount(values, minlength=1 << _WORD_BITS), out=starts[1:])
     masks = _masks(radii[word])
-    found: Indices = _compare(hashes[order], order, starts, masks, word, radii, distance)
+    found: Indices = _compare(
+        hashes[order], order, starts, masks, word, radii, distance, _MOST_PAIRS + 1
+    )
     return found
 
 
@@ -86,14 +96,25 @@ def _found_before(one, other, word, radii):  # type: ignore[no-untyped-def]
     return False
 
 
+@njit
+def _with(room, count, one, other, bits):  # type: ignore[no-untyped-def]
+    """Room with a pair behind `count` others, twice as much of it where it was full."""
+    if count == room.shape[0]:
+        room = np.concatenate((room, np.empty_like(room)))
+    room[count, 0], room[count, 1], room[count, 2] = min(one, other), max(one, other), bits
+    return room
+
+
 @njit(
-    "int32[:, ::1](uint64[:, ::1], int32[::1], int64[::1], int64[::1], int64, int64[::1], int64)",
+    "int32[:, ::1](uint64[:, ::1], int32[::1], int64[::1], int64[::1], int64, int64[::1], int64,"
+    " int64)",
     cache=True,
     nogil=True,
 )
-def _compare(hashes, order, starts, masks, word, radii, distance):  # type: ignore[no-untyped-def]
-    """Pairs and distances of which this word is the first that leads to them. Hashes come sorted by
-    it, those of value v from starts[v] on; `order` has what their indices were.
+def _compare(hashes, order, starts, masks, word, radii, distance, most):  # type: ignore[no-untyped-def]
+    """Pairs and distances, no more than `most`, of which this word is the first that leads to them.
+    Hashes come sorted by it, those of value v from starts[v] on; `order` has what their indices
+    were.
     """
     room = np.empty((_FIRST_ROOM, 3), np.int32)
     count = 0
@@ -112,11 +133,9 @@ def _compare(hashes, order, starts, masks, word, radii, distance):  # type: igno
                     bits = _distance(hashes[i], hashes[j])
                     if bits > distance or _found_before(hashes[i], hashes[j], word, radii):
                         continue
-                    if count == room.shape[0]:
-                        room = np.concatenate((room, np.empty_like(room)))
-                    room[count, 0] = min(order[i], order[j])
-                    room[count, 1] = max(order[i], order[j])
-                    room[count, 2] = bits
+                    if count == most:
+                        return room
+                    room = _with(room, count, order[i], order[j], bits)
                     count += 1
     return room[:count].copy()
 

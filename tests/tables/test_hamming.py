@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dafre_fast.model.errors import UsageError
+from dafre_fast.tables import hamming
 from dafre_fast.tables.hamming import (
     Pairs,
     components,
@@ -112,6 +114,15 @@ def test_more_equal_hashes_than_there_was_room_for_make_all_their_pairs() -> Non
 @pytest.mark.parametrize("numbers", [[], [5]])
 def test_fewer_than_two_hashes_make_no_pair(numbers) -> None:
     assert found(numbers, 48) == []
+
+
+def test_too_many_pairs_are_refused_before_they_take_all_memory(monkeypatch) -> None:
+    numbers = [flipped(0, {bit}) for bit in range(100)]
+    monkeypatch.setattr(hamming, "_MOST_PAIRS", 99 * 100 // 2)
+    assert len(found(numbers, 2)) == 99 * 100 // 2
+    monkeypatch.setattr(hamming, "_MOST_PAIRS", 99 * 100 // 2 - 1)
+    with pytest.raises(UsageError, match="too much alike"):
+        found(numbers, 2)
 
 
 # What follows from pairs
