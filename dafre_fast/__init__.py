@@ -17,9 +17,9 @@ One image's journey, and where it is told:
                 with their plots; and what machines do: the log of events, and metrics
 
 Commands (`full`, `labels`, `tags`, `stats`, `lists`, `download`, `resize`, `crop`, `verify`, which
-reads it all back, and `audit`, which finds what is there twice) are thin modules at the top; `cli` makes flags of the settings in `model/`,
-the ground that everything stands on. `sample/` draws and serves a small dataset with its metadata,
-and every fault of a server. Arrows point down only:
+reads it all back, and `audit`, which finds what is there twice) are thin modules at the top; `cli`
+makes flags of the settings in `model/`, the ground that everything stands on. `sample/` draws and
+serves a small dataset with its metadata, and every fault of a server. Arrows point down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 

@@ -5,10 +5,10 @@ the 16 x 16 lowest frequencies of a grey picture but the constant ones, a bit fo
 their median. Unlike PDQ the cosine transform is taken of the decoded picture as it is, shrunk by
 the decoder, and not of 64 x 64 means: it is linear, and this is one step less.
 
-It was chosen by measurement, on 138 real and 198 drawn pictures and 15 edits of each. A hash of 256
-bits of unrelated pictures differs in 128 +- 8.5; what an edit changes is 8 deviations below that.
-pHash and dHash of 64 bits leave 5 and 4, which is many thousands of false pairs among the 10^11 of
-a large dataset, and dHash of 256 bits 6.
+It was chosen by measurement, on 138 real and 198 drawn pictures, each edited in 15 ways. Where 3 of
+16 bits may differ, 48 of 256, nearly all edits are found, and real pictures that are unrelated are
+9.4 standard deviations away. Of other hashes it is 6.0 (dHash of 256 bits), 4.3 (pHash of 64) and
+3.2 (dHash of 64); 4.3 is a million false pairs among the 10^11 of a large dataset.
 """
 
 from functools import lru_cache

@@ -23,7 +23,7 @@ def _lines(audit: Audit) -> Iterator[str]:
         yield from table(audit.refused)
     if found.groups:
         splits = {**found.within, **found.across}
-        yield from columns(("duplicates within", "groups"), splits.items())
+        yield from columns(("duplicates in", "groups"), splits.items())
         yield from columns(("leaked", "images"), found.leaked.items())
         yield from columns(("left out for one in", "images"), _named(audit))
         yield (
