@@ -11,15 +11,16 @@ One image's journey, and where it is told:
                 named). `choose` tells which by the look of `--source`
     pixels/     bytes become pictures: sniffed, gated, planned, decoded (jpeg and png in fast lanes,
                 pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
-                encoded
+                encoded; and `likeness` makes hashes of them that are near where they look the same
     engine/     what is asked for, less what is done, through source and workers into the ledger
     views/      what people see of it: the progress line, the summary, what is off, statistics with
                 their plots, and the report; and what machines do: the log of events, and metrics
 
-Commands (`full`, `labels`, `tags`, `stats`, `lists`, `download`, `resize`, `crop`, `report`, and
-`verify`, which reads it all back) are thin modules at the top; `cli` makes flags of the settings in `model/`,
-the ground that everything stands on. `sample/` draws and serves a small dataset with its metadata,
-and every fault of a server. Arrows point down only:
+Commands are thin modules at the top: `full` the whole run; `labels`, `tags`, `stats` and `lists` for
+tables; `download`, `resize` and `crop` for images; `verify`, which reads it all back, and `audit`,
+which finds what is there twice; `report`, `gallery` and `pack` to look at it and to hand it on. `cli`
+makes flags of the settings in `model/`, the ground that everything stands on. `sample/` draws and
+serves a small dataset with its metadata, and every fault of a server. Arrows point down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 

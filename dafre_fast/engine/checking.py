@@ -22,6 +22,12 @@ _Found = tuple[Flaw | None, str]
 
 
 def _check(path: str, output: Output, deep: bool) -> _Found:
+    data = read_as_recorded(path, output)
+    return _look_inside(data, output, deep) if isinstance(data, bytes) else data
+
+
+def read_as_recorded(path: str, output: Output) -> bytes | tuple[Flaw, str]:
+    """The bytes of a file, if they are those on record; else what is off, and how."""
     try:
         status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
         if not S_ISREG(status.st_mode):
@@ -37,7 +43,7 @@ def _check(path: str, output: Output, deep: bool) -> _Found:
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != output.sha256:
         return Flaw.WRONG_HASH, f"SHA-256 {sha256[:12]}…, recorded {output.sha256[:12]}…"
-    return _look_inside(data, output, deep)
+    return data
 
 
 def _look_inside(data: bytes, output: Output, deep: bool) -> _Found:

@@ -5,26 +5,24 @@ ledger, which is written first. Where an output lies follows from its key, as wh
 """
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import starmap
 from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.checking import check
-from dafre_fast.engine.ledger import LOCK, NAME
+from dafre_fast.engine.ledger import NAME
 from dafre_fast.engine.plan import jpg_names
-from dafre_fast.engine.pool import Lost, Pool
+from dafre_fast.engine.undisturbed import undisturbed
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
-from dafre_fast.model.findings import Finding, Flaw, Output, Verification
-from dafre_fast.model.settings import VerifyRun, Workers, usable_cores
+from dafre_fast.model.findings import Finding, Flaw, Verification
+from dafre_fast.model.settings import VerifyRun, Workers
 from dafre_fast.tables.agreement import (
     compare_class_names,
     compare_labels,
@@ -39,8 +37,6 @@ from dafre_fast.tables.agreement import (
 from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.views.progress import Progress
 
-_BATCH = 64
-"""Files a worker is sent at once: what the parent does for each stays small beside a read."""
 _LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
 _ORDER = {flaw: place for place, flaw in enumerate(Flaw)}
 _PRELOAD = ("dafre_fast.engine.checking", "dafre_fast.pixels.soundness", "dafre_fast.cli")
@@ -54,7 +50,7 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
     if run.remove and run.manifest:  # another folder's would make orphans of everything
         raise UsageError("--remove goes by what the folder itself has on record, not by --manifest")
     began, cpu = time.monotonic(), time.process_time()
-    with _undisturbed(run.output / STATE, exclusive=run.remove):
+    with undisturbed(run.output / STATE, exclusive=run.remove):
         records = _read(run)
         outputs = _outputs(records)
         compared, refused = _compare(run.output, records)
@@ -75,30 +71,6 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
         seconds=time.monotonic() - began,
         cpu_seconds=time.process_time() - cpu + cpu_of_workers,
     )
-
-
-@contextmanager
-def _undisturbed(state: Path, *, exclusive: bool) -> Iterator[None]:
-    """No run begins meanwhile, and where `exclusive` no other verification."""
-    try:
-        lock = os.open(state / LOCK, os.O_RDONLY)
-    except FileNotFoundError:  # made elsewhere, and copied without its state
-        yield
-        return
-    except OSError as error:
-        raise InputError(f"{state / LOCK}: {error.strerror}") from error
-    try:
-        _take(lock, state, exclusive=exclusive)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _take(lock: int, state: Path, *, exclusive: bool) -> None:
-    try:
-        fcntl.flock(lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError as error:
-        raise UsageError(f"{state}: a run is at work here; verify it afterwards") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,40 +138,17 @@ def _place(finding: Finding) -> tuple[int, str]:
 async def _check_files(
     outputs: pl.DataFrame, run: VerifyRun, workers: Workers, progress: Progress
 ) -> tuple[list[Finding], float]:
-    """What is off with them, and the CPU time of the workers. A batch on which a worker is lost is
-    done again file by file.
-    """
-    found, lost = list[Finding](), list[Output]()
+    """What is off with them, and the CPU time of the workers."""
+    found = list[Finding]()
 
-    def take(results: list[tuple[tuple[Output, ...], list[Finding] | Lost]]) -> None:
-        for batch, result in results:
-            if not isinstance(result, Lost):
-                findings = result
-            elif len(batch) > 1:
-                lost.extend(batch)
-                continue
-            else:
-                why = "a worker died or hung at it, twice"
-                findings = [Finding(Flaw.NOT_CHECKED, batch[0].file, why)]
-            found.extend(findings)
-            sound = len(batch) - len(findings)
-            progress.advance(*(finding.flaw for finding in findings), *[None] * sound)
+    def take(batch: Batch, result: list[Finding] | Finding) -> None:
+        findings = [result] if isinstance(result, Finding) else result
+        found.extend(findings)
+        sound = len(batch) - len(findings)
+        progress.advance(*(finding.flaw for finding in findings), *[None] * sound)
 
-    pool = Pool[tuple[Output, ...], list[Finding]](
-        partial(check, str(run.output), run.deep),
-        take,
-        workers=workers.workers or usable_cores(),
-        job_timeout_seconds=workers.image_timeout,
-        preload=_PRELOAD,
-    )
-    async with pool:
-        for batch in outputs.select(Output._fields).iter_slices(_BATCH):
-            await pool.submit(tuple(starmap(Output, batch.iter_rows())))
-        await pool.drain()
-        for output in lost:
-            await pool.submit((output,))
-        await pool.drain()
-    return found, pool.cpu_seconds
+    look = partial(check, str(run.output), run.deep)
+    return found, await look_at(outputs, look, take, workers, _PRELOAD)
 
 
 def _strays(output: Path, expected: set[str], *, whole: bool) -> Iterator[tuple[Path, Finding]]:

@@ -138,6 +138,23 @@ class VerifyRun(Group, frozen=True):
     json: Annotated[bool, Meta(description="Print every finding as JSON.")] = False
 
 
+class AuditRun(Group, frozen=True):
+    """Where duplicates are looked for, what counts as one, and which of them stays."""
+
+    output: Annotated[Path, Meta(description="Folder of a dataset.")] = Path("dataset")
+    distance: Annotated[
+        int,
+        Meta(ge=0, le=63, description="Most of 256 bits in which hashes of duplicates differ."),
+    ] = 48
+    keep: Annotated[
+        Literal["test", "train", "largest"],
+        Meta(
+            description="Of duplicates, leave out those of train before val before test, the other"
+            " way round, or whatever the split those of the smaller originals."
+        ),
+    ] = "test"
+
+
 class Tolerance(Group, frozen=True):
     """How much may be wrong with a table."""
 

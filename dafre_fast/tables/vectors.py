@@ -1,4 +1,5 @@
-"""Several bytes at once, for the kernel that reads lines of JSON.
+"""Several bytes at once, for the kernel that reads lines of JSON, and several bits, for those that
+compare hashes.
 
 Arrays are of uint8 and contiguous; indices are not checked. LLVM maps the vector to what the
 machine has: SSE, AVX, NEON.
@@ -77,3 +78,13 @@ def copy(typing: Any, array: Any, first: Any, to: Any, place: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.uintp, to, types.uintp), generate
+
+
+@intrinsic
+def ones(typing: Any, number: Any) -> Any:
+    """How many bits of a uint64 are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate

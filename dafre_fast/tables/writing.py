@@ -1,4 +1,4 @@
-"""Tables to files of Parquet."""
+"""Tables to files."""
 
 import os
 import re
@@ -22,3 +22,9 @@ def write_parquet(rows: pl.DataFrame | pl.LazyFrame, path: Path, **options: Any)
             if cause := _CAUSE.search(str(error)):
                 raise OSError(int(cause[1]), os.strerror(int(cause[1]))) from error
             raise
+
+
+def write_csv(rows: pl.DataFrame, path: Path) -> None:
+    """With a header; the whole file or none. Raises OutputError where that is not possible."""
+    with replacing(path) as part:
+        rows.write_csv(part)

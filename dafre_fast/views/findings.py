@@ -20,7 +20,7 @@ def show(verification: Verification, *, as_json: bool) -> None:
 
 def _lines(found: Verification) -> Iterator[str]:
     if found.findings:
-        yield from _table(found.findings)
+        yield from table(found.findings)
     if found.removed:
         yield f"{len(found.removed):,} of these files removed: what made the others makes them anew"
     if found.labels_of_refused:
@@ -34,7 +34,7 @@ def _lines(found: Verification) -> Iterator[str]:
     )
 
 
-def _table(findings: Sequence[Finding]) -> Iterator[str]:
+def table(findings: Sequence[Finding]) -> Iterator[str]:
     """A block of lines for each flaw: its name, how many, and examples."""
     rows = [("found", "count", "such as")]
     for flaw, group in groupby(findings, key=lambda finding: finding.flaw):

@@ -15,7 +15,7 @@ import numpy as np
 from dafre_fast.pixels import png, resample, unfilter
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.pictures import Raster
-from dafre_fast.tables import parsing, post_lines
+from dafre_fast.tables import hamming, parsing, post_lines
 from tests.fuzz.guarded import GuardedNumpy, before_guard, behind_guard
 from tests.pixels.pngs import png as png_file
 
@@ -52,7 +52,7 @@ def results(work, place=None, *, interpreted=False):
                 python = getattr(module, name).py_func
                 changed.enter_context(patch.object(module, name, python))
         if place:
-            for module in (png, resample, unfilter, parsing, post_lines):
+            for module in (png, resample, unfilter, hamming, parsing, post_lines):
                 changed.enter_context(patch.object(module, "np", GuardedNumpy(place)))
         return [array.tobytes() for array in work()]
 
@@ -106,8 +106,23 @@ def posts():
         yield from post_lines.parse_posts(post_lines.np.frombuffer(text, np.uint8), 200)
 
 
+def paired():
+    random = np.random.default_rng(4)
+    for count, distance in product((0, 1, 2, 33), (0, 15, 31, 48, 63)):
+        hashes = np.repeat(random.integers(0, 2**64, (count, 4), np.uint64), 3, axis=0)
+        hashes[1::3, 1] ^= np.uint64(0xFFFFFFFF)
+        hashes = hamming.np.ascontiguousarray(hashes)
+        pairs = hamming.pairs_within(hashes, distance)
+        yield from pairs
+        yield hamming.components(len(hashes), pairs.first, pairs.second)
+        yield hamming.representatives(len(hashes), pairs)
+        yield hamming.spreads(hashes, np.arange(0, len(hashes) + 1, 3))
+
+
+WORKS = (scans, shrunk, resized, parsed, posts, paired)
+
 if __name__ == "__main__":
-    for work, interpreted in product((scans, shrunk, resized, parsed, posts), (False, True)):
+    for work, interpreted in product(WORKS, (False, True)):
         # Without guards at first: numba compiles the parts then, and takes no other numpy.
         expected = results(work, interpreted=interpreted)
         for place in (before_guard, behind_guard):

@@ -1,0 +1,57 @@
+"""Many small files, looked at by workers: a batch at a time."""
+
+from collections.abc import Callable, Sequence
+from itertools import starmap
+
+import polars as pl
+
+from dafre_fast.engine.pool import Lost, Pool, R
+from dafre_fast.model.findings import Finding, Flaw, Output
+from dafre_fast.model.settings import Workers, usable_cores
+
+_BATCH = 64
+"""Files a worker is sent at once: what the parent does for each stays small beside a read."""
+
+Batch = tuple[Output, ...]
+
+
+async def look_at(
+    outputs: pl.DataFrame,
+    look: Callable[[Batch], R],
+    take: Callable[[Batch, R | Finding], None],
+    workers: Workers,
+    preload: Sequence[str],
+) -> float:
+    """`look` at all files, in worker processes, and `take` what comes of each batch. One on which a
+    worker is lost is done again file by file; where that is lost as well, a Finding comes of it.
+
+    `outputs` has the columns of `Output`; `look` must be picklable; `preload` as `Pool` has it.
+    Returns the CPU time of the workers in seconds.
+    """
+    lost = list[Output]()
+
+    def sort(results: list[tuple[Batch, R | Lost]]) -> None:
+        for batch, result in results:
+            if not isinstance(result, Lost):
+                take(batch, result)
+            elif len(batch) > 1:
+                lost.extend(batch)
+            else:
+                why = "a worker died or hung at it, twice"
+                take(batch, Finding(Flaw.NOT_CHECKED, batch[0].file, why))
+
+    pool = Pool[Batch, R](
+        look,
+        sort,
+        workers=workers.workers or usable_cores(),
+        job_timeout_seconds=workers.image_timeout,
+        preload=preload,
+    )
+    async with pool:
+        for batch in outputs.select(Output._fields).iter_slices(_BATCH):
+            await pool.submit(tuple(starmap(Output, batch.iter_rows())))
+        await pool.drain()
+        for output in lost:
+            await pool.submit((output,))
+        await pool.drain()
+    return pool.cpu_seconds
