@@ -5,11 +5,9 @@ ledger, which is written first. Where an output lies follows from its key, as wh
 """
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import starmap
@@ -18,9 +16,10 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.engine.checking import check
-from dafre_fast.engine.ledger import LOCK, NAME
+from dafre_fast.engine.ledger import NAME
 from dafre_fast.engine.plan import jpg_names
 from dafre_fast.engine.pool import Lost, Pool
+from dafre_fast.engine.undisturbed import undisturbed
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
 from dafre_fast.model.findings import Finding, Flaw, Output, Verification
@@ -54,7 +53,7 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
     if run.remove and run.manifest:  # another folder's would make orphans of everything
         raise UsageError("--remove goes by what the folder itself has on record, not by --manifest")
     began, cpu = time.monotonic(), time.process_time()
-    with _undisturbed(run.output / STATE, exclusive=run.remove):
+    with undisturbed(run.output / STATE, exclusive=run.remove):
         records = _read(run)
         outputs = _outputs(records)
         compared, refused = _compare(run.output, records)
@@ -75,30 +74,6 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
         seconds=time.monotonic() - began,
         cpu_seconds=time.process_time() - cpu + cpu_of_workers,
     )
-
-
-@contextmanager
-def _undisturbed(state: Path, *, exclusive: bool) -> Iterator[None]:
-    """No run begins meanwhile, and where `exclusive` no other verification."""
-    try:
-        lock = os.open(state / LOCK, os.O_RDONLY)
-    except FileNotFoundError:  # made elsewhere, and copied without its state
-        yield
-        return
-    except OSError as error:
-        raise InputError(f"{state / LOCK}: {error.strerror}") from error
-    try:
-        _take(lock, state, exclusive=exclusive)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _take(lock: int, state: Path, *, exclusive: bool) -> None:
-    try:
-        fcntl.flock(lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError as error:
-        raise UsageError(f"{state}: a run is at work here; verify it afterwards") from error
 
 
 @dataclass(frozen=True, slots=True)
