@@ -65,13 +65,14 @@ def parts_of(run: PackRun, packable: Packable) -> list[Part]:
     """All of a pack, in order. Raises InputError where labels cannot be read."""
     if run.format == "tar":
         return [*_archives(run, packable)]
-    splits = {split: packable.rows.filter(split=split) for split in SPLITS}
-    shards = {split: [*rows.iter_slices(run.shard_size)] for split, rows in splits.items()}
-    return [
-        _shard(run, split, number, len(in_split), rows)
-        for split, in_split in shards.items()
-        for number, rows in enumerate(in_split)
-    ]
+    parts, begin = list[Part](), 0
+    for split in SPLITS:
+        rows = packable.rows.slice(begin, packable.rows["split"].eq(split).sum())
+        shards = -(-rows.height // run.shard_size)
+        slices = enumerate(rows.iter_slices(run.shard_size))
+        parts += (_shard(run, split, number, shards, own) for number, own in slices)
+        begin += rows.height
+    return parts
 
 
 def _shard(run: PackRun, split: str, number: int, shards: int, rows: pl.DataFrame) -> Part:

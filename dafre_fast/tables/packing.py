@@ -59,7 +59,7 @@ def read_packable(folder: Path, *, told: bool, shuffle: bool) -> Packable:
     try:
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.filter(status=SUCCESS).select(name for name in wanted if name in known)
-        made = rows.collect()
+        made = rows.collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: {str(error).partition(chr(10))[0]}") from error
     _check(path, brief)
