@@ -101,7 +101,12 @@ def test_shards_have_the_size_asked_for_and_a_table_and_counts_beside_them(ds) -
     assert [table.height for table in tables] == [5, 2]
     assert set(pl.concat(tables)["id"]) == ids_of("train")
     stats = json.loads((train / "00001_stats.json").read_text())
-    assert stats == {"count": 2, "successes": 2, "status_dict": {"success": 2}}
+    assert stats == {
+        "count": 2,
+        "successes": 2,
+        "status_dict": {"success": 2},
+        "pictures": {"full": "jpg", "face": "face.jpg"},
+    }
 
 
 def test_the_index_beside_a_shard_tells_where_each_member_lies(ds) -> None:

@@ -25,7 +25,7 @@ from dafre_fast.tables.packing import GROUP, Packable, contents_of, write_pictur
 _REVISION = 1
 """Raised by whoever changes the code such that packs change."""
 _ARCHIVES = {FULL: "dafre_full", FACES: "dafre_faces"}
-_EXTENSIONS = (".jpg", ".face.jpg")
+_MEMBERS = ("jpg", "face.jpg")
 """Of members of a WebDataset: of the first picture that is packed, and of the second."""
 
 
@@ -67,7 +67,7 @@ def parts_of(run: PackRun, packable: Packable) -> list[Part]:
         return [*_archives(run, packable)]
     parts, begin = list[Part](), 0
     for split in SPLITS:
-        rows = packable.rows.slice(begin, packable.rows["split"].eq(split).sum())
+        rows = packable.rows.slice(begin, packable.rows.filter(split=split).height)
         shards = -(-rows.height // run.shard_size)
         slices = enumerate(rows.iter_slices(run.shard_size))
         parts += (_shard(run, split, number, shards, own) for number, own in slices)
@@ -113,16 +113,27 @@ def _write_webdataset(
     write_rows(rows, samples.damaged, _beside(path, ".parquet"))
     failed = Counter(damaged.flaw.value for damaged in samples.damaged)
     made = rows.height - failed.total()
-    stats = {"count": rows.height, "successes": made, "status_dict": {"success": made, **failed}}
+    stats = {
+        "count": rows.height,
+        "successes": made,
+        "status_dict": {"success": made, **failed},
+        "pictures": _members(pictures),
+    }
     with replacing(_beside(path, "_stats.json")) as part:
         part.write_bytes(msgspec.json.encode(stats) + b"\n")
     return ".tar", ".json", ".parquet", "_stats.json"
 
 
+def _members(pictures: tuple[Picture, ...]) -> dict[str, str]:
+    """What follows the key in the name of the member of each picture."""
+    return {one.name: name for one, name in zip(pictures, _MEMBERS, strict=False)}
+
+
 def _add_sample(tar: Tar, sample: Sample, pictures: tuple[Picture, ...]) -> None:
     row, key = sample.row, sample.row["id"]
-    for extension, picture, data in zip(_EXTENSIONS, pictures, sample.files, strict=False):
-        tar.add(f"{key}{extension}", data, row[f"{picture.prefix}sha256"])
+    members = _members(pictures).values()
+    for member, picture, data in zip(members, pictures, sample.files, strict=True):
+        tar.add(f"{key}.{member}", data, row[f"{picture.prefix}sha256"])
     tar.add(f"{key}.cls", b"%d" % row["class_id"])
     tar.add(f"{key}.json", msgspec.json.encode(row))
 
