@@ -74,9 +74,10 @@ def making(
     return Making(PICTURES[images], transform, tag_names)
 
 
-def read_tag_names(folder: Path) -> list[str]:
+def read_tag_names(folder: str | Path) -> list[str]:
     """All tags of a dataset, of any category and split, by name. Raises InputError."""
-    lists = open_dataset(folder).select(pl.concat_list(pl.col(LISTS).fill_null([])).alias("tag"))
+    told = pl.concat_list(pl.col(LISTS).fill_null([])).alias("tag")
+    lists = open_dataset(Path(folder)).select(told)
     tags = lists.explode("tag").drop_nulls().unique()
     return tags.collect(engine="streaming")["tag"].sort().to_list()
 
