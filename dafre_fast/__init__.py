@@ -12,17 +12,20 @@ One image's journey, and where it is told:
     pixels/     bytes become pictures: sniffed, gated, planned, decoded (jpeg and png in fast lanes,
                 pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
                 encoded; and `likeness` makes hashes of them that are near where they look the same
+    packs/      a finished dataset as it is handed on: tar archives and their indexes, shards and
+                who reads which of their samples, folders for Hugging Face
     engine/     what is asked for, less what is done, through source and workers into the ledger
     views/      what people see of it: the progress line, the summary, what is off, statistics with
                 their plots, and the report; and what machines do: the log of events, and metrics
 
-Commands are thin modules at the top: `full` the whole run; `labels`, `tags`, `stats` and `lists` for
-tables; `download`, `resize` and `crop` for images; `verify`, which reads it all back, and `audit`,
-which finds what is there twice; `report`, `gallery` and `pack` to look at it and to hand it on. `cli`
-makes flags of the settings in `model/`, the ground that everything stands on. `sample/` draws and
-serves a small dataset with its metadata, and every fault of a server. Arrows point down only:
+Commands are thin modules at the top: `full` the whole run; `labels`, `tags`, `stats` and `lists`
+for tables; `download`, `resize` and `crop` for images; `verify`, which reads it all back, and
+`audit`, which finds what is there twice; `report`, `gallery` and `pack` to look at it and to hand
+it on. `cli` makes flags of the settings in `model/`, the ground that everything stands on.
+`sample/` draws and serves a small dataset with its metadata, and every fault of a server. Arrows
+point down only:
 
-    commands -> engine -> {tables, sources, pixels, views} -> model
+    commands -> engine -> {tables, sources, pixels, packs, views} -> model
 
 Words: a *row* of faces.tsv; what is *wanted* of it (an image, and what to make of it); its
 *original*, bytes as found; the *recipe*, all settings that decide pixels; the *outcome*, made or

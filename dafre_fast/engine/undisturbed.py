@@ -1,4 +1,4 @@
-"""Reading a dataset while no run writes it."""
+"""Nobody else at work in the folder of a state meanwhile: by the lock that every run takes."""
 
 import fcntl
 import os
@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dafre_fast.engine.ledger import LOCK
-from dafre_fast.model.errors import InputError, UsageError
+from dafre_fast.model.errors import InputError, OutputError, UsageError
 
 
 @contextmanager
 def undisturbed(state: Path, *, exclusive: bool = False) -> Iterator[None]:
-    """No run begins meanwhile, and where `exclusive` no other reader. Raises UsageError while a
-    run is at work there.
+    """No run begins meanwhile, and where `exclusive` nobody else who looks at its output.
+
+    Raises UsageError while one is at work.
     """
     try:
         lock = os.open(state / LOCK, os.O_RDONLY)
@@ -24,6 +25,24 @@ def undisturbed(state: Path, *, exclusive: bool = False) -> Iterator[None]:
         raise InputError(f"{state / LOCK}: {error.strerror}") from error
     try:
         _take(lock, state, exclusive=exclusive)
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """The only one at work on an output, whose state is made where it is not there.
+
+    Raises UsageError while another is, OutputError where that cannot be written.
+    """
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        lock = os.open(state / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    except OSError as error:
+        raise OutputError(f"{state}: {error.strerror}") from error
+    try:
+        _take(lock, state, exclusive=True)
         yield
     finally:
         os.close(lock)

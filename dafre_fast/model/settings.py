@@ -155,6 +155,29 @@ class AuditRun(Group, frozen=True):
     ] = "test"
 
 
+class PackRun(Group, frozen=True):
+    """What is handed on of a dataset, and how."""
+
+    output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    format: Annotated[
+        Literal["tar", "webdataset", "parquet", "hf"],
+        Meta(description="Archives as first published, or shards; hf: for Hugging Face datasets."),
+    ] = "webdataset"
+    images: Annotated[
+        Literal["full", "faces", "both"], Meta(description="Which images of each.")
+    ] = "both"
+    shard_size: Annotated[Count, Meta(description="Images of a shard, at most.")] = 10_000
+    shuffle: Annotated[
+        bool,
+        Meta(description="Mix the images of a split, always in the same way, or class by class."),
+    ] = True
+    into: Annotated[
+        Path | None,
+        Meta(description="Folder of the pack. Default: packs/FORMAT-IMAGES in the dataset."),
+    ] = None
+    readers: Annotated[Count, Meta(description="Files read at once.")] = 4
+
+
 class Tolerance(Group, frozen=True):
     """How much may be wrong with a table."""
 

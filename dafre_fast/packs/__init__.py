@@ -1,0 +1,1 @@
+"""Files in which a dataset is handed on: written so that the same images give the same bytes."""

@@ -1,0 +1,60 @@
+"""Folders that the library `datasets` of Hugging Face loads as they are: names of files and
+columns, and what it is to know of them.
+
+Form: the YAML at the head of README.md (`configs`, and `datasets.Features` under `dataset_info`).
+Text stands in it as JSON, which YAML reads. A list is called `sequence`, as old and new versions
+read it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+import polars as pl
+
+FOLDER = "data"
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+"""As they are called there."""
+PICTURES, LABEL = ("image", "face"), "label"
+_KINDS = {pl.Int64: "int64", pl.Float32: "float32", pl.Float64: "float64", pl.String: "string"}
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def front_matter(
+    title: str,
+    images: int,
+    splits: Iterable[str],
+    schema: Mapping[str, pl.DataType],
+    class_names: Sequence[str],
+) -> str:
+    """Of files with columns of these types: those in `PICTURES` are images, `LABEL` is a class."""
+    size = next((name for most, name in _SIZES if images < most), "1M<n<10M")
+    lines = [
+        "---",
+        f"pretty_name: {_text(title)}",
+        "license: unknown",
+        "task_categories:\n- image-classification",
+        f"size_categories:\n- {size}",
+        "configs:\n- config_name: default\n  data_files:",
+        *(f"  - split: {name}\n    path: {FOLDER}/{name}-*.parquet" for name in splits),
+        "dataset_info:\n  features:",
+        *(line for name, kind in schema.items() for line in _feature(name, kind, class_names)),
+        "---\n\n",
+    ]
+    return "\n".join(lines)
+
+
+def _feature(name: str, kind: pl.DataType, class_names: Sequence[str]) -> Iterator[str]:
+    yield f"  - name: {name}"
+    if name in PICTURES:
+        yield "    dtype: image"
+    elif name == LABEL:
+        yield "    dtype:\n      class_label:\n        names:"
+        yield from (f"          '{place}': {_text(name)}" for place, name in enumerate(class_names))
+    elif isinstance(kind, pl.List):
+        yield "    sequence: string"
+    else:
+        yield f"    dtype: {_KINDS[type(kind)]}"
+
+
+def _text(text: str) -> str:
+    return msgspec.json.encode(text).decode()

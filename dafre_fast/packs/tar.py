@@ -1,0 +1,104 @@
+"""Tar archives of the same bytes from the same members, and the offset index beside them.
+
+Format: POSIX.1-1988 ustar; owner and group 0, mode 0644, times 0.
+"""
+
+import gzip
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from dafre_fast.model.packs import File
+
+_LEVEL = 1
+"""Of gzip: JPEGs do not shrink, headers and padding do at any level."""
+_PIECE_BYTES = 1 << 20
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a member's bytes lie in its archive."""
+
+    offset: int
+    size: int
+    sha256: str
+
+
+class Index(msgspec.Struct, frozen=True):
+    """The form that data sets of Danbooru have: `hash` is the SHA-1 that git gives the archive as a
+    blob, `hash_lfs` its SHA-256; `files` go by the names of members.
+    """
+
+    filesize: int
+    hash: str
+    hash_lfs: str
+    files: dict[str, Place]
+
+
+class Sink(Protocol):
+    """Where the bytes of an archive go."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
+class Tar:
+    """An archive being written; `close` ends it."""
+
+    def __init__(self, file: Sink) -> None:
+        self._file, self._at = file, 0
+        self.places: dict[str, Place] = {}
+
+    def add(self, name: str, data: bytes, sha256: str | None = None) -> None:
+        """A member; its hash is computed where it is not given. Names are of at most 100 bytes."""
+        header = self._header(name, len(data))
+        padding = bytes(-len(data) % tarfile.BLOCKSIZE)
+        self._file.write(b"".join((header, data, padding)))
+        digest = hashlib.sha256(data).hexdigest() if sha256 is None else sha256
+        self.places[name] = Place(self._at + len(header), len(data), digest)
+        self._at += len(header) + len(data) + len(padding)
+
+    def close(self) -> None:
+        """Two empty blocks, and zeros up to a whole record."""
+        end = self._at + 2 * tarfile.BLOCKSIZE
+        end += -end % tarfile.RECORDSIZE
+        self._file.write(bytes(end - self._at))
+
+    def _header(self, name: str, size: int) -> bytes:
+        info = tarfile.TarInfo(name)
+        info.size = size
+        return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict")
+
+
+@contextmanager
+def gzipped(path: Path) -> Iterator[Sink]:
+    """A file to write to, compressed; its header tells no name and no time."""
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as compressed,
+    ):
+        yield compressed
+
+
+def digest(path: Path) -> File:
+    """Of a file, read in pieces. Raises OSError."""
+    hashed, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            hashed.update(piece)
+            size += len(piece)
+    return File(size, hashed.hexdigest())
+
+
+def index_of(path: Path, places: dict[str, Place]) -> bytes:
+    """The index of an archive that is written. Raises OSError."""
+    size = path.stat().st_size
+    blob, hashed = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False), hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            blob.update(piece)
+            hashed.update(piece)
+    return msgspec.json.encode(Index(size, blob.hexdigest(), hashed.hexdigest(), places))

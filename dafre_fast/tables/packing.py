@@ -1,0 +1,155 @@
+"""Which images are packed, in which order, and tables of them with their bytes."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.files import MANIFEST
+from dafre_fast.model.packs import Damaged
+from dafre_fast.model.reason import SUCCESS
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.tables.dataset import LISTS, open_dataset
+from dafre_fast.tables.writing import write_parquet
+
+RECORDED = ("bytes", "sha256", "face_bytes", "face_sha256")
+_OF_IMAGE = ("id", "path", "class_id", "class_name", "split")
+_TOLD = (
+    *_OF_IMAGE,
+    *("tag_id", "left", "top", "right", "bottom", "confidence", "notes"),
+    *("original_sha256", "format", "original_width", "original_height", "original_bytes"),
+    *("width", "height", "bytes", "sha256"),
+    *("face_width", "face_height", "face_bytes", "face_sha256"),
+    *LISTS,
+)
+"""What a pack tells of an image: nothing of when and how it was fetched, so that it is the same
+for the same images.
+"""
+GROUP = 256
+"""Rows of a row group with pictures: some megabytes."""
+_SLICE = 10_000
+
+
+class Packable(NamedTuple):
+    """`rows` has a row per image that was made, split by split; `refused` are the others of the
+    manifest, by reason. `class_names` stand at the places of their class ids.
+    """
+
+    images: int
+    rows: pl.DataFrame
+    refused: Mapping[str, int]
+    class_names: Sequence[str]
+
+
+def read_packable(folder: Path, *, told: bool, shuffle: bool) -> Packable:
+    """Of a dataset; with all that is `told` of each image, or with what packing itself needs.
+
+    Raises InputError where its manifest cannot be read or is not that of a dataset.
+    """
+    path, table = folder / MANIFEST, open_dataset(folder)
+    known = table.collect_schema().names()
+    if missing := [name for name in RECORDED if name not in known]:
+        raise InputError(f"{path}: has no column {', '.join(missing)}")
+    wanted = _TOLD if told else (*_OF_IMAGE, *RECORDED)
+    try:
+        brief = table.select("id", "class_id", "class_name", "split", "status").collect()
+        rows = table.filter(status=SUCCESS).select(name for name in wanted if name in known)
+        made = rows.collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path}: {str(error).partition(chr(10))[0]}") from error
+    _check(path, brief)
+    refused = brief.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
+    return Packable(
+        images=brief.height,
+        rows=made.select(pl.all().gather(_order(made, shuffle=shuffle))),
+        refused=dict(refused.iter_rows()),
+        class_names=_class_names(brief),
+    )
+
+
+def _check(path: Path, brief: pl.DataFrame) -> None:
+    if brief.is_empty():
+        raise InputError(f"{path}: has no rows")
+    if brief.select("id", "class_id", "split", "status").null_count().sum_horizontal()[0]:
+        raise InputError(f"{path}: a row has no id, class_id, split or status")
+    others = brief.filter(~pl.col("split").is_in(SPLITS))
+    if not others.is_empty():
+        raise InputError(f"{path}: {others['split'][0]!r} is no split")
+    repeated = brief.filter(pl.col("id").is_duplicated())
+    if not repeated.is_empty():
+        raise InputError(f"{path}: image {repeated['id'][0]} stands in it twice")
+
+
+def _order(rows: pl.DataFrame, *, shuffle: bool) -> pl.Series:
+    """Row numbers: by split, and there as they stand or by the SHA-256 of the decimal id, which is
+    as good as chance, and stays as it is when other images come or go.
+    """
+    splits = pl.col("split").replace_strict(SPLITS, range(len(SPLITS)), return_dtype=pl.UInt8)
+    digests = (hashlib.sha256(b"%d" % image).digest()[:8] for image in rows["id"])
+    mixed = pl.Series("place", [int.from_bytes(digest) for digest in digests], pl.UInt64)
+    by = [splits, mixed, "id"] if shuffle else [splits]
+    return rows.select("id", "split").select(pl.arg_sort_by(by, maintain_order=True)).to_series()
+
+
+def _class_names(brief: pl.DataFrame) -> list[str]:
+    """One for every class id from 0 on; a name that another class has is told apart by the id."""
+    classes = brief.select("class_id", "class_name").unique("class_id", keep="first")
+    known = dict(classes.iter_rows())
+    names = [known.get(class_id) or str(class_id) for class_id in range(max(known) + 1)]
+    seen = dict[str, int]()
+    return [
+        name if seen.setdefault(name, class_id) == class_id else f"{name} ({class_id})"
+        for class_id, name in enumerate(names)
+    ]
+
+
+def contents_of(rows: pl.DataFrame, *deciding: object) -> str:
+    """The SHA-256 of rows, all their columns, and of whatever else decides the bytes of a shard."""
+    hashed = hashlib.sha256(msgspec.json.encode((rows.columns, *deciding)))
+    for part in rows.iter_slices(_SLICE):
+        hashed.update(part.write_ndjson().encode())
+    return hashed.hexdigest()
+
+
+def write_rows(rows: pl.DataFrame, damaged: Sequence[Damaged], path: Path) -> None:
+    """The rows of a shard as Parquet, with `status`, `success` or what is wrong with a file, and
+    `error_message`. Raises OutputError where that is not possible.
+    """
+    told = pl.DataFrame(
+        {
+            "id": [one.id for one in damaged],
+            "status": [one.flaw.value for one in damaged],
+            "error_message": [f"{one.file}: {one.detail}" for one in damaged],
+        },
+        schema={"id": pl.Int64, "status": pl.String, "error_message": pl.String},
+    )
+    joined = rows.join(told, on="id", how="left", maintain_order="left")
+    write_parquet(joined.with_columns(pl.col("status").fill_null(SUCCESS)), path)
+
+
+def write_pictures(
+    tables: Iterable[pl.DataFrame],
+    schema: Mapping[str, pl.DataType],
+    path: Path,
+) -> None:
+    """Tables of one schema and at most `GROUP` rows as they come, few of them in memory at once, as
+    Parquet without statistics: those of pictures would be pictures.
+
+    Raises OutputError where that is not possible.
+    """
+
+    def source(*_: object) -> Iterator[pl.DataFrame]:
+        yield from tables
+
+    write_parquet(
+        register_io_source(source, schema=pl.Schema(schema)),
+        path,
+        row_group_size=GROUP,
+        statistics=False,
+        compression_level=1,
+    )

@@ -1,0 +1,199 @@
+"""A dataset as a trainer takes it, without PyTorch."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
+from PIL import Image
+
+from dafre_fast.engine.loading import Items, Square, Stream, making, read_tag_names
+from dafre_fast.engine.pack import pack
+from dafre_fast.model.errors import InputError, UsageError
+from dafre_fast.model.files import FACES, FULL, MANIFEST
+from dafre_fast.model.settings import PackRun
+
+TRAIN = {1000 + number for number in SPLITS["train"]}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """With packs of every kind of image, in shards of three."""
+    ds = draw_dataset(tmp_path_factory.mktemp("drawn") / "ds")
+    for images in ("full", "faces", "both"):
+        pack(PackRun(output=ds, images=images, shard_size=3))
+    return ds
+
+
+@pytest.fixture
+def ds(drawn, tmp_path) -> Path:
+    """A copy, to be damaged."""
+    return Path(shutil.copytree(drawn, tmp_path / "ds"))
+
+
+def shards(ds: Path, images: str = "both") -> Path:
+    return ds / f"packs/webdataset-{images}/train"
+
+
+def pillow(ds: Path, tree: str, image: int) -> np.ndarray:
+    with Image.open(ds / tree / path_of(image)) as file:
+        return np.asarray(file.convert("RGB"))
+
+
+def test_items_are_the_images_of_a_split_that_were_made(drawn) -> None:
+    items = Items(drawn, "test", making("full"))
+    made = [1000 + number for number in SPLITS["test"] if number != REFUSED]
+    assert [item["id"] for item in items] == made == items.ids.tolist()
+    assert [item["class_id"] for item in items] == items.class_ids.tolist() == [1, 0]
+    assert items.class_names == NAMES
+
+
+def test_without_a_split_items_are_all_that_were_made(drawn) -> None:
+    assert len(Items(drawn, None, making("full"))) == IMAGES - 1
+
+
+@pytest.mark.parametrize(
+    ("images", "trees"),
+    [
+        ("full", {"full": FULL}),
+        ("faces", {"face": FACES}),
+        ("both", {"full": FULL, "face": FACES}),
+    ],
+)
+def test_an_item_has_the_pictures_that_are_asked_for_as_pixels(drawn, images, trees) -> None:
+    item = Items(drawn, "train", making(images))[2]
+    assert item.keys() == {"id", "class_id", *trees}
+    for name, tree in trees.items():
+        expected = pillow(drawn, tree, item["id"])
+        assert (item[name].dtype, item[name].shape) == (np.uint8, expected.shape)
+        assert np.abs(item[name].astype(int) - expected).max() <= 4  # two builds of libjpeg
+
+
+def test_items_are_counted_from_the_end_as_well_and_behind_the_last_there_is_none(drawn) -> None:
+    items = Items(drawn, "train", making("full", tag_names=read_tag_names(drawn)))
+    assert items[-1]["id"] == items[6]["id"]
+    assert (items[-1]["tags"] == items[6]["tags"]).all()
+    with pytest.raises(IndexError):
+        items[7]
+
+
+def test_names_of_tags_are_those_of_all_splits_and_categories(drawn) -> None:
+    names = read_tag_names(drawn)
+    tags = {f"tag {1000 + number}" for number in range(IMAGES)}
+    assert names == sorted({"tags_cat0", "tags_cat3", "tags_cat4", *tags})
+
+
+def tags_of(item: dict, names: list[str]) -> set[str]:
+    return {name for name, has in zip(names, item["tags"], strict=True) if has}
+
+
+def test_tags_that_are_asked_for_are_a_bool_each(drawn) -> None:
+    names = ["tag 1003", "no such tag", "tags_cat4", "tag 1001"]
+    items = Items(drawn, "train", making("full", tag_names=names))
+    found = {item["id"]: tags_of(item, names) for item in items}
+    expected = {key: {"tags_cat4"} for key in TRAIN}
+    assert found == expected | {n: {"tags_cat4", f"tag {n}"} for n in (1001, 1003)}
+    streamed = Stream(shards(drawn), making("full", tag_names=names), seed=None).items(0, 0, 1)
+    assert {item["id"]: tags_of(item, names) for item in streamed} == found
+
+
+def test_an_image_of_which_no_tags_are_known_has_none_of_them(ds) -> None:
+    for path in ds.glob("labels/*_tags.parquet"):
+        pl.read_parquet(path).filter(pl.col("id") != 1000).write_parquet(path)
+    items = Items(ds, "train", making("full", tag_names=["tags_cat0"]))
+    assert [bool(item["tags"][0]) for item in items] == [False, *[True] * 6]
+
+
+def test_a_transform_is_given_pixels(drawn) -> None:
+    item = Items(drawn, "train", making("both", Square(16)))[0]
+    assert item["full"].shape == item["face"].shape == (16, 16, 3)
+    shape = Items(drawn, "train", making("full", np.shape))[0]["full"]
+    assert shape == (32, 40, 3)
+
+
+def test_a_square_of_the_short_side_is_the_middle_untouched() -> None:
+    pixels = np.arange(4 * 8 * 3, dtype=np.uint8).reshape(4, 8, 3)
+    assert (Square(4)(pixels) == pixels[:, 2:6]).all()
+    assert (Square(4)(pixels.swapaxes(0, 1)) == pixels.swapaxes(0, 1)[2:6]).all()
+
+
+@pytest.mark.parametrize("kind", ["items", "stream"])
+def test_both_kinds_travel_to_workers(drawn, kind) -> None:
+    made = making("both", Square(8), read_tag_names(drawn))
+    one = Items(drawn, "train", made) if kind == "items" else Stream(shards(drawn), made, 1)
+    copy = pickle.loads(pickle.dumps(one))
+    first = [item["id"] for item in (one if kind == "items" else one.items(3, 0, 1))]
+    assert [item["id"] for item in (copy if kind == "items" else copy.items(3, 0, 1))] == first
+
+
+@pytest.mark.parametrize("places", [1, 2, 3, 7, 9])
+@pytest.mark.parametrize("seed", [None, 5])
+def test_readers_of_a_stream_take_every_sample_once(drawn, places, seed) -> None:
+    stream = Stream(shards(drawn), making("full"), seed)
+    read = [item["id"] for place in range(places) for item in stream.items(4, place, places)]
+    assert len(read) == len(stream) == 7
+    assert set(read) == TRAIN
+
+
+def test_with_a_seed_every_epoch_has_an_order_of_its_own_and_always_the_same(drawn) -> None:
+    stream = Stream(shards(drawn), making("full"), seed=1)
+    orders = [[item["id"] for item in stream.items(epoch, 0, 1)] for epoch in (0, 1, 2, 0)]
+    assert orders[0] == orders[3]
+    assert len({*map(tuple, orders)}) == 3
+
+
+@pytest.mark.parametrize("packed", ["full", "faces", "both"])
+@pytest.mark.parametrize("wanted", ["full", "faces", "both"])
+def test_a_stream_has_the_pictures_that_were_packed_and_no_others(drawn, packed, wanted) -> None:
+    if packed not in ("both", wanted):
+        with pytest.raises(UsageError, match=r"00000\.tar: has no (face|full) images"):
+            Stream(shards(drawn, packed), making(wanted), None)
+        return
+    trees = {"full": FULL, "face": FACES}
+    for item in Stream(shards(drawn, packed), making(wanted), None).items(0, 0, 1):
+        for name in item.keys() & trees.keys():
+            assert item[name].shape == pillow(drawn, trees[name], item["id"]).shape
+
+
+def test_pixels_are_the_same_by_number_and_from_shards(drawn) -> None:
+    items = {item["id"]: item for item in Items(drawn, "train", making("both"))}
+    for item in Stream(shards(drawn), making("both"), None).items(0, 0, 1):
+        assert (item["full"] == items[item["id"]]["full"]).all()
+        assert (item["face"] == items[item["id"]]["face"]).all()
+
+
+def test_a_picture_that_is_gone_or_broken_is_named(ds) -> None:
+    items = Items(ds, "train", making("full"))
+    path = ds / FULL / path_of(1000)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(InputError, match=path_of(1000)):
+        items[0]
+    path.unlink()
+    with pytest.raises(InputError, match=f"{path_of(1000)}: No such file"):
+        items[0]
+
+
+def test_a_shard_that_is_not_that_of_its_index_is_named(ds) -> None:
+    path = shards(ds) / "00001.tar"
+    stream = Stream(path.parent, making("full"), None)
+    path.write_bytes(path.read_bytes() + bytes(512))
+    with pytest.raises(InputError, match=r"00001\.tar: its index is that of an archive of another"):
+        list(stream.items(0, 0, 1))
+    path.with_suffix(".json").unlink()
+    with pytest.raises(InputError, match=r"00001\.json: No such file"):
+        list(stream.items(0, 0, 1))
+
+
+def test_what_is_no_dataset_is_named(tmp_path, ds) -> None:
+    with pytest.raises(InputError, match="no shard is there"):
+        Stream(tmp_path, making("full"), None)
+    with pytest.raises(InputError, match="no image of 'validation' was made"):
+        Items(ds, "validation", making("full"))
+    with pytest.raises(UsageError, match="images 'face'"):
+        making("face")
+    pl.read_parquet(ds / MANIFEST).clear().write_parquet(ds / MANIFEST)
+    with pytest.raises(InputError, match="no image"):
+        Items(ds, None, making("full"))

@@ -1,0 +1,442 @@
+"""The command `pack` as users run it, and its packs as others read them."""
+
+import csv
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+from commands import dafre, tree
+from datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
+from sources.archived import fetch, originals, served
+
+from dafre_fast.engine.ledger import LOCK
+from dafre_fast.engine.pack import pack
+from dafre_fast.model.errors import InputError, OutputError, UsageError
+from dafre_fast.model.files import FACES, FULL, MANIFEST, STATE
+from dafre_fast.model.findings import Flaw
+from dafre_fast.model.packs import Packed
+from dafre_fast.model.settings import PackRun
+
+MADE = IMAGES - 1
+FORMATS = ["tar", "webdataset", "parquet", "hf"]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    return draw_dataset(tmp_path_factory.mktemp("drawn") / "ds")
+
+
+@pytest.fixture
+def ds(drawn, tmp_path) -> Path:
+    """A copy, to be packed and damaged."""
+    return Path(shutil.copytree(drawn, tmp_path / "ds"))
+
+
+def packed(ds: Path, format: str = "webdataset", **settings: object) -> Packed:
+    return pack(PackRun(output=ds, format=format, **{"shard_size": 4, **settings}))
+
+
+def bytes_of(ds: Path, tree: str, image: int) -> bytes:
+    return (ds / tree / path_of(image)).read_bytes()
+
+
+def ids_of(split: str) -> set[int]:
+    return {1000 + number for number in SPLITS[split] if number != REFUSED}
+
+
+def as_webdataset(*shards: Path) -> list[dict[str, object]]:
+    """In a process of its own, since the library leaves files open."""
+    script = (
+        "import json, sys, webdataset\n"
+        "for sample in webdataset.WebDataset(sys.argv[1:], shardshuffle=False):\n"
+        "    print(json.dumps({k: v.hex() if isinstance(v, bytes) else v"
+        " for k, v in sample.items()}))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script, *map(str, shards)]
+    lines = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_webdataset_has_every_image_of_a_split_once_with_class_and_json(ds) -> None:
+    packed(ds, images="both")
+    samples = as_webdataset(*sorted((ds / "packs/webdataset-both/train").glob("*.tar")))
+    assert {int(sample["__key__"]) for sample in samples} == ids_of("train")
+    assert len(samples) == 7
+    for sample in samples:
+        image = int(sample["__key__"])
+        told = json.loads(bytes.fromhex(sample["json"]))
+        assert bytes.fromhex(sample["jpg"]) == bytes_of(ds, FULL, image)
+        assert bytes.fromhex(sample["face.jpg"]) == bytes_of(ds, FACES, image)
+        assert bytes.fromhex(sample["cls"]) == b"%d" % (image % 2)
+        assert (told["id"], told["class_name"]) == (image, NAMES[image % 2])
+        assert told["tags_cat4"] == ["tags_cat4", f"tag {image}"]
+
+
+@pytest.mark.parametrize(("images", "trees"), [("full", FULL), ("faces", FACES)])
+def test_where_one_kind_of_image_is_packed_it_is_the_jpg(ds, images, trees) -> None:
+    packed(ds, images=images)
+    (first, *_) = as_webdataset(ds / f"packs/webdataset-{images}/val/00000.tar")
+    assert bytes.fromhex(first["jpg"]) == bytes_of(ds, trees, int(first["__key__"]))
+    assert "face.jpg" not in first
+
+
+def test_shards_have_the_size_asked_for_and_a_table_and_counts_beside_them(ds) -> None:
+    packed(ds, shard_size=5)
+    train = ds / "packs/webdataset-both/train"
+    assert sorted(path.name for path in train.iterdir()) == [
+        f"0000{number}{ending}"
+        for number in (0, 1)
+        for ending in (".json", ".parquet", ".tar", "_stats.json")
+    ]
+    tables = [pl.read_parquet(train / f"0000{number}.parquet") for number in (0, 1)]
+    assert [table.height for table in tables] == [5, 2]
+    assert set(pl.concat(tables)["id"]) == ids_of("train")
+    stats = json.loads((train / "00001_stats.json").read_text())
+    assert stats == {
+        "count": 2,
+        "successes": 2,
+        "status_dict": {"success": 2},
+        "pictures": {"full": "jpg", "face": "face.jpg"},
+    }
+
+
+def test_the_index_beside_a_shard_tells_where_each_member_lies(ds) -> None:
+    packed(ds)
+    path = ds / "packs/webdataset-both/train/00000.tar"
+    index, data = json.loads(path.with_suffix(".json").read_text()), path.read_bytes()
+    with tarfile.open(path) as archive:
+        assert [*index["files"]] == archive.getnames()
+    for name, place in index["files"].items():
+        member = data[place["offset"] : place["offset"] + place["size"]]
+        assert hashlib.sha256(member).hexdigest() == place["sha256"], name
+    blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+    assert (index["filesize"], index["hash"]) == (len(data), blob)
+    assert index["hash_lfs"] == hashlib.sha256(data).hexdigest()
+
+
+def test_a_pack_is_a_source_that_is_read_by_range(ds, tmp_path) -> None:
+    packed(ds, images="both")
+    train = {1000, 1003, 1006}
+    with served(ds / "packs/webdataset-both/train") as (address, asked):
+        found = fetch(f"{address}/{{00000..00001}}.tar", tmp_path / "read", [*train])
+    assert {key for key, fetched in found.items() if fetched.reason is None} == train
+    assert originals(tmp_path / "read") == {path_of(key): bytes_of(ds, FULL, key) for key in train}
+    assert all(path.endswith("*") for path in asked if path.endswith((".tar", ".tar*")))
+
+
+def test_archives_are_those_that_were_first_published(ds, tmp_path) -> None:
+    packed(ds, "tar")
+    for name in ("dafre_full", "dafre_faces", "labels"):
+        with tarfile.open(ds / f"packs/tar-both/{name}.tar.gz") as archive:
+            archive.extractall(tmp_path / "out", filter="data")
+    published = {FULL, FACES, "labels"}
+    expected = {name: data for name, data in tree(ds).items() if name.split("/")[0] in published}
+    assert tree(tmp_path / "out") == expected
+
+
+def test_members_of_archives_have_no_owner_and_no_time(ds) -> None:
+    packed(ds, "tar")
+    with tarfile.open(ds / "packs/tar-both/dafre_full.tar.gz") as archive:
+        members = archive.getmembers()
+    assert [member.name for member in members] == sorted(member.name for member in members)
+    assert {(one.uid, one.gid, one.uname, one.gname, one.mtime, one.mode) for one in members} == {
+        (0, 0, "", "", 0, 0o644)
+    }
+    assert (ds / "packs/tar-both/dafre_full.tar.gz").read_bytes()[3:8] == bytes(5)  # flags, time
+
+
+def test_parquet_holds_the_bytes_of_the_images(ds) -> None:
+    packed(ds, "parquet")
+    table = pl.read_parquet([*sorted((ds / "packs/parquet-both/train").glob("*.parquet"))])
+    assert set(table["id"]) == ids_of("train")
+    for row in table.iter_rows(named=True):
+        assert row["full"] == bytes_of(ds, FULL, row["id"])
+        assert row["face"] == bytes_of(ds, FACES, row["id"])
+        assert row["tags_cat0"] == ["tags_cat0", f"tag {row['id']}"]
+
+
+def test_the_folder_for_hugging_face_is_loaded_as_it_is(ds, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    packed(ds, "hf")
+    loaded = datasets.load_dataset(str(ds / "packs/hf-both"), cache_dir=str(tmp_path / "cache"))
+    assert {split: set(loaded[split]["id"]) for split in loaded} == {
+        "train": ids_of("train"),
+        "validation": ids_of("val"),
+        "test": ids_of("test"),
+    }
+    assert loaded["train"].features["label"].names == NAMES
+    row = loaded["train"][0]
+    assert (row["image"].size, row["face"].size) == ((40, 32), (20, 24))
+    assert (row["label"], row["class_name"]) == (row["id"] % 2, NAMES[row["id"] % 2])
+    assert row["tags_cat3"] == ["tags_cat3", f"tag {row['id']}"]
+    raw = loaded["train"].cast_column("image", datasets.Image(decode=False))[0]["image"]
+    assert raw["bytes"] == bytes_of(ds, FULL, row["id"])
+
+
+def test_the_card_tells_splits_and_how_to_cite(ds) -> None:
+    packed(ds, "hf")
+    card = (ds / "packs/hf-both/README.md").read_text()
+    assert "| train | 7 | 2 |\n| validation | 2 | 2 |\n| test | 2 | 2 |\n" in card
+    assert "2101.08674" in card
+    assert "Danbooru2018" in card
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_same_images_give_the_same_bytes(ds, tmp_path, format) -> None:
+    packed(ds, format, into=tmp_path / "one", readers=1)
+    for path in ds.rglob("*.jpg"):
+        os.utime(path, (1, 1))
+        path.chmod(0o600)
+    manifest = pl.read_parquet(ds / MANIFEST).with_columns(url=pl.lit("http://elsewhere"))
+    manifest.write_parquet(ds / MANIFEST)
+    packed(ds, format, into=tmp_path / "two", readers=3)
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+
+
+def test_images_are_mixed_always_in_the_same_way_or_class_by_class(ds) -> None:
+    def order(*, shuffle: bool) -> list[int]:
+        packed(ds, "parquet", shuffle=shuffle, shard_size=100)
+        return pl.read_parquet(ds / "packs/parquet-both/train/00000.parquet")["id"].to_list()
+
+    stored, mixed = order(shuffle=False), order(shuffle=True)
+    assert stored == sorted(stored) != mixed
+    assert mixed == sorted(stored, key=lambda image: hashlib.sha256(b"%d" % image).digest())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_stands_whole_is_not_written_again(ds, format) -> None:
+    first = packed(ds, format)
+    before = {path: path.stat().st_ino for path in (ds / "packs").rglob("0*.*")}
+    again = packed(ds, format)
+    assert (first.kept, again.written, again.kept) == (0, 0, first.written)
+    assert {path: path.stat().st_ino for path in (ds / "packs").rglob("0*.*")} == before
+    assert (again.images, again.packed, again.bytes) == (IMAGES, MADE, first.bytes)
+
+
+@pytest.mark.parametrize("spoil", ["flip", "cut", "remove", "index"])
+def test_a_shard_that_is_not_as_it_was_written_is_written_again_and_no_other(ds, spoil) -> None:
+    packed(ds)
+    before = tree(ds / "packs")
+    shard = ds / "packs/webdataset-both/train/00001.tar"
+    if spoil == "flip":
+        data = bytearray(shard.read_bytes())
+        data[600] ^= 1
+        shard.write_bytes(data)
+    elif spoil == "cut":
+        os.truncate(shard, 1000)
+    elif spoil == "remove":
+        shard.unlink()
+    else:
+        shard.with_suffix(".json").write_text("{}")
+    assert packed(ds).written == 1
+    assert tree(ds / "packs") == before
+
+
+def test_a_shard_whose_rows_changed_is_written_again(ds) -> None:
+    packed(ds, "parquet")
+    name = pl.when(id=1000).then(pl.lit("new")).otherwise("class_name").alias("class_name")
+    pl.read_parquet(ds / MANIFEST).with_columns(name).write_parquet(ds / MANIFEST)
+    assert packed(ds, "parquet").written == 1
+
+
+def test_shards_of_another_size_are_gone_and_other_files_stay(ds) -> None:
+    packed(ds, shard_size=1)
+    train = ds / "packs/webdataset-both/train"
+    (train / "notes.txt").touch()
+    packed(ds, shard_size=4)
+    names = {path.name for path in train.iterdir()}
+    assert {name for name in names if name.endswith(".tar")} == {"00000.tar", "00001.tar"}
+    assert "notes.txt" in names
+    assert "00002.json" not in names
+    assert "00002.tar" not in (train.parent / "SHA256SUMS").read_text()
+
+
+def test_sums_are_those_that_sha256sum_checks(ds) -> None:
+    packed(ds, "hf")
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    done = subprocess.run(command, cwd=ds / "packs/hf-both", capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b": OK") == 4
+
+
+def damage(ds: Path) -> dict[int, Flaw]:
+    (ds / FULL / path_of(1000)).unlink()
+    with (ds / FULL / path_of(1001)).open("r+b") as file:
+        file.write(b"\0")
+    os.truncate(ds / FACES / path_of(1007), 10)
+    path = ds / FULL / path_of(1009)
+    path.unlink()
+    os.mkfifo(path)
+    return {
+        1000: Flaw.MISSING,
+        1001: Flaw.WRONG_HASH,
+        1007: Flaw.WRONG_SIZE,
+        1009: Flaw.UNREADABLE,
+    }
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_images_that_are_not_as_recorded_are_left_out_counted_and_listed(ds, format) -> None:
+    flaws = damage(ds)
+    found = packed(ds, format)
+    assert (found.images, found.packed, found.refused) == (IMAGES, MADE - 4, {"not_found": 1})
+    assert found.damaged == dict.fromkeys(flaws.values(), 1)
+    assert found.damaged_list == str(ds / f"packs/{format}-both/damaged.csv")
+    with Path(found.damaged_list).open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert {int(row["id"]): row["flaw"] for row in rows} == flaws
+    assert f"{FACES}/{path_of(1007)}" in {row["file"] for row in rows}
+
+
+def test_a_table_of_a_shard_tells_what_was_left_out_of_it(ds) -> None:
+    flaws = damage(ds)
+    packed(ds, shard_size=100)
+    val = ds / "packs/webdataset-both/val"
+    status = dict(pl.read_parquet(val / "00000.parquet").select("id", "status").iter_rows())
+    assert status == {1007: flaws[1007], 1008: "success"}
+    stats = json.loads((val / "00000_stats.json").read_text())
+    assert stats["status_dict"] == {"success": 1, "wrong_size": 1}
+    assert {int(sample["__key__"]) for sample in as_webdataset(val / "00000.tar")} == {1008}
+
+
+def test_a_shard_is_written_again_when_what_it_left_out_is_mended(ds) -> None:
+    whole = bytes_of(ds, FULL, 1007)
+    (ds / FULL / path_of(1007)).unlink()
+    assert packed(ds).packed == MADE - 1
+    assert packed(ds).written == 0
+    (ds / FULL / path_of(1007)).write_bytes(whole)
+    again = packed(ds)
+    assert (again.written, again.packed, again.damaged_list) == (1, MADE, None)
+    assert not (ds / "packs/webdataset-both/damaged.csv").exists()
+
+
+def test_a_shard_of_damaged_images_alone_is_empty_and_can_be_read(ds) -> None:
+    for image in ids_of("val"):
+        (ds / FULL / path_of(image)).unlink()
+    packed(ds, "hf")
+    table = pl.read_parquet(ds / "packs/hf-both/data/validation-00000-of-00001.parquet")
+    assert (table.height, table.schema["image"].fields[0].name) == (0, "bytes")
+
+
+KILLED_AT = """
+import os, signal, sys
+from dafre_fast import cli, pack
+from dafre_fast.engine import pack as engine, pack_formats as formats
+
+module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows"),
+                "index": (formats, "index_of"), "digest": (engine, "digest")}[sys.argv.pop(1)]
+original, calls = getattr(module, name), []
+
+def killing(*arguments):
+    calls.append(1)
+    if len(calls) == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments)
+
+setattr(module, name, killing)
+cli.run(pack.command)
+"""
+
+
+@pytest.mark.parametrize("moment", ["close", "index", "rows", "digest"])
+def test_a_run_that_was_killed_goes_on_where_it_was(ds, tmp_path, moment) -> None:
+    packed(ds, into=tmp_path / "whole", shard_size=1)
+    flags = ("--output", ds, "--shard-size", 1)
+    command = [sys.executable, "-c", KILLED_AT, moment, *map(str, flags)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == -signal.SIGKILL
+    again = packed(ds, shard_size=1)
+    assert 0 < again.kept < MADE
+    assert again.kept + again.written == MADE
+    assert tree(ds / "packs/webdataset-both") == tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_leaves_no_half_shard_and_with_more_room_the_rest_is_written(
+    ds, tmp_path, small_disk, format
+) -> None:
+    pack_folder = small_disk.folder / "pack"
+    with pytest.raises(OutputError, match="No space left"):
+        packed(ds, format, into=pack_folder, shard_size=3)
+    assert not [*small_disk.folder.rglob("*.part")]
+    small_disk.remount("size=4m")
+    packed(ds, format, into=pack_folder, shard_size=3)
+    packed(ds, format, into=tmp_path / "whole", shard_size=3)
+    assert tree(pack_folder) == tree(tmp_path / "whole")
+
+
+def test_nothing_is_packed_while_a_run_is_at_work(ds) -> None:
+    (ds / STATE).mkdir()
+    with (ds / STATE / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="a run is at work"):
+            packed(ds)
+    packed(ds)
+
+
+def test_two_packs_are_not_written_into_one_folder_at_once(ds) -> None:
+    packed(ds)
+    with (ds / "packs/webdataset-both" / STATE / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="a run is at work"):
+            packed(ds)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (pl.col("split").replace("val", "../val"), "'../val' is no split"),
+        (pl.lit(1000).cast(pl.Int64).alias("id"), "image 1000 stands in it twice"),
+        (pl.lit("not_found").alias("status"), "no image was made"),
+        (pl.lit(None, pl.Int64).alias("class_id"), "has no id, class_id, split or status"),
+    ],
+)
+def test_a_manifest_that_cannot_be_right_is_refused_by_name(ds, change, said) -> None:
+    pl.read_parquet(ds / MANIFEST).with_columns(change).write_parquet(ds / MANIFEST)
+    with pytest.raises(InputError, match=f"manifest.parquet: .*{said}"):
+        packed(ds)
+
+
+def test_a_folder_without_labels_has_none_to_pack(ds) -> None:
+    shutil.rmtree(ds / "labels")
+    with pytest.raises(InputError, match="labels: No such file"):
+        packed(ds, "tar")
+
+
+def test_two_classes_of_one_name_are_told_apart_for_hugging_face(ds) -> None:
+    same = pl.read_parquet(ds / MANIFEST).with_columns(class_name=pl.lit("same"))
+    same.write_parquet(ds / MANIFEST)
+    packed(ds, "hf")
+    card = (ds / "packs/hf-both/README.md").read_text()
+    assert "'0': \"same\"\n          '1': \"same (1)\"\n" in card
+
+
+def test_people_are_told_what_became_of_every_image(ds) -> None:
+    damage(ds)
+    done = dafre("pack", "--output", ds, "--max-refused", 3, cwd=ds)
+    assert done.returncode == 1, done.stderr
+    assert "12 images = 7 packed + 1 refused before + 4 damaged" in done.stdout
+    assert "damaged.csv" in done.stdout
+    assert dafre("pack", "--output", ds, "--max-refused", 4, cwd=ds).returncode == 0
+
+
+def test_machines_are_told_the_same(ds) -> None:
+    done = dafre("pack", "--output", ds, "--format", "parquet", "--json", cwd=ds)
+    told = json.loads(done.stdout)
+    assert (told["images"], told["packed"], told["written"]) == (IMAGES, MADE, 3)
+
+
+def test_a_folder_that_is_no_dataset_is_one_line_and_status_2(tmp_path) -> None:
+    done = dafre("pack", "--output", tmp_path, cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "manifest.parquet" in done.stderr
