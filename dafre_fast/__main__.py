@@ -16,6 +16,7 @@ COMMANDS = {
     "tags": "tables of tags from Danbooru's metadata, no image needed",
     "lists": "the parts of a mirror's list of files that splits need, for rsync",
     "stats": "what is in a table of images and their tags, counted and drawn",
+    "gallery": "a finished dataset in a browser",
     "verify": "whether everything is there and as it was recorded",
 }
 
