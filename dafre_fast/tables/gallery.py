@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dafre_fast.model.gallery import REFUSED, TAG_KINDS, Choice, Details, Page, Place, Tile, View
 from dafre_fast.model.reason import SUCCESS
+from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.tables.dataset import LISTS
 from dafre_fast.tables.gallery_index import Column, Index, RowNumbers
 
@@ -66,10 +67,14 @@ def exists(index: Index, image_id: int) -> bool:
 
 
 def choices(index: Index, view: View, kind: str) -> list[Choice]:
-    """All of a kind, with the images that would be left of the view with this one instead."""
+    """All of a kind, splits in their own order and others by use, and how many images the view
+    would have with each of them instead.
+    """
     mask = _mask(index, view.but(**{kind: None}))
     of_kind = index.terms.filter(kind=kind)
-    return [_counted(index, mask, term) for term in of_kind.iter_rows(named=True)]
+    found = [_counted(index, mask, term) for term in of_kind.iter_rows(named=True)]
+    order = {split: place for place, split in enumerate(SPLITS)}
+    return sorted(found, key=lambda choice: order.get(choice.name, len(order)))
 
 
 def complete(index: Index, view: View, text: str) -> list[Choice]:
