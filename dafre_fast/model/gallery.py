@@ -123,7 +123,7 @@ def read_view(pairs: Iterable[tuple[str, str]]) -> View:
     try:
         view = msgspec.convert(raw, View, strict=False)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
+        what, _, where = " ".join(str(error).split()).partition(" - at `$.")
         what = what.replace("Object contains unknown field", "there is no parameter")
         raise UsageError(f"{where.rstrip('`')}: {what}" if where else what) from error
     return view if view.order == "random" else msgspec.structs.replace(view, seed=None)
