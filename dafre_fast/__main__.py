@@ -18,6 +18,7 @@ COMMANDS = {
     "stats": "what is in a table of images and their tags, counted and drawn",
     "report": "a page that shows what a finished dataset is",
     "pack": "a dataset handed on: archives, shards, Parquet, a folder for Hugging Face",
+    "gallery": "a finished dataset in a browser",
     "verify": "whether everything is there and as it was recorded",
     "audit": "duplicates within and across splits, and which images to leave out",
 }

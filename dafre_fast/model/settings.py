@@ -94,6 +94,18 @@ class CropRun(Group, frozen=True):
     manifest: Annotated[Path | None, Meta(description="Parquet file with a row per head.")] = None
 
 
+class GalleryRun(Group, frozen=True):
+    """Which dataset is served, and where."""
+
+    output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    host: Annotated[
+        str, Meta(min_length=1, description="Name or number of this machine to serve it at.")
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port to serve it at; 0 finds a free one.")
+    ] = 8000
+
+
 class ListsRun(Group, frozen=True):
     """What is looked for in which list, and whether it is fetched as well."""
 

@@ -1,0 +1,261 @@
+"""The gallery in a real browser: Chromium of the system, without a window.
+
+Screenshots stay in pytest's own folder, or in `GALLERY_SCREENSHOTS`.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from small_dataset import One, images
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM, reason="needs chromium from the packages of the system"
+)
+MADE = [one for one in images() if one.status == "success"]
+FIRST = MADE[0]
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def place(dataset) -> Iterator[str]:
+    """The gallery as people start it, in a process of its own."""
+    command = [sys.executable, "-m", "dafre_fast.gallery", "--json", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--output", str(dataset)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    with process:
+        try:
+            yield json.loads(process.stdout.readline())["address"].rstrip("/")
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # As root, as in a container, Chromium has no sandbox; it sees this dataset alone.
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, place) -> Iterator[Open]:
+    """Opens an address; a complaint on its console, such as one of the page's own policy, fails."""
+    contexts, complaints = [], list[str]()
+
+    def begin(path: str = "/", **settings: object) -> Page:
+        settings.setdefault("viewport", {"width": 1280, "height": 800})
+        contexts.append(browser.new_context(base_url=place, **settings))
+        page = contexts[-1].new_page()
+        page.on("console", lambda told: complaints.append(told.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    chosen = os.environ.get("GALLERY_SCREENSHOTS")
+    return Path(chosen) if chosen else tmp_path_factory.mktemp("screenshots")
+
+
+def options(page: Page) -> Locator:
+    """What the field for searching offers."""
+    return page.get_by_role("listbox", name="Classes and tags").get_by_role("option")
+
+
+def tagged(*tags: str) -> list[One]:
+    return [one for one in images() if {*tags} <= {*one.general}]
+
+
+def test_a_tag_is_searched_an_image_opened_and_left_again(open_page) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("long")
+    option = options(page).filter(has_text="long hair")
+    expect(option).to_contain_text(str(len(tagged("long hair"))))
+    option.click()
+    expect(page).to_have_url(re.compile(r"/\?general=long\+hair$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{len(tagged('long hair'))} images")
+    first = tagged("long hair")[0]
+    page.locator(".grid a").first.click()
+    expect(page).to_have_url(re.compile(rf"/image/{first.id}\?general=long\+hair$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/\?general=long\+hair$"))
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("one", [MADE[0], MADE[4], MADE[-1]], ids=lambda one: f"{one.box[2]}")
+def test_the_box_is_drawn_where_the_manifest_says(open_page, one, width) -> None:
+    page = open_page(f"/image/{one.id}", viewport={"width": width, "height": 800})
+    picture = page.locator(".picture img").bounding_box()
+    drawn = page.locator(".box .line").bounding_box()
+    assert picture
+    assert drawn
+    stroke = 2.5
+    left, top, right, bottom = one.box
+    expected = (
+        picture["x"] + left * picture["width"],
+        picture["y"] + top * picture["height"],
+        picture["x"] + right * picture["width"],
+        picture["y"] + bottom * picture["height"],
+    )
+    found = (drawn["x"], drawn["y"], drawn["x"] + drawn["width"], drawn["y"] + drawn["height"])
+    assert found == pytest.approx(expected, abs=stroke)
+    ratio = picture["width"] / picture["height"]
+    assert ratio == pytest.approx(one.width / one.height, rel=0.01)
+
+
+def test_the_box_can_be_put_away(open_page) -> None:
+    page = open_page(f"/image/{FIRST.id}")
+    expect(page.locator(".box")).to_be_visible()
+    page.get_by_label("head box").uncheck()
+    expect(page.locator(".box")).to_be_hidden()
+
+
+def test_every_picture_of_a_page_is_drawn(open_page) -> None:
+    page = open_page(f"/image/{FIRST.id}")
+    widths = page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert widths == [FIRST.width, FIRST.face[0]] + [FIRST.width] * 2 + [FIRST.face[0]] * 2
+    grey = page.locator(".pair .grey").first
+    assert grey.evaluate("one => getComputedStyle(one).filter") == "grayscale(1)"
+
+
+def test_a_class_is_chosen_with_the_keyboard_alone(open_page) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("midori")
+    expect(options(page)).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("combobox")).to_have_attribute("aria-activedescendant", "option-1")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/\?class=ao%2Fmidori$"))
+    captions = page.locator(".grid .caption").all_text_contents()
+    assert {caption.partition(",")[0] for caption in captions} == {"ao/midori"}
+
+
+def test_escape_closes_the_completion_and_then_leaves_the_field(open_page) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("hair")
+    expect(options(page)).to_have_count(3)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    expect(page.get_by_role("combobox")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("combobox")).not_to_be_focused()
+
+
+def test_keys_lead_to_the_next_image_to_the_one_before_and_back(open_page) -> None:
+    page = open_page(f"/image/{MADE[0].id}?status=success")
+    for key, one in (("j", MADE[1]), ("ArrowRight", MADE[2]), ("k", MADE[1]), ("ArrowLeft", FIRST)):
+        page.keyboard.press(key)
+        expect(page).to_have_url(re.compile(rf"/image/{one.id}\?status=success$"))
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(rf"/\?status=success#i{FIRST.id}$"))
+
+
+def test_keys_walk_through_the_grid(open_page) -> None:
+    page = open_page()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(page.locator(".grid a").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"/image/{images()[1].id}$"))
+
+
+def test_keys_in_a_field_are_letters(open_page) -> None:
+    page = open_page(f"/image/{FIRST.id}")
+    page.keyboard.press("/")
+    page.keyboard.type("jk/")
+    expect(page.get_by_role("combobox")).to_have_value("jk/")
+    expect(page).to_have_url(re.compile(rf"/image/{FIRST.id}$"))
+
+
+def test_the_grid_goes_on_while_one_scrolls_and_the_address_follows(open_page) -> None:
+    page = open_page()
+    tiles = page.locator(".grid > li")
+    expect(tiles).to_have_count(60)
+    for number in (120, 130):
+        page.keyboard.press("End")
+        expect(tiles).to_have_count(number)
+    page.keyboard.press("End")
+    expect(page).to_have_url(re.compile(r"/\?page=3$"))
+    found = tiles.evaluate_all("all => all.map(one => one.id)")
+    assert found == [f"i{one.id}" for one in images()]
+    page.keyboard.press("Home")
+    expect(page).to_have_url(re.compile(r":[0-9]+/$"))
+
+
+def test_everything_is_there_without_a_script(open_page) -> None:
+    page = open_page(java_script_enabled=False)
+    page.get_by_role("searchbox").fill("long hair")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(r"general=long\+hair$"))
+    page.get_by_text("Status and size").click()
+    page.get_by_label("Status").select_option("success")
+    page.get_by_role("group", name="original").get_by_label("At least").fill("500")
+    page.get_by_role("button", name="Apply").click()
+    query = r"/\?status=success&general=long\+hair&original_min=500$"
+    expect(page).to_have_url(re.compile(query))
+    page.get_by_role("link", name="Without general long hair").click()
+    page.get_by_role("link", name="Next").click()
+    expect(page).to_have_url(re.compile(r"/\?status=success&original_min=500&page=2$"))
+    page.get_by_role("link", name=re.compile("^val")).click()
+    page.get_by_role("link", name="Heads").click()
+    expect(page).to_have_url(re.compile(r"/\?show=faces&split=val&"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_are_for_everybody(open_page, pictures, width, scheme) -> None:
+    settings = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
+    page = open_page("/", **settings)
+    refused = next(one for one in images() if one.status != "success")
+    paths = {
+        "grid": "/?order=random&seed=7",
+        "sizes": "/?show=faces&general=solo&original_min=500&page=1",
+        "image": f"/image/{MADE[-1].id}?general=solo",
+        "refused": f"/image/{refused.id}",
+        "choose": "/search?q=hair",
+        "error": "/search?q=zzz",
+    }
+    for name, path in paths.items():
+        page.goto(path, wait_until="load")
+        page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png")
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+        inside = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert inside, f"{path} is wider than the window"
+
+
+def test_the_completion_is_for_everybody(open_page) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("hair")
+    expect(options(page)).to_have_count(3)
+    page.keyboard.press("ArrowDown")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()

@@ -1,0 +1,257 @@
+"""Questions to the index, beside answers in plain Python."""
+
+import os
+import random
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_dataset import GENERAL, IMAGES, SPLITS, One, images
+
+from dafre_fast.model.errors import InputError, OutputError
+from dafre_fast.model.gallery import Choice, Place, View
+from dafre_fast.tables import gallery as tables
+from dafre_fast.tables.gallery_index import Index, index_dataset, open_index
+
+ALL = images()
+CLASSES = sorted({one.klass for one in ALL})
+
+
+def never() -> None:
+    raise AssertionError("the index is made again")
+
+
+@pytest.fixture(scope="session")
+def index(dataset, tmp_path_factory) -> Index:
+    folder = tmp_path_factory.mktemp("index")
+    index_dataset(dataset, folder, begin=lambda: None)
+    return open_index(folder)
+
+
+def tags_of(one: One) -> tuple[str, ...]:
+    """The table of tags leaves out images that have none of category 0."""
+    return one.series if one.general else ()
+
+
+def has(one: One, view: View) -> bool:
+    made = one.status == "success"
+    original, head = min(one.original) if made else 0, min(one.face) if made else 0
+    status = view.status in {None, one.status, "refused" if not made else "success"}
+    return (
+        status
+        and view.split in {None, one.split}
+        and view.klass in {None, one.klass}
+        and {*view.general} <= {*one.general}
+        and {*view.series} <= {*tags_of(one)}
+        and _between(original, view.original_min, view.original_max)
+        and _between(head, view.head_min, view.head_max)
+    )
+
+
+def _between(side: int, least: int | None, most: int | None) -> bool:
+    if least is None and most is None:
+        return True
+    return side > 0 and (least or 1) <= side <= (most or side)
+
+
+def ids(index: Index, view: View) -> list[int]:
+    """Of all pages, one after the other."""
+    pages = tables.page(index, view).pages
+    shown = [tables.page(index, view.but(page=number + 1)) for number in range(pages)]
+    return [tile.id for page in shown for tile in page.tiles]
+
+
+views = st.builds(
+    View,
+    split=st.none() | st.sampled_from(SPLITS),
+    status=st.none() | st.sampled_from(["success", "refused", "truncated", "not_found"]),
+    klass=st.none() | st.sampled_from([*CLASSES, "nobody"]),
+    general=st.lists(st.sampled_from(GENERAL), max_size=3, unique=True).map(tuple),
+    series=st.sampled_from([(), ("sample",), ("none",)]),
+    original_min=st.none() | st.integers(500, 800),
+    original_max=st.none() | st.integers(500, 800),
+    head_min=st.none() | st.integers(50, 150),
+    head_max=st.none() | st.integers(50, 150),
+)
+
+
+@given(view=views)
+def test_a_view_has_the_images_that_are_like_it_in_the_order_of_the_manifest(index, view) -> None:
+    assert ids(index, view) == [one.id for one in ALL if has(one, view)]
+
+
+@given(view=views)
+def test_images_can_be_in_the_order_of_their_ids(index, view) -> None:
+    assert ids(index, view.but(order="id")) == sorted(one.id for one in ALL if has(one, view))
+
+
+@given(view=views, seed=st.integers(0, 2**32 - 1))
+def test_a_random_order_has_the_same_images_and_follows_from_the_seed(index, view, seed) -> None:
+    shuffled = view.but(order="random", seed=seed)
+    found = ids(index, shuffled)
+    assert sorted(found) == sorted(one.id for one in ALL if has(one, view))
+    assert ids(index, shuffled) == found
+
+
+def test_another_seed_is_another_order(index) -> None:
+    first, second = (ids(index, View(order="random", seed=seed)) for seed in (1, 2))
+    assert first != second
+
+
+def test_a_tile_tells_what_the_manifest_does(index) -> None:
+    chosen = random.Random(0).choice([one for one in ALL if one.status == "success"])
+    (tile,) = (tile for tile in _tiles(index) if tile.id == chosen.id)
+    assert (tile.klass, tile.split, tile.status) == (chosen.klass, chosen.split, "success")
+    assert (tile.full, tile.face) == ((chosen.width, chosen.height), chosen.face)
+
+
+def _tiles(index: Index) -> list:
+    pages = [tables.page(index, View(page=number)) for number in (1, 2, 3)]
+    return [tile for page in pages for tile in page.tiles]
+
+
+def test_what_was_refused_has_no_sizes(index) -> None:
+    page = tables.page(index, View(status="refused"))
+    assert {(tile.status, tile.full, tile.face) for tile in page.tiles} == {
+        ("truncated", (0, 0), (0, 0))
+    }
+
+
+def test_a_page_behind_the_last_one_is_empty(index) -> None:
+    page = tables.page(index, View(page=4))
+    assert (page.tiles, page.images, page.pages) == ([], IMAGES, 3)
+
+
+def test_no_image_makes_one_empty_page(index) -> None:
+    page = tables.page(index, View(klass="nobody"))
+    assert (page.tiles, page.images, page.pages) == ([], 0, 1)
+
+
+@given(view=views, number=st.integers(0, IMAGES - 1))
+def test_an_image_knows_its_place_in_a_view(index, view, number) -> None:
+    found = [one.id for one in ALL if has(one, view)]
+    image = ALL[number].id
+    if image not in found:
+        assert tables.place(index, view, image) == Place(images=len(found))
+        return
+    at = found.index(image)
+    before, after = (found[at - 1] if at else None), (found[at + 1 : at + 2] or [None])[0]
+    expected = Place(len(found), at, at // tables.PAGE + 1, before, after)
+    assert tables.place(index, view, image) == expected
+
+
+def test_details_are_the_row_of_the_manifest_and_the_tags(index, dataset) -> None:
+    chosen = ALL[51]
+    found = tables.details(index, chosen.id)
+    assert found is not None
+    manifest = pl.read_parquet(dataset / "manifest.parquet")
+    assert found.row == manifest.filter(id=chosen.id).row(0, named=True)
+    assert found.tags == {
+        "general": [*chosen.general],
+        "series": [*chosen.series],
+        "character": [],
+    }
+
+
+@pytest.mark.parametrize("image", [0, 4, 10**17])
+def test_nothing_is_known_of_other_ids(index, image) -> None:
+    assert image not in {one.id for one in ALL}
+    assert tables.details(index, image) is None
+    assert not tables.exists(index, image)
+
+
+def test_splits_come_in_their_own_order_with_their_images_in_the_view(index) -> None:
+    view = View(klass="shiro_ō", split="val")
+    counts = Counter(one.split for one in ALL if one.klass == "shiro_ō")
+    expected = [Choice("split", split, counts[split]) for split in SPLITS]
+    assert tables.choices(index, view, "split") == expected
+
+
+def test_completion_has_what_begins_so_then_what_has_such_a_word_then_the_rest(index) -> None:
+    uses = Counter(tag for one in ALL for tag in one.general)
+    by_use = sorted(["blue hair", "long hair"], key=lambda tag: (-uses[tag], tag))
+    assert names(index, "HAIR") == ["hair ribbon", *by_use]
+    assert names(index, "air") == sorted(
+        ["blue hair", "hair ribbon", "long hair"], key=lambda tag: (-uses[tag], tag)
+    )
+
+
+def names(index: Index, text: str) -> list[str]:
+    return [choice.name for choice in tables.complete(index, View(), text)]
+
+
+def test_completion_counts_what_would_be_left(index) -> None:
+    (choice,) = tables.complete(index, View(klass="ao/midori"), "solo")
+    expected = sum("solo" in one.general for one in ALL if one.klass == "ao/midori")
+    assert choice == Choice("general", "solo", expected)
+
+
+@pytest.mark.parametrize("text", ["AOI (sample)", "aoi_(sample)", " aoi  (SAMPLE) "])
+def test_blanks_underscores_and_capitals_do_not_matter_to_a_search(index, text) -> None:
+    assert tables.meant(index, text) == [("class", "aoi_(sample)")]
+
+
+def test_a_class_without_a_name_is_called_by_its_number(index) -> None:
+    assert tables.meant(index, "#4") == [("class", "#4")]
+
+
+def test_classes_of_one_name_are_told_apart_by_their_numbers(dataset, tmp_path) -> None:
+    manifest = pl.read_parquet(dataset / "manifest.parquet")
+    manifest.with_columns(class_name=pl.lit("miku")).write_parquet(tmp_path / "manifest.parquet")
+    index_dataset(tmp_path, tmp_path / "index", begin=lambda: None)
+    names = {choice.name for choice in tables.complete(open_index(tmp_path / "index"), View(), "m")}
+    assert names == {f"miku #{number}" for number in range(5)}
+
+
+def copied(dataset: Path, folder: Path) -> Path:
+    data = (dataset / "manifest.parquet").read_bytes()
+    (folder / "manifest.parquet").write_bytes(data)
+    return folder / "manifest.parquet"
+
+
+def test_an_index_is_made_once(dataset, tmp_path) -> None:
+    copied(dataset, tmp_path)
+    begun = []
+    index_dataset(tmp_path, tmp_path / "index", begin=lambda: begun.append(1))
+    index_dataset(tmp_path, tmp_path / "index", begin=never)
+    assert begun == [1]
+
+
+def test_a_changed_dataset_is_indexed_anew(dataset, tmp_path) -> None:
+    manifest = copied(dataset, tmp_path)
+    begun = []
+    for change in (
+        lambda: None,
+        lambda: os.utime(manifest, ns=(0, 0)),
+        lambda: pl.read_parquet(manifest).head(7).write_parquet(manifest),
+        (tmp_path / "index/grid.npy").unlink,
+    ):
+        change()
+        index_dataset(tmp_path, tmp_path / "index", begin=lambda: begun.append(1))
+    assert begun == [1, 1, 1, 1]
+    assert tables.page(open_index(tmp_path / "index"), View()).images == 7
+
+
+def test_a_dataset_without_tags_or_images_has_an_index(dataset, tmp_path) -> None:
+    manifest = copied(dataset, tmp_path)
+    pl.read_parquet(manifest).clear().write_parquet(manifest)
+    index_dataset(tmp_path, tmp_path / "index", begin=lambda: None)
+    index = open_index(tmp_path / "index")
+    assert tables.page(index, View(order="random", seed=1)).images == 0
+    assert tables.complete(index, View(), "a") == []
+
+
+def test_a_manifest_without_boxes_is_refused_by_name(dataset, tmp_path) -> None:
+    manifest = copied(dataset, tmp_path)
+    pl.read_parquet(manifest).drop("left", "width").write_parquet(manifest)
+    with pytest.raises(InputError, match=f"^{manifest}: has no column left, width$"):
+        index_dataset(tmp_path, tmp_path / "index", begin=never)
+
+
+def test_a_place_that_cannot_be_written_is_an_error_of_output(dataset, tmp_path) -> None:
+    (tmp_path / "index").write_text("no folder")
+    with pytest.raises(OutputError, match="index: "):
+        index_dataset(dataset, tmp_path / "index", begin=never)

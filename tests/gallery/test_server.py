@@ -1,0 +1,503 @@
+"""The gallery over HTTP, on the loopback."""
+
+import asyncio
+import html
+import os
+import re
+import shutil
+import socket
+import stat
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin
+
+import polars as pl
+import pytest
+from aiohttp import ClientSession
+from multidict import CIMultiDictProxy
+from small_dataset import GENERAL, images
+from yarl import URL
+
+from dafre_fast.engine import gallery as server
+from dafre_fast.model.errors import UsageError
+from dafre_fast.model.gallery import View, address
+from dafre_fast.model.settings import GalleryRun
+from dafre_fast.tables.gallery_index import Index, index_dataset, open_index
+
+ALL = images()
+MADE = [one for one in ALL if one.status == "success"]
+REFUSED = [one for one in ALL if one.status != "success"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def words(self) -> str:
+        """What people read of a page."""
+        return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", self.text).split()))
+
+
+Ask = Callable[..., Awaitable[Answer]]
+
+
+def indexed(dataset: Path) -> Index:
+    folder = dataset / ".dafre_fast/gallery"
+    index_dataset(dataset, folder, begin=lambda: None)
+    return open_index(folder)
+
+
+def talk(dataset: Path, say: Callable[[Ask], Awaitable[None]], host: str = "127.0.0.1") -> None:
+    """Serve a dataset for as long as `say` asks. Addresses are sent as they are given."""
+
+    async def main() -> None:
+        run = GalleryRun(output=dataset, host=host, port=0)
+        async with server.serving(run, indexed(dataset)) as place, ClientSession() as session:
+
+            async def ask(path: str, method: str = "GET", **headers: str) -> Answer:
+                url = URL(place.rstrip("/").replace("0.0.0.0", "127.0.0.1") + path, encoded=True)
+                names = {name.replace("_", "-"): value for name, value in headers.items()}
+                async with session.request(
+                    method, url, headers=names, allow_redirects=False
+                ) as got:
+                    return Answer(got.status, got.headers, await got.read())
+
+            await say(ask)
+
+    asyncio.run(main())
+
+
+def asked(dataset: Path, path: str, method: str = "GET", **headers: str) -> Answer:
+    """The answer to one request."""
+    found = []
+
+    async def say(ask: Ask) -> None:
+        found.append(await ask(path, method, **headers))
+
+    talk(dataset, say)
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Element:
+    tag: str
+    attributes: dict[str, str | None]
+
+
+class _Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Element] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append(Element(tag, dict(attrs)))
+
+
+def elements(answer: Answer, tag: str) -> list[dict[str, str | None]]:
+    parser = _Elements()
+    parser.feed(answer.text)
+    return [element.attributes for element in parser.found if element.tag == tag]
+
+
+def test_the_first_page_has_sixty_images_with_alternative_texts(dataset) -> None:
+    pictures = elements(asked(dataset, "/"), "img")
+    made = [one for one in ALL[:60] if one.status == "success"]
+    assert [picture["src"] for picture in pictures] == [f"/full/{one.id}.jpg" for one in made]
+    assert [picture["alt"] for picture in pictures] == [
+        f"{one.klass}, image {one.id}, {one.split}" for one in made
+    ]
+    sizes = [(int(picture["width"]), int(picture["height"])) for picture in pictures]
+    assert sizes == [(one.width, one.height) for one in made]
+
+
+def test_heads_are_shown_instead_of_full_images(dataset) -> None:
+    pictures = elements(asked(dataset, "/?show=faces"), "img")
+    assert [picture["src"] for picture in pictures][:3] == [
+        f"/face/{one.id}.jpg" for one in MADE[:3]
+    ]
+
+
+def test_pages_lead_to_one_another_without_a_script(dataset) -> None:
+    seen = list[str]()
+
+    async def say(ask: Ask) -> None:
+        path: str | None = "/?series=sample"
+        while path:
+            answer = await ask(path)
+            tiles = [link["href"] for link in elements(answer, "a") if link["href"]]
+            seen.extend(href for href in tiles if href.startswith("/image/"))
+            path = next(
+                (link["href"] for link in elements(answer, "a") if link.get("rel") == "next"), None
+            )
+
+    talk(dataset, say)
+    tagged = [one for one in ALL if one.series and one.general]
+    assert seen == [f"/image/{one.id}?series=sample" for one in tagged]
+
+
+def test_every_link_of_a_page_leads_somewhere(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        start = f"/image/{MADE[-1].id}?general=solo"
+        for path in ("/?general=solo&order=random&seed=3", start):
+            for link in elements(await ask(path), "a"):
+                target = urljoin(path, link["href"]).partition("#")[0]
+                assert (await ask(target)).status in {200, 302}, target
+
+    talk(dataset, say)
+
+
+def test_a_page_of_an_image_has_pictures_box_tags_and_its_row(dataset) -> None:
+    one = next(one for one in MADE if len(one.general) == 3)
+    answer = asked(dataset, f"/image/{one.id}")
+    sources = [picture["src"] for picture in elements(answer, "img")]
+    full, face = f"/full/{one.id}.jpg", f"/face/{one.id}.jpg"
+    assert sources == [full, face, full, full, face, face]
+    for rect in elements(answer, "rect"):
+        left, top, width, height = (float(rect[name]) for name in ("x", "y", "width", "height"))
+        assert (left, top, left + width, top + height) == pytest.approx(one.box)
+    links = {link["href"] for link in elements(answer, "a")}
+    assert {"/" + address(View(general=(tag,))) for tag in one.general} <= links
+    assert f"path {one.path}" in answer.words
+    assert f"original_width {one.original[0]}" in answer.words
+
+
+def test_every_picture_has_an_alternative_text(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        for path in ("/", "/?show=faces", f"/image/{MADE[0].id}", f"/image/{REFUSED[0].id}"):
+            assert all(picture["alt"] for picture in elements(await ask(path), "img"))
+
+    talk(dataset, say)
+
+
+def test_what_was_refused_says_why(dataset) -> None:
+    one = REFUSED[0]
+    answer = asked(dataset, f"/image/{one.id}")
+    assert f"truncated {one.path}: breaks off <here>" in answer.words
+    assert elements(answer, "img") == []
+
+
+def test_names_of_classes_and_tags_stay_text(dataset) -> None:
+    one = next(one for one in MADE if one.klass.startswith("a&b") and GENERAL[5] in one.general)
+
+    async def say(ask: Ask) -> None:
+        for path in (f"/image/{one.id}", "/?class=a%26b+%3Ci%3E%22'", "/complete?q=script"):
+            answer = await ask(path)
+            assert answer.status == 200
+            assert "<script>alert" not in answer.text
+            assert "<i>" not in answer.text
+
+    talk(dataset, say)
+
+
+def test_a_picture_is_the_file_of_the_dataset(dataset) -> None:
+    one = MADE[3]
+
+    async def say(ask: Ask) -> None:
+        for tree, folder in (("full", "fullMin256"), ("face", "faces")):
+            answer = await ask(f"/{tree}/{one.id}.jpg")
+            assert answer.body == (dataset / folder / one.path).read_bytes()
+            assert answer.headers["Content-Type"] == "image/jpeg"
+
+    talk(dataset, say)
+
+
+def test_a_picture_that_the_browser_has_is_not_sent_again(dataset) -> None:
+    path = f"/full/{MADE[0].id}.jpg"
+
+    async def say(ask: Ask) -> None:
+        first = await ask(path)
+        assert first.headers["Cache-Control"] == "private, max-age=600"
+        again = await ask(path, If_None_Match=first.headers["ETag"])
+        assert (again.status, again.body) == (304, b"")
+        other = await ask(path, If_None_Match='"another"')
+        assert (other.status, other.body) == (200, first.body)
+
+    talk(dataset, say)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/?split=&head_min=&page=2", "/?page=2"),
+        ("/?general=solo&general=solo", "/?general=solo"),
+        ("/?order=id&seed=4", "/?order=id"),
+        ("/search?q=solo&split=val", "/?split=val&general=solo"),
+        ("/search?q=Aoi+(sample)&page=2", "/?class=aoi_%28sample%29"),
+        (f"/search?q={ALL[5].id}&split=val", f"/image/{ALL[5].id}?split=val"),
+    ],
+)
+def test_what_can_be_said_shorter_leads_to_the_short_address(dataset, path, target) -> None:
+    async def say(ask: Ask) -> None:
+        answer = await ask(path)
+        assert (answer.status, answer.headers["Location"]) == (302, target)
+        assert (await ask(target)).status == 200
+
+    talk(dataset, say)
+
+
+def test_a_random_order_gets_a_seed_into_its_address(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        target = (await ask("/?order=random&split=val")).headers["Location"]
+        assert re.fullmatch(r"/\?split=val&order=random&seed=[0-9]+", target)
+        first, again = await ask(target), await ask(target)
+        assert (first.status, first.body) == (200, again.body)
+
+    talk(dataset, say)
+
+
+def test_a_search_that_may_mean_several_things_asks_which(dataset) -> None:
+    answer = asked(dataset, "/search?q=hair&split=val")
+    links = [link["href"] for link in elements(answer, "a")]
+    assert "/?split=val&general=long+hair" in links
+    assert "/?split=val&general=hair+ribbon" in links
+
+
+def test_a_search_that_means_nothing_says_so(dataset) -> None:
+    assert "No class and no tag is like “zzz”" in asked(dataset, "/search?q=zzz").words
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        ("/?page=4", 404, "There is no page 4: the last is 3."),
+        ("/image/1", 404, "The manifest has no image 1."),
+        ("/full/1.jpg", 404, "The manifest has no image 1."),
+        (f"/full/{REFUSED[0].id}.jpg", 404, f"{REFUSED[0].path}: No such file or directory"),
+        ("/nothing", 404, "There is nothing here."),
+        ("/static/style.css.gz", 404, "There is nothing here."),
+        ("/?page=0", 400, "page: Expected `int` >= 1"),
+        ("/?colour=red", 400, "there is no parameter `colour`"),
+        ("/image/1?general=%ff", 400, "the address is not UTF-8"),
+        ("/search?q=a&page=x", 400, "page: "),
+    ],
+)
+def test_an_error_is_a_page_with_its_reason(dataset, path, status, reason) -> None:
+    answer = asked(dataset, path)
+    assert answer.status == status
+    assert reason in answer.words
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_a_fault_of_ours_is_a_page_without_its_cause_and_others_are_served(
+    dataset, monkeypatch, caplog
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    async def say(ask: Ask) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(server.tables, "details", broken)
+            answer = await ask(f"/image/{ALL[0].id}")
+        assert answer.status == 500
+        assert "secret" not in answer.text
+        assert "a secret" in caplog.text
+        assert (await ask("/")).status == 200
+
+    talk(dataset, say)
+
+
+PATHS = ["/", "/image/1", f"/full/{MADE[0].id}.jpg", "/static/gallery.js", "/nothing", "/?page=0"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_answer_has_the_headers_of_a_careful_server(dataset, path) -> None:
+    headers = asked(dataset, path).headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Server"] == "dafre-fast"
+    assert "Cache-Control" in headers
+
+
+def test_pages_keep_their_own_policy(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        for path in ("/", f"/image/{MADE[0].id}", "/search?q=hair"):
+            text = (await ask(path)).text
+            assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script>|//[a-z]", text)
+
+    talk(dataset, say)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
+def test_one_can_only_look(dataset, method) -> None:
+    answer = asked(dataset, "/", method)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_head_has_the_headers_of_get_and_no_body(dataset, path) -> None:
+    async def say(ask: Ask) -> None:
+        got, head = await ask(path), await ask(path, "HEAD")
+        assert (head.status, head.body) == (got.status, b"")
+        assert head.headers["Content-Length"] == str(len(got.body))
+
+    talk(dataset, say)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST.:9000", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:8000", 200),
+        ("192.168.1.4", 200),
+        ("evil.example", 421),
+        ("localhost.evil.example:8000", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost@evil.example", 400),
+        ("a b", 400),
+        ("", 400),
+    ],
+)
+def test_a_name_that_is_not_of_this_machine_is_refused(dataset, host, status) -> None:
+    async def say(ask: Ask) -> None:
+        for path in ("/", f"/full/{MADE[0].id}.jpg"):
+            assert (await ask(path, Host=host)).status == status
+
+    talk(dataset, say)
+
+
+def test_this_machines_own_name_is_right_where_others_may_look(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        assert (await ask("/", Host=socket.gethostname())).status == 200
+        assert (await ask("/", Host="evil.example")).status == 421
+
+    talk(dataset, say, host="0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/full/../manifest.parquet",
+        "/full/..%2fmanifest.parquet",
+        "/full/%2e%2e/%2e%2e/etc/passwd",
+        "/full//etc/passwd",
+        "/full/%2Fetc%2Fpasswd.jpg",
+        "/static/../__init__.py",
+        "/static/..%2f__init__.py",
+        "/static/%2e%2e%5c__init__.py",
+        "/full/5.jpg%00.png",
+        "/full/-5.jpg",
+        "/full/%D9%A5.jpg",
+        "/full/5.jpg/",
+        "/other/5.jpg",
+        "/image/99999999999999999999",
+    ],
+)
+def test_no_address_leads_out_of_the_trees(dataset, path) -> None:
+    assert asked(dataset, path).status == 404
+
+
+@pytest.fixture
+def own(dataset, tmp_path) -> Path:
+    """A dataset that a test may spoil."""
+    return shutil.copytree(dataset, tmp_path / "own")
+
+
+def test_no_link_is_followed(own, tmp_path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "file").write_text("not to be seen")
+    file, folder = MADE[0], next(one for one in MADE[1:] if one.id % 1000 != MADE[0].id % 1000)
+    (own / "fullMin256" / file.path).unlink()
+    (own / "fullMin256" / file.path).symlink_to(secret / "file")
+    place = (own / "fullMin256" / folder.path).parent
+    shutil.rmtree(place)
+    (secret / f"{folder.id}.jpg").write_text("not to be seen")
+    place.symlink_to(secret)
+    (own / "faces").rename(tmp_path / "moved")
+    (own / "faces").symlink_to(tmp_path / "moved")
+
+    async def say(ask: Ask) -> None:
+        for path in (f"/full/{file.id}", f"/full/{folder.id}", f"/face/{MADE[1].id}"):
+            answer = await ask(f"{path}.jpg")
+            assert answer.status == 404
+            assert "not to be seen" not in answer.text
+
+    talk(own, say)
+
+
+def test_a_pipe_or_folder_in_place_of_a_picture_is_none(own) -> None:
+    pipe, folder = (own / "fullMin256" / one.path for one in MADE[:2])
+    pipe.unlink()
+    os.mkfifo(pipe)
+    folder.unlink()
+    folder.mkdir()
+
+    async def say(ask: Ask) -> None:
+        for one in MADE[:2]:
+            assert (await ask(f"/full/{one.id}.jpg")).status == 404
+
+    talk(own, say)
+
+
+def test_a_path_of_the_manifest_is_not_believed(own) -> None:
+    manifest = pl.read_parquet(own / "manifest.parquet")
+    lying = manifest.with_columns(path=pl.lit("../manifest.parquet"))
+    lying.write_parquet(own / "manifest.parquet")
+    answer = asked(own, f"/full/{MADE[0].id}.jpg")
+    assert answer.body == (own / "fullMin256" / MADE[0].path).read_bytes()
+
+
+def test_nothing_of_the_dataset_is_changed_but_its_index(own) -> None:
+    def found() -> dict[str, tuple[int, int]]:
+        return {
+            str(path.relative_to(own)): (path.stat().st_size, path.stat().st_mtime_ns)
+            for path in own.rglob("*")
+            if stat.S_ISREG(path.stat().st_mode) and ".dafre_fast" not in path.parts
+        }
+
+    before = found()
+
+    async def say(ask: Ask) -> None:
+        for path in ("/", f"/image/{MADE[0].id}", f"/full/{MADE[0].id}.jpg", "/complete?q=a"):
+            assert (await ask(path)).status == 200
+
+    talk(own, say)
+    assert found() == before
+
+
+def test_what_is_no_http_is_told_nothing_of_the_server(dataset) -> None:
+    async def main() -> bytes:
+        run = GalleryRun(output=dataset, port=0)
+        async with server.serving(run, indexed(dataset)) as place:
+            port = URL(place).port
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GARBAGE\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    answer = asyncio.run(main())
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert b"Server: dafre-fast\r\n" in answer
+    assert b"aiohttp" not in answer.lower()
+    assert b"python" not in answer.lower()
+
+
+def test_a_port_that_is_taken_is_wrong_usage(dataset) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = GalleryRun(output=dataset, port=port)
+
+        async def main() -> None:
+            async with server.serving(run, indexed(dataset)):
+                pass
+
+        with pytest.raises(UsageError, match=f"--port {port}: .*in use"):
+            asyncio.run(main())
