@@ -1,6 +1,7 @@
 """`python -m dafre_fast.full`: the whole run, on the embedded sample where no input is named."""
 
 from contextlib import ExitStack
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -16,6 +17,7 @@ from dafre_fast.model.settings import (
     Plotting,
     Recipe,
     Reporting,
+    ReportRun,
     Running,
     Selection,
     TagSteps,
@@ -52,7 +54,7 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Make a dataset: labels, tags, originals, full images, face crops, manifest, summary.
+    """Make a dataset: labels, tags, originals, full images, face crops, manifest, report.
 
     Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
     """
@@ -64,7 +66,19 @@ def command(
         summary = commands.full(
             run, selection, steps, plotting, fetching, recipe, running, watching
         )
-    return cli.report(summary, reporting)
+    status = cli.report(summary, reporting)
+    if run.report:
+        _write_report(run.output, reporting)
+    return status
+
+
+def _write_report(output: Path, reporting: Reporting) -> None:
+    from dafre_fast.engine.report import write_report
+    from dafre_fast.views.report import show
+
+    written = write_report(ReportRun(output=output))
+    if not reporting.json:
+        show(written, as_json=False)
 
 
 def _with_inputs(run: FullRun, fetching: Fetching, stack: ExitStack) -> tuple[FullRun, Fetching]:

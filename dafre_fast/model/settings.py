@@ -48,6 +48,7 @@ class FullRun(Group, frozen=True):
     tags: Annotated[
         bool, Meta(description="Tables of tags and their statistics, where --metadata tells tags.")
     ] = True
+    report: Annotated[bool, Meta(description="End with a report: report/index.html.")] = True
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
 
 
