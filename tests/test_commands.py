@@ -60,6 +60,12 @@ def test_the_sample_comes_with_tags_of_every_image_and_their_plots(sample) -> No
     assert {path.suffix for path in (folder / "stats").iterdir()} >= {".png", ".json", ".txt"}
 
 
+def test_the_sample_ends_with_a_report(sample) -> None:
+    folder, done = sample
+    assert "<h1>ds</h1>" in (folder / "report/index.html").read_text()
+    assert "index.html" not in done.stdout  # which is JSON alone
+
+
 def test_every_kept_row_of_the_sample_is_in_the_manifest_with_an_outcome(sample) -> None:
     folder, _ = sample
     manifest = pl.read_parquet(folder / "manifest.parquet")
@@ -99,8 +105,8 @@ def test_a_url_and_a_local_tree_lead_to_the_same_dataset(few, tmp_path) -> None:
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
     with serving(tmp_path / "originals", latency_seconds=0) as address:
         template = f"{address}/original/{{bucket}}/{{id}}.{{ext}}"
-        dafre("full", *tables, "--source", template, "--output", "a", cwd=tmp_path)
-    dafre("full", *tables, "--source", "originals", "--output", "b", cwd=tmp_path)
+        dafre("full", *tables, "--source", template, "--output", "a", "--no-report", cwd=tmp_path)
+    dafre("full", *tables, "--source", "originals", "--output", "b", "--no-report", cwd=tmp_path)
     one, other = tree(tmp_path / "a"), tree(tmp_path / "b")
     assert len(other) == 5 + 1 + 2 * len(few)
     other.pop("manifest.parquet")

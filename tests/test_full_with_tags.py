@@ -39,7 +39,9 @@ def folder(tmp_path) -> Path:
 
 def full(folder: Path, *flags: object) -> subprocess.CompletedProcess[str]:
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--source", "originals")
-    return dafre("full", *tables, "--output", "ds", "--no-plots", "--json", *flags, cwd=folder)
+    return dafre(
+        "full", *tables, "--output", "ds", "--no-plots", "--no-report", "--json", *flags, cwd=folder
+    )
 
 
 def summary(folder: Path, *flags: object) -> dict[str, object]:

@@ -30,7 +30,7 @@ def dataset(tmp_path_factory):
     (folder / "faces.tsv").write_text("".join(rows))
     (folder / "tagIds.tsv").write_text('"nene"_neville_solstice\t7\n')
     flags = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--source", "originals")
-    done = dafre("full", *flags, "--output", "ds", "--workers", 2, cwd=folder)
+    done = dafre("full", *flags, "--output", "ds", "--workers", 2, "--no-report", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "ds"
 

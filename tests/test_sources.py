@@ -43,7 +43,7 @@ def made(folder: Path, source: str) -> dict[str, bytes]:
     output = folder / "out"
     shutil.rmtree(output, ignore_errors=True)
     flags = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--min-images", 1, "--workers", 1)
-    end = ("--max-refused", 0, "--source", source, "--output", output)
+    end = ("--max-refused", 0, "--no-report", "--source", source, "--output", output)
     done = dafre("full", *flags, *end, cwd=folder)
     assert done.returncode == 0, done.stderr + done.stdout
     return {name: data for name, data in tree(output).items() if name.startswith(MADE)}
