@@ -12,16 +12,17 @@ One image's journey, and where it is told:
     pixels/     bytes become pictures: sniffed, gated, planned, decoded (jpeg and png in fast lanes,
                 pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
                 encoded
-    packs/      a finished dataset as it is handed on: tar archives and their indexes, shards and who
-                reads which of their samples, folders for Hugging Face
+    packs/      a finished dataset as it is handed on: tar archives and their indexes, shards and
+                who reads which of their samples, folders for Hugging Face
     engine/     what is asked for, less what is done, through source and workers into the ledger
     views/      what people see of it: the progress line, the summary, what is off, and statistics
                 with their plots; and what machines do: the log of events, and metrics
 
 Commands (`full`, `labels`, `tags`, `stats`, `lists`, `download`, `resize`, `crop`, `pack`, and
-`verify`, which reads it all back) are thin modules at the top; `cli` makes flags of the settings in `model/`,
-the ground that everything stands on. `sample/` draws and serves a small dataset with its metadata,
-and every fault of a server. Arrows point down only:
+`verify`, which reads it all back) are thin modules at the top; `cli` makes flags of the settings in
+`model/`, the ground that everything stands on. So is `torch`, datasets for trainers. `sample/`
+draws and serves a small dataset with its metadata, and every fault of a server. Arrows point down
+only:
 
     commands -> engine -> {tables, sources, pixels, packs, views} -> model
 
