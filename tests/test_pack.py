@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
@@ -329,8 +328,10 @@ def test_a_shard_of_damaged_images_alone_is_empty_and_can_be_read(ds) -> None:
     assert (table.height, table.schema["image"].fields[0].name) == (0, "bytes")
 
 
-KILLED_AT = """
+STOPPED_AT = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
+sent = signal.Signals[sys.argv.pop(1)]
 from dafre_fast import cli, pack
 from dafre_fast.engine import pack as engine, pack_formats as formats
 
@@ -338,23 +339,26 @@ module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows")
                 "index": (formats, "index_of"), "digest": (engine, "digest")}[sys.argv.pop(1)]
 original, calls = getattr(module, name), []
 
-def killing(*arguments):
+def stopping(*arguments):
     calls.append(1)
     if len(calls) == 6:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), sent)
     return original(*arguments)
 
-setattr(module, name, killing)
+setattr(module, name, stopping)
 cli.run(pack.command)
 """
 
 
 @pytest.mark.parametrize("moment", ["close", "index", "rows", "digest"])
-def test_a_run_that_was_killed_goes_on_where_it_was(ds, tmp_path, moment) -> None:
+@pytest.mark.parametrize(("sent", "status"), [("SIGKILL", -9), ("SIGINT", 130)])
+def test_a_run_that_was_stopped_goes_on_where_it_was(ds, tmp_path, moment, sent, status) -> None:
     packed(ds, into=tmp_path / "whole", shard_size=1)
     flags = ("--output", ds, "--shard-size", 1)
-    command = [sys.executable, "-c", KILLED_AT, moment, *map(str, flags)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == -signal.SIGKILL
+    command = [sys.executable, "-c", STOPPED_AT, sent, moment, *map(str, flags)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == status
+    if sent == "SIGINT":
+        assert not [*(ds / "packs").rglob("*.part")]
     again = packed(ds, shard_size=1)
     assert 0 < again.kept < MADE
     assert again.kept + again.written == MADE
