@@ -55,7 +55,8 @@ class Duplicates(NamedTuple):
 
 def read_images(folder: Path) -> pl.DataFrame:
     """A row per image that a dataset was asked for: what an audit needs of its manifest, and
-    `path`, that of its full image below their folder, made from the id.
+    `path`, that of its full image below their folder, made from the id. Of several rows of an image
+    the first counts; `verify` tells of them.
 
     Raises InputError where the manifest cannot be read, or is not one of `full`.
     """
@@ -65,11 +66,12 @@ def read_images(folder: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{folder / MANIFEST}: cannot be read: {reason}") from error
+    nameless = images["id"].is_null().arg_true()
+    if len(nameless):
+        raise InputError(f"{folder / MANIFEST}: row {nameless[0] + 1} names no image")
     bucket = (pl.col("id") % 1000).cast(pl.String).str.zfill(4)
-    return (
-        images.drop_nulls("id")
-        .unique("id", keep="first", maintain_order=True)
-        .with_columns(path=pl.format("{}/{}.jpg", bucket, "id"))
+    return images.unique("id", keep="first", maintain_order=True).with_columns(
+        path=pl.format("{}/{}.jpg", bucket, "id")
     )
 
 
