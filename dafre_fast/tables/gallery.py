@@ -156,6 +156,11 @@ def _shuffled(rows: int, seed: int) -> RowNumbers:
 
 def _mask(index: Index, view: View) -> Mask:
     """For every row whether the view has it."""
+    return _mask_of(index, view.but(show="full", order="manifest", seed=None))
+
+
+@lru_cache(maxsize=16)  # a page asks for its own one three times, and the next page again
+def _mask_of(index: Index, view: View) -> Mask:
     mask = np.ones(index.grid.shape[1], np.bool_)
     for kind, name in view.terms:
         mask &= _having(index, kind, name)
@@ -166,6 +171,7 @@ def _mask(index: Index, view: View) -> Mask:
         if least or most:
             sides = index.grid[line]
             mask &= (sides >= (least or 1)) & (sides <= (most or np.iinfo(np.int64).max))
+    mask.flags.writeable = False
     return mask
 
 
