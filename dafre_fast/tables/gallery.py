@@ -1,9 +1,10 @@
 """Questions to the index of a dataset: which images a view has, in which order, and what is known
 of one.
 
-A question is a yes or no for every row, and lists of row numbers say yes: on a million rows a list
-of 700,000 costs a millisecond or two, whereas to look for one tag in the lists of all rows takes
-polars hundreds.
+A question is a yes or no for every row, and lists of row numbers say yes. Over a million rows with
+18 tags each, one to three tags take 3 to 7 ms so (two cores, files in memory). To look through the
+lists of all rows takes polars 0.9 s and DuckDB 1.0 s; lists of row numbers as a sorted table of
+DuckDB's own take 0.2 to 0.4 s.
 """
 
 from functools import lru_cache
