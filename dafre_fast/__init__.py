@@ -13,13 +13,14 @@ One image's journey, and where it is told:
                 pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
                 encoded
     engine/     what is asked for, less what is done, through source and workers into the ledger
-    views/      what people see of it: the progress line, the summary, what is off, and statistics
-                with their plots; and what machines do: the log of events, and metrics
+    views/      what people see of it: the progress line, the summary, what is off, statistics with
+                their plots, and the pages of the gallery; and what machines do: the log of events,
+                and metrics
 
-Commands (`full`, `labels`, `tags`, `stats`, `lists`, `download`, `resize`, `crop`, and `verify`,
-which reads it all back) are thin modules at the top; `cli` makes flags of the settings in `model/`,
-the ground that everything stands on. `sample/` draws and serves a small dataset with its metadata,
-and every fault of a server. Arrows point down only:
+Commands (`full`, `labels`, `tags`, `stats`, `lists`, `download`, `resize`, `crop`, `verify`, which
+reads it all back, and `gallery`, which serves it to a browser) are thin modules at the top; `cli`
+makes flags of the settings in `model/`, the ground that everything stands on. `sample/` draws and
+serves a small dataset with its metadata, and every fault of a server. Arrows point down only:
 
     commands -> engine -> {tables, sources, pixels, views} -> model
 

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dafre_fast.model.errors import InputError
 from dafre_fast.model.gallery import REFUSED, TAG_KINDS, Choice, Details, Page, Place, Tile, View
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.tables.catalogue import SPLITS
@@ -52,11 +53,16 @@ def place(index: Index, view: View, image_id: int) -> Place:
 
 
 def details(index: Index, image_id: int) -> Details | None:
-    """None where the manifest has no such image."""
+    """None where the manifest has no such image. Raises InputError where another process has made
+    the index anew: of the rows only the newest are on the disk.
+    """
     number = _row_of(index, image_id)
     if number is None:
         return None
-    row = index.rows.slice(number, 1).collect().row(0, named=True)
+    found = index.rows.slice(number, 1).collect()
+    if found["id"].to_list() != [image_id]:
+        raise InputError("the dataset was indexed anew meanwhile: start the gallery again")
+    row = found.row(0, named=True)
     tags = {kind: row.get(f"tags_cat{category}") or [] for kind, category in TAG_KINDS.items()}
     row = {name: value for name, value in row.items() if name not in {*LISTS, "class"}}
     return Details(_tiles(index, np.array([number], np.uint32))[0], row, tags)
