@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web, web_response
 
-from dafre_fast.model.errors import UsageError
+from dafre_fast.model.errors import InputError, UsageError
 from dafre_fast.model.files import FACES, FULL, STATE, bucket
 from dafre_fast.model.gallery import View, address, pairs_of, read_view, split_query
 from dafre_fast.model.settings import GalleryRun, Printing
@@ -147,6 +147,8 @@ class _Server:
             answer = await handler(request)
         except UsageError as error:
             answer = self._error(HTTPStatus.BAD_REQUEST, str(error))
+        except InputError as error:
+            answer = self._error(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except _Elsewhere as elsewhere:
             answer = web.Response(status=HTTPStatus.FOUND, headers={"Location": str(elsewhere)})
         except web.HTTPException as error:

@@ -1,9 +1,10 @@
 """Questions to the index of a dataset: which images a view has, in which order, and what is known
 of one.
 
-A question is a yes or no for every row, and lists of row numbers say yes: on a million rows a list
-of 700,000 costs a millisecond or two, whereas to look for one tag in the lists of all rows takes
-polars hundreds.
+A question is a yes or no for every row, and lists of row numbers say yes. Over a million rows with
+18 tags each, one to three tags take 3 to 7 ms so (two cores, files in memory). To look through the
+lists of all rows takes polars 0.9 s and DuckDB 1.0 s; lists of row numbers as a sorted table of
+DuckDB's own take 0.2 to 0.4 s.
 """
 
 from functools import lru_cache
@@ -12,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dafre_fast.model.errors import InputError
 from dafre_fast.model.gallery import REFUSED, TAG_KINDS, Choice, Details, Page, Place, Tile, View
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.tables.catalogue import SPLITS
@@ -51,11 +53,16 @@ def place(index: Index, view: View, image_id: int) -> Place:
 
 
 def details(index: Index, image_id: int) -> Details | None:
-    """None where the manifest has no such image."""
+    """None where the manifest has no such image. Raises InputError where another process has made
+    the index anew: of the rows only the newest are on the disk.
+    """
     number = _row_of(index, image_id)
     if number is None:
         return None
-    row = index.rows.slice(number, 1).collect().row(0, named=True)
+    found = index.rows.slice(number, 1).collect()
+    if found["id"].to_list() != [image_id]:
+        raise InputError("the dataset was indexed anew meanwhile: start the gallery again")
+    row = found.row(0, named=True)
     tags = {kind: row.get(f"tags_cat{category}") or [] for kind, category in TAG_KINDS.items()}
     row = {name: value for name, value in row.items() if name not in {*LISTS, "class"}}
     return Details(_tiles(index, np.array([number], np.uint32))[0], row, tags)
@@ -156,6 +163,11 @@ def _shuffled(rows: int, seed: int) -> RowNumbers:
 
 def _mask(index: Index, view: View) -> Mask:
     """For every row whether the view has it."""
+    return _mask_of(index, view.but(show="full", order="manifest", seed=None))
+
+
+@lru_cache(maxsize=16)  # a page asks for its own one three times, and the next page again
+def _mask_of(index: Index, view: View) -> Mask:
     mask = np.ones(index.grid.shape[1], np.bool_)
     for kind, name in view.terms:
         mask &= _having(index, kind, name)
@@ -166,6 +178,7 @@ def _mask(index: Index, view: View) -> Mask:
         if least or most:
             sides = index.grid[line]
             mask &= (sides >= (least or 1)) & (sides <= (most or np.iinfo(np.int64).max))
+    mask.flags.writeable = False
     return mask
 
 

@@ -59,7 +59,7 @@ class Column(IntEnum):
     HEAD = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Index:
     """Open. `rows` are those of `open_dataset` with `class`, the name of each image's class, unlike
     that of any other. `terms` has `kind`, `name`, `key` (how it is looked for: small letters,

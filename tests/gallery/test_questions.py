@@ -235,6 +235,17 @@ def test_a_changed_dataset_is_indexed_anew(dataset, tmp_path) -> None:
     assert tables.page(open_index(tmp_path / "index"), View()).images == 7
 
 
+def test_a_row_of_another_index_is_not_taken_for_an_image(dataset, tmp_path) -> None:
+    manifest = copied(dataset, tmp_path)
+    index_dataset(tmp_path, tmp_path / "index", begin=lambda: None)
+    old = open_index(tmp_path / "index")
+    pl.read_parquet(manifest).head(7).reverse().write_parquet(manifest)
+    index_dataset(tmp_path, tmp_path / "index", begin=lambda: None)
+    for one in (ALL[0], ALL[100]):
+        with pytest.raises(InputError, match="indexed anew"):
+            tables.details(old, one.id)
+
+
 def test_a_dataset_without_tags_or_images_has_an_index(dataset, tmp_path) -> None:
     manifest = copied(dataset, tmp_path)
     pl.read_parquet(manifest).clear().write_parquet(manifest)

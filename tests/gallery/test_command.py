@@ -1,0 +1,74 @@
+"""The gallery as a command: what it prints, and how it ends."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from commands import dafre
+from small_dataset import IMAGES
+
+
+@contextmanager
+def started(dataset: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "dafre_fast.gallery", "--output", str(dataset), *flags]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_stopped_and_that_is_no_failure(dataset, number) -> None:
+    with started(dataset, "--port", "0", "--json") as process:
+        told = json.loads(process.stdout.readline())
+        assert told["images"] == IMAGES
+        with urlopen(told["address"]) as answer:
+            assert f"{IMAGES} images" in answer.read().decode()
+            process.send_signal(number)
+        assert process.wait() == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_a_line_says_where_it_is(dataset) -> None:
+    with started(dataset, "--port", "0") as process:
+        line = process.stdout.readline()
+    assert line.startswith(f"{IMAGES} images at http://127.0.0.1:")
+
+
+def test_others_may_look_only_after_a_warning(dataset) -> None:
+    with started(dataset, "--port", "0", "--host", "0.0.0.0") as process:
+        assert process.stdout.readline()
+        process.terminate()
+        process.wait()
+        assert "warning: --host 0.0.0.0: whoever reaches this machine" in process.stderr.read()
+
+
+def test_a_port_that_is_taken_is_one_line(dataset, tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = dafre("gallery", "--output", dataset, "--port", port, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"--host 127.0.0.1 --port {port}: " in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a..b", "203.0.113.9"])
+def test_a_host_that_is_not_this_machine_is_one_line(dataset, tmp_path, host) -> None:
+    done = dafre("gallery", "--output", dataset, "--port", "0", "--host", host, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"dafre-fast gallery: --host {host} --port 0: " in done.stderr.splitlines()[-1]
+
+
+def test_a_folder_without_a_manifest_is_one_line_and_left_alone(tmp_path) -> None:
+    done = dafre("gallery", "--output", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"{tmp_path / 'manifest.parquet'}: " in done.stderr
+    assert [*tmp_path.iterdir()] == []
