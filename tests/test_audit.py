@@ -257,3 +257,35 @@ def test_a_folder_that_cannot_be_written_is_one_line(folder, ds) -> None:
     assert done.returncode == 1
     assert "audit" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+# What the report shows of it
+
+
+def test_the_report_shows_what_is_left_out_beside_what_stays(folder, ds) -> None:
+    audit(folder)
+    done = dafre("report", "--output", "ds", "--pairs", 3, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    page = (ds / "report/index.html").read_text()
+    assert page.count('<ul class="pairs">') == 1
+    left_out = [f"Image {number}, which is left out" in page for number in (2, 4, 7, 6)]
+    assert left_out == [True, True, False, True]  # across splits first
+    assert {f"Image {number}, which stays" in page for number in (12, 14, 11)} == {True}
+    assert (ds / "report/pictures/fullMin256/12.webp").is_file()
+
+
+def test_a_report_without_an_audit_says_so(folder, ds) -> None:
+    shutil.rmtree(ds / "audit", ignore_errors=True)
+    assert dafre("report", "--output", "ds", cwd=folder).returncode == 0
+    page = (ds / "report/index.html").read_text()
+    assert "Not looked for" in page
+
+
+def test_a_broken_list_of_an_audit_costs_the_report_its_pairs_alone(folder, ds) -> None:
+    audit(folder)
+    (ds / "audit/exclude.csv").write_text("nothing\n")
+    done = dafre("report", "--output", "ds", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    page = (ds / "report/index.html").read_text()
+    assert "which stays" not in page
+    assert "audit/exclude.csv" in page

@@ -12,7 +12,7 @@ from dafre_fast.engine.hashing import Hashed, hash_files
 from dafre_fast.engine.undisturbed import undisturbed
 from dafre_fast.model.audit import Audit
 from dafre_fast.model.errors import InputError
-from dafre_fast.model.files import AUDIT, FULL, MANIFEST, STATE, replacing
+from dafre_fast.model.files import AUDIT, AUDIT_SUMMARY, EXCLUDE, FULL, MANIFEST, STATE, replacing
 from dafre_fast.model.findings import Finding
 from dafre_fast.model.settings import AuditRun, Workers, usable_cores
 from dafre_fast.tables.duplicates import count, exclusions, find_duplicates, read_images
@@ -60,8 +60,8 @@ def audit(run: AuditRun, workers: Workers) -> Audit:
     folder = run.output / AUDIT
     write_parquet(found.rows, folder / "duplicates.parquet")
     write_csv(found.rows, folder / "duplicates.csv")
-    write_csv(exclusions(found.rows), folder / "exclude.csv")
-    with replacing(folder / "summary.json") as part:
+    write_csv(exclusions(found.rows), folder / EXCLUDE)
+    with replacing(folder / AUDIT_SUMMARY) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(audited), indent=2))
     return audited
 

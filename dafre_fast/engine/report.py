@@ -24,8 +24,12 @@ from dafre_fast.engine.ledger import NAME as LEDGER
 from dafre_fast.engine.ledger import Marks, marks
 from dafre_fast.engine.provenance import NAME as MAKINGS
 from dafre_fast.engine.provenance import makings
+from dafre_fast.model.audit import Audit
 from dafre_fast.model.errors import InputError, OutputError, Refusal
 from dafre_fast.model.files import (
+    AUDIT,
+    AUDIT_SUMMARY,
+    EXCLUDE,
     FACES,
     FULL,
     FUNNEL,
@@ -42,6 +46,7 @@ from dafre_fast.model.files import (
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.report import (
     Cloud,
+    Duplicates,
     Example,
     File,
     Making,
@@ -51,12 +56,14 @@ from dafre_fast.model.report import (
     Sheet,
     Throughput,
     Tile,
+    Twins,
     Written,
 )
 from dafre_fast.model.settings import ReportRun
 from dafre_fast.model.statistics import CATEGORY_NAMES, Funnel, Level, Statistics, TagFunnel
 from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
 from dafre_fast.tables.dataset import open_manifest
+from dafre_fast.tables.exclusions import Pair, some_pairs
 from dafre_fast.tables.overview import chosen, one_of_each, overview
 from dafre_fast.tables.throughput import throughput
 from dafre_fast.views.report import INDEX, render
@@ -162,6 +169,7 @@ class _Author:
             sheets=[sheet for split in found.splits for sheet in self._sheets(split.name)],
             class_pictures=self._class_pictures(found),
             refused_pictures=self._refused_pictures(found),
+            duplicates=self._duplicates(),
             throughput=self._throughput(marked),
             recipes=marked.recipes,
             makings=self._makings(marked),
@@ -267,6 +275,27 @@ class _Author:
                         pictures[example.id] = self._save(shown, f"refused/{example.id}.webp")
                         break
         return pictures
+
+    def _duplicates(self) -> Duplicates | None:
+        name = f"{AUDIT}/{AUDIT_SUMMARY}"
+        if not (self._run.output / name).exists():  # an audit is no part of `full`
+            return None
+        audit = self._record(name, Audit, "duplicates")
+        if audit is None:
+            return None
+        try:
+            pairs = some_pairs(self._run.output, self._run.pairs)
+        except InputError:
+            self._unread.add(f"{AUDIT}/{EXCLUDE}")
+            pairs = []
+        return Duplicates(audit, [self._twins(pair) for pair in pairs])
+
+    def _twins(self, pair: Pair) -> Twins:
+        leaves, stays = (
+            self._tile(FULL, Example(id=one, path=f"{bucket(one)}/{one}.jpg", name=str(class_id)))
+            for one, class_id in zip(pair.ids, pair.class_ids, strict=True)
+        )
+        return Twins(leaves, stays, pair.splits, pair.kind, pair.distance, pair.why)
 
     def _originals(self, example: Example) -> Iterator[Path]:
         if example.url and "://" not in example.url:

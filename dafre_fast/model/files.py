@@ -18,6 +18,7 @@ BAD_RECORDS = "bad_records.csv"
 STATISTICS = "stats"
 REPORT = "report"
 AUDIT = "audit"
+EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"
 """Folder for what a run must remember: the ledger. Where an output is a tree of images alone, the

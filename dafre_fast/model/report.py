@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from dafre_fast.model.audit import Audit
 from dafre_fast.model.settings import Recipe
 from dafre_fast.model.statistics import Funnel, Statistics, TagFunnel
 
@@ -186,6 +187,26 @@ class Cloud(Struct, frozen=True):
     picture: Picture
 
 
+class Twins(Struct, frozen=True):
+    """An image that an audit leaves out, and the one that stays for it; `distance` of their hashes
+    in bits, `why` as `model.audit.Why`.
+    """
+
+    leaves: Tile
+    stays: Tile
+    splits: tuple[str, str]
+    kind: str
+    distance: int | None
+    why: str
+
+
+class Duplicates(Struct, frozen=True):
+    """What an audit found, and some of the pairs, those across splits first."""
+
+    audit: Audit
+    pairs: Sequence[Twins]
+
+
 class Page(Struct, frozen=True, kw_only=True):
     """All that the page shows. `left_out` says of a section why it is not there; `unread` has the
     files that could not be read.
@@ -201,6 +222,7 @@ class Page(Struct, frozen=True, kw_only=True):
     sheets: Sequence[Sheet]
     class_pictures: Mapping[int, Picture]
     refused_pictures: Mapping[int, Picture]
+    duplicates: Duplicates | None
     throughput: Throughput | None
     recipes: Mapping[str, int]
     makings: Sequence[Making]

@@ -253,6 +253,9 @@ class ReportRun(Group, frozen=True):
     examples: Annotated[
         int, Meta(ge=0, le=20, description="Examples of each reason of a refusal.")
     ] = 3
+    pairs: Annotated[
+        int, Meta(ge=0, le=200, description="Pairs of duplicates, where an audit found some.")
+    ] = 12
 
 
 class Selection(Tolerance, frozen=True):

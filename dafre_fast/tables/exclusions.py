@@ -1,0 +1,51 @@
+"""What an audit leaves out of a dataset, read back."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from dafre_fast.model.audit import Why
+from dafre_fast.model.errors import InputError
+from dafre_fast.model.files import AUDIT, EXCLUDE
+
+_KINDS = {
+    **dict.fromkeys(("id", "class_id", "distance", "kept_id", "kept_class_id"), pl.Int64()),
+    **dict.fromkeys(("split", "kept_split", "kind", "why"), pl.String()),
+}
+
+
+class Pair(NamedTuple):
+    """An image that is left out, and the one that stays for it."""
+
+    ids: tuple[int, int]
+    class_ids: tuple[int, int]
+    splits: tuple[str, str]
+    kind: str
+    distance: int | None
+    why: str
+
+
+def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
+    """Of the list of a dataset's audit, those across splits first, then the nearest.
+
+    Raises InputError where it cannot be read.
+    """
+    path = dataset / AUDIT / EXCLUDE
+    try:
+        rows = pl.scan_csv(path, schema_overrides=_KINDS, glob=False).select(*_KINDS)
+        across = pl.col("why") == Why.OTHER_SPLIT.value
+        first = rows.sort(~across, "distance", "id").head(at_most).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
+    return [
+        Pair(
+            (row["id"], row["kept_id"]),
+            (row["class_id"], row["kept_class_id"]),
+            (row["split"], row["kept_split"]),
+            row["kind"],
+            row["distance"],
+            row["why"],
+        )
+        for row in first.iter_rows(named=True)
+    ]
