@@ -237,7 +237,7 @@ def test_a_manifest_without_a_column_that_is_needed_is_one_line(folder, ds) -> N
 def test_a_row_that_names_no_image_is_one_line(folder, ds) -> None:
     rows = pl.read_parquet(ds / MANIFEST)
     rows.with_columns(id=pl.when(pl.col("id") != 3).then("id")).write_parquet(ds / MANIFEST)
-    assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "row 4 names no image")
+    assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "row 10 names no image")
 
 
 def test_a_dataset_without_a_full_image_is_one_line(folder, ds) -> None:
