@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from dafre_fast.engine.loading import Item, Items, Square, Stream, making, read_tag_names
+from dafre_fast.pixels.loading import planar
 from dafre_fast.pixels.pictures import Pixels
 
 __all__ = ["Images", "Shards", "Square", "read_tag_names"]
@@ -42,6 +44,8 @@ class ToTensor:
         made = self._transform(pixels) if self._transform else pixels
         if isinstance(made, Tensor):
             return made
+        if made.dtype == np.uint8 and made.ndim == 3 and made.shape[2] == 3:
+            return torch.from_numpy(planar(made))
         return torch.from_numpy(made).permute(2, 0, 1).contiguous()
 
 
