@@ -108,6 +108,36 @@ def test_shards_have_the_size_asked_for_and_a_table_and_counts_beside_them(ds) -
     }
 
 
+def test_the_table_beside_a_shard_tells_what_was_refused_and_where_pictures_begin(ds) -> None:
+    packed(ds)
+    path = ds / "packs/webdataset-both/test/00000.tar"
+    data, table = path.read_bytes(), pl.read_parquet(path.with_suffix(".parquet"))
+    assert dict(table.select("id", "status").iter_rows()) == {
+        1009: "success",
+        1010: "success",
+        1011: "not_found",
+    }
+    for row in table.filter(status="success").iter_rows(named=True):
+        for place, prefix in ((FULL, ""), (FACES, "face_")):
+            begin, size = row[f"{prefix}offset"], row[f"{prefix}bytes"]
+            assert data[begin : begin + size] == bytes_of(ds, place, row["id"])
+    stats = json.loads(path.with_name("00000_stats.json").read_text())
+    assert stats["status_dict"] == {"not_found": 1, "success": 2}
+    assert (stats["count"], stats["successes"]) == (3, 2)
+
+
+def test_an_image_that_is_made_later_changes_no_shard_but_its_own(ds) -> None:
+    whole = pl.read_parquet(ds / MANIFEST)
+    is_late = pl.col("id") == 1003
+    late = whole.with_columns(status=pl.when(is_late).then(pl.lit("timeout")).otherwise("status"))
+    late.write_parquet(ds / MANIFEST)
+    before = packed(ds, shard_size=2)
+    whole.write_parquet(ds / MANIFEST)
+    after = packed(ds, shard_size=2)
+    assert (after.written, after.kept) == (1, before.written - 1)
+    assert after.packed == before.packed + 1
+
+
 def test_the_index_beside_a_shard_tells_where_each_member_lies(ds) -> None:
     packed(ds)
     path = ds / "packs/webdataset-both/train/00000.tar"
@@ -360,8 +390,8 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(ds, tmp_path, moment, sent,
     if sent == "SIGINT":
         assert not [*(ds / "packs").rglob("*.part")]
     again = packed(ds, shard_size=1)
-    assert 0 < again.kept < MADE
-    assert again.kept + again.written == MADE
+    assert 0 < again.kept < IMAGES
+    assert again.kept + again.written == IMAGES
     assert tree(ds / "packs/webdataset-both") == tree(tmp_path / "whole")
 
 

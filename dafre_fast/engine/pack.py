@@ -51,7 +51,7 @@ def pack(run: PackRun) -> Packed:
     damaged = {one.id: one for shard in shards for one in reversed(shard.damaged)}
     flaws = Counter(one.flaw for one in damaged.values())
     return Packed(
-        images=packable.images,
+        images=packable.asked.height,
         packed=packable.rows.height - len(damaged),
         refused=packable.refused,
         damaged=flaws,

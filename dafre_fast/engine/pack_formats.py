@@ -16,13 +16,21 @@ from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import FACES, FULL, LABELS, replacing
 from dafre_fast.model.findings import Flaw
 from dafre_fast.model.packs import Damaged
+from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.settings import PackRun
 from dafre_fast.packs import hub
-from dafre_fast.packs.tar import Tar, gzipped, index_of
+from dafre_fast.packs.tar import Place, Tar, gzipped, index_of
 from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.packing import GROUP, Packable, contents_of, write_pictures, write_rows
+from dafre_fast.tables.packing import (
+    GROUP,
+    Packable,
+    contents_of,
+    made_of,
+    write_pictures,
+    write_rows,
+)
 
-_REVISION = 1
+_REVISION = 2
 """Raised by whoever changes the code such that packs change."""
 _ARCHIVES = {FULL: "dafre_full", FACES: "dafre_faces"}
 _MEMBERS = ("jpg", "face.jpg")
@@ -65,13 +73,16 @@ def parts_of(run: PackRun, packable: Packable) -> list[Part]:
     """All of a pack, in order. Raises InputError where labels cannot be read."""
     if run.format == "tar":
         return [*_archives(run, packable)]
+    # Which shard of a WebDataset an image is in does not depend on what becomes of the others: one
+    # that is made later changes no shard but its own. Tables are of full length.
+    rows = packable.asked if run.format == "webdataset" else packable.rows
     parts, begin = list[Part](), 0
     for split in SPLITS:
-        rows = packable.rows.slice(begin, packable.rows.filter(split=split).height)
-        shards = -(-rows.height // run.shard_size)
-        slices = enumerate(rows.iter_slices(run.shard_size))
+        of_split = rows.slice(begin, rows.filter(split=split).height)
+        shards = -(-of_split.height // run.shard_size)
+        slices = enumerate(of_split.iter_slices(run.shard_size))
         parts += (_shard(run, split, number, shards, own) for number, own in slices)
-        begin += rows.height
+        begin += of_split.height
     return parts
 
 
@@ -80,7 +91,8 @@ def _shard(run: PackRun, split: str, number: int, shards: int, rows: pl.DataFram
     contents = contents_of(rows, _REVISION, run.format, run.images)
     name = f"{split}/{number:05d}"
     if run.format == "webdataset":
-        return Part(name, rows, pictures, contents, partial(_write_webdataset, rows, pictures))
+        write = partial(_write_webdataset, rows, pictures)
+        return Part(name, made_of(rows), pictures, contents, write)
     if run.format == "hf":
         name = f"{hub.FOLDER}/{hub.SPLITS[split]}-{number:05d}-of-{shards:05d}"
     table = hub_table if run.format == "hf" else _table
@@ -94,10 +106,11 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 def _write_webdataset(
-    rows: pl.DataFrame, pictures: tuple[Picture, ...], path: Path, samples: Reading
+    asked: pl.DataFrame, pictures: tuple[Picture, ...], path: Path, samples: Reading
 ) -> tuple[str, ...]:
     """`00000.tar` with `{id}.jpg`, `{id}.cls` and `{id}.json` of each image, and `{id}.face.jpg`
-    where both pictures are packed; beside it its index, the table of its rows, and its counts.
+    where both pictures are packed; beside it its index, the table of what was asked for, and its
+    counts.
     """
     index = _beside(path, ".json")
     index.unlink(missing_ok=True)  # it is that of another archive
@@ -110,18 +123,34 @@ def _write_webdataset(
         places = index_of(part, tar.places)
     with replacing(index) as part:
         part.write_bytes(places)
-    write_rows(rows, samples.damaged, _beside(path, ".parquet"))
-    failed = Counter(damaged.flaw.value for damaged in samples.damaged)
-    made = rows.height - failed.total()
+    damaged = samples.damaged
+    write_rows(asked, _offsets(tar.places, pictures), damaged, _beside(path, ".parquet"))
+    statuses = Counter(asked["status"]) + Counter(one.flaw.value for one in damaged)
+    statuses[SUCCESS] -= len(damaged)
     stats = {
-        "count": rows.height,
-        "successes": made,
-        "status_dict": {"success": made, **failed},
+        "count": asked.height,
+        "successes": statuses[SUCCESS],
+        "status_dict": dict(sorted(statuses.items())),
         "pictures": _members(pictures),
     }
     with replacing(_beside(path, "_stats.json")) as part:
         part.write_bytes(msgspec.json.encode(stats) + b"\n")
     return ".tar", ".json", ".parquet", "_stats.json"
+
+
+def _offsets(
+    places: Mapping[str, Place], pictures: tuple[Picture, ...]
+) -> dict[str, dict[int, int]]:
+    """By the column that tells them, and the id of the image."""
+    begins: dict[str, dict[int, int]] = {f"{one.prefix}offset": {} for one in pictures}
+    column_of = {
+        member: f"{one.prefix}offset" for one, member in zip(pictures, _MEMBERS, strict=False)
+    }
+    for name, place in places.items():
+        key, _, member = name.partition(".")
+        if member in column_of:
+            begins[column_of[member]][int(key)] = place.offset
+    return begins
 
 
 def _members(pictures: tuple[Picture, ...]) -> dict[str, str]:

@@ -36,14 +36,23 @@ _SLICE = 10_000
 
 
 class Packable(NamedTuple):
-    """`rows` has a row per image that was made, split by split; `refused` are the others of the
-    manifest, by reason. `class_names` stand at the places of their class ids.
+    """`asked` has a row per image of the manifest, split by split, with its `status`; those that
+    were not made are `refused`, by reason. `class_names` stand at the places of their class ids.
     """
 
-    images: int
-    rows: pl.DataFrame
+    asked: pl.DataFrame
     refused: Mapping[str, int]
     class_names: Sequence[str]
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Of images that were made."""
+        return made_of(self.asked)
+
+
+def made_of(asked: pl.DataFrame) -> pl.DataFrame:
+    """The rows of images that were made, which need no status."""
+    return asked.filter(status=SUCCESS).drop("status")
 
 
 def read_packable(folder: Path, *, told: bool, shuffle: bool) -> Packable:
@@ -55,18 +64,16 @@ def read_packable(folder: Path, *, told: bool, shuffle: bool) -> Packable:
     known = table.collect_schema().names()
     if missing := [name for name in RECORDED if name not in known]:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
-    wanted = _TOLD if told else (*_OF_IMAGE, *RECORDED)
+    wanted = ("status", *(_TOLD if told else (*_OF_IMAGE, *RECORDED)))
     try:
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
-        rows = table.filter(status=SUCCESS).select(name for name in wanted if name in known)
-        made = rows.collect(engine="streaming")
+        rows = table.select(name for name in wanted if name in known).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: {str(error).partition(chr(10))[0]}") from error
     _check(path, brief)
     refused = brief.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
-        images=brief.height,
-        rows=made.select(pl.all().gather(_order(made, shuffle=shuffle))),
+        asked=rows.select(pl.all().gather(_order(rows, shuffle=shuffle))),
         refused=dict(refused.iter_rows()),
         class_names=_class_names(brief),
     )
@@ -116,20 +123,35 @@ def contents_of(rows: pl.DataFrame, *deciding: object) -> str:
     return hashed.hexdigest()
 
 
-def write_rows(rows: pl.DataFrame, damaged: Sequence[Damaged], path: Path) -> None:
-    """The rows of a shard as Parquet, with `status`, `success` or what is wrong with a file, and
-    `error_message`. Raises OutputError where that is not possible.
+def write_rows(
+    asked: pl.DataFrame,
+    places: Mapping[str, Mapping[int, int]],
+    damaged: Sequence[Damaged],
+    path: Path,
+) -> None:
+    """The rows of a shard as Parquet: what was asked for, with `status`, `success` or why it is not
+    in the shard, what is wrong with a file as `error_message`, and columns of `places`: at which
+    byte of the archive the picture of an image begins.
+
+    Raises OutputError where that is not possible.
     """
     told = pl.DataFrame(
         {
             "id": [one.id for one in damaged],
-            "status": [one.flaw.value for one in damaged],
+            "flaw": [one.flaw.value for one in damaged],
             "error_message": [f"{one.file}: {one.detail}" for one in damaged],
         },
-        schema={"id": pl.Int64, "status": pl.String, "error_message": pl.String},
+        schema={"id": pl.Int64, "flaw": pl.String, "error_message": pl.String},
     )
-    joined = rows.join(told, on="id", how="left", maintain_order="left")
-    write_parquet(joined.with_columns(pl.col("status").fill_null(SUCCESS)), path)
+    joined = asked.join(told, on="id", how="left", maintain_order="left")
+    offsets = (
+        pl.Series(name, [begins.get(image) for image in asked["id"]], pl.Int64)
+        for name, begins in places.items()
+    )
+    write_parquet(
+        joined.with_columns(pl.coalesce("flaw", "status").alias("status"), *offsets).drop("flaw"),
+        path,
+    )
 
 
 def write_pictures(
