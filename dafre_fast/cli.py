@@ -76,7 +76,8 @@ def report(summary: Summary, reporting: Reporting) -> int:
     from dafre_fast.views.summary import show
 
     show(summary, as_json=reporting.json)
-    return judge(sum(summary.refused.values()), reporting)
+    damaged = summary.packed.damaged.values() if summary.packed else ()
+    return judge(sum(summary.refused.values()) + sum(damaged), reporting)
 
 
 def judge(refused: int, reporting: Reporting) -> int:

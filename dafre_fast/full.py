@@ -59,6 +59,7 @@ def command(
     Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
     """
     from dafre_fast.engine import commands
+    from dafre_fast.views.packs import show as show_pack
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
@@ -67,6 +68,8 @@ def command(
             run, selection, steps, plotting, fetching, recipe, running, watching
         )
     status = cli.report(summary, reporting)
+    if summary.packed and not reporting.json:
+        show_pack(summary.packed, as_json=False)
     if run.report:
         _write_report(run.output, reporting)
     return status

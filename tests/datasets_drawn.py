@@ -53,7 +53,14 @@ def _draw(folder: Path, image: int) -> dict[str, object]:
         "split": split_of(number) if number < IMAGES else "train",
         "status": "success" if number != REFUSED else "not_found",
         "url": f"http://host/{image}.png",
+        "error_message": "" if number != REFUSED else "HTTP 404",
+        "original_sha256": sha256(b"%d" % image).hexdigest(),
+        "original_width": 80,
+        "original_height": 64,
         "left": 0.25,
+        "top": 0.1,
+        "right": 0.5,
+        "bottom": 0.475,
     }
     random = np.random.default_rng(image)
     for tree, prefix in ((FULL, ""), (FACES, "face_")):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import polars as pl
@@ -16,6 +17,7 @@ from dafre_fast.model.files import AUDIT, AUDIT_SUMMARY, EXCLUDE, FULL, MANIFEST
 from dafre_fast.model.findings import Finding
 from dafre_fast.model.settings import AuditRun, Workers, usable_cores
 from dafre_fast.tables.duplicates import count, exclusions, find_duplicates, read_images
+from dafre_fast.tables.places import lies_in_shards, placed, places_in_shards
 from dafre_fast.tables.writing import write_csv, write_parquet
 from dafre_fast.views.progress import Progress
 
@@ -31,7 +33,7 @@ def audit(run: AuditRun, workers: Workers) -> Audit:
     began, cpu = time.monotonic(), time.process_time()
     with undisturbed(run.output / STATE):
         images = read_images(run.output)
-        made = images.drop_nulls("sha256").with_columns(file=pl.lit(f"{FULL}/") + pl.col("path"))
+        made = _placed(run.output, images.drop_nulls("sha256"))
         if made.is_empty():
             raise InputError(f"{run.output / MANIFEST}: has no full image")
         with Progress("images") as progress:
@@ -64,6 +66,14 @@ def audit(run: AuditRun, workers: Workers) -> Audit:
     with replacing(folder / AUDIT_SUMMARY) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(audited), indent=2))
     return audited
+
+
+def _placed(folder: Path, made: pl.DataFrame) -> pl.DataFrame:
+    """Where the full image of each lies: all columns of `Output`."""
+    named = made.with_columns(
+        file=pl.lit(f"{FULL}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
+    )
+    return placed(named, places_in_shards(folder) if lies_in_shards(folder) else None, "")
 
 
 async def _hash_all(

@@ -10,7 +10,7 @@ from dafre_fast.model.findings import Finding, Flaw, Output
 
 def check(folder: str, deep: bool, outputs: tuple[Output, ...]) -> list[Finding]:
     """What is off with files of a folder; `deep`: each is decoded as well."""
-    found = (_check(f"{folder}/{output.file}", output, deep) for output in outputs)
+    found = (_check(folder, output, deep) for output in outputs)
     return [
         Finding(flaw, output.file, detail)
         for output, (flaw, detail) in zip(outputs, found, strict=True)
@@ -21,21 +21,26 @@ def check(folder: str, deep: bool, outputs: tuple[Output, ...]) -> list[Finding]
 _Found = tuple[Flaw | None, str]
 
 
-def _check(path: str, output: Output, deep: bool) -> _Found:
-    data = read_as_recorded(path, output)
+def _check(folder: str, output: Output, deep: bool) -> _Found:
+    data = read_as_recorded(folder, output)
     return _look_inside(data, output, deep) if isinstance(data, bytes) else data
 
 
-def read_as_recorded(path: str, output: Output) -> bytes | tuple[Flaw, str]:
-    """The bytes of a file, if they are those on record; else what is off, and how."""
+def read_as_recorded(folder: str, output: Output) -> bytes | tuple[Flaw, str]:
+    """The bytes of a picture, if they are those on record; else what is off, and how."""
+    path = f"{folder}/{output.shard or output.file}"
     try:
         status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
-        if not S_ISREG(status.st_mode):
+        if not S_ISREG(status.st_mode):  # one could wait at it for ever
             return Flaw.UNREADABLE, "is no regular file"
-        if status.st_size != output.bytes:
-            return Flaw.WRONG_SIZE, f"{status.st_size} bytes, recorded {output.bytes}"
+        size = status.st_size
+        if output.shard and output.bytes is not None:
+            size = min(max(size - output.offset, 0), output.bytes)
+        if size != output.bytes:
+            return Flaw.WRONG_SIZE, f"{size} bytes, recorded {output.bytes}"
         with open(path, "rb") as file:  # noqa: PTH123
-            data = file.read()
+            file.seek(output.offset)
+            data = file.read(size)
     except (FileNotFoundError, NotADirectoryError):
         return Flaw.MISSING, ""
     except OSError as error:

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from dafre_fast.engine.fetching import fetch_all
 from dafre_fast.engine.listing import originals_in
 from dafre_fast.engine.originals import Originals
+from dafre_fast.engine.pack import pack
 from dafre_fast.engine.plan import ask_catalogue, ask_files
 from dafre_fast.engine.run import make_all
 from dafre_fast.engine.simulating import simulate_all
+from dafre_fast.engine.spools import Spools
 from dafre_fast.engine.tagging import tag_tables
 from dafre_fast.engine.watching import watching
 from dafre_fast.model.errors import UsageError
@@ -24,6 +26,7 @@ from dafre_fast.model.files import (
     LABELS,
     MANIFEST,
     ORIGINALS,
+    SHARDS,
     SMALL,
     STATE,
 )
@@ -35,6 +38,7 @@ from dafre_fast.model.settings import (
     Fetching,
     FullRun,
     ListsRun,
+    PackRun,
     Plotting,
     Recipe,
     ResizeRun,
@@ -55,6 +59,7 @@ from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.tables.manifest import write_manifest
 from dafre_fast.tables.metadata import NOTHING, Metadata, read_metadata
+from dafre_fast.tables.places import lies_in_shards
 from dafre_fast.tables.tag_steps import image_path
 
 
@@ -68,10 +73,13 @@ def full(
     running: Running,
     watchers: Watching,
 ) -> Summary:
-    """The whole run: catalogue, labels, tags, originals, images, manifest."""
+    """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
+    are to lie in those.
+    """
     assert run.faces
     assert run.source
     output = run.output
+    spools = _spools(run, running)
     catalogue = read_catalogue(run.faces, run.tag_ids, selection)
     asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
     metadata = _metadata(run.source, fetching, asked, selection)
@@ -84,10 +92,13 @@ def full(
         tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
     with watching("images", watchers) as watch:
         originals = _originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
-        manifest, work = make_all(asked, originals, recipe, running, output, watch)
+        manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
     write_manifest(manifest, output / MANIFEST)
     summary = _summary(manifest, work, [*catalogue.funnel, _made(manifest)])
     summary = replace(summary, tags=tags)
+    if spools and summary.success:
+        into_shards = PackRun(output=output, format="webdataset", shard_size=run.shard_size)
+        summary = replace(summary, packed=pack(into_shards, digests=False))
     return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
 
 
@@ -209,6 +220,19 @@ def _make(
     if manifest_path:
         write_manifest(manifest, manifest_path)
     return manifest, work
+
+
+def _spools(run: FullRun, running: Running) -> Spools | None:
+    """Where images are to lie in shards. Raises UsageError where they lie otherwise until now."""
+    output = run.output
+    if run.pack and (output / FULL).exists():
+        raise UsageError(f"{output / FULL}: images are files here; `pack` makes shards of them")
+    if not run.pack and running.resume and lies_in_shards(output):
+        raise UsageError(
+            f"{output / SHARDS}: images lie in shards here; go on with --pack webdataset,"
+            " or make files of all anew with --no-resume"
+        )
+    return Spools(output, run.shard_size) if run.pack else None
 
 
 def _metadata(

@@ -23,8 +23,9 @@ from pathlib import Path
 import msgspec
 from aiohttp import web, web_response
 
+from dafre_fast.engine.pictures import FACE, FULL_IMAGE, Pictures, Place
 from dafre_fast.model.errors import InputError, UsageError
-from dafre_fast.model.files import FACES, FULL, STATE, bucket
+from dafre_fast.model.files import STATE
 from dafre_fast.model.gallery import View, address, pairs_of, read_view, split_query
 from dafre_fast.model.settings import GalleryRun, Printing
 from dafre_fast.tables import gallery as tables
@@ -47,7 +48,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@/\\\[\]]+)(:[0-9]+)?")
-_TREES = {"full": FULL, "face": FACES}
+_PICTURES = {"full": FULL_IMAGE, "face": FACE}
 _SECONDS_OF_PICTURES = 600
 _SECONDS_TO_END = 2.0
 _log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class _Server:
 
     def __init__(self, run: GalleryRun, index: Index) -> None:
         self._index = index
-        self._root = run.output
+        self._pictures = Pictures.of(run.output)
         self._pages = Pages(run.output.resolve().name)
         self._names = {"localhost", run.host.lower()}
         if not _is_loopback(run.host):
@@ -240,11 +241,11 @@ class _Server:
         image, tree = int(request.match_info["id"]), request.match_info["tree"]
         if not tables.exists(self._index, image):
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
-        path = (_TREES[tree], bucket(image), f"{image}.jpg")
+        place = self._pictures.place(_PICTURES[tree], image)
         try:
-            content, tag = await asyncio.to_thread(_read_inside, self._root, *path)
+            content, tag = await asyncio.to_thread(_read_inside, self._pictures.folder, place)
         except OSError as error:
-            raise web.HTTPNotFound(text=f"{'/'.join(path)}: {error.strerror}") from error
+            raise web.HTTPNotFound(text=f"{place.name}: {error.strerror}") from error
         answer = _unless_known(request, tag, content, "image/jpeg")
         answer.headers["Cache-Control"] = f"private, max-age={_SECONDS_OF_PICTURES}"
         return answer
@@ -287,22 +288,24 @@ def _searched(request: web.Request) -> tuple[str, View]:
     return text, read_view((name, value) for name, value in pairs if name != "q")
 
 
-def _read_inside(root: Path, *names: str) -> tuple[bytes, str]:
-    """The bytes of a file below `root`, and what tells them from others: its time of change and
-    size. Raises OSError where it is none, and where a link stands anywhere on the way.
+def _read_inside(root: Path, wanted: Place) -> tuple[bytes, str]:
+    """The bytes of a picture below `root`, and what tells them from others: time of change and size
+    of its file, and where it begins in there. Raises OSError where there is no such file, and where
+    a link stands anywhere on the way.
     """
     place = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        for name in names:
-            last = name is names[-1]
-            kind = os.O_NONBLOCK if last else os.O_DIRECTORY  # nothing waits for a pipe
-            inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=place)
+        *folders, name = wanted.file.split("/")
+        for inner, kind in [*((one, os.O_DIRECTORY) for one in folders), (name, os.O_NONBLOCK)]:
+            opened = os.open(inner, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=place)
             os.close(place)
-            place = inner
+            place = opened
         told = os.fstat(place)
-        if not stat.S_ISREG(told.st_mode):
+        if not stat.S_ISREG(told.st_mode):  # nor does anything wait for a pipe
             raise OSError(0, "is no file")
         with open(place, "rb", closefd=False) as file:
-            return file.read(), f"{told.st_mtime_ns:x}-{told.st_size:x}"
+            file.seek(wanted.offset)
+            content = file.read(-1 if wanted.size is None else wanted.size)
+        return content, f"{told.st_mtime_ns:x}-{told.st_size:x}-{wanted.offset:x}"
     finally:
         os.close(place)

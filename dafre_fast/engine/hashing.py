@@ -13,14 +13,14 @@ Hashed = tuple[str, bytes | None]
 
 def hash_files(folder: str, outputs: Batch) -> list[Hashed | Finding]:
     """The hash of each file of a folder, or what is off with it."""
-    return [_hash(f"{folder}/{output.file}", output) for output in outputs]
+    return [_hash(folder, output) for output in outputs]
 
 
-def _hash(path: str, output: Output) -> Hashed | Finding:
+def _hash(folder: str, output: Output) -> Hashed | Finding:
     from dafre_fast.pixels.geometry import Size  # the parent does without the decoders
     from dafre_fast.pixels.likeness import likeness
 
-    data = read_as_recorded(path, output)
+    data = read_as_recorded(folder, output)
     if not isinstance(data, bytes):
         return Finding(data[0], output.file, data[1])
     try:

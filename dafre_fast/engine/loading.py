@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dafre_fast.engine.samples import PICTURES, Picture
+from dafre_fast.engine.pictures import PICTURES, Picture, Pictures
 from dafre_fast.model.errors import InputError, Refusal, UsageError
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.packs.shards import Shard, find_shards, mixed, read_samples, stretch
@@ -90,7 +90,7 @@ class Items:
     """
 
     def __init__(self, folder: Path, split: str | None, making: Making) -> None:
-        self._folder, self._making = folder, making
+        self._pictures, self._making = Pictures.of(folder), making
         table = open_dataset(folder)
         classes = dict(table.select("class_id", "class_name").unique().collect().iter_rows())
         rows = table.filter(status=SUCCESS)
@@ -113,11 +113,13 @@ class Items:
         image = int(self.ids[number])
         files = list[bytes]()
         for picture in self._making.pictures:
-            path = self._folder / picture.file(image)
+            place = self._pictures.place(picture, image)
             try:
-                files.append(path.read_bytes())
+                files.append(place.read(self._pictures.folder))
             except OSError as error:
-                raise InputError(f"{path}: {error.strerror}") from error
+                raise InputError(
+                    f"{self._pictures.folder / place.name}: {error.strerror}"
+                ) from error
         return self._making.item(
             image, int(self.class_ids[number]), files, self._tags.of_item(number)
         )

@@ -7,44 +7,49 @@ last. The next run keeps what is recorded with the same contents and has its byt
 import csv
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
 from dafre_fast.engine.pack_formats import Part, Reading, hub_table, parts_of
-from dafre_fast.engine.samples import PICTURES, read_samples, still_damaged
+from dafre_fast.engine.pictures import PICTURES, Pictures
+from dafre_fast.engine.receipts import all_recorded, forget, record, recorded
+from dafre_fast.engine.samples import read_samples, still_damaged
+from dafre_fast.engine.spools import Spools, clear_spools
 from dafre_fast.engine.undisturbed import alone, undisturbed
 from dafre_fast.model.errors import InputError, OutputError
-from dafre_fast.model.files import MANIFEST, STATE, replacing
+from dafre_fast.model.files import MANIFEST, PACKS, SHARDS, STATE, replacing
 from dafre_fast.model.packs import Damaged, File, Packed, Shard
 from dafre_fast.model.settings import PackRun
 from dafre_fast.packs import hub
 from dafre_fast.packs.tar import digest
 from dafre_fast.tables.packing import Packable, read_packable
+from dafre_fast.tables.places import lies_in_shards
 from dafre_fast.views.card import Split, card
 from dafre_fast.views.progress import Progress
 
 SUMS, DAMAGED, CARD = "SHA256SUMS", "damaged.csv", "README.md"
 
 
-def pack(run: PackRun) -> Packed:
-    """Write a pack, or what is missing of it.
+def pack(run: PackRun, *, digests: bool = True) -> Packed:
+    """Write a pack, or what is missing of it; `digests`: of what stands the bytes are compared, not
+    sizes alone.
 
     Raises InputError where the dataset cannot be read, OutputError where the pack cannot be
     written, UsageError while another run is at work on one of the two.
     """
     began, cpu = time.monotonic(), time.process_time()
-    folder = run.into or run.output / "packs" / f"{run.format}-{run.images}"
+    folder = run.into or run.output / PACKS / f"{run.format}-{run.images}"
     with undisturbed(run.output / STATE, exclusive=False):
         packable = read_packable(run.output, told=run.format != "tar", shuffle=run.shuffle)
         if packable.rows.is_empty():
             raise InputError(f"{run.output / MANIFEST}: no image was made")
         with alone(folder / STATE):
             parts = parts_of(run, packable)
-            _remove_others(folder, parts)
-            shards, written = _write_all(run, folder, parts)
+            packing = _Packing(run, folder, packable, digests=digests)
+            shards, written = packing.carry_out(parts)
             if run.format == "hf":
                 _write_text(folder / CARD, _card(run, packable))
             files = _sum_up(folder, parts, shards)
@@ -65,91 +70,102 @@ def pack(run: PackRun) -> Packed:
     )
 
 
-def _record(folder: Path, name: str) -> Path:
-    return folder / STATE / f"{name}.json"
-
-
-def _remove_others(folder: Path, parts: Sequence[Part]) -> None:
-    """Remove what an earlier run wrote that is no part of this pack: a reader of all shards would
-    have its images twice.
+class _Packing:
+    """The way of a dataset into a pack. Where the pack is what the dataset lies in, shards that are
+    written anew are what it is read from as well: they are spools until then.
     """
-    state, names = folder / STATE, {part.name for part in parts}
-    for path in state.rglob("*.json"):
-        name = str(path.relative_to(state)).removesuffix(".json")
-        if name not in names:
-            _remove(folder, name)
 
+    def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
+        self._run, self._folder, self._rows = run, folder, packable.rows
+        self._digests = digests
+        own = lies_in_shards(run.output) and folder.resolve() == (run.output / SHARDS).resolve()
+        self._spools = Spools(run.output, run.shard_size) if own else None
+        self._pictures = self._find_pictures()
 
-def _remove(folder: Path, name: str) -> None:
-    record, shard = _record(folder, name), _recorded(folder, name)
-    try:
-        for file in shard.files if shard else ():
-            (folder / name).with_name(Path(file).name).unlink(missing_ok=True)
-        record.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder / name}: {error.strerror}") from error
+    def _find_pictures(self) -> Pictures:
+        if self._spools:
+            return self._spools.pictures(self._rows)
+        return Pictures.of(self._run.output)
 
+    def carry_out(self, parts: Sequence[Part]) -> tuple[list[Shard], int]:
+        """What stands of each part now, and how many were written for it."""
+        with Progress("images") as progress:
+            progress.begin(sum(part.rows.height for part in parts), 0)
+            shards = {part.name: self._standing(part, progress) for part in parts}
+            stands = {name for name, shard in shards.items() if shard}
+            self._remove_all_but(stands)
+            left = [part for part in parts if part.name not in stands]
+            done_with = self._spools.last_uses([part.rows for part in left]) if self._spools else {}
+            for number, part in enumerate(left):
+                shards[part.name] = self._write(part, progress)
+                for spool in done_with.get(number, ()):
+                    spool.unlink(missing_ok=True)
+        if self._spools:
+            clear_spools(self._run.output)
+        return [shard for shard in shards.values() if shard], len(left)
 
-def _recorded(folder: Path, name: str) -> Shard | None:
-    try:
-        return msgspec.json.decode(_record(folder, name).read_bytes(), type=Shard)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return None  # it is written anew
-
-
-def _write_all(run: PackRun, folder: Path, parts: Sequence[Part]) -> tuple[list[Shard], int]:
-    """What stands of each part now, and how many were written for it."""
-    shards, written = list[Shard](), 0
-    with Progress("images") as progress:
-        progress.begin(sum(part.rows.height for part in parts), 0)
-        for part in parts:
-            shard = _standing(run, folder, part)
-            if shard:
-                flaws = [one.flaw for one in shard.damaged]
-                progress.advance(*flaws, *[None] * (shard.images - len(flaws)))
-            else:
-                shard, written = _write(run, folder, part, progress), written + 1
-            shards.append(shard)
-    return shards, written
-
-
-def _standing(run: PackRun, folder: Path, part: Part) -> Shard | None:
-    """A part that an earlier run wrote and that need not be written again: all of its files have
-    the bytes that are recorded, and images that it left out are no better by now.
-    """
-    shard = _recorded(folder, part.name)
-    if shard is None or shard.contents != part.contents:
-        return None
-    files = [((folder / part.name).with_name(name), file) for name, file in shard.files.items()]
-    try:
-        if any(path.stat().st_size != file.bytes for path, file in files):
+    def _standing(self, part: Part, progress: Progress) -> Shard | None:
+        """A part that an earlier run wrote and that need not be written again: all of its files
+        have the bytes that are recorded, and images that it left out are no better by now.
+        """
+        shard = recorded(self._folder, part.name)
+        if shard is None or shard.contents != part.contents:
             return None
-        if any(digest(path) != file for path, file in files):
+        path = self._folder / part.name
+        try:
+            for name, file in shard.files.items():
+                found = path.with_name(name)
+                if found.stat().st_size != file.bytes or (self._digests and digest(found) != file):
+                    return None
+        except OSError:
             return None
-    except OSError:
-        return None
-    left_out = pl.col("id").is_in([one.id for one in shard.damaged])
-    rows = part.rows.filter(left_out).iter_rows(named=True)
-    as_before = all(still_damaged(run.output, row, part.pictures) for row in rows)
-    return shard if as_before else None
+        left_out = pl.col("id").is_in([one.id for one in shard.damaged])
+        rows = part.rows.filter(left_out).iter_rows(named=True)
+        if not all(still_damaged(self._pictures, row, part.pictures) for row in rows):
+            return None
+        flaws = [one.flaw for one in shard.damaged]
+        progress.advance(*flaws, *[None] * (shard.images - len(flaws)))
+        return shard
 
+    def _remove_all_but(self, standing: Container[str]) -> None:
+        """Remove what earlier runs wrote and what does not stand: a reader of all shards would have
+        its images twice.
+        """
+        names = {*all_recorded(self._folder)}
+        if self._spools:  # a copy may have come without its state
+            archives = self._folder.glob("*/*.tar")
+            names |= {str(path.relative_to(self._folder).with_suffix("")) for path in archives}
+        for name in names:
+            if name not in standing:
+                self._remove(name)
+        if self._spools:
+            self._pictures = self._find_pictures()
 
-def _write(run: PackRun, folder: Path, part: Part, progress: Progress) -> Shard:
-    _remove(folder, part.name)
-    samples = read_samples(run.output, part.rows, part.pictures, run.readers)
-    reading = Reading(samples, progress.advance)
-    path = folder / part.name
-    endings = part.write(path, reading)
-    try:
-        files = {
-            f"{path.name}{end}": digest(path.with_name(f"{path.name}{end}")) for end in endings
-        }
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}") from error
-    shard = Shard(part.contents, part.rows.height, reading.damaged, files)
-    with replacing(_record(folder, part.name)) as temporary:
-        temporary.write_bytes(msgspec.json.encode(shard))
-    return shard
+    def _remove(self, name: str) -> None:
+        path, shard = self._folder / name, recorded(self._folder, name)
+        try:
+            if self._spools:
+                self._spools.take(path.with_name(f"{path.name}.tar"))
+            for file in shard.files if shard else ():
+                path.with_name(Path(file).name).unlink(missing_ok=True)
+            forget(self._folder, name)
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror}") from error
+
+    def _write(self, part: Part, progress: Progress) -> Shard:
+        samples = read_samples(self._pictures, part.rows, part.pictures, self._run.readers)
+        reading = Reading(samples, progress.advance)
+        path = self._folder / part.name
+        endings = part.write(path, reading)
+        try:
+            files = {
+                f"{path.name}{end}": digest(path.with_name(f"{path.name}{end}")) for end in endings
+            }
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror}") from error
+        shard = Shard(part.contents, part.rows.height, reading.damaged, files)
+        record(self._folder, part.name, shard)
+        return shard
 
 
 def _sum_up(folder: Path, parts: Sequence[Part], shards: Sequence[Shard]) -> dict[str, File]:

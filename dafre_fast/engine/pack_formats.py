@@ -11,7 +11,8 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from dafre_fast.engine.samples import PICTURES, Picture, Sample
+from dafre_fast.engine.pictures import PICTURES, Picture
+from dafre_fast.engine.samples import Sample
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import FACES, FULL, LABELS, replacing
 from dafre_fast.model.findings import Flaw

@@ -1,8 +1,9 @@
 """What is asked for and what of it is left to do: tables in, tables out, nothing is done yet.
 
 A table of what is asked for has a row per image and the columns `key`, `original` (a path, null
-where a source has to find it), `full` and `face` (the files to write, null for none), and the head
-box as `left`, `top`, `right`, `bottom`.
+where a source has to find it), `full` and `face` (the files to write, null for none), `spool` (a
+file at whose end both are put instead, or null), and the head box as `left`, `top`, `right`,
+`bottom`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.model.records import Box, Wanted
+from dafre_fast.tables.places import recorded
 
 _TEXT = pl.lit(None, dtype=pl.String)
 
@@ -26,6 +28,7 @@ def ask_catalogue(
         original=_TEXT,
         full=pl.lit(f"{full}/") + pl.col("path") if full else _TEXT,
         face=pl.lit(f"{faces}/") + pl.col("path") if faces else _TEXT,
+        spool=_TEXT,
     )
 
 
@@ -38,7 +41,7 @@ def ask_files(files: Iterable[tuple[str, str]], full: Path) -> pl.DataFrame:
     columns = {"key": keys, "path": keys, "original": originals, "full": outputs}
     asked = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in Box._fields}
-    return asked.with_columns(face=_TEXT, **nothing)
+    return asked.with_columns(face=_TEXT, spool=_TEXT, **nothing)
 
 
 def remaining(
@@ -58,6 +61,23 @@ def remaining(
     ]
     left = rows.filter(~pl.Series(there, dtype=pl.Boolean))
     return left.drop("success", "bytes", "face_bytes")
+
+
+def remaining_of_spools(
+    asked: pl.DataFrame, standing: pl.LazyFrame, places: pl.DataFrame
+) -> pl.DataFrame:
+    """The same where images lie in spools and shards: rows whose outputs lie at none of `places`
+    (`tables.places`) as they were written.
+    """
+    made = standing.filter(pl.col("reason").is_null()).select(
+        "key", "sha256", "face_sha256", id=pl.col("key").cast(pl.Int64)
+    )
+    there = recorded(places, made.collect()).lazy().select(pl.col("id").cast(pl.String))
+    refused = standing.filter(pl.col("reason").is_not_null()).select("key")
+    left = asked.lazy().join(refused, on="key", how="anti", maintain_order="left")
+    return left.join(
+        there, left_on="key", right_on="id", how="anti", maintain_order="left"
+    ).collect()
 
 
 def _stands(
@@ -80,14 +100,19 @@ def wanted_at(rows: pl.DataFrame) -> Callable[[int], Wanted]:
     return lambda row: _wanted(*columns.row(row))
 
 
-_COLUMNS = ("key", "original", "full", "face", *Box._fields)
+_COLUMNS = ("key", "original", "full", "face", "spool", *Box._fields)
 
 
 def _wanted(
-    key: str, original: str | None, full: str | None, face: str | None, *edges: float
+    key: str,
+    original: str | None,
+    full: str | None,
+    face: str | None,
+    spool: str | None,
+    *edges: float,
 ) -> Wanted:
     box = None if edges[0] is None else Box(*edges)
-    return Wanted(key=key, original=original, full=full, face=face, box=box)
+    return Wanted(key=key, original=original, full=full, face=face, box=box, spool=spool)
 
 
 def jpg_names(keys: Sequence[str]) -> list[str]:

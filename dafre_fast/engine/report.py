@@ -22,6 +22,8 @@ import polars as pl
 
 from dafre_fast.engine.ledger import NAME as LEDGER
 from dafre_fast.engine.ledger import Marks, marks
+from dafre_fast.engine.pictures import FACE, FULL_IMAGE, Pictures, Place
+from dafre_fast.engine.pictures import Picture as Kind
 from dafre_fast.engine.provenance import NAME as MAKINGS
 from dafre_fast.engine.provenance import makings
 from dafre_fast.model.audit import Audit
@@ -30,8 +32,6 @@ from dafre_fast.model.files import (
     AUDIT,
     AUDIT_SUMMARY,
     EXCLUDE,
-    FACES,
-    FULL,
     FUNNEL,
     LABELS,
     MANIFEST,
@@ -149,6 +149,7 @@ class _Author:
         self._run, self._manifest, self._folder = run, manifest, folder
         self._left_out = dict[str, str]()
         self._unread = set[str]()
+        self._pictures = Pictures.of(run.output)
 
     def page(self) -> Page:
         run = self._run
@@ -233,7 +234,7 @@ class _Author:
             for level in Level:
                 name = f"{STATISTICS}/wordcloud_{level}_cat{category}.png"
                 if (self._run.output / name).is_file():
-                    shown = self._shown(name, partial(whole, size=_CLOUD))
+                    shown = self._shown(Place(name, name), partial(whole, size=_CLOUD))
                     if shown:
                         file = f"cloud-{level}-{category}.webp"
                         yield Cloud(category, level.value, self._save(shown, file))
@@ -242,25 +243,27 @@ class _Author:
         """Of the same images in both trees."""
         run = self._run
         examples = chosen(self._manifest, split, run.sheet, run.seed)
-        for tree in (FULL, FACES) if examples else ():
-            names = [f"{tree}/{example.path}" for example in examples]
-            drawn = sheet(map(self._read, names), _SHEET_TILE, _SHEET_COLUMNS, _MOST_PIXELS)
-            self._unread.update(names[place] for place in drawn.broken)
-            picture = self._save(drawn.picture, f"sheet-{tree}-{split}.webp")
-            tiles = [self._tile(tree, example) for example in examples[: run.labelled]]
-            number = len(examples) - len(self._unread & {*names})
-            yield Sheet(split, tree, number, picture if number else None, tiles)
+        for kind in (FULL_IMAGE, FACE) if examples else ():
+            places = [self._pictures.place(kind, example.id) for example in examples]
+            drawn = sheet(map(self._read, places), _SHEET_TILE, _SHEET_COLUMNS, _MOST_PIXELS)
+            self._unread.update(places[number].name for number in drawn.broken)
+            picture = self._save(drawn.picture, f"sheet-{kind.tree}-{split}.webp")
+            tiles = [self._tile(kind, example) for example in examples[: run.labelled]]
+            number = len(examples) - sum(place.name in self._unread for place in places)
+            yield Sheet(split, kind.tree, number, picture if number else None, tiles)
 
-    def _tile(self, tree: str, example: Example) -> Tile:
-        shown = self._shown(f"{tree}/{example.path}", partial(square, size=_TILE))
-        saved = self._save(shown, f"{tree}/{example.id}.webp") if shown else None
+    def _tile(self, kind: Kind, example: Example) -> Tile:
+        place = self._pictures.place(kind, example.id)
+        shown = self._shown(place, partial(square, size=_TILE))
+        saved = self._save(shown, f"{kind.tree}/{example.id}.webp") if shown else None
         return Tile(example, saved)
 
     def _class_pictures(self, found: Overview) -> Mapping[int, Picture]:
         classes = [one.class_id for one in found.classes]
         pictures = {}
         for class_id, example in one_of_each(self._manifest, classes, self._run.seed).items():
-            if shown := self._shown(f"{FACES}/{example.path}", partial(square, size=_CLASS_TILE)):
+            place = self._pictures.place(FACE, example.id)
+            if shown := self._shown(place, partial(square, size=_CLASS_TILE)):
                 pictures[class_id] = self._save(shown, f"class/{class_id}.webp")
         return pictures
 
@@ -292,7 +295,9 @@ class _Author:
 
     def _twins(self, pair: Pair) -> Twins:
         leaves, stays = (
-            self._tile(FULL, Example(id=one, path=f"{bucket(one)}/{one}.jpg", name=str(class_id)))
+            self._tile(
+                FULL_IMAGE, Example(id=one, path=f"{bucket(one)}/{one}.jpg", name=str(class_id))
+            )
             for one, class_id in zip(pair.ids, pair.class_ids, strict=True)
         )
         return Twins(leaves, stays, pair.splits, pair.kind, pair.distance, pair.why)
@@ -303,20 +308,22 @@ class _Author:
         folder = self._run.output / ORIGINALS / bucket(example.id)
         yield from sorted(folder.glob(f"{example.id}.*"))
 
-    def _shown(self, name: str, draw: Callable[..., Thumbnail]) -> Thumbnail | None:
-        data = self._read(name)
+    def _shown(self, place: Place, draw: Callable[..., Thumbnail]) -> Thumbnail | None:
+        data = self._read(place)
         if data is not None:
             try:
                 return draw(data, max_pixels=_MOST_PIXELS)
             except Refusal:
-                self._unread.add(name)
+                self._unread.add(place.name)
         return None
 
-    def _read(self, name: str) -> bytes | None:
+    def _read(self, place: Place) -> bytes | None:
         try:
-            return _bytes_of(self._run.output / name)
+            if place.size is None:
+                return _bytes_of(self._run.output / place.file)
+            return place.read(self._run.output)
         except OSError:
-            self._unread.add(name)
+            self._unread.add(place.name)
             return None
 
     def _save(self, picture: Thumbnail, name: str) -> Picture:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.engine.listing import remove_temporaries
+from dafre_fast.engine.spools import clear_spools
 from dafre_fast.model.files import STATE
 
 
@@ -19,4 +20,5 @@ def resumed(output: Path, *, resume: bool) -> Iterator[Ledger]:
             remove_temporaries(output)
         if not resume:
             ledger.forget()
+            clear_spools(output)
         yield ledger

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from dafre_fast.engine.ledger import Ledger
 from dafre_fast.engine.measuring import run_measured
 from dafre_fast.engine.originals import Originals, bring, table_of_originals
-from dafre_fast.engine.plan import remaining, wanted, wanted_at
+from dafre_fast.engine.plan import remaining, remaining_of_spools, wanted, wanted_at
 from dafre_fast.engine.pool import Loss, Lost, Pool
 from dafre_fast.engine.provenance import remember_making
 from dafre_fast.engine.resuming import resumed
+from dafre_fast.engine.spools import Spools, all_places
 from dafre_fast.engine.watching import Watch
 from dafre_fast.engine.work import make_and_record
 from dafre_fast.model.files import temporary
@@ -47,8 +48,10 @@ def make_all(
     running: Running,
     output: Path,
     watch: Watch,
+    spools: Spools | None = None,
 ) -> tuple[pl.DataFrame, Work]:
-    """Bring every row of `asked` (`dafre_fast.engine.plan`) to an outcome that stands.
+    """Bring every row of `asked` (`dafre_fast.engine.plan`) to an outcome that stands; `spools` of
+    the output, where its images are to lie in shards.
 
     Outcomes of earlier runs in the ledger of `output` that still hold are not made again. Returns
     the manifest and what this run did. Raises KeyboardInterrupt where it was stopped; all that was
@@ -58,7 +61,9 @@ def make_all(
         notice_slower_jpeg()
     with resumed(output, resume=running.resume) as ledger:
         remember_making(output, recipe, anew=not running.resume)
-        todo = _todo(asked, ledger, recipe, running)
+        if spools:
+            asked = spools.assigned(asked)
+        todo = _todo(asked, ledger, recipe, running, spools)
         watch.begin(asked.height, asked.height - todo.height)
         if originals:
             todo = table_of_originals(todo, last_outcomes(ledger.path, "fetch"), originals)
@@ -68,13 +73,17 @@ def make_all(
         return build_manifest(asked.lazy(), made, fetched).collect(), work
 
 
-def _todo(asked: pl.DataFrame, ledger: Ledger, recipe: Recipe, running: Running) -> pl.DataFrame:
+def _todo(
+    asked: pl.DataFrame, ledger: Ledger, recipe: Recipe, running: Running, spools: Spools | None
+) -> pl.DataFrame:
     made = last_outcomes(ledger.path, "make").collect().lazy()
     standing = settled(made, recipes=recipe.hashes(), retry_failed=running.retry_failed)
     finished = settled(made, recipes=None, retry_failed=running.retry_failed)
     of_others = finished.join(standing, on="key", how="anti")
     if anew := asked.lazy().join(of_others, on="key", how="semi").collect().height:
         notice_other_settings(anew)
+    if spools:
+        return remaining_of_spools(asked, standing, all_places(spools.dataset, made))
     return remaining(asked, standing, _size)
 
 

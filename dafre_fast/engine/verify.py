@@ -18,6 +18,8 @@ from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.checking import check
 from dafre_fast.engine.ledger import NAME
 from dafre_fast.engine.plan import jpg_names
+from dafre_fast.engine.shards import check_shards, remove_damaged
+from dafre_fast.engine.spools import all_places
 from dafre_fast.engine.undisturbed import undisturbed
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
@@ -35,6 +37,8 @@ from dafre_fast.tables.agreement import (
     standing_outcomes,
 )
 from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.tables.outcomes import last_outcomes
+from dafre_fast.tables.places import lies_in_shards, recorded
 from dafre_fast.views.progress import Progress
 
 _LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
@@ -52,15 +56,20 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
     began, cpu = time.monotonic(), time.process_time()
     with undisturbed(run.output / STATE, exclusive=run.remove):
         records = _read(run)
-        outputs = _outputs(records)
+        in_shards = records.whole and lies_in_shards(run.output)
+        outputs = _outputs(records, run.output if in_shards else None)
         compared, refused = _compare(run.output, records)
         with Progress("files", bad="found") as progress:
             progress.begin(outputs.height, 0)
             damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, progress))
         strays = dict(_strays(run.output, set(outputs["file"]), whole=records.whole))
+        if in_shards:
+            damaged += check_shards(run.output, {*outputs["shard"]})
         removed = list[str]()
         if run.remove:
-            removed = _remove(run.output, damaged, strays, whole=records.whole)
+            files = () if in_shards else damaged
+            removed = _remove(run.output, files, strays, whole=records.whole)
+            removed += remove_damaged(run.output, damaged) if in_shards else ()
     return Verification(
         images=outputs["key"].n_unique(),
         files=outputs.height,
@@ -115,8 +124,10 @@ def _read(run: VerifyRun) -> _Records:
     return _Records(manifest, made, names, catalogue=ids, whole=ids and whole)
 
 
-def _outputs(records: _Records) -> pl.DataFrame:
-    """All files that should be there: `key`, and the columns of `Output`."""
+def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
+    """All pictures that should be there: `key`, and the columns of `Output`; `in_shards`: the
+    dataset, where they lie in shards.
+    """
     outcomes = records.outcomes()
     keys = outcomes["key"].to_list()
     for key in keys:
@@ -128,7 +139,11 @@ def _outputs(records: _Records) -> pl.DataFrame:
         paths = jpg_names(keys)
     full, face = (f"{FULL}/", f"{FACES}/") if records.whole else ("", "")
     named = outcomes.with_columns(path=pl.Series(paths, dtype=pl.String))
-    return outputs_of(named, full=full, face=face).sort("file")
+    places = None
+    if in_shards:
+        found = all_places(in_shards, last_outcomes(in_shards / STATE / NAME, "make"))
+        places = recorded(found, outcomes.with_columns(id=pl.col("key").cast(pl.Int64)))
+    return outputs_of(named, places, full=full, face=face).sort("file")
 
 
 def _place(finding: Finding) -> tuple[int, str]:

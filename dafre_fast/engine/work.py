@@ -1,6 +1,7 @@
 """What a worker does with one image: read, make, write, record. Imported by the workers."""
 
 import errno
+import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -45,7 +46,7 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
         data = _read(wanted.original or "", recipe.bounds.max_bytes)
         size = len(data)
         rendered = _make(data, recipe, wanted)
-        outputs = _write(rendered.full, wanted.full) | _write(rendered.face, wanted.face, "face_")
+        outputs = _write_both(rendered, wanted)
     except Refusal as refusal:
         return Made(
             key=wanted.key,
@@ -102,6 +103,37 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 
 
+def _write_both(rendered: "Rendered", wanted: Wanted) -> dict[str, Any]:
+    """Fields of `Made` for the outputs, now that they are where they belong. Raises as `_write`."""
+    if wanted.spool is None:
+        return _write(rendered.full, wanted.full) | _write(rendered.face, wanted.face, "face_")
+    if rendered.refused:  # a sample of a shard has both
+        return {}
+    full, face = rendered.full, rendered.face
+    pictures = [image.data for image in (full, face) if image]
+    placed = {
+        "spool": os.path.basename(wanted.spool),  # noqa: PTH119
+        "offset": _put(b"".join(pictures), wanted.spool),
+    }
+    return _fields(full) | _fields(face, "face_") | placed
+
+
+def _put(data: bytes, spool: str) -> int:
+    """Put it at the end of a spool; the byte at which it begins. Raises OutputError."""
+    try:
+        file = os.open(spool, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)  # let go of by `close`, and by death
+            offset = os.fstat(file).st_size
+            if os.write(file, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise OutputError(f"{spool}: {error.strerror}") from error
+    return offset
+
+
 def _write(image: Image | None, path: str | None, prefix: str = "") -> dict[str, Any]:
     """Fields of `Made` for one output, now that it stands there whole.
 
@@ -116,6 +148,12 @@ def _write(image: Image | None, path: str | None, prefix: str = "") -> dict[str,
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ITS_NAME:
             raise Refusal(Reason.NO_PLACE, str(error)) from error
         raise
+    return _fields(image, prefix)
+
+
+def _fields(image: Image | None, prefix: str = "") -> dict[str, Any]:
+    if image is None:
+        return {}
     return {
         f"{prefix}width": image.width,
         f"{prefix}height": image.height,

@@ -58,13 +58,18 @@ _DAMAGE = frozenset(
 
 
 class Output(NamedTuple):
-    """One file as it is recorded: its path in the dataset, sizes in bytes and pixels."""
+    """One picture as it is recorded: the path of its file in the dataset, sizes in bytes and
+    pixels. Where it is a member of a `shard` (a path, too), `file` is its name below that, and
+    `offset` the byte at which it begins there.
+    """
 
     file: str
     bytes: int | None
     sha256: str
-    width: int | None
-    height: int | None
+    width: int | None = None
+    height: int | None = None
+    shard: str | None = None
+    offset: int = 0
 
 
 class Finding(Struct, frozen=True):

@@ -29,6 +29,8 @@ class Wanted(Struct, frozen=True):
     full: str | None = None
     face: str | None = None
     box: Box | None = None
+    spool: str | None = None
+    """The file at whose end both are put, in place of files of their own."""
 
 
 class Sought(Struct, frozen=True):
@@ -104,5 +106,8 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     face_height: int | None = None
     face_bytes: int | None = None
     face_sha256: str | None = None
+    spool: str | None = None
+    """Name of the spool at whose byte `offset` the outputs begin, the full image first."""
+    offset: int | None = None
     notes: tuple[Note, ...] = ()
     at: float | None = None

@@ -18,6 +18,7 @@ from dafre_fast.model.reason import Note, Reason
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
+_ShardSize = Annotated[Count, Meta(description="Images of a shard, at most.")]
 
 
 class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +50,11 @@ class FullRun(Group, frozen=True):
         bool, Meta(description="Tables of tags and their statistics, where --metadata tells tags.")
     ] = True
     report: Annotated[bool, Meta(description="End with a report: report/index.html.")] = True
+    pack: Annotated[
+        Literal["webdataset"] | None,
+        Meta(description="Put images straight into shards (packs/webdataset-both): no trees."),
+    ] = None
+    shard_size: _ShardSize = 10_000
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
 
 
@@ -179,7 +185,7 @@ class PackRun(Group, frozen=True):
     images: Annotated[
         Literal["full", "faces", "both"], Meta(description="Which images of each.")
     ] = "both"
-    shard_size: Annotated[Count, Meta(description="Images of a shard, at most.")] = 10_000
+    shard_size: _ShardSize = 10_000
     shuffle: Annotated[
         bool,
         Meta(description="Mix the images of a split, always in the same way, or class by class."),

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from dafre_fast.model.packs import Packed
+
 
 class Step(Struct, frozen=True):
     """One step of the funnel: what is left after it."""
@@ -104,6 +106,8 @@ class Summary(Struct, frozen=True):
     funnel: Sequence[Step] = ()
     tags: TagsSummary | None = None
     """Where tables of tags are a part of the run."""
+    packed: Packed | None = None
+    """Where images went straight into shards."""
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
     """Path of the list of all bad rows, where there are any."""

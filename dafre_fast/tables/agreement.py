@@ -12,10 +12,11 @@ import msgspec
 import polars as pl
 
 from dafre_fast.model.errors import InputError
-from dafre_fast.model.findings import Flaw, Output
+from dafre_fast.model.findings import Flaw
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.records import Fetched, Made
 from dafre_fast.tables.outcomes import last_outcomes, status
+from dafre_fast.tables.places import placed
 
 _OF_OUTPUT: Mapping[str, pl.DataType] = {
     "bytes": pl.Int64(),
@@ -131,15 +132,22 @@ def standing_outcomes(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFram
     return pl.concat([in_ledger, alone.select(in_ledger.columns)])
 
 
-def outputs_of(outcomes: pl.DataFrame, *, full: str, face: str) -> pl.DataFrame:
-    """The files that should be there: `key` and the columns of `Output`. Column `path` of the
-    outcomes names both outputs of an image, below `full` and `face`.
+def outputs_of(
+    outcomes: pl.DataFrame, places: pl.DataFrame | None, *, full: str, face: str
+) -> pl.DataFrame:
+    """The pictures that should be there: `key` and the columns of `Output`. Column `path` of the
+    outcomes names both outputs of an image, below `full` and `face`; `places` are as `placed` takes
+    them.
     """
     return pl.concat(
-        outcomes.filter(pl.col(f"{prefix}sha256").is_not_null()).select(
-            "key",
-            file=pl.lit(folder) + pl.col("path"),
-            **{name: pl.col(prefix + name) for name in Output._fields[1:]},
+        placed(
+            outcomes.filter(pl.col(f"{prefix}sha256").is_not_null()).select(
+                "key",
+                file=pl.lit(folder) + pl.col("path"),
+                **{name: pl.col(prefix + name) for name in _OF_OUTPUT},
+            ),
+            places,
+            prefix,
         )
         for prefix, folder in (("", full), ("face_", face))
     )

@@ -50,11 +50,11 @@ def build_manifest(asked: pl.LazyFrame, made: pl.LazyFrame, fetched: pl.LazyFram
     )
     outcome = (
         made.with_columns(status())
-        .drop("url", "path", "stage", "seconds", *_OF_ARRIVAL, *_OF_PROOF)
+        .drop("url", "path", "stage", "seconds", "spool", "offset", *_OF_ARRIVAL, *_OF_PROOF)
         .join(download, on="key", how="left")
         .with_columns(url=pl.coalesce("url", "original"))
     )
-    inner = ("key", "original", "full", "face")
+    inner = ("key", "original", "full", "face", "spool")
     names = [name for name in asked.collect_schema().names() if name not in inner]
     joined = asked.drop(inner[1:]).join(outcome, on="key", how="left", maintain_order="left")
     return joined.select(*names, *_OF_OUTCOME)

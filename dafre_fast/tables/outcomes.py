@@ -7,9 +7,11 @@ import polars as pl
 
 from dafre_fast.model.reason import SUCCESS, Reason
 
-_TEXT = "stage key recipe reason detail original format path url final_url sha256 face_sha256"
+_TEXT = "stage key recipe reason detail original format path url final_url sha256 face_sha256 spool"
 _TEXT_OF_FETCH = "proof etag last_modified"
-_WHOLE = "original_width original_height original_bytes width height bytes attempts http_status"
+_WHOLE = (
+    "original_width original_height original_bytes width height bytes offset attempts http_status"
+)
 _WHOLE_OF_FACE = "face_width face_height face_bytes"
 _SCHEMA = {
     **dict.fromkeys([*_TEXT.split(), *_TEXT_OF_FETCH.split()], pl.String()),

@@ -103,6 +103,16 @@ def _order(rows: pl.DataFrame, *, shuffle: bool) -> pl.Series:
     return rows.select("id", "split").select(pl.arg_sort_by(by, maintain_order=True)).to_series()
 
 
+def shard_names(asked: pl.DataFrame, shard_size: int) -> pl.Series:
+    """In which shard of a mixed WebDataset each row (`id`, `split`) will be: `train/00000`."""
+    order = _order(asked, shuffle=True)
+    number = pl.int_range(pl.len()).over("split") // shard_size
+    named = asked.select(pl.col("split").gather(order), row=order).with_columns(
+        shard=pl.format("{}/{}", "split", number.cast(pl.String).str.zfill(5))
+    )
+    return named.sort("row")["shard"]
+
+
 def _class_names(brief: pl.DataFrame) -> list[str]:
     """One for every class id from 0 on; a name that another class has is told apart by the id."""
     classes = brief.select("class_id", "class_name").unique("class_id", keep="first")
@@ -139,7 +149,7 @@ def write_rows(
         {
             "id": [one.id for one in damaged],
             "flaw": [one.flaw.value for one in damaged],
-            "error_message": [f"{one.file}: {one.detail}" for one in damaged],
+            "error_message": [f"{one.file}: {one.detail or one.flaw.value}" for one in damaged],
         },
         schema={"id": pl.Int64, "flaw": pl.String, "error_message": pl.String},
     )

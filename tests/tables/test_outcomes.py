@@ -128,9 +128,10 @@ ASKED = pl.LazyFrame(
         "original": [None, None, None],
         "full": ["f/30.jpg", "f/10.jpg", "f/20.jpg"],
         "face": ["c/30.jpg", "c/10.jpg", "c/20.jpg"],
+        "spool": [None, None, None],
         "path": ["0030/30.jpg", "0010/10.jpg", "0020/20.jpg"],
     },
-    schema_overrides={"original": pl.String},
+    schema_overrides={"original": pl.String, "spool": pl.String},
 )
 
 
