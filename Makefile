@@ -1,5 +1,5 @@
 # make full | test | check | torture | faults | fuzz | bench | bench-compare BASE=ref | clean
-# real job: make full FACES=… TAG_IDS=… SOURCE=… METADATA=… OUT=… WORKERS=…
+# real job: make full FACES=… TAG_IDS=… SOURCE=… METADATA=… OUT=… WORKERS=… PACK=webdataset
 
 PYTHON ?= python3
 OUT ?= out
@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 flags = --output $(OUT) $(if $(WORKERS),--workers $(WORKERS))
 flags += $(if $(FACES),--faces '$(FACES)' --tag-ids '$(TAG_IDS)' --source '$(SOURCE)')
 flags += $(if $(METADATA),--metadata '$(METADATA)')
+flags += $(if $(PACK),--pack $(PACK))
 
 .PHONY: full setup test check torture faults fuzz bench bench-compare clean
 

@@ -14,7 +14,9 @@ One image's journey, and where it is told:
                 encoded; and `likeness` makes hashes of them that are near where they look the same
     packs/      a finished dataset as it is handed on: tar archives and their indexes, shards and
                 who reads which of their samples, folders for Hugging Face
-    engine/     what is asked for, less what is done, through source and workers into the ledger
+    engine/     what is asked for, less what is done, through source and workers into the ledger;
+                images become files in trees, or by way of `spools` parts of shards, and `pictures`
+                knows where each lies
     views/      what people see of it: the progress line, the summary, what is off, statistics with
                 their plots, and the report; and what machines do: the log of events, and metrics
 

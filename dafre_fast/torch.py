@@ -52,7 +52,8 @@ class ToTensor:
 class Images(Dataset[Item]):
     """The images of a split (None: of all) that were made, by number; for a DataLoader that
     shuffles. `images` is `full`, `faces` or `both`; `transform` is given pixels (height, width, 3),
-    RGB, uint8; `tag_names` (see `read_tag_names`) are those that have a place in `tags`.
+    RGB, uint8; `tag_names` (see `read_tag_names`) are those that have a place in `tags`; `exclude`
+    is a CSV file of ids to leave out, such as `audit/exclude.csv`.
 
     `class_names`, `ids` and `class_ids` tell of the whole split. Raises InputError where the
     dataset cannot be read.
@@ -66,8 +67,10 @@ class Images(Dataset[Item]):
         images: str = "full",
         transform: Transform | None = None,
         tag_names: Sequence[str] | None = None,
+        exclude: str | Path | None = None,
     ) -> None:
-        self._items = Items(Path(folder), split, making(images, ToTensor(transform), tag_names))
+        made = making(images, ToTensor(transform), tag_names)
+        self._items = Items(Path(folder), split, made, Path(exclude) if exclude else None)
         self.class_names = self._items.class_names
         self.ids, self.class_ids = self._items.ids, self._items.class_ids
 

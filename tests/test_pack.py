@@ -409,6 +409,35 @@ def test_a_full_disk_leaves_no_half_shard_and_with_more_room_the_rest_is_written
     assert tree(pack_folder) == tree(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("format", ["webdataset", "parquet", "hf"])
+def test_what_an_audit_excludes_is_left_out_and_counted(ds, tmp_path, format) -> None:
+    (tmp_path / "exclude.csv").write_text("split,id\ntrain,1003\nval, 1007\ntrain,999\n")
+    found = packed(ds, format, exclude=tmp_path / "exclude.csv")
+    assert (found.images, found.packed, found.excluded) == (IMAGES, MADE - 2, 2)
+    names = [path for path in (ds / "packs").rglob("*.parquet") if ".dafre_fast" not in path.parts]
+    ids = {image for path in names for image in pl.read_parquet(path)["id"]}
+    assert not ids & {1003, 1007}
+    assert len(ids) == MADE - 2 + (format == "webdataset")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("key\n1\n", "is no CSV file with a column id"),
+        ("id\n1\ncirno\n", "line 3: 'cirno' is no id"),
+    ],
+)
+def test_a_list_that_cannot_be_read_excludes_nothing(ds, tmp_path, text, reason) -> None:
+    (tmp_path / "exclude.csv").write_text(text)
+    with pytest.raises(InputError, match=reason):
+        packed(ds, exclude=tmp_path / "exclude.csv")
+
+
+def test_archives_whose_labels_would_name_what_is_left_out_are_refused(ds, tmp_path) -> None:
+    with pytest.raises(UsageError, match="--exclude: archives hold the labels"):
+        packed(ds, "tar", exclude=tmp_path / "exclude.csv")
+
+
 def test_nothing_is_packed_while_a_run_is_at_work(ds) -> None:
     (ds / STATE).mkdir()
     with (ds / STATE / LOCK).open("w") as lock:

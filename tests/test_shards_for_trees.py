@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession
 from datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
+from msgspec.structs import replace
 
 from dafre_fast.engine.audit import audit
 from dafre_fast.engine.gallery import serving
 from dafre_fast.engine.loading import Items, making
 from dafre_fast.engine.pack import pack
 from dafre_fast.engine.report import write_report
-from dafre_fast.model.errors import InputError
+from dafre_fast.model.errors import InputError, UsageError
 from dafre_fast.model.files import AUDIT, FACES, FULL, SHARDS
 from dafre_fast.model.settings import AuditRun, GalleryRun, PackRun, ReportRun, Workers
 from dafre_fast.tables.gallery_index import index_dataset, open_index
@@ -52,6 +53,14 @@ def test_a_trainer_is_told_which_picture_of_which_shard_is_not_there(shards) -> 
         path.unlink()
     with pytest.raises(InputError, match=r"val/00000\.tar/100[78]\.jpg: No such file"):
         items[0]
+
+
+def test_nothing_is_excluded_from_shards_that_are_the_dataset(shards, tmp_path) -> None:
+    (tmp_path / "exclude.csv").write_text("id\n1003\n")
+    run = PackRun(output=shards, exclude=tmp_path / "exclude.csv")
+    with pytest.raises(UsageError, match="holds the dataset itself; give --into another"):
+        pack(run)
+    assert pack(replace(run, into=tmp_path / "less")).excluded == 1
 
 
 def test_an_audit_finds_the_same(trees, shards) -> None:

@@ -22,6 +22,7 @@ from dafre_fast.packs.shards import Shard, find_shards, mixed, read_samples, str
 from dafre_fast.pixels.loading import decode, square
 from dafre_fast.pixels.pictures import Pixels
 from dafre_fast.tables.dataset import LISTS, open_dataset
+from dafre_fast.tables.exclusions import read_excluded
 
 Transform = Callable[[Pixels], Any]
 Item = dict[str, Any]
@@ -84,17 +85,22 @@ def read_tag_names(folder: str | Path) -> list[str]:
 
 class Items:
     """The images of a split that were made, in the order of the manifest; `None` for all splits.
+    Those of a list (`tables.exclusions.read_excluded`) are left out.
 
     `ids` and `class_ids` are int64, one for each item; `class_names` stand at the places of their
     class ids. Raises InputError where the dataset cannot be read.
     """
 
-    def __init__(self, folder: Path, split: str | None, making: Making) -> None:
+    def __init__(
+        self, folder: Path, split: str | None, making: Making, exclude: Path | None = None
+    ) -> None:
         self._pictures, self._making = Pictures.of(folder), making
         table = open_dataset(folder)
         classes = dict(table.select("class_id", "class_name").unique().collect().iter_rows())
         rows = table.filter(status=SUCCESS)
         rows = rows if split is None else rows.filter(split=split)
+        if exclude is not None:
+            rows = rows.filter(~pl.col("id").is_in(read_excluded(exclude).implode()))
         told = LISTS if making.tag_names is not None else ()
         found = rows.select("id", "class_id", *told).collect(engine="streaming")
         if found.is_empty():

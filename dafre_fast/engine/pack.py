@@ -19,12 +19,13 @@ from dafre_fast.engine.receipts import all_recorded, forget, record, recorded
 from dafre_fast.engine.samples import read_samples, still_damaged
 from dafre_fast.engine.spools import Spools, clear_spools
 from dafre_fast.engine.undisturbed import alone, undisturbed
-from dafre_fast.model.errors import InputError, OutputError
+from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import MANIFEST, PACKS, SHARDS, STATE, replacing
 from dafre_fast.model.packs import Damaged, File, Packed, Shard
 from dafre_fast.model.settings import PackRun
 from dafre_fast.packs import hub
 from dafre_fast.packs.tar import digest
+from dafre_fast.tables.exclusions import read_excluded
 from dafre_fast.tables.packing import Packable, read_packable
 from dafre_fast.tables.places import lies_in_shards
 from dafre_fast.views.card import Split, card
@@ -42,8 +43,10 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
     """
     began, cpu = time.monotonic(), time.process_time()
     folder = run.into or run.output / PACKS / f"{run.format}-{run.images}"
+    exclude = _excluded(run, folder)
     with undisturbed(run.output / STATE, exclusive=False):
-        packable = read_packable(run.output, told=run.format != "tar", shuffle=run.shuffle)
+        told = run.format != "tar"
+        packable = read_packable(run.output, told=told, shuffle=run.shuffle, exclude=exclude)
         if packable.rows.is_empty():
             raise InputError(f"{run.output / MANIFEST}: no image was made")
         with alone(folder / STATE):
@@ -56,10 +59,11 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
     damaged = {one.id: one for shard in shards for one in reversed(shard.damaged)}
     flaws = Counter(one.flaw for one in damaged.values())
     return Packed(
-        images=packable.asked.height,
+        images=packable.asked.height + packable.excluded,
         packed=packable.rows.height - len(damaged),
         refused=packable.refused,
         damaged=flaws,
+        excluded=packable.excluded,
         damaged_list=str(folder / DAMAGED) if damaged else None,
         written=written,
         kept=len(parts) - written,
@@ -70,6 +74,25 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
     )
 
 
+def _excluded(run: PackRun, folder: Path) -> pl.Series | None:
+    """The ids to leave out. Raises UsageError where that would make something incomplete."""
+    if run.exclude is None:
+        return None
+    if run.format == "tar":
+        raise UsageError(
+            "--exclude: archives hold the labels, too, which would name what is left out"
+        )
+    if _holds_dataset(run, folder):
+        raise UsageError(
+            f"--exclude: {folder} holds the dataset itself; give --into another folder"
+        )
+    return read_excluded(run.exclude)
+
+
+def _holds_dataset(run: PackRun, folder: Path) -> bool:
+    return lies_in_shards(run.output) and folder.resolve() == (run.output / SHARDS).resolve()
+
+
 class _Packing:
     """The way of a dataset into a pack. Where the pack is what the dataset lies in, shards that are
     written anew are what it is read from as well: they are spools until then.
@@ -78,7 +101,7 @@ class _Packing:
     def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
         self._run, self._folder, self._rows = run, folder, packable.rows
         self._digests = digests
-        own = lies_in_shards(run.output) and folder.resolve() == (run.output / SHARDS).resolve()
+        own = _holds_dataset(run, folder)
         self._spools = Spools(run.output, run.shard_size) if own else None
         self._pictures = self._find_pictures()
 

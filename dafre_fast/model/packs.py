@@ -38,14 +38,15 @@ class Shard(Struct, frozen=True):
 
 class Packed(Struct, frozen=True):
     """`images` of the manifest are `packed`, `refused` by the run that made the dataset (by
-    reason), or `damaged` since (by flaw), always. Shards were `written` in this run or `kept` from
-    an earlier one; `bytes` are those of all files of the pack, in `folder`.
+    reason), `damaged` since (by flaw), or `excluded` on demand, always. Shards were `written` in
+    this run or `kept` from an earlier one; `bytes` are those of all files of the pack, in `folder`.
     """
 
     images: int
     packed: int
     refused: Mapping[str, int]
     damaged: Mapping[Flaw, int]
+    excluded: int
     damaged_list: str | None
     """Path of the table of all damaged ones, where there are any."""
     written: int

@@ -190,6 +190,10 @@ class PackRun(Group, frozen=True):
         bool,
         Meta(description="Mix the images of a split, always in the same way, or class by class."),
     ] = True
+    exclude: Annotated[
+        Path | None,
+        Meta(description="CSV of ids to leave out, such as the audit's: audit/exclude.csv."),
+    ] = None
     into: Annotated[
         Path | None,
         Meta(description="Folder of the pack. Default: packs/FORMAT-IMAGES in the dataset."),

@@ -36,12 +36,14 @@ _SLICE = 10_000
 
 
 class Packable(NamedTuple):
-    """`asked` has a row per image of the manifest, split by split, with its `status`; those that
-    were not made are `refused`, by reason. `class_names` stand at the places of their class ids.
+    """`asked` has a row per image of the manifest that is not `excluded`, split by split, with its
+    `status`; those that were not made are `refused`, by reason. `class_names` stand at the places
+    of their class ids.
     """
 
     asked: pl.DataFrame
     refused: Mapping[str, int]
+    excluded: int
     class_names: Sequence[str]
 
     @property
@@ -55,8 +57,11 @@ def made_of(asked: pl.DataFrame) -> pl.DataFrame:
     return asked.filter(status=SUCCESS).drop("status")
 
 
-def read_packable(folder: Path, *, told: bool, shuffle: bool) -> Packable:
+def read_packable(
+    folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series | None = None
+) -> Packable:
     """Of a dataset; with all that is `told` of each image, or with what packing itself needs.
+    `exclude` are ids.
 
     Raises InputError where its manifest cannot be read or is not that of a dataset.
     """
@@ -71,10 +76,17 @@ def read_packable(folder: Path, *, told: bool, shuffle: bool) -> Packable:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: {str(error).partition(chr(10))[0]}") from error
     _check(path, brief)
-    refused = brief.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
+    if exclude is not None:
+        rows, asked = (
+            table.filter(~pl.col("id").is_in(exclude.implode())) for table in (rows, brief)
+        )
+    else:
+        asked = brief
+    refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
         asked=rows.select(pl.all().gather(_order(rows, shuffle=shuffle))),
         refused=dict(refused.iter_rows()),
+        excluded=brief.height - asked.height,
         class_names=_class_names(brief),
     )
 

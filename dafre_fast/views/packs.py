@@ -25,7 +25,7 @@ def _lines(found: Packed) -> Iterator[str]:
     refused, damaged = sum(found.refused.values()), sum(found.damaged.values())
     yield (
         f"{found.images:,} images = {found.packed:,} packed + {refused:,} refused before"
-        f" + {damaged:,} damaged"
+        f" + {damaged:,} damaged" + (f" + {found.excluded:,} excluded" if found.excluded else "")
     )
     yield (
         f"{found.folder}: {found.written:,} written, {found.kept:,} kept,"

@@ -51,6 +51,12 @@ def test_items_are_the_images_of_a_split_that_were_made(drawn) -> None:
     assert items.class_names == NAMES
 
 
+def test_items_of_a_list_are_left_out(drawn, tmp_path) -> None:
+    (tmp_path / "exclude.csv").write_text("id,why\n1000,duplicate\n1003,leaked\n")
+    items = Items(drawn, "train", making("full"), tmp_path / "exclude.csv")
+    assert {*items.ids.tolist()} == TRAIN - {1000, 1003}
+
+
 def test_without_a_split_items_are_all_that_were_made(drawn) -> None:
     assert len(Items(drawn, None, making("full"))) == IMAGES - 1
 
