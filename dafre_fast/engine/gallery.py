@@ -60,7 +60,7 @@ def gallery(run: GalleryRun, printing: Printing) -> None:
     Raises InputError where it cannot be read, OutputError where its index cannot be written, and
     UsageError where the port is not to be had.
     """
-    index = _indexed(run.output)
+    index = _indexed(run)
     if not _is_loopback(run.host):
         warn_of_others(run.host)
     asyncio.run(_serve(run, index, printing))
@@ -76,9 +76,9 @@ async def _serve(run: GalleryRun, index: Index, printing: Printing) -> None:
         await stop.wait()
 
 
-def _indexed(dataset: Path) -> Index:
-    folder = dataset / STATE / "gallery"
-    index_dataset(dataset, folder, begin=lambda: say_indexing(str(dataset)))
+def _indexed(run: GalleryRun) -> Index:
+    folder = run.index or run.output / STATE / "gallery"
+    index_dataset(run.output, folder, begin=lambda: say_indexing(str(run.output)))
     return open_index(folder)
 
 

@@ -111,6 +111,10 @@ class GalleryRun(Group, frozen=True):
     port: Annotated[
         int, Meta(ge=0, le=65_535, description="Port to serve it at; 0 finds a free one.")
     ] = 8000
+    index: Annotated[
+        Path | None,
+        Meta(description="Folder of the index. Default: .dafre_fast/gallery in the dataset."),
+    ] = None
 
 
 class ListsRun(Group, frozen=True):

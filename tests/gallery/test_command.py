@@ -1,6 +1,7 @@
 """The gallery as a command: what it prints, and how it ends."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,6 +43,15 @@ def test_a_line_says_where_it_is(dataset) -> None:
     with started(dataset, "--port", "0") as process:
         line = process.stdout.readline()
     assert line.startswith(f"{IMAGES} images at http://127.0.0.1:")
+
+
+def test_with_an_index_elsewhere_nothing_is_written_into_the_dataset(dataset, tmp_path) -> None:
+    ds = Path(shutil.copytree(dataset, tmp_path / "ds", ignore=lambda *_: [".dafre_fast"]))
+    before = sorted(ds.rglob("*"))
+    with started(ds, "--port", "0", "--index", str(tmp_path / "index")) as process:
+        assert process.stdout.readline().startswith(f"{IMAGES} images at ")
+    assert sorted(ds.rglob("*")) == before
+    assert (tmp_path / "index/index.json").exists()
 
 
 def test_others_may_look_only_after_a_warning(dataset) -> None:
