@@ -34,7 +34,7 @@ NAMES = (
 TAGS = ("<b>bold</b>", 'say_"hi"', "青い髪")
 REFUSED = {7: Reason.TRUNCATED, 19: Reason.NOT_FOUND, 23: Reason.WORKER_CRASHED}
 """By id: of the first and the last the original is there."""
-VOID = {"meta", "link", "img", "br", "path", "rect"}
+VOID = {"meta", "link", "img", "br", "wbr", "path", "rect"}
 
 
 class Page(HTMLParser):
@@ -228,10 +228,10 @@ def test_the_numbers_are_those_of_the_manifest(page) -> None:
         numbers = (images, own.height, images - own.height, own["class_id"].n_unique())
         assert page.row(split)[1].startswith(str(images))  # in the funnel
         assert [split, *map(str, numbers)] in page.rows
-    assert "30 images = 27 made + 3 refused." in page.text
+    assert "30 images = 27 made + 3 refused (10.00%)." in page.text
     jpeg = rows.filter(format="jpeg").height
-    assert page.row("jpeg")[:3] == ["jpeg", str(jpeg), f"{jpeg / 27:.1%}"]
-    assert page.row("host.example")[:3] == ["host.example", "30", "100.0%"]
+    assert page.row("jpeg")[:3] == ["jpeg", str(jpeg), f"{jpeg / 27:.2%}"]
+    assert page.row("host.example")[:3] == ["host.example", "30", "100.00%"]
     total = int(rows["original_bytes"].sum())
     assert page.row("original")[-1] == f"{total / 1e6:,.3g} MB"
 
@@ -307,7 +307,7 @@ def test_a_refused_original_is_shown_where_it_can_be_and_harms_no_process(page, 
     shown = [path.name for path in (report / "pictures/refused").iterdir()]
     assert shown == ["7.webp"]  # 19 is not there, 23 has brought down a worker
     for reason in REFUSED.values():
-        assert page.row(reason)[:3] == [reason, "1", "3.3%"]
+        assert page.row(reason)[:3] == [reason, "1", "33.33%"]
 
 
 def test_settings_versions_and_hashes_are_told(page, finished) -> None:
@@ -327,7 +327,7 @@ def sha256(path: Path) -> str:
 def test_the_throughput_is_that_of_the_ledger(page) -> None:
     for stage in ("originals fetched", "images made"):
         assert page.row(stage)[1:] == ["30", "10.3"]
-    assert "over 2.9 s of work" in page.text
+    assert "over 2.9 seconds of work" in page.text
 
 
 def test_the_same_dataset_leads_to_the_same_bytes(report, ds) -> None:
