@@ -267,11 +267,14 @@ def test_the_report_shows_what_is_left_out_beside_what_stays(folder, ds) -> None
     done = dafre("report", "--output", "ds", "--pairs", 3, cwd=folder)
     assert done.returncode == 0, done.stderr
     page = (ds / "report/index.html").read_text()
-    assert page.count('<ul class="pairs">') == 1
+    assert page.count('<ul class="twins">') == 1
     left_out = [f"Image {number}, which is left out" in page for number in (2, 4, 7, 6)]
     assert left_out == [True, True, False, True]  # across splits first
     assert {f"Image {number}, which stays" in page for number in (12, 14, 11)} == {True}
     assert (ds / "report/pictures/fullMin256/12.webp").is_file()
+    assert "even <small>14, test, stays</small>" in page
+    assert "0 of 256 bits differ" in page
+    assert '<th scope="row">other split</th><td class="n">3</td>' in page
 
 
 def test_a_report_without_an_audit_says_so(folder, ds) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,8 +11,10 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from commands import dafre, tree
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from dafre_fast.engine.ledger import NAME as LEDGER
 from dafre_fast.engine.provenance import remember_making
@@ -34,7 +37,8 @@ NAMES = (
 TAGS = ("<b>bold</b>", 'say_"hi"', "青い髪")
 REFUSED = {7: Reason.TRUNCATED, 19: Reason.NOT_FOUND, 23: Reason.WORKER_CRASHED}
 """By id: of the first and the last the original is there."""
-VOID = {"meta", "link", "img", "br", "path", "rect"}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+VOID = {"meta", "link", "img", "br", "wbr", "path", "rect"}
 
 
 class Page(HTMLParser):
@@ -228,10 +232,10 @@ def test_the_numbers_are_those_of_the_manifest(page) -> None:
         numbers = (images, own.height, images - own.height, own["class_id"].n_unique())
         assert page.row(split)[1].startswith(str(images))  # in the funnel
         assert [split, *map(str, numbers)] in page.rows
-    assert "30 images = 27 made + 3 refused." in page.text
+    assert "30 images = 27 made + 3 refused (10.00%)." in page.text
     jpeg = rows.filter(format="jpeg").height
-    assert page.row("jpeg")[:3] == ["jpeg", str(jpeg), f"{jpeg / 27:.1%}"]
-    assert page.row("host.example")[:3] == ["host.example", "30", "100.0%"]
+    assert page.row("jpeg")[:3] == ["jpeg", str(jpeg), f"{jpeg / 27:.2%}"]
+    assert page.row("host.example")[:3] == ["host.example", "30", "100.00%"]
     total = int(rows["original_bytes"].sum())
     assert page.row("original")[-1] == f"{total / 1e6:,.3g} MB"
 
@@ -307,7 +311,30 @@ def test_a_refused_original_is_shown_where_it_can_be_and_harms_no_process(page, 
     shown = [path.name for path in (report / "pictures/refused").iterdir()]
     assert shown == ["7.webp"]  # 19 is not there, 23 has brought down a worker
     for reason in REFUSED.values():
-        assert page.row(reason)[:3] == [reason, "1", "3.3%"]
+        assert page.row(reason)[:3] == [reason, "1", "33.33%"]
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs chromium from the packages of the system")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_opens_from_disk_and_is_for_everybody(report, tmp_path, width, scheme) -> None:
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        # Its own policy lets no script in, nor one that looks at it.
+        page = browser.new_page(
+            viewport={"width": width, "height": 844}, color_scheme=scheme, bypass_csp=True
+        )
+        missing = list[str]()
+        page.on("requestfailed", lambda request: missing.append(request.url))
+        page.goto((report / "index.html").as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        page.screenshot(path=tmp_path / "report.png", full_page=True)  # draws all of it
+        assert missing == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        browser.close()
 
 
 def test_settings_versions_and_hashes_are_told(page, finished) -> None:
@@ -327,7 +354,7 @@ def sha256(path: Path) -> str:
 def test_the_throughput_is_that_of_the_ledger(page) -> None:
     for stage in ("originals fetched", "images made"):
         assert page.row(stage)[1:] == ["30", "10.3"]
-    assert "over 2.9 s of work" in page.text
+    assert "over 2.9 seconds of work" in page.text
 
 
 def test_the_same_dataset_leads_to_the_same_bytes(report, ds) -> None:

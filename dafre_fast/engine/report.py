@@ -64,7 +64,7 @@ from dafre_fast.model.statistics import CATEGORY_NAMES, Funnel, Level, Statistic
 from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
 from dafre_fast.tables.dataset import open_manifest
 from dafre_fast.tables.exclusions import Pair, some_pairs
-from dafre_fast.tables.overview import chosen, one_of_each, overview
+from dafre_fast.tables.overview import chosen, class_names, one_of_each, overview
 from dafre_fast.tables.throughput import throughput
 from dafre_fast.views.report import INDEX, render
 
@@ -291,16 +291,17 @@ class _Author:
         except InputError:
             self._unread.add(f"{AUDIT}/{EXCLUDE}")
             pairs = []
-        return Duplicates(audit, [self._twins(pair) for pair in pairs])
+        names = class_names(self._manifest, [one for pair in pairs for one in pair.class_ids])
+        return Duplicates(audit, [self._twins(pair, names) for pair in pairs])
 
-    def _twins(self, pair: Pair) -> Twins:
+    def _twins(self, pair: Pair, names: Mapping[int, str]) -> Twins:
         leaves, stays = (
             self._tile(
-                FULL_IMAGE, Example(id=one, path=f"{bucket(one)}/{one}.jpg", name=str(class_id))
+                FULL_IMAGE, Example(one, f"{bucket(one)}/{one}.jpg", names.get(class_id, ""))
             )
             for one, class_id in zip(pair.ids, pair.class_ids, strict=True)
         )
-        return Twins(leaves, stays, pair.splits, pair.kind, pair.distance, pair.why)
+        return Twins(leaves, stays, pair.splits, pair.distance)
 
     def _originals(self, example: Example) -> Iterator[Path]:
         if example.url and "://" not in example.url:

@@ -189,15 +189,13 @@ class Cloud(Struct, frozen=True):
 
 class Twins(Struct, frozen=True):
     """An image that an audit leaves out, and the one that stays for it; `distance` of their hashes
-    in bits, `why` as `model.audit.Why`.
+    in bits.
     """
 
     leaves: Tile
     stays: Tile
     splits: tuple[str, str]
-    kind: str
     distance: int | None
-    why: str
 
 
 class Duplicates(Struct, frozen=True):

@@ -30,13 +30,19 @@ def open_dataset(folder: Path) -> pl.LazyFrame:
 
     Raises InputError where there is no manifest of `full`, or a table of tags cannot be read.
     """
-    manifest = open_manifest(folder)
-    paths = [folder / LABELS / f"{split}_tags.parquet" for split in SPLITS]
-    tables = [_scan(path, ("id", *LISTS)) for path in paths if path.exists()]
+    manifest, tables = open_manifest(folder), open_tags(folder)
     if not tables:
         return manifest.with_columns(pl.lit(None, pl.List(pl.String)).alias(name) for name in LISTS)
-    tags = pl.concat(table.select("id", *LISTS) for table in tables).unique("id", keep="first")
+    tags = pl.concat(tables).unique("id", keep="first")
     return manifest.join(tags, on="id", how="left", maintain_order="left")
+
+
+def open_tags(folder: Path) -> list[pl.LazyFrame]:
+    """`id` and the columns of `LISTS`, of each split that has a table of tags. Of several rows of
+    an image the first counts. Raises InputError likewise.
+    """
+    paths = [folder / LABELS / f"{split}_tags.parquet" for split in SPLITS]
+    return [_scan(path, ("id", *LISTS)).select("id", *LISTS) for path in paths if path.exists()]
 
 
 def _scan(path: Path, needed: Sequence[str]) -> pl.LazyFrame:

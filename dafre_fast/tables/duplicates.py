@@ -20,7 +20,7 @@ from dafre_fast.model.audit import Groups, Kind, Why
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import MANIFEST
 from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.dataset import open_dataset
+from dafre_fast.tables.dataset import open_manifest
 from dafre_fast.tables.hamming import (
     Hashes,
     Indices,
@@ -60,7 +60,7 @@ def read_images(folder: Path) -> pl.DataFrame:
 
     Raises InputError where the manifest cannot be read, or is not one of `full`.
     """
-    rows = open_dataset(folder)
+    rows = open_manifest(folder)
     try:
         images = rows.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

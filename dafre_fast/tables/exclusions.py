@@ -11,7 +11,7 @@ from dafre_fast.model.files import AUDIT, EXCLUDE
 
 _KINDS = {
     **dict.fromkeys(("id", "class_id", "distance", "kept_id", "kept_class_id"), pl.Int64()),
-    **dict.fromkeys(("split", "kept_split", "kind", "why"), pl.String()),
+    **dict.fromkeys(("split", "kept_split", "why"), pl.String()),
 }
 
 
@@ -21,21 +21,31 @@ class Pair(NamedTuple):
     ids: tuple[int, int]
     class_ids: tuple[int, int]
     splits: tuple[str, str]
-    kind: str
     distance: int | None
-    why: str
 
 
 def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
-    """Of the list of a dataset's audit, those across splits first, then the nearest.
+    """Of the list of a dataset's audit, those across splits first; of equal hashes and of others in
+    turns, the least alike of these first, for they are in doubt. Of both kinds at most one with the
+    same image that stays.
 
     Raises InputError where it cannot be read.
     """
     path = dataset / AUDIT / EXCLUDE
     try:
         rows = pl.scan_csv(path, schema_overrides=_KINDS, glob=False).select(*_KINDS)
-        across = pl.col("why") == Why.OTHER_SPLIT.value
-        first = rows.sort(~across, "distance", "id").head(at_most).collect()
+        within = pl.col("why") != Why.OTHER_SPLIT.value
+        differs = (pl.col("distance") > 0).fill_null(value=False)
+        turn = pl.int_range(pl.len()).over("within", "differs")
+        first = (
+            rows.with_columns(within=within, differs=differs)
+            .sort("within", "differs", -pl.col("distance"), "id", nulls_last=True)
+            .unique(["differs", "kept_id"], keep="first", maintain_order=True)
+            .with_columns(turn=turn)
+            .sort("within", "turn", "differs")
+            .head(at_most)
+            .collect()
+        )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
     return [
@@ -43,9 +53,7 @@ def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
             (row["id"], row["kept_id"]),
             (row["class_id"], row["kept_class_id"]),
             (row["split"], row["kept_split"]),
-            row["kind"],
             row["distance"],
-            row["why"],
         )
         for row in first.iter_rows(named=True)
     ]

@@ -17,7 +17,6 @@ from dafre_fast.model.errors import InputError
 from dafre_fast.model.gallery import REFUSED, TAG_KINDS, Choice, Details, Page, Place, Tile, View
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.dataset import LISTS
 from dafre_fast.tables.gallery_index import Column, Index, RowNumbers
 
 PAGE = 60
@@ -62,10 +61,17 @@ def details(index: Index, image_id: int) -> Details | None:
     found = index.rows.slice(number, 1).collect()
     if found["id"].to_list() != [image_id]:
         raise InputError("the dataset was indexed anew meanwhile: start the gallery again")
-    row = found.row(0, named=True)
-    tags = {kind: row.get(f"tags_cat{category}") or [] for kind, category in TAG_KINDS.items()}
-    row = {name: value for name, value in row.items() if name not in {*LISTS, "class"}}
-    return Details(_tiles(index, np.array([number], np.uint32))[0], row, tags)
+    row = found.drop("class").row(0, named=True)
+    return Details(_tiles(index, np.array([number], np.uint32))[0], row, _tags(index, number))
+
+
+def _tags(index: Index, row: int) -> dict[str, list[str]]:
+    names = index.terms["name"]
+    kinds = zip(TAG_KINDS, index.tag_starts, strict=True)
+    return {
+        kind: names.gather(index.tags[starts[row] : starts[row + 1]]).to_list()
+        for kind, starts in kinds
+    }
 
 
 def exists(index: Index, image_id: int) -> bool:

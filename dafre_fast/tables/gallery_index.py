@@ -1,9 +1,11 @@
 """The index of a dataset for looking at it: built once, then read where it lies on the disk.
 
-    rows.parquet    the dataset's own rows in small groups, so that one row costs little
+    rows.parquet    those of the manifest in small groups, so that one row costs little
     terms.parquet   every class, split, status and tag: how many images, and where they are listed
     grid.npy        int64, a line per `Column`, a place per row: all that a page of images needs
     postings.npy    uint32, lists of row numbers, ascending, one behind the other
+    tags.npy        uint32, lists of the tags of each row, as places in terms, one behind the other
+    tag_starts.npy  int64, a line per kind of tags: where the list of each row starts, and the end
     by_id.npy       uint32, row numbers in the order of ids
     index.json      what all this was made from; written last
 
@@ -11,12 +13,12 @@ The arrays are mapped: memory holds what is looked at. Rows are numbered as in t
 """
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,19 +29,23 @@ from dafre_fast.model.errors import InputError, OutputError
 from dafre_fast.model.files import LABELS, MANIFEST, replacing
 from dafre_fast.model.gallery import TAG_KINDS
 from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.dataset import LISTS, open_dataset
+from dafre_fast.tables.dataset import open_manifest, open_tags
 from dafre_fast.tables.posts import column
 from dafre_fast.tables.writing import write_parquet
 
 BOX = ("left", "top", "right", "bottom")
 _SIZES = ("width", "height", "face_width", "face_height", "original_width", "original_height")
 _NEEDED = (*BOX, *_SIZES, "error_message")
-_REVISION = 1
+_REVISION = 2
 """Raised by whoever changes the code such that the files change."""
 _ROWS_PER_GROUP = 5_000
-_FILES = ("rows.parquet", "terms.parquet", "grid.npy", "postings.npy", "by_id.npy", "index.json")
+_ARRAYS = ("grid", "postings", "tags", "tag_starts", "by_id")
+_FILES = ("rows.parquet", "terms.parquet", *(f"{name}.npy" for name in _ARRAYS), "index.json")
+_SINGLE = ("class", "split", "status")
+"""Kinds of terms of which an image has one."""
 
 RowNumbers = NDArray[np.uint32]
+Places = NDArray[np.uint32]
 
 
 class Column(IntEnum):
@@ -61,15 +67,18 @@ class Column(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
-    """Open. `rows` are those of `open_dataset` with `class`, the name of each image's class, unlike
+    """Open. `rows` are those of the manifest with `class`, the name of each image's class, unlike
     that of any other. `terms` has `kind`, `name`, `key` (how it is looked for: small letters,
     blanks for `_`), `images`, and `start` in `postings`; of a kind those of most images come first.
+    `tags` are places in it, the lists of a kind from `tag_starts` on, kinds as in `TAG_KINDS`.
     """
 
     rows: pl.LazyFrame
     terms: pl.DataFrame
     grid: NDArray[np.int64]
     postings: RowNumbers
+    tags: Places
+    tag_starts: NDArray[np.int64]
     by_id: RowNumbers
     ids: NDArray[np.int64]
     """In ascending order, as `by_id`."""
@@ -82,7 +91,7 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
     Raises InputError where the dataset cannot be read and OutputError where `folder` cannot be
     written.
     """
-    source = open_dataset(dataset)
+    source, tags = open_manifest(dataset), open_tags(dataset)
     missing = [name for name in _NEEDED if name not in source.collect_schema()]
     if missing:
         raise InputError(f"{dataset / MANIFEST}: has no column {', '.join(missing)}")
@@ -93,7 +102,7 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
         begin()
         stamp.unlink(missing_ok=True)
         try:
-            _build(source, folder)
+            _build(source, tags, folder)
         except pl.exceptions.PolarsError as error:
             reason = str(error).partition("\n")[0]
             raise InputError(f"{dataset}: its tables cannot be read: {reason}") from error
@@ -103,14 +112,12 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
 
 def open_index(folder: Path) -> Index:
     """What `index_dataset` left there."""
-    grid, by_id = _mapped(folder, "grid"), _mapped(folder, "by_id")
+    arrays = {name: _mapped(folder, name) for name in _ARRAYS}
     return Index(
         rows=pl.scan_parquet(folder / "rows.parquet", glob=False),
         terms=pl.read_parquet(folder / "terms.parquet", glob=False),
-        grid=grid,
-        postings=_mapped(folder, "postings"),
-        by_id=by_id,
-        ids=grid[Column.ID][by_id],
+        **arrays,
+        ids=arrays["grid"][Column.ID][arrays["by_id"]],
     )
 
 
@@ -138,16 +145,14 @@ def _alone(folder: Path) -> Iterator[None]:
         raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
-def _build(source: pl.LazyFrame, folder: Path) -> None:
+def _build(source: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> None:
     path = folder / "rows.parquet"
     named = source.join(
         _class_names(source), on="class_id", how="left", maintain_order="left", nulls_equal=True
     )
     write_parquet(named, path, row_group_size=_ROWS_PER_GROUP)
     rows = pl.scan_parquet(path, glob=False)
-    terms, postings = _terms(rows)
-    write_parquet(terms, folder / "terms.parquet")
-    _write_array(postings, folder / "postings.npy")
+    terms = _write_terms(rows, tags, folder)
     grid = _grid(rows, terms)
     _write_array(grid, folder / "grid.npy")
     _write_array(grid[Column.ID].argsort(kind="stable").astype(np.uint32), folder / "by_id.npy")
@@ -191,33 +196,93 @@ def _class_names(source: pl.LazyFrame) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def _terms(rows: pl.LazyFrame) -> tuple[pl.DataFrame, RowNumbers]:
-    """One kind after the other: the tags of a category are the most that memory holds at once."""
-    columns = {"class": "class", "split": "split", "status": "status"}
-    columns |= {kind: column(category) for kind, category in TAG_KINDS.items()}
-    found, postings = [], []
-    for kind, name in columns.items():
-        listed = _postings(rows, name)
-        key = pl.col("name").str.to_lowercase().str.replace_all("_", " ", literal=True)
-        images = pl.col("row").list.len().cast(pl.Int64)
-        found.append(listed.select("name", kind=pl.lit(kind), key=key, images=images))
-        postings.append(listed["row"].explode().to_numpy())
+def _write_terms(rows: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> pl.DataFrame:
+    """Write which terms there are, which rows have each, and which tags each row has; one kind
+    after the other: the uses of one are the most that memory holds at once.
+    """
+    numbered = rows.with_row_index("row")
+    height = numbered.select(pl.len()).collect().item()
+    by_row = _by_row(tags, numbered.select("id", "row").collect())
+    columns = {kind: [numbered.select("row", name=kind)] for kind in _SINGLE}
+    for kind, category in TAG_KINDS.items():
+        columns[kind] = [_spread(table, category) for table in by_row]
+    names, postings = list[pl.DataFrame](), list[RowNumbers]()
+    lists, starts = list[Places](), list[NDArray[np.int64]]()
+    for kind, values in columns.items():
+        uses = _uses(values)
+        postings.append(_sorted_by(uses.places, uses.rows))
+        if kind in TAG_KINDS:
+            starts.append(sum(map(len, lists)) + _starts(uses.rows, height))
+            lists.append(_places_by_row(uses) + sum(map(len, names)))
+        names.append(uses.names.with_columns(kind=pl.lit(kind)))
+    _write_array(np.concatenate(postings), folder / "postings.npy")
+    _write_array(np.concatenate(lists), folder / "tags.npy")
+    _write_array(np.stack(starts), folder / "tag_starts.npy")
+    key = pl.col("name").str.to_lowercase().str.replace_all("_", " ", literal=True)
     start = pl.col("images").cum_sum() - pl.col("images")
-    return pl.concat(found).with_columns(start=start), np.concatenate(postings)
+    terms = pl.concat(names).select("name", "kind", "images", key=key, start=start)
+    write_parquet(terms, folder / "terms.parquet")
+    return terms
 
 
-def _postings(rows: pl.LazyFrame, name: str) -> pl.DataFrame:
-    """Of each value of a column, or of its lists: `name` and the `row` numbers that have it."""
-    values = rows.select(name=pl.col(name)).with_row_index("row")
-    if name in LISTS:
-        values = values.filter(pl.col("name").list.len() > 0).explode("name")
-    return (
-        values.drop_nulls()
-        .group_by("name")
-        .agg(pl.col("row").unique().sort())
-        .sort(pl.col("row").list.len(), "name", descending=[True, False])
-        .collect()
-    )
+def _by_row(tables: Sequence[pl.LazyFrame], rows: pl.DataFrame) -> list[pl.LazyFrame]:
+    """Each table of tags with the `row` of the image. What is joined are numbers alone: lists of
+    names would be held several times over.
+    """
+    if not tables:
+        return []
+    numbered = [table.with_row_index("at") for table in tables]
+    all_ids = [table.select("id", "at", table=pl.lit(n)) for n, table in enumerate(numbered)]
+    first = pl.concat(all_ids).unique("id", keep="first", maintain_order=True)
+    known = first.join(rows.lazy(), on="id").select("table", "at", "row").collect()
+    return [
+        table.join(known.lazy().filter(table=n).drop("table"), on="at", maintain_order="left")
+        for n, table in enumerate(numbered)
+    ]
+
+
+def _spread(lists: pl.LazyFrame, category: int) -> pl.LazyFrame:
+    """`row` and `name` for each tag of a category."""
+    names = lists.select("row", name=pl.col(column(category)).list.unique(maintain_order=True))
+    return names.filter(pl.col("name").list.len() > 0).explode("name")
+
+
+class _Uses(NamedTuple):
+    """Of one kind: `names` (name and images), those of most images first; and for each use of one
+    the row, and its place among the names.
+    """
+
+    names: pl.DataFrame
+    rows: RowNumbers
+    places: Places
+
+
+def _uses(values: Sequence[pl.LazyFrame]) -> _Uses:
+    """Of tables of `row` and `name`; those of a row stay in their order."""
+    nothing = pl.LazyFrame(schema={"row": pl.UInt32, "name": pl.String})
+    told = pl.concat([nothing, *values]).drop_nulls("name")
+    counted = told.group_by("name").agg(images=pl.len().cast(pl.Int64))
+    names = counted.sort("images", "name", descending=[True, False]).collect(engine="streaming")
+    places = names.lazy().select("name").with_row_index("place")
+    used = told.join(places, on="name", maintain_order="left").select("row", "place")
+    found = used.collect(engine="streaming")
+    return _Uses(names, found["row"].to_numpy(), found["place"].to_numpy())
+
+
+def _starts(rows: RowNumbers, height: int) -> NDArray[np.int64]:
+    """Where the uses of each row start, once they are in the order of rows; and the end."""
+    return np.concatenate([[0], np.bincount(rows, minlength=height).cumsum()])
+
+
+def _places_by_row(uses: _Uses) -> Places:
+    return uses.places[_sorted_by(uses.rows, np.arange(len(uses.rows), dtype=np.uint32))]
+
+
+def _sorted_by(first: NDArray[np.uint32], then: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """`then` in the order of `first`, and where that is the same in its own."""
+    keys = first.astype(np.uint64) << np.uint64(32) | then
+    keys.sort()
+    return keys.astype(np.uint32)  # the lower half
 
 
 def _write_array(array: NDArray[Any], path: Path) -> None:

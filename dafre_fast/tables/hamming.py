@@ -49,8 +49,8 @@ def pairs_within(hashes: Hashes, distance: int, threads: int = 1) -> Pairs:
     if sum(map(len, found)) > _MOST_PAIRS:
         message = f"more than {_MOST_PAIRS:,} pairs are within {distance} bits"
         raise UsageError(f"{message}: these pictures are too much alike for this --distance")
-    rows = np.concatenate(found)
-    return Pairs(*np.ascontiguousarray(rows.T))
+    columns = (np.concatenate([rows[:, column] for rows in found]) for column in range(3))
+    return Pairs(*columns)
 
 
 def _radii(distance: int) -> NDArray[np.int64]:

@@ -84,6 +84,17 @@ def one_of_each(manifest: pl.LazyFrame, classes: Sequence[int], seed: int) -> di
     return {row[3]: _example(*row) for row in rows}
 
 
+def class_names(manifest: pl.LazyFrame, classes: Sequence[int]) -> dict[int, str]:
+    """By class id."""
+    of_them = manifest.filter(pl.col("class_id").is_in([*classes]))
+    rows = of_them.group_by("class_id").agg(pl.col("class_name").first()).collect().iter_rows()
+    return {class_id: _class_name(class_id, name) for class_id, name in rows}
+
+
+def _class_name(class_id: int, name: str | None) -> str:
+    return name or f"class {class_id}"
+
+
 def _completed(manifest: pl.LazyFrame) -> pl.LazyFrame:
     names = set(manifest.collect_schema().names())
     lacking = {name: kind for name, kind in _OPTIONAL.items() if name not in names}
@@ -103,7 +114,7 @@ def _image_class(row: dict[str, object]) -> ImageClass:
         row[key] for key in ("class_id", "class_name", "images", "made")
     )
     splits = {split: row[split] for split in SPLITS}
-    return ImageClass(class_id, name or f"class {class_id}", images, made, splits)  # type: ignore[arg-type]
+    return ImageClass(class_id, _class_name(class_id, name), images, made, splits)  # type: ignore[arg-type]
 
 
 def _splits(rows: pl.LazyFrame) -> list[Split]:
@@ -207,7 +218,7 @@ def _first(rows: pl.LazyFrame, number: int, seed: int) -> list[Example]:
 def _example(
     id: int, path: str, name: str | None, class_id: int, detail: str | None, url: str | None
 ) -> Example:
-    return Example(id, path, name or f"class {class_id}", detail or "", url)
+    return Example(id, path, _class_name(class_id, name), detail or "", url)
 
 
 def _rank(seed: int) -> pl.Expr:

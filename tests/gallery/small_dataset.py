@@ -8,7 +8,9 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 IMAGES = 130
-NAMES = ("aoi_(sample)", "ao/midori", "shiro_ō", "a&b <i>\"'", None)
+ODD = "shiro_ō_\u202e" + "n" * 120
+"""A name wider than a phone, of which all behind the ō is written from right to left."""
+NAMES = ("aoi_(sample)", "ao/midori", ODD, "a&b <i>\"'", None)
 GENERAL = ("solo", "long hair", "blue hair", "hair ribbon", "1 girl", "<script>alert(1)</script>")
 SPLITS = ("train", "val", "test")
 

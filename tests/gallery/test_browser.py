@@ -12,11 +12,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from small_dataset import IMAGES, One, images
+from small_dataset import IMAGES, ODD, One, images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(
@@ -212,6 +213,20 @@ def test_the_grid_goes_on_while_one_scrolls_and_the_address_follows(open_page) -
 def scroll(page: Page, to: str) -> None:
     """At once: what a key begins may be cut short where the page grows."""
     page.evaluate(f"scrollTo({{top: {to}, behavior: 'instant'}})")
+
+
+def test_a_name_that_is_long_and_written_backwards_leaves_the_page_as_it_is(open_page) -> None:
+    page = open_page(f"/?{urlencode({'class': ODD})}", viewport={"width": 390, "height": 844})
+    assert page.locator(".grid .refusal").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.goto(f"/image/{next(one.id for one in MADE if one.klass == ODD)}")
+    begin, end = page.locator("h1 .what").evaluate("""one => [0, 4].map(place => {
+        const letter = document.createRange();
+        letter.setStart(one.firstChild, place);
+        letter.setEnd(one.firstChild, place + 1);
+        return letter.getBoundingClientRect().x;
+    })""")
+    assert begin < end  # of the word "image"
 
 
 def test_everything_is_there_without_a_script(open_page) -> None:

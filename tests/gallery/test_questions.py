@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_dataset import GENERAL, IMAGES, SPLITS, One, images
+from small_dataset import GENERAL, IMAGES, ODD, SPLITS, One, images
 
 from dafre_fast.model.errors import InputError, OutputError
 from dafre_fast.model.gallery import Choice, Place, View
@@ -164,8 +164,8 @@ def test_nothing_is_known_of_other_ids(index, image) -> None:
 
 
 def test_splits_come_in_their_own_order_with_their_images_in_the_view(index) -> None:
-    view = View(klass="shiro_ō", split="val")
-    counts = Counter(one.split for one in ALL if one.klass == "shiro_ō")
+    view = View(klass=ODD, split="val")
+    counts = Counter(one.split for one in ALL if one.klass == ODD)
     expected = [Choice("split", split, counts[split]) for split in SPLITS]
     assert tables.choices(index, view, "split") == expected
 
@@ -244,6 +244,33 @@ def test_a_row_of_another_index_is_not_taken_for_an_image(dataset, tmp_path) -> 
     for one in (ALL[0], ALL[100]):
         with pytest.raises(InputError, match="indexed anew"):
             tables.details(old, one.id)
+
+
+def tag_table(folder: Path, split: str, rows: dict[int, list[str] | None]) -> None:
+    (folder / "labels").mkdir(exist_ok=True)
+    lists = {f"tags_cat{category}": [*rows.values()] for category in (0, 3, 4)}
+    schema = {"id": pl.Int64} | dict.fromkeys(lists, pl.List(pl.String))
+    table = pl.DataFrame({"id": [*rows]} | lists, schema=schema)
+    table.write_parquet(folder / f"labels/{split}_tags.parquet")
+
+
+def test_tags_stay_in_their_order_and_of_several_lists_of_an_image_the_first_counts(
+    dataset, tmp_path
+) -> None:
+    copied(dataset, tmp_path)
+    first, second, third, fourth = (one.id for one in ALL[:4])
+    tag_table(tmp_path, "train", {second: ["z", "a", "z", "m"], first: ["a"], 1: ["nobody's"]})
+    tag_table(tmp_path, "val", {first: ["b"], third: [], fourth: None})
+    index_dataset(tmp_path, tmp_path / "index", begin=lambda: None)
+    index = open_index(tmp_path / "index")
+    found = [tables.details(index, image) for image in (first, second, third, fourth)]
+    for kind in ("general", "series", "character"):
+        assert [one.tags[kind] for one in found if one] == [["a"], ["z", "a", "m"], [], []]
+    assert ids(index, View(general=("a",))) == [first, second]
+    assert ids(index, View(general=("b",))) == []
+    names = {(choice.name, choice.images) for choice in tables.complete(index, View(), "")}
+    assert names >= {("a", 2), ("z", 1), ("m", 1)}
+    assert not {"b", "nobody's"} & {name for name, _ in names}
 
 
 def test_a_dataset_without_tags_or_images_has_an_index(dataset, tmp_path) -> None:

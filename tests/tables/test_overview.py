@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dafre_fast.model.report import ImageClass, Share, Split
-from dafre_fast.tables.overview import chosen, one_of_each, overview
+from dafre_fast.tables.overview import chosen, class_names, one_of_each, overview
 
 ROWS = pl.DataFrame(
     {
@@ -117,3 +117,7 @@ def test_only_images_that_were_made_stand_for_their_split_or_class() -> None:
     found = one_of_each(ROWS.lazy(), [0, 1, 2], 1)
     assert found.keys() == {0, 1}
     assert found[0].id == 5
+
+
+def test_a_class_without_a_name_is_called_by_its_number() -> None:
+    assert class_names(ROWS.lazy(), [1, 2]) == {1: "b", 2: "class 2"}

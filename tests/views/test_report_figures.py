@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.model.report import Grid, Pace, Throughput
-from dafre_fast.views.report import size
+from dafre_fast.views.report import share, size, time
 from dafre_fast.views.report.figures import Axis, Plot, long_tail, pace, sizes
 
 RUN = re.compile(r"M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)h-([\d.]+)Z")
@@ -72,6 +72,27 @@ def test_throughput_is_drawn_within_its_frame(per_second) -> None:
     heights = [float(y) for y in re.findall(r"V([\d.]+)", plot.shapes[0].path)]
     assert len(heights) == len(per_second)
     assert all(plot.frame.top <= y <= plot.frame.bottom for y in heights)
+
+
+def test_throughput_of_days_is_drawn_over_hours() -> None:
+    plot = pace(Throughput(200_000.0, 0, 60.0, [Pace("make", 9, [1.0, 2.0])], 0))
+    assert plot.labels[0] == "hours of work"
+    assert [tick.label for tick in plot.across] == ["0", "20", "40"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(2.9, "2.9 seconds"), (179, "179 seconds"), (180, "3 minutes"), (27_590, "7.66 hours")],
+)
+def test_a_time_is_told_in_units_of_which_there_are_three_at_least(seconds, text) -> None:
+    assert time(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"), [(0, "0.00%"), (1e-6, "<0.01%"), (1 / 463_437 * 30, "0.01%"), (1, "100.00%")]
+)
+def test_a_small_share_is_not_taken_for_none(part, text) -> None:
+    assert share(part) == text
 
 
 @given(st.floats(1e-3, 1e9), st.booleans())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dafre_fast.model.files import AUDIT, EXCLUDE
 from dafre_fast.model.report import Page, Share, Written
 from dafre_fast.model.statistics import CATEGORY_NAMES
 from dafre_fast.model.summary import Step
@@ -61,6 +62,7 @@ def render(page: Page, version: str) -> Mapping[str, str]:
         figures=figures,
         categories=CATEGORY_NAMES,
         bars=_BARS,
+        exclude=f"{AUDIT}/{EXCLUDE}",
         version=version,
     )
     return {INDEX: text, STYLE: (_HERE / STYLE).read_text(encoding="utf-8")}
@@ -118,6 +120,17 @@ def size(number: float) -> str:
     return f"{number:,.0f} bytes" if unit == 0 else f"{significant(number)} {_UNITS[unit]}"
 
 
+def share(part: float) -> str:
+    """With two digits, all in one column alike, of which some is never taken for none."""
+    return "<0.01%" if 0 < part < 0.00005 else f"{part:.2%}"
+
+
+def time(seconds: float) -> str:
+    """As `7.66 hours`."""
+    size, unit = figures.of_time(seconds)
+    return f"{significant(seconds / size)} {unit}"
+
+
 def significant(number: float) -> str:
     """With three digits that count, or all that stand before the point."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
@@ -127,8 +140,10 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
     "number": "{:,.0f}".format,
     "significant": significant,
     "percent": "{:.1%}".format,
+    "share": share,
     "unit": "{:.4f}".format,
     "size": size,
+    "time": time,
     "name": partial(shortened, width=_LONGEST_NAME),
     "detail": partial(shortened, width=_LONGEST_DETAIL),
     "words": lambda text: text.replace("_", " "),

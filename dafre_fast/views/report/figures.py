@@ -17,6 +17,7 @@ _WIDTH, _HEIGHT = 360.0, 240.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 18.0, 12.0, 38.0
 _POINTS = 240
 """Of a line: more cannot be seen."""
+_UNITS_OF_TIME = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 class Tick(NamedTuple):
@@ -130,13 +131,19 @@ def _ranks(number: int) -> list[int]:
     return sorted({round(number ** (place / _POINTS)) for place in range(_POINTS + 1)})
 
 
+def of_time(seconds: float) -> tuple[float, str]:
+    """The seconds of a unit in which so many are told in few digits, and what it is called."""
+    return next((size, name) for size, name in _UNITS_OF_TIME if seconds >= 3 * size or size == 1)
+
+
 def pace(found: Throughput) -> Plot:
-    """Outcomes per second of each stage over the seconds of work, in steps."""
-    across = Axis(0, found.seconds, _FRAME.left, _FRAME.right)
+    """Outcomes per second of each stage over the time of work, in steps."""
+    size, unit = of_time(found.seconds)
+    across = Axis(0, found.seconds / size, _FRAME.left, _FRAME.right)
     most = max(max(stage.per_second) for stage in found.stages)
     up = Axis(0, most * 1.08, _FRAME.bottom, _FRAME.top)
     shapes = [Shape(f"line {one.stage}", _steps(one.per_second, up)) for one in found.stages]
-    labels = ("seconds of work", "outcomes per second")
+    labels = (f"{unit} of work", "outcomes per second")
     return Plot(_WIDTH, _HEIGHT, _FRAME, across.ticks(), up.ticks(), labels, shapes)
 
 
