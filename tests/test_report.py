@@ -17,12 +17,19 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from dafre_fast.engine.ledger import NAME as LEDGER
-from dafre_fast.engine.provenance import remember_making
+from dafre_fast.engine.provenance import remember_choice, remember_making
 from dafre_fast.engine.stats import stats
 from dafre_fast.model.files import BAD_ROWS, STATE, bucket
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.records import Fetched, Made
-from dafre_fast.model.settings import Plotting, Recipe, StatsRun
+from dafre_fast.model.settings import (
+    FullRun,
+    Plotting,
+    Recipe,
+    Selection,
+    StatsRun,
+    TagSteps,
+)
 from dafre_fast.model.summary import Step
 from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.tables.funnel import write_funnel
@@ -403,8 +410,26 @@ def test_what_is_not_there_is_left_out_with_a_line_that_says_why(ds) -> None:
     assert "Left out: there is no ledger." in page.text
 
 
+def test_it_says_of_which_tables_and_by_which_rules_the_dataset_was_made(ds) -> None:
+    (ds / "faces.tsv").write_text("a table")
+    inputs = {"faces": ds / "faces.tsv", "source": "https://me:secret@host/{id}.{ext}"}
+    run = FullRun(output=ds, **inputs)
+    remember_choice(run, Selection(min_confidence=0.9), [Path("<b>.json")], TagSteps())
+    page = page_of(ds)
+    assert "source https://host/{id}.{ext} metadata <b>.json" in page.text
+    assert "min confidence 0.9" in page.text
+    assert "ratings s, g" in page.text
+    assert page.row("faces.tsv")[-1] == hashlib.sha256(b"a table").hexdigest()
+
+
 @pytest.mark.parametrize(
-    "name", ["labels/funnel.json", "stats/stats.json", f"{STATE}/makings.json"]
+    "name",
+    [
+        "labels/funnel.json",
+        "stats/stats.json",
+        f"{STATE}/makings.json",
+        f"{STATE}/choice.json",
+    ],
 )
 def test_a_damaged_record_is_told_and_its_section_left_out(ds, name) -> None:
     (ds / name).write_bytes(b'{"steps": [\xff')

@@ -11,6 +11,7 @@ from dafre_fast.engine.listing import originals_in
 from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.pack import pack
 from dafre_fast.engine.plan import ask_catalogue, ask_files
+from dafre_fast.engine.provenance import remember_choice
 from dafre_fast.engine.run import make_all
 from dafre_fast.engine.simulating import simulate_all
 from dafre_fast.engine.spools import Spools
@@ -90,6 +91,7 @@ def full(
     tags = None
     if run.tags:
         tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
+    remember_choice(run, selection, fetching.metadata, steps if tags else None)
     with watching("images", watchers) as watch:
         originals = _originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
         manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)

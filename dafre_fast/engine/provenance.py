@@ -1,22 +1,26 @@
-"""By which settings and versions the outcomes of a ledger were made.
+"""Of what, and by which settings and versions, a dataset was made.
 
 The ledger has a hash of the settings with each outcome; what the hashes stand for is written beside
-it when a run begins, once for each combination of settings and versions.
+it when a run begins, once for each combination of settings and versions. What decides which rows
+and tags there are stands beside them, as the last run had it.
 """
 
+import hashlib
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import STATE, replacing
-from dafre_fast.model.report import Making
-from dafre_fast.model.settings import Recipe
+from dafre_fast.model.report import Choice, File, Making
+from dafre_fast.model.settings import FullRun, Recipe, Selection, TagSteps
 
-NAME = "makings.json"
+NAME, CHOICE = "makings.json", "choice.json"
 _PACKAGES = (
     "dafre_fast",
     "deflate",
@@ -30,6 +34,8 @@ _PACKAGES = (
     "pyvips-binary",
 )
 """Those whose code decides pixels or tables."""
+
+T = TypeVar("T")
 
 
 def remember_making(output: Path, recipe: Recipe, *, anew: bool) -> None:
@@ -53,11 +59,52 @@ def makings(output: Path) -> list[Making]:
 
     Raises InputError where the file is damaged.
     """
-    path = output / STATE / NAME
+    return _read(output / STATE / NAME, list[Making]) or []
+
+
+def remember_choice(
+    run: FullRun, selection: Selection, metadata: Sequence[Path], steps: TagSteps | None
+) -> None:
+    """What `full` was told. Raises InputError where a table cannot be read, OutputError where that
+    cannot be written.
+    """
+    tables = [_table(path) for path in (run.faces, run.tag_ids) if path]
+    names = [path.name for path in metadata]
+    chosen = Choice(tables, _place(run.source or ""), selection, names, steps)
+    with replacing(run.output / STATE / CHOICE) as part:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(chosen)))
+
+
+def choice(output: Path) -> Choice | None:
+    """What the last run was told; None where that is not known. Raises InputError where the file is
+    damaged.
+    """
+    return _read(output / STATE / CHOICE, Choice)
+
+
+def _table(path: Path) -> File:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Making])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return File(path.name, file.tell(), digest)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _place(source: str) -> str:
+    """Without user, password and query, which may be secret."""
+    scheme, separator, rest = source.partition("://")
+    if not separator:
+        return source
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
-        return []
+        return None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -24,8 +24,8 @@ from dafre_fast.engine.ledger import NAME as LEDGER
 from dafre_fast.engine.ledger import Marks, marks
 from dafre_fast.engine.pictures import FACE, FULL_IMAGE, Pictures, Place
 from dafre_fast.engine.pictures import Picture as Kind
+from dafre_fast.engine.provenance import CHOICE, choice, makings
 from dafre_fast.engine.provenance import NAME as MAKINGS
-from dafre_fast.engine.provenance import makings
 from dafre_fast.model.audit import Audit
 from dafre_fast.model.errors import InputError, OutputError, Refusal
 from dafre_fast.model.files import (
@@ -45,6 +45,7 @@ from dafre_fast.model.files import (
 )
 from dafre_fast.model.reason import Reason
 from dafre_fast.model.report import (
+    Choice,
     Cloud,
     Duplicates,
     Example,
@@ -65,6 +66,7 @@ from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
 from dafre_fast.tables.dataset import open_manifest
 from dafre_fast.tables.exclusions import Pair, some_pairs
 from dafre_fast.tables.overview import chosen, class_names, one_of_each, overview
+from dafre_fast.tables.places import lies_in_shards
 from dafre_fast.tables.throughput import throughput
 from dafre_fast.views.report import INDEX, render
 
@@ -158,7 +160,7 @@ class _Author:
             self._left_out["heads"] = "the manifest has no head boxes"
         if not found.sizes:
             self._left_out["sizes"] = "no image was made"
-        marked = self._marks()
+        marked, told = self._marks(), self._choice()
         return Page(
             title=run.title or run.output.absolute().name,
             seed=run.seed,
@@ -174,7 +176,9 @@ class _Author:
             throughput=self._throughput(marked),
             recipes=marked.recipes,
             makings=self._makings(marked),
-            files=[*self._files()],
+            choice=told,
+            in_shards=lies_in_shards(run.output),
+            files=[*self._files(), *(told.tables if told else ())],
             left_out=self._left_out,
             unread=sorted(self._unread),
         )
@@ -215,6 +219,13 @@ class _Author:
         if not of_ledger:
             self._left_out["settings"] = "settings and versions were not recorded"
         return of_ledger
+
+    def _choice(self) -> Choice | None:
+        try:
+            return choice(self._run.output)
+        except InputError:
+            self._unread.add(f"{STATE}/{CHOICE}")
+            return None
 
     def _files(self) -> Iterator[File]:
         """The records that make the dataset what it is."""

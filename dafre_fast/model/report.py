@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from dafre_fast.model.audit import Audit
-from dafre_fast.model.settings import Recipe
+from dafre_fast.model.settings import Recipe, Selection, TagSteps
 from dafre_fast.model.statistics import Funnel, Statistics, TagFunnel
 
 
@@ -154,6 +154,19 @@ class File(Struct, frozen=True):
     sha256: str
 
 
+class Choice(Struct, frozen=True):
+    """What `full` was told to make a dataset of, last: tables by their names, where originals are
+    (without what a server is told of who asks), and by which rules rows and tags were chosen; none
+    for tags where no metadata told any.
+    """
+
+    tables: Sequence[File]
+    source: str
+    selection: Selection
+    metadata: Sequence[str] = ()
+    tags: TagSteps | None = None
+
+
 class Picture(Struct, frozen=True):
     """A file of the report, and its size in pixels."""
 
@@ -224,6 +237,8 @@ class Page(Struct, frozen=True, kw_only=True):
     throughput: Throughput | None
     recipes: Mapping[str, int]
     makings: Sequence[Making]
+    choice: Choice | None
+    in_shards: bool
     files: Sequence[File]
     left_out: Mapping[str, str]
     unread: Sequence[str]

@@ -1,10 +1,20 @@
+from hashlib import sha256
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from dafre_fast.engine.provenance import NAME, makings, remember_making
+from dafre_fast.engine.provenance import (
+    CHOICE,
+    NAME,
+    choice,
+    makings,
+    remember_choice,
+    remember_making,
+)
 from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import STATE
-from dafre_fast.model.settings import Encoding, Recipe
+from dafre_fast.model.settings import Encoding, FullRun, Recipe, Selection, TagSteps
 
 OTHER = Recipe(encoding=Encoding(quality=75))
 
@@ -47,3 +57,43 @@ def test_a_damaged_file_is_told_and_the_next_run_begins_it_anew(tmp_path, text) 
         makings(tmp_path)
     remember_making(tmp_path, Recipe(), anew=False)
     assert [one.settings for one in makings(tmp_path)] == [Recipe()]
+
+
+def told(folder: Path, source: str) -> FullRun:
+    (folder / "faces.tsv").write_text("0001\\1.jpg\t7\t0.2, 0.2, 0.8, 0.8 0.9\n")
+    (folder / "tagIds.tsv").write_text("cirno\t7\n")
+    inputs = {"faces": folder / "faces.tsv", "tag_ids": folder / "tagIds.tsv", "source": source}
+    return FullRun(output=folder, **inputs)
+
+
+def test_what_decides_rows_and_tags_is_remembered_as_the_last_run_had_it(tmp_path) -> None:
+    run = told(tmp_path, "/data/danbooru")
+    remember_choice(run, Selection(), [], TagSteps(min_uses=5))
+    remember_choice(run, Selection(min_images=3), [tmp_path / "posts.json"], None)
+    found = choice(tmp_path)
+    assert (found.source, found.selection) == ("/data/danbooru", Selection(min_images=3))
+    assert (found.metadata, found.tags) == (["posts.json"], None)
+    assert [table.path for table in found.tables] == ["faces.tsv", "tagIds.tsv"]
+    data = (tmp_path / "tagIds.tsv").read_bytes()
+    assert (found.tables[1].bytes, found.tables[1].sha256) == (len(data), sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("https://me:secret@host:8080/o/{id}.{ext}?key=k", "https://host:8080/o/{id}.{ext}"),
+        ("https://host/{bucket}/{id}@2.{ext}", "https://host/{bucket}/{id}@2.{ext}"),
+        ("hf:owner/name@main", "hf:owner/name@main"),
+    ],
+)
+def test_of_a_source_nothing_secret_is_remembered(tmp_path, source, shown) -> None:
+    remember_choice(told(tmp_path, source), Selection(), [], None)
+    assert choice(tmp_path).source == shown
+
+
+def test_a_damaged_choice_is_told(tmp_path) -> None:
+    assert choice(tmp_path) is None
+    (tmp_path / STATE).mkdir()
+    (tmp_path / STATE / CHOICE).write_text("{")
+    with pytest.raises(InputError, match=f"^{tmp_path / STATE / CHOICE}: is damaged: "):
+        choice(tmp_path)
