@@ -21,7 +21,7 @@ from dafre_fast.model.reason import SUCCESS
 from dafre_fast.packs.shards import Shard, find_shards, mixed, read_samples, stretch
 from dafre_fast.pixels.loading import decode, square
 from dafre_fast.pixels.pictures import Pixels
-from dafre_fast.tables.dataset import LISTS, open_dataset
+from dafre_fast.tables.dataset import LISTS, open_manifest, open_tags
 from dafre_fast.tables.exclusions import read_excluded
 
 Transform = Callable[[Pixels], Any]
@@ -77,10 +77,14 @@ def making(
 
 def read_tag_names(folder: str | Path) -> list[str]:
     """All tags of a dataset, of any category and split, by name. Raises InputError."""
-    told = pl.concat_list(pl.col(LISTS).fill_null([])).alias("tag")
-    lists = open_dataset(Path(folder)).select(told)
-    tags = lists.explode("tag").drop_nulls().unique()
-    return tags.collect(engine="streaming")["tag"].sort().to_list()
+    open_manifest(Path(folder))
+    tags = [
+        table.select(tag=name).explode("tag") for table in open_tags(Path(folder)) for name in LISTS
+    ]
+    if not tags:
+        return []
+    found = pl.concat(tags).drop_nulls().unique().collect(engine="streaming")
+    return found["tag"].sort().to_list()
 
 
 class Items:
@@ -95,21 +99,20 @@ class Items:
         self, folder: Path, split: str | None, making: Making, exclude: Path | None = None
     ) -> None:
         self._pictures, self._making = Pictures.of(folder), making
-        table = open_dataset(folder)
+        table = open_manifest(folder)
         classes = dict(table.select("class_id", "class_name").unique().collect().iter_rows())
         rows = table.filter(status=SUCCESS)
         rows = rows if split is None else rows.filter(split=split)
         if exclude is not None:
             rows = rows.filter(~pl.col("id").is_in(read_excluded(exclude).implode()))
-        told = LISTS if making.tag_names is not None else ()
-        found = rows.select("id", "class_id", *told).collect(engine="streaming")
+        found = rows.select("id", "class_id").collect(engine="streaming")
         if found.is_empty():
             of_split = repr(split) if split else "any split"
             raise InputError(f"{folder}: no image of {of_split} was made")
         names = (classes.get(class_id) for class_id in range(max(classes) + 1))
         self.class_names = [name or str(class_id) for class_id, name in enumerate(names)]
         self.ids, self.class_ids = found["id"].to_numpy(), found["class_id"].to_numpy()
-        self._tags = _Tags.of(found, making.tag_names or ())
+        self._tags = _Tags.of(folder, found["id"], making.tag_names or ())
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -140,20 +143,22 @@ class _Tags(NamedTuple):
     begins: NDArray[np.int64]
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, names: Sequence[str]) -> "_Tags":
-        """Names that are not known are left out."""
-        if LISTS[0] not in rows.columns:
-            return cls(np.empty(0, np.int32), np.zeros(rows.height + 1, np.int64))
-        lists = rows.lazy().select(
-            pl.int_range(pl.len()).alias("row"),
-            pl.concat_list(pl.col(LISTS).fill_null([])).alias("tag"),
-        )
+    def of(cls, folder: Path, ids: pl.Series, names: Sequence[str]) -> "_Tags":
+        """Of these images of a dataset; names that are not known are left out."""
         known = pl.LazyFrame(
             {"tag": names, "number": range(len(names))}, {"tag": pl.String, "number": pl.Int32}
         )
-        found = lists.explode("tag").join(known, on="tag", maintain_order="left").collect()
-        ends = np.bincount(found["row"].to_numpy(), minlength=rows.height).cumsum()
-        return cls(found["number"].to_numpy(), np.concatenate(([0], ends)))
+        rows = pl.LazyFrame({"id": ids}).with_row_index("row")
+        found = [pl.DataFrame(schema={"row": pl.UInt32, "number": pl.Int32})]
+        for table in open_tags(folder) if names else ():  # of few strings at a time
+            first = table.filter(pl.col("id").is_first_distinct())
+            for name in LISTS:
+                uses = first.select("id", tag=name).explode("tag").join(known, on="tag").drop("tag")
+                numbered = uses.join(rows, on="id").select("row", "number")
+                found.append(numbered.collect(engine="streaming"))
+        tags = pl.concat(found).sort("row")
+        ends = np.bincount(tags["row"].to_numpy(), minlength=len(ids)).cumsum()
+        return cls(tags["number"].to_numpy(), np.concatenate(([0], ends)))
 
     def of_item(self, number: int) -> NDArray[np.int32]:
         at = range(len(self.begins) - 1)[number]
