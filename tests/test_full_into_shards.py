@@ -184,10 +184,10 @@ def test_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
 STOPPED_AT = """
 import os, signal, sys
 from dafre_fast import cli, pack
-from dafre_fast.engine import pack as engine, pack_formats as formats, spools
+from dafre_fast.engine import pack_formats as formats, part_writing as writing, spools
 
 module, name = {"take": (spools.Spools, "take"), "close": (formats.Tar, "close"),
-                "rows": (formats, "write_rows"), "record": (engine, "record")}[sys.argv.pop(1)]
+                "rows": (formats, "write_rows"), "record": (writing, "record")}[sys.argv.pop(1)]
 original, calls = getattr(module, name), []
 
 def stopping(*arguments):
@@ -203,7 +203,7 @@ cli.run(pack.command)
 
 @pytest.mark.parametrize("moment", ["take", "close", "rows", "record"])
 def test_killed_while_shards_are_written_anew_it_loses_no_image(inputs, folder, moment) -> None:
-    again = ["--output", "ds", "--shard-size", "4"]
+    again = ["--output", "ds", "--shard-size", "4", "--workers", "1"]
     killed = subprocess.run(
         [sys.executable, "-c", STOPPED_AT, moment, *again],
         cwd=folder,

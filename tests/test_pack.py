@@ -6,9 +6,12 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +27,7 @@ from dafre_fast.model.files import FACES, FULL, MANIFEST, STATE
 from dafre_fast.model.findings import Flaw
 from dafre_fast.model.packs import Packed
 from dafre_fast.model.settings import PackRun
+from torture.kills import await_true, workers_of
 
 MADE = IMAGES - 1
 FORMATS = ["tar", "webdataset", "parquet", "hf"]
@@ -223,13 +227,13 @@ def test_the_card_tells_splits_and_how_to_cite(ds) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_same_images_give_the_same_bytes(ds, tmp_path, format) -> None:
-    packed(ds, format, into=tmp_path / "one", readers=1)
+    packed(ds, format, into=tmp_path / "one", workers=1)
     for path in ds.rglob("*.jpg"):
         os.utime(path, (1, 1))
         path.chmod(0o600)
     manifest = pl.read_parquet(ds / MANIFEST).with_columns(url=pl.lit("http://elsewhere"))
     manifest.write_parquet(ds / MANIFEST)
-    packed(ds, format, into=tmp_path / "two", readers=3)
+    packed(ds, format, into=tmp_path / "two", workers=3)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
@@ -363,10 +367,10 @@ import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 sent = signal.Signals[sys.argv.pop(1)]
 from dafre_fast import cli, pack
-from dafre_fast.engine import pack as engine, pack_formats as formats
+from dafre_fast.engine import pack_formats as formats, part_writing as writing
 
 module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows"),
-                "index": (formats, "index_of"), "digest": (engine, "digest")}[sys.argv.pop(1)]
+                "index": (formats, "index_of"), "record": (writing, "record")}[sys.argv.pop(1)]
 original, calls = getattr(module, name), []
 
 def stopping(*arguments):
@@ -380,11 +384,18 @@ cli.run(pack.command)
 """
 
 
-@pytest.mark.parametrize("moment", ["close", "index", "rows", "digest"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_any_number_of_workers_leaves_the_same_bytes(ds, tmp_path, format) -> None:
+    for workers in (1, 3):
+        packed(ds, format, into=tmp_path / f"{workers}", shard_size=2, workers=workers)
+    assert tree(tmp_path / "1") == tree(tmp_path / "3")
+
+
+@pytest.mark.parametrize("moment", ["close", "index", "rows", "record"])
 @pytest.mark.parametrize(("sent", "status"), [("SIGKILL", -9), ("SIGINT", 130)])
 def test_a_run_that_was_stopped_goes_on_where_it_was(ds, tmp_path, moment, sent, status) -> None:
     packed(ds, into=tmp_path / "whole", shard_size=1)
-    flags = ("--output", ds, "--shard-size", 1)
+    flags = ("--output", ds, "--shard-size", 1, "--workers", 1)
     command = [sys.executable, "-c", STOPPED_AT, sent, moment, *map(str, flags)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == status
     if sent == "SIGINT":
@@ -393,6 +404,50 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(ds, tmp_path, moment, sent,
     assert 0 < again.kept < IMAGES
     assert again.kept + again.written == IMAGES
     assert tree(ds / "packs/webdataset-both") == tree(tmp_path / "whole")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Path:
+    """Of so many images that workers are met at their work, and packed as nothing happened."""
+    folder = tmp_path_factory.mktemp("many")
+    ds = draw_dataset(folder / "ds", images=600)
+    packed(ds, into=folder / "undisturbed", shard_size=2, workers=1)
+    return ds
+
+
+@contextmanager
+def packing(ds: Path, into: Path, temporary: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run with two workers that has written some shards, in a session of its own."""
+    flags = ("--output", ds, "--into", into, "--shard-size", 2, "--workers", 2)
+    with subprocess.Popen(
+        [sys.executable, "-m", "dafre_fast.pack", *map(str, flags)],
+        env=os.environ | {"TMPDIR": temporary},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
+        assert await_true(lambda: [*(into / STATE).glob("train/*.json")])
+        yield run
+
+
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(
+    many, tmp_path, short_tmpdir
+) -> None:
+    with packing(many, tmp_path / "pack", short_tmpdir) as run:
+        run.send_signal(signal.SIGINT)
+    assert run.returncode == 130
+    assert not [*tmp_path.rglob("*.part")]
+    again = packed(many, into=tmp_path / "pack", shard_size=2)
+    assert again.kept > 0
+    assert again.written > 0
+    assert tree(tmp_path / "pack") == tree(many.parent / "undisturbed")
+
+
+def test_a_worker_that_dies_costs_nothing(many, tmp_path, short_tmpdir) -> None:
+    with packing(many, tmp_path / "pack", short_tmpdir) as run:
+        os.kill(workers_of(run.pid)[0], signal.SIGKILL)
+    assert run.returncode == 0
+    assert tree(tmp_path / "pack") == tree(many.parent / "undisturbed")
 
 
 @pytest.mark.parametrize("format", FORMATS)

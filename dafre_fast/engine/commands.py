@@ -99,7 +99,7 @@ def full(
     summary = _summary(manifest, work, [*catalogue.funnel, _made(manifest)])
     summary = replace(summary, tags=tags)
     if spools and summary.success:
-        into_shards = PackRun(output=output, format="webdataset", shard_size=run.shard_size)
+        into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
         summary = replace(summary, packed=pack(into_shards, digests=False))
     return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
 

@@ -4,25 +4,30 @@ A part of a pack (a shard, an archive) is written under a temporary name, rename
 last. The next run keeps what is recorded with the same contents and has its bytes.
 """
 
+import asyncio
 import csv
+import math
+import pickle
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
-from dafre_fast.engine.pack_formats import Part, Reading, hub_table, parts_of
+from dafre_fast.engine.pack_formats import Part, hub_table, parts_of
+from dafre_fast.engine.part_writing import Task, carry_out_kept
 from dafre_fast.engine.pictures import PICTURES, Pictures
-from dafre_fast.engine.receipts import all_recorded, forget, record, recorded
-from dafre_fast.engine.samples import read_samples, still_damaged
+from dafre_fast.engine.pool import Lost, Pool
+from dafre_fast.engine.receipts import all_recorded, forget, recorded
+from dafre_fast.engine.samples import still_damaged
 from dafre_fast.engine.spools import Spools, clear_spools
 from dafre_fast.engine.undisturbed import alone, undisturbed
-from dafre_fast.model.errors import InputError, OutputError, UsageError
-from dafre_fast.model.files import MANIFEST, PACKS, SHARDS, STATE, replacing
+from dafre_fast.model.errors import InputError, OutputError, UsageError, WorkerError
+from dafre_fast.model.files import MANIFEST, PACKS, SHARDS, STATE, replacing, scratch
 from dafre_fast.model.packs import Damaged, File, Packed, Shard
-from dafre_fast.model.settings import PackRun
+from dafre_fast.model.settings import PackRun, usable_cores
 from dafre_fast.packs import hub
 from dafre_fast.packs.tar import digest
 from dafre_fast.tables.exclusions import read_excluded
@@ -32,6 +37,7 @@ from dafre_fast.views.card import Split, card
 from dafre_fast.views.progress import Progress
 
 SUMS, DAMAGED, CARD = "SHA256SUMS", "damaged.csv", "README.md"
+_PRELOAD = ("dafre_fast.engine.part_writing", "dafre_fast.cli")
 
 
 def pack(run: PackRun, *, digests: bool = True) -> Packed:
@@ -70,7 +76,7 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
         bytes=sum(file.bytes for file in files.values()),
         folder=str(folder),
         seconds=time.monotonic() - began,
-        cpu_seconds=time.process_time() - cpu,
+        cpu_seconds=time.process_time() - cpu + packing.cpu_seconds,
     )
 
 
@@ -100,7 +106,7 @@ class _Packing:
 
     def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
         self._run, self._folder, self._rows = run, folder, packable.rows
-        self._digests = digests
+        self._digests, self.cpu_seconds = digests, 0.0
         own = _holds_dataset(run, folder)
         self._spools = Spools(run.output, run.shard_size) if own else None
         self._pictures = self._find_pictures()
@@ -118,11 +124,7 @@ class _Packing:
             stands = {name for name, shard in shards.items() if shard}
             self._remove_all_but(stands)
             left = [part for part in parts if part.name not in stands]
-            done_with = self._spools.last_uses([part.rows for part in left]) if self._spools else {}
-            for number, part in enumerate(left):
-                shards[part.name] = self._write(part, progress)
-                for spool in done_with.get(number, ()):
-                    spool.unlink(missing_ok=True)
+            shards |= self._write_all(left, progress)
         if self._spools:
             clear_spools(self._run.output)
         return [shard for shard in shards.values() if shard], len(left)
@@ -146,8 +148,7 @@ class _Packing:
         rows = part.rows.filter(left_out).iter_rows(named=True)
         if not all(still_damaged(self._pictures, row, part.pictures) for row in rows):
             return None
-        flaws = [one.flaw for one in shard.damaged]
-        progress.advance(*flaws, *[None] * (shard.images - len(flaws)))
+        _advance(progress, shard)
         return shard
 
     def _remove_all_but(self, standing: Container[str]) -> None:
@@ -175,20 +176,82 @@ class _Packing:
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
 
-    def _write(self, part: Part, progress: Progress) -> Shard:
-        samples = read_samples(self._pictures, part.rows, part.pictures, self._run.readers)
-        reading = Reading(samples, progress.advance)
-        path = self._folder / part.name
-        endings = part.write(path, reading)
-        try:
-            files = {
-                f"{path.name}{end}": digest(path.with_name(f"{path.name}{end}")) for end in endings
-            }
-        except OSError as error:
-            raise OutputError(f"{path}: {error.strerror}") from error
-        shard = Shard(part.contents, part.rows.height, reading.damaged, files)
-        record(self._folder, part.name, shard)
-        return shard
+    def _write_all(self, parts: Sequence[Part], progress: Progress) -> dict[str, Shard]:
+        needed = self._spools.needed_by([part.rows for part in parts]) if self._spools else {}
+        written = dict[str, Shard]()
+
+        def take(number: int, shard: Shard) -> None:
+            written[parts[number].name] = shard
+            _release(needed, number)
+
+        workers = min(self._run.workers or usable_cores(), len(parts))
+        if workers > 1:
+            asyncio.run(self._write_in_workers(parts, workers, take, progress))
+        else:
+            for number, part in enumerate(parts):
+                take(number, Task(self._folder, part, self._pictures).carry_out(progress.advance))
+        return written
+
+    async def _write_in_workers(
+        self,
+        parts: Sequence[Part],
+        workers: int,
+        take: Callable[[int, Shard], None],
+        progress: Progress,
+    ) -> None:
+        """Each part by one worker: reading, hashing and writing take turns, and on many cores many
+        parts are written at once.
+        """
+
+        def take_all(results: list[tuple[Path, Shard | Lost]]) -> None:
+            for path, shard in results:
+                path.unlink()
+                part = parts[int(path.name)]
+                if isinstance(shard, Lost):
+                    why = f"a worker {shard.loss.value} on it, twice ({shard.cause})"
+                    raise WorkerError(f"{self._folder / part.name}: {why}")
+                take(int(path.name), shard)
+                _advance(progress, shard)
+
+        with scratch(self._folder / STATE, "tasks") as folder:
+            pool = Pool[Path, Shard](
+                carry_out_kept,
+                take_all,
+                workers=workers,
+                job_timeout_seconds=math.inf,
+                preload=_PRELOAD,
+            )
+            try:
+                async with pool:
+                    for number, part in enumerate(parts):
+                        pictures = self._pictures.of_images(part.rows["id"])
+                        task = Task(self._folder, part, pictures)
+                        (folder / str(number)).write_bytes(pickle.dumps(task))
+                        await pool.submit(folder / str(number))
+                    await pool.drain()
+            finally:
+                self.cpu_seconds += pool.cpu_seconds
+                for path in pool.abandoned:  # a worker may have been at it
+                    _remove_partial(self._folder / parts[int(path.name)].name)
+
+
+def _advance(progress: Progress, shard: Shard) -> None:
+    flaws = [one.flaw for one in shard.damaged]
+    progress.advance(*flaws, *[None] * (shard.images - len(flaws)))
+
+
+def _remove_partial(path: Path) -> None:
+    for part in path.parent.glob(f".{path.name}*.part"):
+        part.unlink(missing_ok=True)
+
+
+def _release(needed: dict[Path, set[int]], part: int) -> None:
+    """Remove the spools that a part was the last to need, now that it stands."""
+    for spool, parts in [*needed.items()]:
+        parts.discard(part)
+        if not parts:
+            spool.unlink(missing_ok=True)
+            del needed[spool]
 
 
 def _sum_up(folder: Path, parts: Sequence[Part], shards: Sequence[Shard]) -> dict[str, File]:

@@ -13,14 +13,14 @@ import polars as pl
 
 from dafre_fast.engine.pictures import PICTURES, Picture
 from dafre_fast.engine.samples import Sample
-from dafre_fast.model.errors import InputError
+from dafre_fast.model.errors import InputError, OutputError
 from dafre_fast.model.files import FACES, FULL, LABELS, replacing
 from dafre_fast.model.findings import Flaw
-from dafre_fast.model.packs import Damaged
+from dafre_fast.model.packs import Damaged, File
 from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.settings import PackRun
 from dafre_fast.packs import hub
-from dafre_fast.packs.tar import Place, Tar, gzipped, index_of
+from dafre_fast.packs.tar import Place, Tar, digest, gzipped, index_of
 from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.tables.packing import (
     GROUP,
@@ -60,14 +60,14 @@ class Reading:
 class Part(NamedTuple):
     """A file of a pack and what stands beside it. `name` is its path without extension; `rows` and
     `pictures` are what is read for it; `contents` is the hash of what decides its bytes. `write`
-    writes all of it under that path and returns the extensions, the main file's first.
+    writes all of it under that path and returns its files by their extensions, the main one first.
     """
 
     name: str
     rows: pl.DataFrame
     pictures: tuple[Picture, ...]
     contents: str
-    write: Callable[[Path, Reading], tuple[str, ...]]
+    write: Callable[[Path, Reading], dict[str, File]]
 
 
 def parts_of(run: PackRun, packable: Packable) -> list[Part]:
@@ -108,7 +108,7 @@ def _beside(path: Path, ending: str) -> Path:
 
 def _write_webdataset(
     asked: pl.DataFrame, pictures: tuple[Picture, ...], path: Path, samples: Reading
-) -> tuple[str, ...]:
+) -> dict[str, File]:
     """`00000.tar` with `{id}.jpg`, `{id}.cls` and `{id}.json` of each image, and `{id}.face.jpg`
     where both pictures are packed; beside it its index, the table of what was asked for, and its
     counts.
@@ -121,7 +121,7 @@ def _write_webdataset(
             for sample in samples:
                 _add_sample(tar, sample, pictures)
             tar.close()
-        places = index_of(part, tar.places)
+        places, archive = index_of(part, tar.places)
     with replacing(index) as part:
         part.write_bytes(places)
     damaged = samples.damaged
@@ -136,7 +136,14 @@ def _write_webdataset(
     }
     with replacing(_beside(path, "_stats.json")) as part:
         part.write_bytes(msgspec.json.encode(stats) + b"\n")
-    return ".tar", ".json", ".parquet", "_stats.json"
+    return {".tar": archive, **_digests(path, ".json", ".parquet", "_stats.json")}
+
+
+def _digests(path: Path, *endings: str) -> dict[str, File]:
+    try:
+        return {ending: digest(_beside(path, ending)) for ending in endings}
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error
 
 
 def _offsets(
@@ -201,14 +208,14 @@ def _write_table(
     table: _Table,
     path: Path,
     samples: Reading,
-) -> tuple[str, ...]:
+) -> dict[str, File]:
     """A table of samples as Parquet."""
     passing = iter(samples)
     groups = iter(lambda: [*islice(passing, GROUP)], [])
     tables = (table(rows, pictures, group) for group in groups)
     schema = table(rows, pictures, ()).schema
     write_pictures(tables, schema, _beside(path, ".parquet"))
-    return (".parquet",)
+    return _digests(path, ".parquet")
 
 
 def _archives(run: PackRun, packable: Packable) -> Iterator[Part]:
@@ -231,19 +238,19 @@ def _archives(run: PackRun, packable: Packable) -> Iterator[Part]:
     yield Part("labels", none, (), contents, partial(_write_labels, files))
 
 
-def _write_tree(picture: Picture, path: Path, samples: Reading) -> tuple[str, ...]:
+def _write_tree(picture: Picture, path: Path, samples: Reading) -> dict[str, File]:
     members = ((picture.file(sample.row["id"]), sample.files[0]) for sample in samples)
     return _write_archive(members, path)
 
 
-def _write_labels(files: Mapping[str, bytes], path: Path, _: Reading) -> tuple[str, ...]:
+def _write_labels(files: Mapping[str, bytes], path: Path, _: Reading) -> dict[str, File]:
     return _write_archive(files.items(), path)
 
 
-def _write_archive(members: Iterable[tuple[str, bytes]], path: Path) -> tuple[str, ...]:
+def _write_archive(members: Iterable[tuple[str, bytes]], path: Path) -> dict[str, File]:
     with replacing(_beside(path, ".tar.gz")) as part, gzipped(part) as file:
         tar = Tar(file)
         for name, data in members:
             tar.add(name, data)
         tar.close()
-    return (".tar.gz",)
+    return _digests(path, ".tar.gz")

@@ -5,6 +5,7 @@ no library that has threads of its own.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +74,18 @@ class Pictures:
     def of(cls, folder: Path) -> "Pictures":
         """Of a dataset that stands."""
         return cls(folder, places_in_shards(folder) if lies_in_shards(folder) else None)
+
+    def of_images(self, ids: pl.Series) -> "Pictures":
+        """What is known of these images alone."""
+        there = np.isin(self._ids, ids.to_numpy())
+        chosen = {
+            "_ids": self._ids[there],
+            "_file_of": self._file_of[there],
+            "_spans": {prefix: spans[there] for prefix, spans in self._spans.items()},
+        }
+        fewer = copy(self)
+        vars(fewer).update(chosen)
+        return fewer
 
     def place(self, picture: Picture, image_id: int) -> Place:
         """Where it should lie; what is in no shard, in its tree."""

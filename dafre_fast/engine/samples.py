@@ -1,8 +1,6 @@
-"""Images of a dataset, read and compared with what is recorded, some ahead of who takes them."""
+"""Images of a dataset, read and compared with what is recorded."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -10,9 +8,6 @@ import polars as pl
 from dafre_fast.engine.checking import read_as_recorded
 from dafre_fast.engine.pictures import Picture, Pictures
 from dafre_fast.model.packs import Damaged
-
-_BATCH = 16
-"""Images that a thread reads at once."""
 
 
 class Sample(NamedTuple):
@@ -26,22 +21,11 @@ class Sample(NamedTuple):
 
 
 def read_samples(
-    stored: Pictures, rows: pl.DataFrame, pictures: tuple[Picture, ...], readers: int
+    stored: Pictures, rows: pl.DataFrame, pictures: tuple[Picture, ...]
 ) -> Iterator[Sample | Damaged]:
-    """All rows in their order, a few batches in memory at a time."""
-
-    def read(place: int, batch: pl.DataFrame) -> list[Sample | Damaged]:
-        numbered = enumerate(batch.iter_rows(named=True), place)
-        return [_read(stored, number, row, pictures) for number, row in numbered]
-
-    waiting = deque[Future[list[Sample | Damaged]]]()
-    with ThreadPoolExecutor(readers) as threads:
-        for number, batch in enumerate(rows.iter_slices(_BATCH)):
-            waiting.append(threads.submit(read, number * _BATCH, batch))
-            if len(waiting) > 2 * readers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+    """All rows in their order, one in memory at a time."""
+    for place, row in enumerate(rows.iter_rows(named=True)):
+        yield _read(stored, place, row, pictures)
 
 
 def still_damaged(stored: Pictures, row: dict[str, Any], pictures: tuple[Picture, ...]) -> bool:

@@ -1,5 +1,6 @@
 """What the server that workers are forked from imports first, for its effect: it dies with the
 process that started it, however that one ends, and its workers, which import this too, die with it.
+Workers are as many as is good: none of them needs threads of its own.
 """
 
 import ctypes
@@ -27,3 +28,4 @@ def _die_with_parent() -> None:
 
 
 _die_with_parent()
+os.environ.setdefault("POLARS_MAX_THREADS", "1")

@@ -65,22 +65,19 @@ class Spools:
         for ending in (".tar", ".json", ".parquet", "_stats.json"):
             archive.with_name(f"{archive.stem}{ending}").unlink(missing_ok=True)
 
-    def last_uses(self, parts: Sequence[pl.DataFrame]) -> dict[int, list[Path]]:
-        """Spools by the number of the part (rows with `id`) that is the last to need them."""
+    def needed_by(self, parts: Sequence[pl.DataFrame]) -> dict[Path, set[int]]:
+        """Which of these parts (rows with `id`), by their numbers, are read from each spool."""
         numbered = [
             rows.select("id", part=pl.lit(number, pl.Int64)) for number, rows in enumerate(parts)
         ]
-        of_parts = pl.concat(numbered) if numbered else pl.DataFrame(schema=_OF_PART)
-        last = (
+        of_parts = pl.concat([pl.DataFrame(schema=_OF_PART), *numbered])
+        users = (
             self._places.join(of_parts, on="id")
             .filter(pl.col("file").str.starts_with(f"{_FOLDER}/"))
             .group_by("file")
-            .agg(pl.col("part").max())
+            .agg(pl.col("part").unique())
         )
-        spools = dict[int, list[Path]]()
-        for file, part in last.iter_rows():
-            spools.setdefault(part, []).append(self.dataset / file)
-        return spools
+        return {self.dataset / file: {*numbers} for file, numbers in users.iter_rows()}
 
 
 _OF_PART = {"id": pl.Int64(), "part": pl.Int64()}

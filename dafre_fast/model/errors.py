@@ -5,7 +5,7 @@
     ├── InputError    a table, folder or address cannot be read      exit status 2
     ├── OutputError   the output cannot be written (a full disk)     exit status 1
     ├── SourceError   the source asks to be left alone               exit status 1
-    ├── WorkerError   no worker process can be started               exit status 1
+    ├── WorkerError   no worker process can be started, or all die   exit status 1
     └── Refusal       one image cannot be made; the engine turns it into an outcome
 
 All but the last carry one line for a person. A `Refusal` never ends a run.
@@ -35,7 +35,7 @@ class SourceError(DafreError):
 
 
 class WorkerError(DafreError):
-    """No worker process can be started; everything finished so far is kept."""
+    """No worker process can be started, or they die; everything finished so far is kept."""
 
 
 class Refusal(DafreError):

@@ -202,7 +202,10 @@ class PackRun(Group, frozen=True):
         Path | None,
         Meta(description="Folder of the pack. Default: packs/FORMAT-IMAGES in the dataset."),
     ] = None
-    readers: Annotated[Count, Meta(description="Files read at once.")] = 4
+    workers: Annotated[
+        Count | None,
+        Meta(description="Worker processes, a shard at a time each. Default: the usable cores."),
+    ] = None
 
 
 class Tolerance(Group, frozen=True):

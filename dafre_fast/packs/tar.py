@@ -54,7 +54,7 @@ class Tar:
 
     def add(self, name: str, data: bytes, sha256: str | None = None) -> None:
         """A member; its hash is computed where it is not given. Names are of at most 100 bytes."""
-        header = self._header(name, len(data))
+        header = _header(name, len(data))
         padding = bytes(-len(data) % tarfile.BLOCKSIZE)
         self._file.write(b"".join((header, data, padding)))
         digest = hashlib.sha256(data).hexdigest() if sha256 is None else sha256
@@ -67,10 +67,23 @@ class Tar:
         end += -end % tarfile.RECORDSIZE
         self._file.write(bytes(end - self._at))
 
-    def _header(self, name: str, size: int) -> bytes:
-        info = tarfile.TarInfo(name)
-        info.size = size
-        return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict")
+
+_BLANK = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
+_NAME, _SIZE, _SUM = slice(0, 100), slice(124, 136), slice(148, 156)
+"""Of a header's fields, those in which members differ."""
+_SUM_OF_OTHERS = sum(_BLANK) - sum(_BLANK[_SIZE]) - sum(_BLANK[_SUM]) + 8 * ord(" ")
+
+
+def _header(name: str, size: int) -> bytes:
+    """The bytes that tarfile makes, in a tenth of the time: an image has four of them."""
+    own, length = name.encode(), b"%011o\0" % size
+    if len(own) > _NAME.stop or size >= 8**11:
+        raise ValueError(f"{name}: {size} bytes: no member of a ustar archive")
+    header = bytearray(_BLANK)
+    header[: len(own)] = own
+    header[_SIZE] = length
+    header[_SUM] = b"%06o\0 " % (_SUM_OF_OTHERS + sum(own) + sum(length))
+    return bytes(header)
 
 
 @contextmanager
@@ -93,12 +106,13 @@ def digest(path: Path) -> File:
     return File(size, hashed.hexdigest())
 
 
-def index_of(path: Path, places: dict[str, Place]) -> bytes:
-    """The index of an archive that is written. Raises OSError."""
+def index_of(path: Path, places: dict[str, Place]) -> tuple[bytes, File]:
+    """The index of an archive that is written, and what it is as a file. Raises OSError."""
     size = path.stat().st_size
     blob, hashed = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
             blob.update(piece)
             hashed.update(piece)
-    return msgspec.json.encode(Index(size, blob.hexdigest(), hashed.hexdigest(), places))
+    sha256 = hashed.hexdigest()
+    return msgspec.json.encode(Index(size, blob.hexdigest(), sha256, places)), File(size, sha256)
