@@ -6,26 +6,23 @@ last. The next run keeps what is recorded with the same contents and has its byt
 
 import asyncio
 import csv
-import math
-import pickle
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
 from dafre_fast.engine.pack_formats import Part, hub_table, parts_of
-from dafre_fast.engine.part_writing import Task, carry_out_kept
+from dafre_fast.engine.part_writing import Task, carry_out_all
 from dafre_fast.engine.pictures import PICTURES, Pictures
-from dafre_fast.engine.pool import Lost, Pool
 from dafre_fast.engine.receipts import all_recorded, forget, recorded
 from dafre_fast.engine.samples import still_damaged
 from dafre_fast.engine.spools import Spools, clear_spools
 from dafre_fast.engine.undisturbed import alone, undisturbed
-from dafre_fast.model.errors import InputError, OutputError, UsageError, WorkerError
-from dafre_fast.model.files import MANIFEST, PACKS, SHARDS, STATE, replacing, scratch
+from dafre_fast.model.errors import InputError, OutputError, UsageError
+from dafre_fast.model.files import MANIFEST, PACKS, SHARDS, STATE, replacing
 from dafre_fast.model.packs import Damaged, File, Packed, Shard
 from dafre_fast.model.settings import PackRun, usable_cores
 from dafre_fast.packs import hub
@@ -37,7 +34,6 @@ from dafre_fast.views.card import Split, card
 from dafre_fast.views.progress import Progress
 
 SUMS, DAMAGED, CARD = "SHA256SUMS", "damaged.csv", "README.md"
-_PRELOAD = ("dafre_fast.engine.part_writing", "dafre_fast.cli")
 
 
 def pack(run: PackRun, *, digests: bool = True) -> Packed:
@@ -185,64 +181,26 @@ class _Packing:
             _release(needed, number)
 
         workers = min(self._run.workers or usable_cores(), len(parts))
-        if workers > 1:
-            asyncio.run(self._write_in_workers(parts, workers, take, progress))
-        else:
+        if workers < 2:
             for number, part in enumerate(parts):
                 take(number, Task(self._folder, part, self._pictures).carry_out(progress.advance))
+            return written
+
+        def take_from_worker(number: int, shard: Shard) -> None:
+            take(number, shard)
+            _advance(progress, shard)
+
+        tasks = (
+            Task(self._folder, part, self._pictures.of_images(part.rows["id"])) for part in parts
+        )
+        running = carry_out_all(tasks, self._folder, workers, take_from_worker)
+        self.cpu_seconds += asyncio.run(running)
         return written
-
-    async def _write_in_workers(
-        self,
-        parts: Sequence[Part],
-        workers: int,
-        take: Callable[[int, Shard], None],
-        progress: Progress,
-    ) -> None:
-        """Each part by one worker: reading, hashing and writing take turns, and on many cores many
-        parts are written at once.
-        """
-
-        def take_all(results: list[tuple[Path, Shard | Lost]]) -> None:
-            for path, shard in results:
-                path.unlink()
-                part = parts[int(path.name)]
-                if isinstance(shard, Lost):
-                    why = f"a worker {shard.loss.value} on it, twice ({shard.cause})"
-                    raise WorkerError(f"{self._folder / part.name}: {why}")
-                take(int(path.name), shard)
-                _advance(progress, shard)
-
-        with scratch(self._folder / STATE, "tasks") as folder:
-            pool = Pool[Path, Shard](
-                carry_out_kept,
-                take_all,
-                workers=workers,
-                job_timeout_seconds=math.inf,
-                preload=_PRELOAD,
-            )
-            try:
-                async with pool:
-                    for number, part in enumerate(parts):
-                        pictures = self._pictures.of_images(part.rows["id"])
-                        task = Task(self._folder, part, pictures)
-                        (folder / str(number)).write_bytes(pickle.dumps(task))
-                        await pool.submit(folder / str(number))
-                    await pool.drain()
-            finally:
-                self.cpu_seconds += pool.cpu_seconds
-                for path in pool.abandoned:  # a worker may have been at it
-                    _remove_partial(self._folder / parts[int(path.name)].name)
 
 
 def _advance(progress: Progress, shard: Shard) -> None:
     flaws = [one.flaw for one in shard.damaged]
     progress.advance(*flaws, *[None] * (shard.images - len(flaws)))
-
-
-def _remove_partial(path: Path) -> None:
-    for part in path.parent.glob(f".{path.name}*.part"):
-        part.unlink(missing_ok=True)
 
 
 def _release(needed: dict[Path, set[int]], part: int) -> None:

@@ -1,16 +1,22 @@
-"""What is done to write a part of a pack, in a worker or without one. Imported by the workers."""
+"""How the parts of a pack are written, by workers or without any. Imported by the workers."""
 
+import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from dafre_fast.engine.pack_formats import Part, Reading
 from dafre_fast.engine.pictures import Pictures
+from dafre_fast.engine.pool import Lost, Pool
 from dafre_fast.engine.receipts import record
 from dafre_fast.engine.samples import read_samples
+from dafre_fast.model.errors import WorkerError
+from dafre_fast.model.files import STATE, scratch
 from dafre_fast.model.findings import Flaw
 from dafre_fast.model.packs import Shard
+
+_PRELOAD = ("dafre_fast.engine.part_writing", "dafre_fast.cli")
 
 
 class Task(NamedTuple):
@@ -32,7 +38,53 @@ class Task(NamedTuple):
         return shard
 
 
-def carry_out_kept(path: Path) -> Shard:
-    """The task that was pickled into a file: those of thousands of rows are no messages."""
+async def carry_out_all(
+    tasks: Iterable[Task], folder: Path, workers: int, take: Callable[[int, Shard], None]
+) -> float:
+    """Each by one worker, in which reading, hashing and writing take turns: on many cores many
+    parts of the pack in `folder` are written at once. `take` is given the number of each task, from
+    0, and what came of it. Returns the CPU time of the workers in seconds.
+
+    Raises as `Task.carry_out` does, and WorkerError where workers die.
+    """
+    paths = list[Path]()
+
+    def take_all(results: list[tuple[Path, Shard | Lost]]) -> None:
+        for kept, shard in results:
+            number = int(kept.name)
+            kept.unlink()
+            if isinstance(shard, Lost):
+                why = f"a worker {shard.loss.value} on it, twice ({shard.cause})"
+                raise WorkerError(f"{paths[number]}: {why}")
+            take(number, shard)
+
+    with scratch(folder / STATE, "tasks") as keeping:
+        pool = Pool[Path, Shard](
+            _carry_out_kept,
+            take_all,
+            workers=workers,
+            job_timeout_seconds=math.inf,
+            preload=_PRELOAD,
+        )
+        try:
+            async with pool:
+                for number, task in enumerate(tasks):
+                    paths.append(task.folder / task.part.name)
+                    kept = keeping / str(number)
+                    kept.write_bytes(pickle.dumps(task))  # that of thousands of rows is no message
+                    await pool.submit(kept)
+                await pool.drain()
+        finally:
+            for kept in pool.abandoned:  # a worker may have been at it
+                _remove_partial(paths[int(kept.name)])
+        return pool.cpu_seconds
+
+
+def _carry_out_kept(path: Path) -> Shard:
     task: Task = pickle.loads(path.read_bytes())  # noqa: S301  (from our own parent)
     return task.carry_out(lambda _: None)
+
+
+def _remove_partial(path: Path) -> None:
+    for part in path.parent.glob(f".{path.name}*.part"):
+        part.unlink(missing_ok=True)
