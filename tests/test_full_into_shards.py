@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -173,7 +174,8 @@ def test_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
         )
         grown = size_of(ledger) + chance.randrange(1, 4000)
         await_true(partial(has_come_to, run, ledger, grown))
-        os.killpg(run.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have come to its end
+            os.killpg(run.pid, signal.SIGKILL)
         run.wait()
     into_shards(inputs, tmp_path)
     assert shards(tmp_path) == shards(made)

@@ -35,6 +35,8 @@ _PACKAGES = (
 )
 """Those whose code decides pixels or tables."""
 
+_LOOPBACK = ("127.0.0.1:", "localhost:")
+
 T = TypeVar("T")
 
 
@@ -92,12 +94,17 @@ def _table(path: Path) -> File:
 
 
 def _place(source: str) -> str:
-    """Without user, password and query, which may be secret."""
+    """Without user, password and query, which may be secret, and without the port of a server on
+    this machine, which is another every time.
+    """
     scheme, separator, rest = source.partition("://")
     if not separator:
         return source
     authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    host = authority.rpartition("@")[2]
+    if host.startswith(_LOOPBACK):
+        host = host.partition(":")[0]
+    return f"{scheme}://{host}{slash}{path.partition('?')[0]}"
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

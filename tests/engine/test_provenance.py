@@ -84,9 +84,12 @@ def test_what_decides_rows_and_tags_is_remembered_as_the_last_run_had_it(tmp_pat
         ("https://me:secret@host:8080/o/{id}.{ext}?key=k", "https://host:8080/o/{id}.{ext}"),
         ("https://host/{bucket}/{id}@2.{ext}", "https://host/{bucket}/{id}@2.{ext}"),
         ("hf:owner/name@main", "hf:owner/name@main"),
+        ("http://127.0.0.1:45947/{id}.{ext}", "http://127.0.0.1/{id}.{ext}"),
     ],
 )
-def test_of_a_source_nothing_secret_is_remembered(tmp_path, source, shown) -> None:
+def test_of_a_source_nothing_secret_and_nothing_passing_is_remembered(
+    tmp_path, source, shown
+) -> None:
     remember_choice(told(tmp_path, source), Selection(), [], None)
     assert choice(tmp_path).source == shown
 
