@@ -17,7 +17,7 @@ from dafre_fast.model.files import AUDIT, AUDIT_SUMMARY, EXCLUDE, FULL, MANIFEST
 from dafre_fast.model.findings import Finding
 from dafre_fast.model.settings import AuditRun, Workers, usable_cores
 from dafre_fast.tables.duplicates import count, exclusions, find_duplicates, read_images
-from dafre_fast.tables.places import lies_in_shards, placed, places_in_shards
+from dafre_fast.tables.places import placed, places_of
 from dafre_fast.tables.writing import write_csv, write_parquet
 from dafre_fast.views.progress import Progress
 
@@ -73,7 +73,7 @@ def _placed(folder: Path, made: pl.DataFrame) -> pl.DataFrame:
     named = made.with_columns(
         file=pl.lit(f"{FULL}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
     )
-    return placed(named, places_in_shards(folder) if lies_in_shards(folder) else None, "")
+    return placed(named, places_of(folder), "")
 
 
 async def _hash_all(

@@ -24,11 +24,12 @@ from dafre_fast.engine.undisturbed import alone, undisturbed
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import MANIFEST, PACKS, SHARDS, STATE, replacing
 from dafre_fast.model.packs import Damaged, File, Packed, Shard
+from dafre_fast.model.reason import SUCCESS
 from dafre_fast.model.settings import PackRun, usable_cores
 from dafre_fast.packs import hub
 from dafre_fast.packs.tar import digest
 from dafre_fast.tables.exclusions import read_excluded
-from dafre_fast.tables.packing import Packable, read_packable
+from dafre_fast.tables.packing import RECORDED, Packable, made_of, read_packable
 from dafre_fast.tables.places import lies_in_shards
 from dafre_fast.views.card import Split, card
 from dafre_fast.views.progress import Progress
@@ -49,7 +50,7 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
     with undisturbed(run.output / STATE, exclusive=False):
         told = run.format != "tar"
         packable = read_packable(run.output, told=told, shuffle=run.shuffle, exclude=exclude)
-        if packable.rows.is_empty():
+        if not packable.made:
             raise InputError(f"{run.output / MANIFEST}: no image was made")
         with alone(folder / STATE):
             parts = parts_of(run, packable)
@@ -62,7 +63,7 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
     flaws = Counter(one.flaw for one in damaged.values())
     return Packed(
         images=packable.asked.height + packable.excluded,
-        packed=packable.rows.height - len(damaged),
+        packed=packable.made - len(damaged),
         refused=packable.refused,
         damaged=flaws,
         excluded=packable.excluded,
@@ -76,10 +77,10 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
     )
 
 
-def _excluded(run: PackRun, folder: Path) -> pl.Series | None:
+def _excluded(run: PackRun, folder: Path) -> pl.Series:
     """The ids to leave out. Raises UsageError where that would make something incomplete."""
     if run.exclude is None:
-        return None
+        return pl.Series(dtype=pl.Int64)
     if run.format == "tar":
         raise UsageError(
             "--exclude: archives hold the labels, too, which would name what is left out"
@@ -101,7 +102,8 @@ class _Packing:
     """
 
     def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
-        self._run, self._folder, self._rows = run, folder, packable.rows
+        self._run, self._folder = run, folder
+        self._recorded = packable.asked.filter(status=SUCCESS).select("id", *RECORDED)
         self._digests, self.cpu_seconds = digests, 0.0
         own = _holds_dataset(run, folder)
         self._spools = Spools(run.output, run.shard_size) if own else None
@@ -109,7 +111,7 @@ class _Packing:
 
     def _find_pictures(self) -> Pictures:
         if self._spools:
-            return self._spools.pictures(self._rows)
+            return self._spools.pictures(self._recorded)
         return Pictures.of(self._run.output)
 
     def carry_out(self, parts: Sequence[Part]) -> tuple[list[Shard], int]:
@@ -247,7 +249,7 @@ _COLUMNS_OF_PICTURES = {
 
 
 def _card(run: PackRun, packable: Packable) -> str:
-    title, rows = run.output.resolve().name, packable.rows
+    title, rows = run.output.resolve().name, made_of(packable.asked)
     splits = [
         Split(hub.SPLITS[str(split)], in_split.height, in_split["class_id"].n_unique())
         for (split,), in_split in rows.group_by("split", maintain_order=True)

@@ -76,7 +76,7 @@ def parts_of(run: PackRun, packable: Packable) -> list[Part]:
         return [*_archives(run, packable)]
     # Which shard of a WebDataset an image is in does not depend on what becomes of the others: one
     # that is made later changes no shard but its own. Tables are of full length.
-    rows = packable.asked if run.format == "webdataset" else packable.rows
+    rows = packable.asked if run.format == "webdataset" else made_of(packable.asked)
     parts, begin = list[Part](), 0
     for split in SPLITS:
         of_split = rows.slice(begin, rows.filter(split=split).height)
@@ -220,7 +220,7 @@ def _write_table(
 
 def _archives(run: PackRun, packable: Packable) -> Iterator[Part]:
     """As the dataset was first published: its trees and its labels, members by path."""
-    rows = packable.rows.sort(pl.col("id") % 1000, "id")
+    rows = made_of(packable.asked).sort(pl.col("id") % 1000, "id")
     for picture in PICTURES[run.images]:
         thin = rows.select("id", *(f"{picture.prefix}{name}" for name in ("bytes", "sha256")))
         contents = contents_of(thin, _REVISION, run.format)

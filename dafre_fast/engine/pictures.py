@@ -4,17 +4,18 @@ Places are held as numbers in arrays, no table, so that a forked worker which re
 no library that has threads of its own.
 """
 
-from collections.abc import Mapping
-from copy import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dafre_fast.model.files import FACES, FULL, bucket
 from dafre_fast.model.findings import Output
-from dafre_fast.tables.places import COLUMNS, lies_in_shards, places_in_shards
+from dafre_fast.tables.places import COLUMNS, places_of
 
 
 class Picture(NamedTuple):
@@ -54,47 +55,52 @@ class Place(NamedTuple):
             return file.read(-1 if self.size is None else self.size)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """Of a dataset; `places` (`tables.places`) where they are no files of their own."""
+    """Of a dataset. Those that are no files of their own: images `ids` (int64, ascending) lie in
+    `files` of these numbers, each picture from one byte on and so many long (`spans`, int64 (n, 2),
+    by the prefix of its columns).
+    """
 
-    def __init__(self, folder: Path, places: pl.DataFrame | None = None) -> None:
-        self.folder = folder
+    folder: Path
+    ids: NDArray[np.int64]
+    files: Sequence[str]
+    numbers: NDArray[np.integer[Any]]
+    spans: Mapping[str, NDArray[np.int64]]
+
+    @classmethod
+    def at(cls, folder: Path, places: pl.DataFrame | None) -> "Pictures":
+        """Of a dataset whose pictures lie at these places (`tables.places`); None: in trees."""
         places = pl.DataFrame(schema=COLUMNS) if places is None else places.sort("id")
-        self._ids = places["id"].to_numpy()
-        self._files = places["file"].unique().sort().to_list()
-        self._file_of = (places["file"].rank("dense") - 1).to_numpy()
-        self._spans = {
+        spans = {
             picture.prefix: places.select(
                 f"{picture.prefix}{name}" for name in ("offset", "bytes")
             ).to_numpy()
             for picture in PICTURES["both"]
         }
+        files = places["file"]
+        numbers = (files.rank("dense") - 1).to_numpy()
+        return cls(folder, places["id"].to_numpy(), files.unique().sort().to_list(), numbers, spans)
 
     @classmethod
     def of(cls, folder: Path) -> "Pictures":
         """Of a dataset that stands."""
-        return cls(folder, places_in_shards(folder) if lies_in_shards(folder) else None)
+        return cls.at(folder, places_of(folder))
 
     def of_images(self, ids: pl.Series) -> "Pictures":
         """What is known of these images alone."""
-        there = np.isin(self._ids, ids.to_numpy())
-        chosen = {
-            "_ids": self._ids[there],
-            "_file_of": self._file_of[there],
-            "_spans": {prefix: spans[there] for prefix, spans in self._spans.items()},
-        }
-        fewer = copy(self)
-        vars(fewer).update(chosen)
-        return fewer
+        there = np.isin(self.ids, ids.to_numpy())
+        spans = {prefix: span[there] for prefix, span in self.spans.items()}
+        return replace(self, ids=self.ids[there], numbers=self.numbers[there], spans=spans)
 
     def place(self, picture: Picture, image_id: int) -> Place:
         """Where it should lie; what is in no shard, in its tree."""
-        row = int(np.searchsorted(self._ids, image_id))
-        if row == len(self._ids) or self._ids[row] != image_id:
+        row = int(np.searchsorted(self.ids, image_id))
+        if row == len(self.ids) or self.ids[row] != image_id:
             path = picture.file(image_id)
             return Place(path, path)
-        file = self._files[self._file_of[row]]
-        offset, size = self._spans[picture.prefix][row]
+        file = self.files[self.numbers[row]]
+        offset, size = self.spans[picture.prefix][row]
         return Place(f"{file}/{picture.member(image_id)}", file, int(offset), int(size))
 
     def output(self, picture: Picture, row: Mapping[str, Any]) -> Output:

@@ -5,7 +5,6 @@ it when a run begins, once for each combination of settings and versions. What d
 and tags there are stands beside them, as the last run had it.
 """
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from dafre_fast.model.errors import InputError
 from dafre_fast.model.files import STATE, replacing
 from dafre_fast.model.report import Choice, File, Making
 from dafre_fast.model.settings import FullRun, Recipe, Selection, TagSteps
+from dafre_fast.packs.tar import digest
 
 NAME, CHOICE = "makings.json", "choice.json"
 _PACKAGES = (
@@ -86,11 +86,10 @@ def choice(output: Path) -> Choice | None:
 
 def _table(path: Path) -> File:
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return File(path.name, file.tell(), digest)
+        found = digest(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
+    return File(path.name, found.bytes, found.sha256)
 
 
 def _place(source: str) -> str:

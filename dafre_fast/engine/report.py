@@ -5,7 +5,6 @@ a bounded number of its files, whatever its size. What is missing or broken is l
 only the manifest must be there.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +61,7 @@ from dafre_fast.model.report import (
 )
 from dafre_fast.model.settings import ReportRun
 from dafre_fast.model.statistics import CATEGORY_NAMES, Funnel, Level, Statistics, TagFunnel
+from dafre_fast.packs.tar import digest
 from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
 from dafre_fast.tables.dataset import open_manifest
 from dafre_fast.tables.exclusions import Pair, some_pairs
@@ -234,9 +234,8 @@ class _Author:
             name = str(path.relative_to(self._run.output))
             if path.is_file():
                 try:
-                    with path.open("rb") as file:
-                        digest = hashlib.file_digest(file, "sha256").hexdigest()
-                        yield File(name, file.tell(), digest)
+                    found = digest(path)
+                    yield File(name, found.bytes, found.sha256)
                 except OSError:
                     self._unread.add(name)
 

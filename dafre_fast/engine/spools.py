@@ -51,9 +51,8 @@ class Spools:
 
     def pictures(self, rows: pl.DataFrame) -> Pictures:
         """Of these rows of the manifest, wherever they lie now as they are recorded."""
-        made = last_outcomes(self.dataset / STATE / LEDGER, "make")
-        self._places = recorded(all_places(self.dataset, made), rows)
-        return Pictures(self.dataset, self._places)
+        self._places = find(self.dataset, rows)
+        return Pictures.at(self.dataset, self._places)
 
     def take(self, archive: Path) -> None:
         """Make a spool of a shard, and remove what else stands beside it. Raises OSError."""
@@ -91,6 +90,12 @@ def all_places(dataset: Path, made: pl.LazyFrame) -> pl.DataFrame:
     retired = places_in(dataset, sorted((dataset / _FOLDER).glob("*.tar")))
     found = pl.concat([spools, retired, places_in_shards(dataset)])
     return within(found, {name: _size(dataset / name) for name in found["file"].unique()})
+
+
+def find(dataset: Path, images: pl.DataFrame) -> pl.DataFrame:
+    """Where each of these images (`tables.places.recorded`) lies now, in a spool or a shard."""
+    made = last_outcomes(dataset / STATE / LEDGER, "make")
+    return recorded(all_places(dataset, made), images)
 
 
 def clear_spools(dataset: Path) -> None:

@@ -19,7 +19,7 @@ from dafre_fast.engine.checking import check
 from dafre_fast.engine.ledger import NAME
 from dafre_fast.engine.plan import jpg_names
 from dafre_fast.engine.shards import check_shards, remove_damaged
-from dafre_fast.engine.spools import all_places
+from dafre_fast.engine.spools import find
 from dafre_fast.engine.undisturbed import undisturbed
 from dafre_fast.model.errors import InputError, OutputError, UsageError
 from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
@@ -37,8 +37,7 @@ from dafre_fast.tables.agreement import (
     standing_outcomes,
 )
 from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.outcomes import last_outcomes
-from dafre_fast.tables.places import lies_in_shards, recorded
+from dafre_fast.tables.places import lies_in_shards
 from dafre_fast.views.progress import Progress
 
 _LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
@@ -141,8 +140,7 @@ def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
     named = outcomes.with_columns(path=pl.Series(paths, dtype=pl.String))
     places = None
     if in_shards:
-        found = all_places(in_shards, last_outcomes(in_shards / STATE / NAME, "make"))
-        places = recorded(found, outcomes.with_columns(id=pl.col("key").cast(pl.Int64)))
+        places = find(in_shards, outcomes.with_columns(id=pl.col("key").cast(pl.Int64)))
     return outputs_of(named, places, full=full, face=face).sort("file")
 
 

@@ -37,19 +37,15 @@ _SLICE = 10_000
 
 class Packable(NamedTuple):
     """`asked` has a row per image of the manifest that is not `excluded`, split by split, with its
-    `status`; those that were not made are `refused`, by reason. `class_names` stand at the places
-    of their class ids.
+    `status`; so many were `made`, the others are `refused`, by reason. `class_names` stand at the
+    places of their class ids.
     """
 
     asked: pl.DataFrame
+    made: int
     refused: Mapping[str, int]
     excluded: int
     class_names: Sequence[str]
-
-    @property
-    def rows(self) -> pl.DataFrame:
-        """Of images that were made."""
-        return made_of(self.asked)
 
 
 def made_of(asked: pl.DataFrame) -> pl.DataFrame:
@@ -57,9 +53,7 @@ def made_of(asked: pl.DataFrame) -> pl.DataFrame:
     return asked.filter(status=SUCCESS).drop("status")
 
 
-def read_packable(
-    folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series | None = None
-) -> Packable:
+def read_packable(folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series) -> Packable:
     """Of a dataset; with all that is `told` of each image, or with what packing itself needs.
     `exclude` are ids.
 
@@ -76,15 +70,12 @@ def read_packable(
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: {str(error).partition(chr(10))[0]}") from error
     _check(path, brief)
-    if exclude is not None:
-        rows, asked = (
-            table.filter(~pl.col("id").is_in(exclude.implode())) for table in (rows, brief)
-        )
-    else:
-        asked = brief
+    stays = ~pl.col("id").is_in(exclude.implode())
+    rows, asked = rows.filter(stays), brief.filter(stays)
     refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
         asked=rows.select(pl.all().gather(_order(rows, shuffle=shuffle))),
+        made=asked.filter(status=SUCCESS).height,
         refused=dict(refused.iter_rows()),
         excluded=brief.height - asked.height,
         class_names=_class_names(brief),

@@ -29,6 +29,11 @@ def lies_in_shards(dataset: Path) -> bool:
     return (dataset / SHARDS).is_dir() and not (dataset / FULL).exists()
 
 
+def places_of(dataset: Path) -> pl.DataFrame | None:
+    """Of a dataset that stands; None where its images are files of their own."""
+    return places_in_shards(dataset) if lies_in_shards(dataset) else None
+
+
 def places_in_shards(dataset: Path) -> pl.DataFrame:
     """Of what lies in the shards of a dataset."""
     return places_in(dataset, sorted((dataset / SHARDS).glob("*/*.tar")))
