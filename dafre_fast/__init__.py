@@ -23,7 +23,7 @@ One image's journey, and where it is told:
 Commands are thin modules at the top: `full` the whole run; `labels`, `tags`, `stats` and `lists`
 for tables; `download`, `resize` and `crop` for images; `verify`, which reads it all back, and
 `audit`, which finds what is there twice; `report`, `gallery` and `pack` to look at it and to hand
-it on. `cli` makes flags of the settings in `model/`, the ground that everything stands on.
+it on. `cli` makes flags of the settings in `core/`, the ground that everything stands on.
 `sample/` draws and serves a small dataset with its metadata, and every fault of a server. Arrows
 point down only:
 

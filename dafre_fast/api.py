@@ -1,7 +1,7 @@
 """From Python, what people do in code: `import dafre_fast as df`, then `df.resize_image(…)`.
 
 Settings are those of the commands, by the same names: `df.resize_image(data, size=128)`. All
-raise the exceptions of `model.errors`, each with one line that says what is wrong.
+raise the exceptions of `core.errors`, each with one line that says what is wrong.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 import polars as pl
 
-from dafre_fast.model.errors import InputError, UsageError
-from dafre_fast.model.records import Box, Image
-from dafre_fast.model.settings import (
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.records import Box, Image
+from dafre_fast.core.settings.groups import (
     Bounds,
     Encoding,
     FaceImage,
@@ -81,7 +81,7 @@ def make_images(
     `if __name__ == "__main__":`. Settings: those of `Fetching`, `FullImage`, `FaceImage`,
     `Encoding`, `Bounds` and `Running`.
     """
-    from dafre_fast.engine.commands import make_table
+    from dafre_fast.engine.images import make_table
 
     rows = _checked(table.lazy().collect())
     groups = _groups(settings, Fetching, FullImage, FaceImage, Encoding, Bounds, Running)
@@ -92,9 +92,9 @@ def make_images(
 
 def open_dataset(folder: File) -> pl.LazyFrame:
     """A finished dataset as one table: its manifest, and tags_cat0, tags_cat3 and tags_cat4 as
-    lists (`tables.dataset.open_dataset`). Paths of images are `folder / "fullMin256" / path`.
+    lists (`dataset.reading.open_dataset`). Paths of images are `folder / "fullMin256" / path`.
     """
-    from dafre_fast.tables.dataset import open_dataset as open_
+    from dafre_fast.dataset.reading import open_dataset as open_
 
     return open_(Path(folder))
 

@@ -17,9 +17,9 @@ import click
 import msgspec
 from msgspec import inspect
 
-from dafre_fast.model.errors import InputError, OutputError, SourceError, UsageError, WorkerError
-from dafre_fast.model.settings import Group, Reporting
-from dafre_fast.model.summary import Summary
+from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.settings.groups import Group, Reporting
+from dafre_fast.core.summaries import Summary
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""

@@ -23,9 +23,9 @@ import torch.distributed
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-from dafre_fast.engine.loading import Item, Items, Square, Stream, making, read_tag_names
-from dafre_fast.pixels.loading import planar
-from dafre_fast.pixels.pictures import Pixels
+from dafre_fast.dataset.items import Item, Items, Square, Stream, making, read_tag_names
+from dafre_fast.pixels.rasters import Pixels
+from dafre_fast.pixels.tensors import planar
 
 __all__ = ["Images", "Shards", "Square", "read_tag_names"]
 
@@ -82,7 +82,7 @@ class Images(Dataset[Item]):
 
 
 class Shards(IterableDataset[Item]):
-    """The samples of all WebDataset shards in a folder, such as `packs/webdataset-both/train`.
+    """The samples of all WebDataset shards in a folder, such as `pack/webdataset-both/train`.
 
     Every process of `torch.distributed` and each of its workers takes its own stretch: no sample is
     lost or comes twice, and no reader has more than one more than another. With a seed their order

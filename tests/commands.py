@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dafre_fast.engine.ledger import NAME
-from dafre_fast.model.files import STATE
+from dafre_fast.core.layout import STATE
+from dafre_fast.dataset.ledger import NAME
 
 
 def dafre(name: str, *flags: object, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from dafre_fast.model.files import FACES, FULL, LABELS, MANIFEST
-from dafre_fast.tables.dataset import LISTS
+from dafre_fast.core.layout import FACES, FULL, LABELS, MANIFEST
+from dafre_fast.dataset.reading import LISTS
 
 IMAGES = 12
 REFUSED = 11

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import dafre_fast as df
-from dafre_fast.model.errors import InputError, Refusal, UsageError
+from dafre_fast.core.errors import InputError, Refusal, UsageError
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

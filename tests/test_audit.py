@@ -11,8 +11,8 @@ from commands import dafre, tree
 from edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 from PIL import Image
 
-from dafre_fast.engine.ledger import LOCK
-from dafre_fast.model.files import MANIFEST, STATE
+from dafre_fast.core.layout import MANIFEST, STATE
+from dafre_fast.dataset.ledger import LOCK
 
 ROWS = 16
 BROKEN = 13

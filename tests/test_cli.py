@@ -8,8 +8,8 @@ import pytest
 
 from dafre_fast import cli
 from dafre_fast.__main__ import COMMANDS
-from dafre_fast.model.errors import UsageError
-from dafre_fast.model.settings import (
+from dafre_fast.core.errors import UsageError
+from dafre_fast.core.settings.groups import (
     Bounds,
     CatalogueTables,
     Encoding,
@@ -21,7 +21,7 @@ from dafre_fast.model.settings import (
     Running,
     Selection,
 )
-from dafre_fast.model.summary import Summary
+from dafre_fast.core.summaries import Summary
 
 INPUTS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 
@@ -124,7 +124,7 @@ def stumble(folder: Path, error: str) -> subprocess.CompletedProcess[str]:
     """A command that raises."""
     (folder / "stumble.py").write_text(
         "from dafre_fast import cli\n"
-        "from dafre_fast.model import errors\n"
+        "from dafre_fast.core import errors\n"
         "@cli.command('stumble')\n"
         f"def stumble(): raise {error}\n"
         "cli.run(stumble)\n"

@@ -13,8 +13,8 @@ from commands import dafre
 from hosts import Host, host
 from PIL import Image
 
-from dafre_fast.engine.ledger import NAME
-from dafre_fast.model.files import STATE
+from dafre_fast.core.layout import STATE
+from dafre_fast.dataset.ledger import NAME
 
 
 def png(shade: int) -> bytes:

@@ -17,11 +17,11 @@ import pytest
 from commands import dafre, ledger_keys, tree
 from PIL import Image
 
+from dafre_fast.core.errors import OutputError
+from dafre_fast.core.layout import FACES, FULL, MANIFEST, SHARDS, STATE
+from dafre_fast.core.records import Box, Wanted
+from dafre_fast.core.settings.groups import Recipe
 from dafre_fast.engine.work import make
-from dafre_fast.model.errors import OutputError
-from dafre_fast.model.files import FACES, FULL, MANIFEST, SHARDS, STATE
-from dafre_fast.model.records import Box, Wanted
-from dafre_fast.model.settings import Recipe
 from torture.kills import await_true
 
 IMAGES = 60
@@ -185,8 +185,10 @@ def test_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
 
 STOPPED_AT = """
 import os, signal, sys
-from dafre_fast import cli, pack
-from dafre_fast.engine import pack_formats as formats, part_writing as writing, spools
+from dafre_fast import cli
+from dafre_fast.dataset import spools
+from dafre_fast.pack import __main__ as pack, writing
+from dafre_fast.pack.formats import choose as formats
 
 module, name = {"take": (spools.Spools, "take"), "close": (formats.Tar, "close"),
                 "rows": (formats, "write_rows"), "record": (writing, "record")}[sys.argv.pop(1)]
@@ -222,9 +224,9 @@ def stop_before_shards(inputs: Path, folder: Path) -> list[Path]:
     """As a run leaves it that was killed when all images were made; its spools."""
     script = (
         "import os, signal\n"
-        "from dafre_fast import cli, full\n"
-        "from dafre_fast.engine import commands\n"
-        "commands.pack = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from dafre_fast import cli\n"
+        "from dafre_fast.full import __main__ as full, run\n"
+        "run.pack = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         "cli.run(full.command)"
     )
     command = [sys.executable, "-c", script, *map(str, flags(inputs))]

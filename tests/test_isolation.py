@@ -8,9 +8,9 @@ import pytest
 from commands import dafre, tree
 from PIL import Image
 
-from dafre_fast.engine.ledger import NAME
-from dafre_fast.model.files import STATE
-from dafre_fast.pixels.turbo import turbo
+from dafre_fast.core.layout import STATE
+from dafre_fast.dataset.ledger import NAME
+from dafre_fast.pixels.decoders.turbo import turbo
 from torture.misbehaving import (
     GOOD,
     MISBEHAVING,
@@ -49,7 +49,7 @@ def test_a_file_that_its_decoder_cannot_bear_costs_itself_alone(originals, worke
 DIES_AFTER_ITS_LINE = """
     import os, signal
     from multiprocessing import parent_process
-    from dafre_fast.engine.ledger import Ledger
+    from dafre_fast.dataset.ledger import Ledger
 
     append = Ledger.append
 
@@ -66,7 +66,7 @@ DIES_IN_ITS_LINE = """
     import os, signal
     from contextlib import suppress
     from multiprocessing import parent_process
-    from dafre_fast.engine.ledger import Ledger
+    from dafre_fast.dataset.ledger import Ledger
 
     append = Ledger.append
 

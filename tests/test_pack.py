@@ -20,13 +20,13 @@ from commands import dafre, tree
 from datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 from sources.archived import fetch, originals, served
 
-from dafre_fast.engine.ledger import LOCK
-from dafre_fast.engine.pack import pack
-from dafre_fast.model.errors import InputError, OutputError, UsageError
-from dafre_fast.model.files import FACES, FULL, MANIFEST, STATE
-from dafre_fast.model.findings import Flaw
-from dafre_fast.model.packs import Packed
-from dafre_fast.model.settings import PackRun
+from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.findings import Flaw
+from dafre_fast.core.layout import FACES, FULL, MANIFEST, STATE
+from dafre_fast.core.settings.groups import PackRun
+from dafre_fast.dataset.ledger import LOCK
+from dafre_fast.pack.records import Packed
+from dafre_fast.pack.run import pack
 from torture.kills import await_true, workers_of
 
 MADE = IMAGES - 1
@@ -366,8 +366,9 @@ STOPPED_AT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 sent = signal.Signals[sys.argv.pop(1)]
-from dafre_fast import cli, pack
-from dafre_fast.engine import pack_formats as formats, part_writing as writing
+from dafre_fast import cli
+from dafre_fast.pack import __main__ as pack, writing
+from dafre_fast.pack.formats import choose as formats
 
 module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows"),
                 "index": (formats, "index_of"), "record": (writing, "record")}[sys.argv.pop(1)]

@@ -16,13 +16,10 @@ from commands import dafre, tree
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from dafre_fast.engine.ledger import NAME as LEDGER
-from dafre_fast.engine.provenance import remember_choice, remember_making
-from dafre_fast.engine.stats import stats
-from dafre_fast.model.files import BAD_ROWS, STATE, bucket
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched, Made
-from dafre_fast.model.settings import (
+from dafre_fast.core.layout import BAD_ROWS, STATE, bucket
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched, Made
+from dafre_fast.core.settings.groups import (
     FullRun,
     Plotting,
     Recipe,
@@ -30,7 +27,10 @@ from dafre_fast.model.settings import (
     StatsRun,
     TagSteps,
 )
-from dafre_fast.model.summary import Step
+from dafre_fast.core.summaries import Step
+from dafre_fast.dataset.ledger import NAME as LEDGER
+from dafre_fast.dataset.provenance import remember_choice, remember_making
+from dafre_fast.stats.run import stats
 from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels

@@ -11,15 +11,15 @@ from aiohttp import ClientSession
 from datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
 from msgspec.structs import replace
 
-from dafre_fast.engine.audit import audit
-from dafre_fast.engine.gallery import serving
-from dafre_fast.engine.loading import Items, making
-from dafre_fast.engine.pack import pack
-from dafre_fast.engine.report import write_report
-from dafre_fast.model.errors import InputError, UsageError
-from dafre_fast.model.files import AUDIT, FACES, FULL, SHARDS
-from dafre_fast.model.settings import AuditRun, GalleryRun, PackRun, ReportRun, Workers
-from dafre_fast.tables.gallery_index import index_dataset, open_index
+from dafre_fast.audit.run import audit
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.layout import AUDIT, FACES, FULL, SHARDS
+from dafre_fast.core.settings.groups import AuditRun, GalleryRun, PackRun, ReportRun, Workers
+from dafre_fast.dataset.items import Items, making
+from dafre_fast.gallery.index import index_dataset, open_index
+from dafre_fast.gallery.server import serving
+from dafre_fast.pack.run import pack
+from dafre_fast.report.run import write_report
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tag_model import Preparation
 
-from dafre_fast.engine.tags import tags
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.settings import TagsRun, TagSteps
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.settings.groups import TagsRun, TagSteps
+from dafre_fast.tags.run import tags
 
 OLD = {
     "id": "263167",

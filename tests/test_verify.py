@@ -11,12 +11,12 @@ import pytest
 from commands import dafre, tree
 from PIL import Image
 
-from dafre_fast.engine.ledger import LOCK, NAME, Ledger
-from dafre_fast.engine.verify import verify
-from dafre_fast.model.errors import InputError, UsageError
-from dafre_fast.model.files import MANIFEST, STATE
-from dafre_fast.model.findings import Flaw, Verification
-from dafre_fast.model.settings import VerifyRun, Workers
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.findings import Flaw, Verification
+from dafre_fast.core.layout import MANIFEST, STATE
+from dafre_fast.core.settings.groups import VerifyRun, Workers
+from dafre_fast.dataset.ledger import LOCK, NAME, Ledger
+from dafre_fast.verify.run import verify
 
 ROWS = 16
 BROKEN, HEADLESS = 15, 14

@@ -10,8 +10,8 @@ from bench.benchmarks import Workload
 from bench.corpus import draw_boxes
 from bench.measure import Contender, timed
 from bench.records import Role
-from dafre_fast.model.files import bucket
-from dafre_fast.tables.parsing import parse_faces
+from dafre_fast.core.layout import bucket
+from dafre_fast.tables.kernels.row_lines import parse_faces
 
 ONE_THREAD = True
 

@@ -9,12 +9,12 @@ import numpy as np
 from bench.benchmarks import Workload
 from bench.measure import Contender, timed
 from bench.records import Role
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.settings import Recipe
+from dafre_fast.audit.hamming import Hashes, pairs_within
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.settings.groups import Recipe
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.likeness import likeness
 from dafre_fast.pixels.making import make_images
-from dafre_fast.tables.hamming import Hashes, pairs_within
 
 ONE_THREAD = True
 _PER_DUPLICATE = 10

@@ -13,14 +13,14 @@ from bench.corpus import Corpus
 from bench.measure import Contender, timed_in_fresh_folder
 from bench.peers import floor
 from bench.records import Role
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.records import Wanted
+from dafre_fast.core.settings.groups import Recipe
 from dafre_fast.engine.work import make
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.records import Wanted
-from dafre_fast.model.settings import Recipe
-from dafre_fast.pixels import decoding, vips
+from dafre_fast.pixels.decoders import choose, vips
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.making import make_images
-from dafre_fast.pixels.planning import ImagePlan, plan_image
+from dafre_fast.pixels.plan import ImagePlan, plan_image
 
 ONE_THREAD = True
 _RECIPE = Recipe()
@@ -29,13 +29,13 @@ _HASHES = _RECIPE.hashes()
 
 def _decode(path: Path) -> None:
     data, header, plan = _open(path)
-    decode = decoding.fast_lane(header, plan) or vips.pictures  # which resizes as it decodes
+    decode = choose.fast_lane(header, plan) or vips.pictures  # which resizes as it decodes
     with suppress(Refusal):  # decoded by libvips in the stages to come
         decode(data, header, plan)
 
 
 def _resize(path: Path) -> None:
-    decoding.pictures(*_open(path))
+    choose.pictures(*_open(path))
 
 
 def _encode(path: Path) -> None:
@@ -48,7 +48,7 @@ def _write(path: Path, folder: Path) -> None:
 
 def _open(path: Path) -> tuple[bytes, Header, ImagePlan]:
     data = path.read_bytes()
-    header = decoding.read_header(data)
+    header = choose.read_header(data)
     return data, header, plan_image(header, _RECIPE, full=True, box=None)
 
 

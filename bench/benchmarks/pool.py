@@ -19,9 +19,9 @@ import pyvips
 from bench.benchmarks import Workload
 from bench.measure import Contender, timed, timed_in_fresh_folder
 from bench.records import Role
-from dafre_fast.engine import commands
-from dafre_fast.engine.pool import Lost, Pool
-from dafre_fast.model.settings import Recipe, ResizeRun, Running, usable_cores
+from dafre_fast.core.settings.groups import Recipe, ResizeRun, Running, usable_cores
+from dafre_fast.engine import images
+from dafre_fast.engine.executors.local import Lost, Pool
 
 _TIMEOUT_SECONDS = 60.0
 
@@ -70,7 +70,7 @@ def _executor(jobs: int) -> None:
 
 def _resize(tiny: Path, output: Path) -> None:
     with redirect_stderr(StringIO()):
-        summary = commands.resize(ResizeRun(input=tiny, output=output), Recipe(), Running())
+        summary = images.resize(ResizeRun(input=tiny, output=output), Recipe(), Running())
     assert not summary.refused, summary.refused
 
 

@@ -18,7 +18,7 @@ from bench.benchmarks import Workload
 from bench.corpus import SEED
 from bench.measure import Contender, run, timed_in_fresh_folder
 from bench.records import Role
-from dafre_fast.model.files import bucket
+from dafre_fast.core.layout import bucket
 
 _SIDES = (400, 320)
 _DRAWN = 50

@@ -5,9 +5,9 @@ from itertools import starmap
 
 import polars as pl
 
-from dafre_fast.engine.pool import Lost, Pool, R
-from dafre_fast.model.findings import Finding, Flaw, Output
-from dafre_fast.model.settings import Workers, usable_cores
+from dafre_fast.core.findings import Finding, Flaw, Output
+from dafre_fast.core.settings.groups import Workers, usable_cores
+from dafre_fast.engine.executors.local import Lost, Pool, R
 
 _BATCH = 64
 """Files a worker is sent at once: what the parent does for each stays small beside a read."""

@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from dafre_fast.engine.ledger import Ledger
-from dafre_fast.engine.listing import files_in
-from dafre_fast.engine.watching import Watch
-from dafre_fast.model.errors import OutputError
-from dafre_fast.model.events import Outcome
-from dafre_fast.model.files import bucket
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.sources.source import Source, Take
+from dafre_fast.core.errors import OutputError
+from dafre_fast.core.events import Outcome
+from dafre_fast.core.layout import bucket
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.engine.input_files import files_in
+from dafre_fast.engine.observers import Watch
+from dafre_fast.sources.interface import Source, Take
 from dafre_fast.tables.metadata import NOTHING
 
 _NO_NAMES = pl.LazyFrame(schema={"key": pl.String(), "name": pl.String()})

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.model.records import Box, Wanted
-from dafre_fast.tables.places import recorded
+from dafre_fast.core.records import Box, Wanted
+from dafre_fast.dataset.places import recorded
 
 _TEXT = pl.lit(None, dtype=pl.String)
 
@@ -67,7 +67,7 @@ def remaining_of_spools(
     asked: pl.DataFrame, standing: pl.LazyFrame, places: pl.DataFrame
 ) -> pl.DataFrame:
     """The same where images lie in spools and shards: rows whose outputs lie at none of `places`
-    (`tables.places`) as they were written.
+    (`dataset.places`) as they were written.
     """
     made = standing.filter(pl.col("reason").is_null()).select(
         "key", "sha256", "face_sha256", id=pl.col("key").cast(pl.Int64)

@@ -11,24 +11,24 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import replace
 
-from dafre_fast.engine.ledger import Ledger
-from dafre_fast.engine.measuring import run_measured
+from dafre_fast.core.layout import temporary
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched, Made, Sought, Wanted
+from dafre_fast.core.settings.groups import Recipe, Running, usable_cores
+from dafre_fast.core.summaries import Work
+from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.dataset.manifest import build_manifest
+from dafre_fast.dataset.outcomes import last_outcomes, settled
+from dafre_fast.dataset.provenance import remember_making
+from dafre_fast.dataset.spools import Spools, all_places
+from dafre_fast.engine.executors.local import Loss, Lost, Pool
+from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, bring, table_of_originals
 from dafre_fast.engine.plan import remaining, remaining_of_spools, wanted, wanted_at
-from dafre_fast.engine.pool import Loss, Lost, Pool
-from dafre_fast.engine.provenance import remember_making
-from dafre_fast.engine.resuming import resumed
-from dafre_fast.engine.spools import Spools, all_places
-from dafre_fast.engine.watching import Watch
+from dafre_fast.engine.resume import resumed
+from dafre_fast.engine.timing import run_measured
 from dafre_fast.engine.work import make_and_record
-from dafre_fast.model.files import temporary
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched, Made, Sought, Wanted
-from dafre_fast.model.settings import Recipe, Running, usable_cores
-from dafre_fast.model.summary import Work
-from dafre_fast.pixels.turbo import turbo
-from dafre_fast.tables.manifest import build_manifest
-from dafre_fast.tables.outcomes import last_outcomes, settled
+from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.views.progress import notice_other_settings, notice_slower_jpeg
 
 _LOST = {

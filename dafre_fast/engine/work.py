@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from dafre_fast.engine.ledger import Ledger
-from dafre_fast.model.errors import OutputError, Refusal
-from dafre_fast.model.files import replacing
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Image, Made, Wanted
-from dafre_fast.model.settings import Hashes, Recipe
-from dafre_fast.pixels.turbo import turbo
+from dafre_fast.core.errors import OutputError, Refusal
+from dafre_fast.core.layout import replacing
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Image, Made, Wanted
+from dafre_fast.core.settings.groups import Hashes, Recipe
+from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.pixels.decoders.turbo import turbo
 
 if TYPE_CHECKING:
     from dafre_fast.pixels.making import Rendered

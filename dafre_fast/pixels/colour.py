@@ -12,8 +12,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.header import Space, profile_space
-from dafre_fast.pixels.libvips import pyvips
 
 _PROFILE = "icc-profile-data"
 _MODES = {Space.RGB: "RGB", Space.GREY: "L", Space.CMYK: "CMYK"}

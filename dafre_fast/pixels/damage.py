@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from mmap import mmap
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.pixels import jpeg, png
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders import jpeg, png
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 _GIF_TRAILER = b";"

@@ -7,9 +7,9 @@ stored picture is to be turned to become the oriented one that people see.
 import math
 from typing import NamedTuple
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Box
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Box
 
 LARGEST_JPEG_SIDE = 65_500
 """The encoders' own limit (libjpeg's JPEG_MAX_DIMENSION); the format would hold 65,535."""

@@ -4,9 +4,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.settings import Bounds
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.settings.groups import Bounds
 from dafre_fast.pixels.geometry import Size, oriented
 from dafre_fast.pixels.sniff import Format
 

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.geometry import Size
 
 HASH_BYTES = 32

@@ -5,16 +5,17 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Note, Reason
-from dafre_fast.model.records import Box, Image
-from dafre_fast.model.settings import Encoding, Recipe
-from dafre_fast.pixels import damage, jpeg, truncated
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Note, Reason
+from dafre_fast.core.records import Box, Image
+from dafre_fast.core.settings.groups import Encoding, Recipe
+from dafre_fast.pixels import damage, salvage
 from dafre_fast.pixels.colour import Verdict, judge
-from dafre_fast.pixels.decoding import ANOTHER_MAY_READ, pictures, readers
+from dafre_fast.pixels.decoders import jpeg
+from dafre_fast.pixels.decoders.choose import ANOTHER_MAY_READ, pictures, readers
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.pictures import Pictures, Pixels, upright
-from dafre_fast.pixels.planning import ImagePlan, plan_image
+from dafre_fast.pixels.plan import ImagePlan, plan_image
+from dafre_fast.pixels.rasters import Pictures, Pixels, upright
 
 P = TypeVar("P", Pixels, Image)
 """A picture, or the file of one."""
@@ -89,7 +90,7 @@ def _show(
     except Refusal as refusal:
         if recipe.bounds.truncated == "refuse" or not damage.breaks_off(data, header.format):
             raise
-        made, detail, refused = truncated.keep(data, header, plan, refusal)
+        made, detail, refused = salvage.keep(data, header, plan, refusal)
         notes = (*notes, Note.TRUNCATED)
     return Shown(header, *_upright(made, header), refused, notes, detail)
 

@@ -5,8 +5,8 @@ Magic numbers: the formats' own specifications, and for media containers WHATWG 
 
 from enum import StrEnum
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
 
 
 class Format(StrEnum):

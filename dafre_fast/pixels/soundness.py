@@ -3,11 +3,11 @@
 Stricter than what is asked of originals, where libvips judges what a fast lane doubts.
 """
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.pixels import jpeg
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.planning import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
 
 
 def check_whole(data: bytes) -> Header:

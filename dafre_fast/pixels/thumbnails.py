@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.pixels.libvips import pyvips
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
 
 _QUALITY = 80

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dafre_fast.model.files import bucket, replacing
-from dafre_fast.model.records import Box
+from dafre_fast.core.layout import bucket, replacing
+from dafre_fast.core.records import Box
 
 SEED = 2018
 _NAMES = (

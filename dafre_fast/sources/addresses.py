@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dafre_fast.model.errors import Refusal, UsageError
-from dafre_fast.model.files import bucket
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Sought
+from dafre_fast.core.errors import Refusal, UsageError
+from dafre_fast.core.layout import bucket
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Sought
 
 _SLICE = re.compile(r"(\d*):(\d*)")
 _EXTENSION = re.compile(r"[a-z0-9]{1,5}")

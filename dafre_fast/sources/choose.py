@@ -4,10 +4,10 @@ import os
 import re
 from pathlib import Path
 
-from dafre_fast.model.errors import UsageError
-from dafre_fast.model.events import Tell
-from dafre_fast.model.settings import Fetching
-from dafre_fast.sources.source import Check, Source, Transport
+from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Tell
+from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.sources.interface import Check, Source, Transport
 from dafre_fast.sources.tree import Tree
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
@@ -23,22 +23,22 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
     # What a folder does not need is not imported for it: aiohttp is a fifth of the time that a
     # command takes to start.
     if spec.startswith("hf:"):
-        from dafre_fast.sources.hub import hub_source
+        from dafre_fast.sources.huggingface import hub_source
 
         return hub_source(spec, folder, settings, check, tell)
     if spec.startswith(("http://", "https://")):
-        from dafre_fast.sources.hosts import Hosts
-        from dafre_fast.sources.http import Http
+        from dafre_fast.sources.manners.hosts import Hosts
+        from dafre_fast.sources.transports.http import Http
 
         return addressed(spec, Http(settings, Hosts(settings, tell)), folder, settings, check, tell)
     if spec.startswith(("s3://", "gs://")):
-        from dafre_fast.sources.hosts import Hosts
-        from dafre_fast.sources.objects import Objects
+        from dafre_fast.sources.manners.hosts import Hosts
+        from dafre_fast.sources.transports.object_store import Objects
 
         objects = Objects(settings, Hosts(settings, tell))
         return addressed(spec, objects, folder, settings, check, tell)
     if spec.startswith("rsync://"):
-        from dafre_fast.sources.rsync import Rsync
+        from dafre_fast.sources.rsync.source import Rsync
 
         return Rsync(spec, folder, settings, check, tell)
     if "://" in spec:
@@ -46,9 +46,9 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
         raise UsageError(f"--source {spec!r}: only {kinds} are known")
     if finds_only(spec):
         return Tree(Path(spec).expanduser())
-    from dafre_fast.sources.archives import Archives
-    from dafre_fast.sources.layouts import layout, layout_of
-    from dafre_fast.sources.local import Local
+    from dafre_fast.sources.archives.layouts import layout, layout_of
+    from dafre_fast.sources.archives.source import Archives
+    from dafre_fast.sources.transports.local_files import Local
 
     path = Path(spec).expanduser()
     archives = layout(str(path)) if "{" in spec else layout_of(path)
@@ -64,8 +64,8 @@ def addressed(
     tell: Tell,
 ) -> Source:
     """One object per image, or archives, by what the address ends in."""
-    from dafre_fast.sources.archives import Archives
-    from dafre_fast.sources.layouts import layout
+    from dafre_fast.sources.archives.layouts import layout
+    from dafre_fast.sources.archives.source import Archives
     from dafre_fast.sources.template import Template
 
     if spec.partition("?")[0].endswith(SUFFIXES):

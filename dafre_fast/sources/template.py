@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.events import Tell
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.events import Tell
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.sources.addresses import Addresses, nowhere
 from dafre_fast.sources.arrival import Expected
-from dafre_fast.sources.concurrently import concurrently
-from dafre_fast.sources.effort import Budget, Effort, refused
-from dafre_fast.sources.source import Check, Planned, Take, Transport
+from dafre_fast.sources.interface import Check, Planned, Take, Transport
+from dafre_fast.sources.manners.crew import concurrently
+from dafre_fast.sources.manners.effort import Budget, Effort, refused
 from dafre_fast.sources.transfer import Transfer
 
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched
-from dafre_fast.model.settings import Fetching
-from dafre_fast.sources import flight
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.sources.arrival import Arrival, Expected
-from dafre_fast.sources.effort import Effort, Passing
-from dafre_fast.sources.source import Body, Check, Span, Transport
+from dafre_fast.sources.interface import Body, Check, Span, Transport
+from dafre_fast.sources.manners import flight
+from dafre_fast.sources.manners.effort import Effort, Passing
 
 
 class Transfer:

@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.files import ORIGINALS, bucket
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.sources.source import Planned, Take
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.layout import ORIGINALS, bucket
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.sources.interface import Planned, Take
 
 
 class Tree:

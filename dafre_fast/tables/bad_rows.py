@@ -6,10 +6,10 @@ from typing import TypeVar
 import polars as pl
 from msgspec.structs import replace
 
-from dafre_fast.model.errors import InputError, OutputError
-from dafre_fast.model.files import replacing
-from dafre_fast.model.statistics import Statistics
-from dafre_fast.model.summary import NAMED_LINES, Lists, Problem, Summary, TagsSummary
+from dafre_fast.core.errors import InputError, OutputError
+from dafre_fast.core.layout import replacing
+from dafre_fast.core.summaries import NAMED_LINES, Lists, Problem, Summary, TagsSummary
+from dafre_fast.stats.records import Statistics
 
 Told = TypeVar("Told", Summary, Lists, TagsSummary, Statistics)
 

@@ -13,8 +13,8 @@ from typing import IO
 
 import polars as pl
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.tables.problems import LONGEST
+from dafre_fast.core.errors import InputError
+from dafre_fast.tables.row_problems import LONGEST
 from dafre_fast.tables.text import BOM, something_else
 
 if sys.version_info >= (3, 14):

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.reason import RowProblem
-from dafre_fast.model.settings import Selection
-from dafre_fast.model.summary import Step
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.core.settings.groups import Selection
+from dafre_fast.core.summaries import Step
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.faces import EDGES, read_faces
-from dafre_fast.tables.tags import read_tags
+from dafre_fast.tables.tag_ids import read_tags
 from dafre_fast.tables.text import mark_repeats
 
 TRAIN_SHARE, VAL_SHARE = 0.7, 0.1

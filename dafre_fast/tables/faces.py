@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dafre_fast.model.records import Box
-from dafre_fast.tables.problems import problem_of_face
+from dafre_fast.core.records import Box
+from dafre_fast.tables.row_problems import problem_of_face
 from dafre_fast.tables.text import problem_column, read_rows
 
 EDGES = Box._fields
@@ -26,7 +26,7 @@ def warm_up() -> None:
     The import takes a quarter of a second, in which the table can be read; `labels` is judged with
     its start included.
     """
-    Thread(target=import_module, args=("dafre_fast.tables.parsing",), daemon=True).start()
+    Thread(target=import_module, args=("dafre_fast.tables.kernels.row_lines",), daemon=True).start()
 
 
 def read_faces(path: Path) -> pl.DataFrame:
@@ -41,7 +41,7 @@ def read_faces(path: Path) -> pl.DataFrame:
 
 
 def _parse(text: NDArray[np.uint8]) -> pl.DataFrame:
-    from dafre_fast.tables.parsing import BLANK, UNREAD, parse_faces
+    from dafre_fast.tables.kernels.row_lines import BLANK, UNREAD, parse_faces
 
     lines = parse_faces(text)
     return pl.DataFrame(

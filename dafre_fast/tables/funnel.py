@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from dafre_fast.model.files import replacing
-from dafre_fast.model.summary import Step, TagStep
+from dafre_fast.core.layout import replacing
+from dafre_fast.core.summaries import Step, TagStep
 
 
 def write_funnel(steps: Sequence[Step] | Sequence[TagStep], path: Path) -> None:

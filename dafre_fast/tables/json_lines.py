@@ -16,9 +16,9 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import polars as pl
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.reason import RowProblem
-from dafre_fast.model.settings import usable_cores
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.core.settings.groups import usable_cores
 from dafre_fast.tables.blocks import blocks
 
 In = TypeVar("In")

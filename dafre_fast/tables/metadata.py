@@ -12,10 +12,10 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from dafre_fast.model.reason import RowProblem
+from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.json_lines import Shape, Text
-from dafre_fast.tables.records import files_of, read_records
+from dafre_fast.tables.record_files import files_of, read_records
 
 
 class Metadata(NamedTuple):

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from dafre_fast.model.reason import RowProblem
+from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.json_lines import LONGEST_LINE, PlainLines, Shape, Text
-from dafre_fast.tables.records import files_of, read_records
+from dafre_fast.tables.record_files import files_of, read_records
 from dafre_fast.tables.writing import write_parquet
 
 CATEGORIES = {0: "general", 3: "copyright", 4: "character"}
@@ -59,7 +59,14 @@ _NO_TEXT: Mapping[str, pl.DataType] = {
 def _plain(block: bytes) -> PlainLines:
     """Names of the old shape become texts of the new one; `tags` is null."""
     # Who reads no JSON does without the compiler.
-    from dafre_fast.tables.post_lines import COLUMNS, GOOD, NULL, SEPARATOR, UNREAD, parse_posts
+    from dafre_fast.tables.kernels.post_lines import (
+        COLUMNS,
+        GOOD,
+        NULL,
+        SEPARATOR,
+        UNREAD,
+        parse_posts,
+    )
 
     text = np.frombuffer(block, np.uint8)
     states, starts, columns = parse_posts(text, LONGEST_LINE)

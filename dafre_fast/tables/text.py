@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.reason import RowProblem
-from dafre_fast.model.settings import usable_cores
-from dafre_fast.tables.problems import LONGEST
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.tables.row_problems import LONGEST
 
 _SLICE = 1 << 22
 _NEWLINE = 10

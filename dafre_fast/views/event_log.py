@@ -6,8 +6,8 @@ from typing import Self
 
 import msgspec
 
-from dafre_fast.model.errors import OutputError
-from dafre_fast.model.events import Event, Outcome
+from dafre_fast.core.errors import OutputError
+from dafre_fast.core.events import Event, Outcome
 
 _encode = msgspec.json.Encoder().encode
 

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import msgspec
 
-from dafre_fast.model.findings import Finding, Verification
+from dafre_fast.core.findings import Finding, Verification
 
 _EXAMPLES = 10
 

@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from dafre_fast.model.events import Down, Event, Held, Outcome, Up
+from dafre_fast.core.events import Down, Event, Held, Outcome, Up
 
 _REFRESHES_PER_SECOND = 4
 _NAMED_REASONS = 3

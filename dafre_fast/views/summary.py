@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from dafre_fast.model.reason import RowProblem
-from dafre_fast.model.statistics import Statistics
-from dafre_fast.model.summary import Downloads, Lists, Problem, Summary, TagsSummary, TagStep, Work
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.core.summaries import Downloads, Lists, Problem, Summary, TagsSummary, TagStep, Work
+from dafre_fast.stats.records import Statistics
 
 
 def show(summary: Summary | TagsSummary, *, as_json: bool) -> None:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from dafre_fast.engine.ledger import Ledger
-from dafre_fast.model.records import Made
+from dafre_fast.core.records import Made
+from dafre_fast.dataset.ledger import Ledger
 
 
 def work(job: str) -> str:

@@ -5,7 +5,7 @@ import sys
 
 from jobs_for_workers import work
 
-from dafre_fast.engine.pool import Pool
+from dafre_fast.engine.executors.local import Pool
 
 
 async def main(gate: str) -> None:

@@ -12,11 +12,11 @@ import pytest
 from jobs_for_workers import append_and_wait
 from msgspec.structs import replace
 
-from dafre_fast.engine.ledger import NAME, Ledger
-from dafre_fast.model.errors import OutputError, UsageError
-from dafre_fast.model.reason import Note, Reason
-from dafre_fast.model.records import Fetched, Made
-from dafre_fast.tables.outcomes import last_outcomes
+from dafre_fast.core.errors import OutputError, UsageError
+from dafre_fast.core.reasons import Note, Reason
+from dafre_fast.core.records import Fetched, Made
+from dafre_fast.dataset.ledger import NAME, Ledger
+from dafre_fast.dataset.outcomes import last_outcomes
 
 
 def keys(folder: Path) -> list[str]:
@@ -167,7 +167,7 @@ def test_a_ledger_of_one_torn_line_is_empty(tmp_path) -> None:
 
 
 def test_two_runs_at_once_are_refused_with_the_folder_named(tmp_path) -> None:
-    open_it = "import sys, pathlib; from dafre_fast.engine.ledger import Ledger\n"
+    open_it = "import sys, pathlib; from dafre_fast.dataset.ledger import Ledger\n"
     open_it += "with Ledger(pathlib.Path(sys.argv[1])): pass"
     with Ledger(tmp_path), pytest.raises(UsageError, match=str(tmp_path)), Ledger(tmp_path):
         pass

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.engine.listing import Listing, originals_in
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.summary import Problem
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.summaries import Problem
+from dafre_fast.engine.input_files import Listing, originals_in
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 from PIL import Image
 
-from dafre_fast.engine.loading import Items, Square, Stream, making, read_tag_names
-from dafre_fast.engine.pack import pack
-from dafre_fast.model.errors import InputError, UsageError
-from dafre_fast.model.files import FACES, FULL, MANIFEST
-from dafre_fast.model.settings import PackRun
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.layout import FACES, FULL, MANIFEST
+from dafre_fast.core.settings.groups import PackRun
+from dafre_fast.dataset.items import Items, Square, Stream, making, read_tag_names
+from dafre_fast.pack.run import pack
 
 TRAIN = {1000 + number for number in SPLITS["train"]}
 

@@ -3,12 +3,12 @@ import time
 
 import pytest
 
-from dafre_fast.engine.measuring import LoopTime, Tally, run_measured
-from dafre_fast.model.events import Again, Event, Outcome, Waited
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched
-from dafre_fast.model.summary import Bottleneck, Downloads
-from dafre_fast.sources.disk import on_disk
+from dafre_fast.core.events import Again, Event, Outcome, Waited
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched
+from dafre_fast.core.summaries import Bottleneck, Downloads
+from dafre_fast.engine.timing import LoopTime, Tally, run_measured
+from dafre_fast.sources.disk_clock import on_disk
 
 FETCHED = Fetched("5", attempts=1, bytes=1000, seconds=2.0)
 

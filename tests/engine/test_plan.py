@@ -3,7 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dafre_fast.engine.listing import remove_temporaries
+from dafre_fast.engine.input_files import remove_temporaries
 from dafre_fast.engine.plan import ask_files, remaining, wanted
 
 

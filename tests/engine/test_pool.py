@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jobs_for_workers import KillsItsReader, work
 
-from dafre_fast.engine.pool import Loss, Lost, Pool
-from dafre_fast.model.errors import WorkerError
+from dafre_fast.core.errors import WorkerError
+from dafre_fast.engine.executors.local import Loss, Lost, Pool
 
 Results = list[tuple[str, str | Lost]]
 TestPool = Pool[str, str]

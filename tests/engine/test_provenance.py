@@ -4,7 +4,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dafre_fast.engine.provenance import (
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.layout import STATE
+from dafre_fast.core.settings.groups import Encoding, FullRun, Recipe, Selection, TagSteps
+from dafre_fast.dataset.provenance import (
     CHOICE,
     NAME,
     choice,
@@ -12,9 +15,6 @@ from dafre_fast.engine.provenance import (
     remember_choice,
     remember_making,
 )
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.files import STATE
-from dafre_fast.model.settings import Encoding, FullRun, Recipe, Selection, TagSteps
 
 OTHER = Recipe(encoding=Encoding(quality=75))
 

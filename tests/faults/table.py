@@ -11,16 +11,16 @@ from pathlib import Path
 
 import trustme
 
-from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.reasons import Proof, Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sample.cast import Kind, portraits
-from dafre_fast.sample.faults import FAULTS, Fault, serving_faults
 from dafre_fast.sample.originals import encode
 from dafre_fast.sources.choose import choose
-from dafre_fast.sources.source import Check
+from dafre_fast.sources.interface import Check
+from dafre_fast.testing.fault_server import FAULTS, Fault, serving_faults
 
 SETTINGS = Fetching(
     retries=3, timeout=10.0, stall_timeout=0.8, max_bytes=5_000_000, patience=5.0, connections=8

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dafre_fast.model.reason import Proof
-from dafre_fast.sample.faults import FAULTS, Fault
+from dafre_fast.core.reasons import Proof
+from dafre_fast.testing.fault_server import FAULTS, Fault
 from tests.faults.table import GOOD, REFUSED, SETTINGS, UNVERIFIED, Ending, Verdict, endings
 
 Endings = dict[tuple[str, bool], Ending]

@@ -12,10 +12,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dafre_fast.pixels import png, resample, unfilter
+from dafre_fast.audit import hamming
+from dafre_fast.pixels.decoders import png, unfilter
 from dafre_fast.pixels.geometry import Rect, Size
-from dafre_fast.pixels.pictures import Raster
-from dafre_fast.tables import hamming, parsing, post_lines
+from dafre_fast.pixels.kernels import resample
+from dafre_fast.pixels.rasters import Raster
+from dafre_fast.tables.kernels import post_lines, row_lines
 from tests.fuzz.guarded import GuardedNumpy, before_guard, behind_guard
 from tests.pixels.pngs import png as png_file
 
@@ -52,7 +54,7 @@ def results(work, place=None, *, interpreted=False):
                 python = getattr(module, name).py_func
                 changed.enter_context(patch.object(module, name, python))
         if place:
-            for module in (png, resample, unfilter, hamming, parsing, post_lines):
+            for module in (png, resample, unfilter, hamming, row_lines, post_lines):
                 changed.enter_context(patch.object(module, "np", GuardedNumpy(place)))
         return [array.tobytes() for array in work()]
 
@@ -96,8 +98,8 @@ def parsed():
     rows = product(PATHS, TAGS, TEXTS)
     texts = [*PATHS, *(b"\t".join(row) for row in rows)]
     for text in [whole[:end] for whole in texts for end in range(len(whole) + 1)]:
-        yield from parsing.parse_faces(parsing.np.frombuffer(text, np.uint8))
-        yield from parsing.parse_tags(parsing.np.frombuffer(text, np.uint8))
+        yield from row_lines.parse_faces(row_lines.np.frombuffer(text, np.uint8))
+        yield from row_lines.parse_tags(row_lines.np.frombuffer(text, np.uint8))
 
 
 def posts():

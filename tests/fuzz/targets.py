@@ -9,23 +9,23 @@ from random import Random
 import numpy as np
 import pyvips
 
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Box
-from dafre_fast.pixels import decoding, jpeg, png
-from dafre_fast.pixels.decoding import fast_lane
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.decoders import choose, jpeg, png
+from dafre_fast.pixels.decoders.choose import fast_lane
+from dafre_fast.pixels.decoders.scans import whole_scans, without_refinements
 from dafre_fast.pixels.geometry import oriented
 from dafre_fast.pixels.header import exif_orientation
+from dafre_fast.pixels.kernels.resample import block_for
 from dafre_fast.pixels.making import make_images
-from dafre_fast.pixels.planning import plan_image
-from dafre_fast.pixels.resample import block_for
-from dafre_fast.pixels.scans import whole_scans, without_refinements
+from dafre_fast.pixels.plan import plan_image
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.json_lines import LONGEST_LINE, _decoded
-from dafre_fast.tables.post_lines import BLANK, GOOD, parse_posts
+from dafre_fast.tables.kernels.post_lines import BLANK, GOOD, parse_posts
 from dafre_fast.tables.posts import SHAPE, organise
-from dafre_fast.tables.tags import read_tags
+from dafre_fast.tables.tag_ids import read_tags
 from tests.fuzz import inputs
 from tests.fuzz.guarded import before_guard
 from tests.pixels.pictures import recipe, result_or_reason
@@ -146,7 +146,7 @@ def png_pixels(data):
     box = Box(left, top, left + random.random(), top + random.random())
     full = random.random() < 0.8
 
-    header = result_or_reason(decoding.read_header, data)
+    header = result_or_reason(choose.read_header, data)
     if isinstance(header, Reason) or header.format is not Format.PNG:
         return
     plan = result_or_reason(plan_image, header, settings, full, box)

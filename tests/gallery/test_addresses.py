@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import UsageError
-from dafre_fast.model.gallery import View, address, pairs_of, read_view, split_query
+from dafre_fast.core.errors import UsageError
+from dafre_fast.gallery.view import View, address, pairs_of, read_view, split_query
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 tags = st.lists(names, max_size=4, unique=True).map(tuple)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_dataset import GENERAL, IMAGES, ODD, SPLITS, One, images
 
-from dafre_fast.model.errors import InputError, OutputError
-from dafre_fast.model.gallery import Choice, Place, View
-from dafre_fast.tables import gallery as tables
-from dafre_fast.tables.gallery_index import Index, index_dataset, open_index
+from dafre_fast.core.errors import InputError, OutputError
+from dafre_fast.gallery import queries as tables
+from dafre_fast.gallery.index import Index, index_dataset, open_index
+from dafre_fast.gallery.view import Choice, Place, View
 
 ALL = images()
 CLASSES = sorted({one.klass for one in ALL})

@@ -20,11 +20,11 @@ from multidict import CIMultiDictProxy
 from small_dataset import GENERAL, images
 from yarl import URL
 
-from dafre_fast.engine import gallery as server
-from dafre_fast.model.errors import UsageError
-from dafre_fast.model.gallery import View, address
-from dafre_fast.model.settings import GalleryRun
-from dafre_fast.tables.gallery_index import Index, index_dataset, open_index
+from dafre_fast.core.errors import UsageError
+from dafre_fast.core.settings.groups import GalleryRun
+from dafre_fast.gallery import server
+from dafre_fast.gallery.index import Index, index_dataset, open_index
+from dafre_fast.gallery.view import View, address
 
 ALL = images()
 MADE = [one for one in ALL if one.status == "success"]

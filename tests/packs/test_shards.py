@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.packs.shards import Shard, mixed, stretch
+from dafre_fast.dataset.shards import Shard, mixed, stretch
 
 
 def shards_of(sizes: list[int]) -> list[Shard]:

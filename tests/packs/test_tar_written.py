@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.packs.tar import Tar
+from dafre_fast.dataset.tar_files import Tar
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(
     lambda name: len(name.encode()) <= 100 and not name.endswith("/")

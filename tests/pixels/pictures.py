@@ -8,8 +8,8 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.settings import Bounds, Encoding, FaceImage, FullImage, Recipe
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.settings.groups import Bounds, Encoding, FaceImage, FullImage, Recipe
 
 IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
 """Real pictures beside the project; see its README. Absent in a bare clone."""

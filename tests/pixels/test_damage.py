@@ -3,9 +3,9 @@
 import pytest
 from pictures import difference, encoded, opened, pixels, recipe, result_or_reason, smooth
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.pixels.jpeg import mended
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders.jpeg import mended
 from dafre_fast.pixels.making import make_images
 
 PICTURE = smooth(320, 256)

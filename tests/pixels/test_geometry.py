@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import EXIF_SIDES, result_or_reason, upright
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Box
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Box
 from dafre_fast.pixels.geometry import (
     LARGEST_JPEG_SIDE,
     Rect,

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.settings import Bounds
-from dafre_fast.pixels import jpeg
-from dafre_fast.pixels.decoding import read_header
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.settings.groups import Bounds
+from dafre_fast.pixels.decoders import jpeg
+from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, check_header, exif_orientation
 from dafre_fast.pixels.sniff import Format

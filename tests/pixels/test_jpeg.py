@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import encoded, opened, plain, recipe, result_or_reason, smooth, wide_profile
 
-from dafre_fast.model.records import Box
-from dafre_fast.pixels import decoding, jpeg, vips
-from dafre_fast.pixels.decoding import fast_lane, read_header
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.decoders import choose, jpeg, vips
+from dafre_fast.pixels.decoders.choose import fast_lane, read_header
+from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.planning import plan_image
-from dafre_fast.pixels.turbo import turbo
+from dafre_fast.pixels.plan import plan_image
 
 pytestmark = pytest.mark.skipif(turbo() is None, reason="no libjpeg-turbo on this machine")
 
@@ -31,7 +31,7 @@ def lane_of(data, **settings):
 def both(data, **settings):
     """Both outputs, whoever decodes them, and the same by libvips."""
     plan = planned(data, **settings)
-    return zip(decoding.pictures(*plan), vips.pictures(*plan), strict=True)
+    return zip(choose.pictures(*plan), vips.pictures(*plan), strict=True)
 
 
 def furthest(one, other):
@@ -115,7 +115,7 @@ def test_picture_is_not_shifted_where_an_eighth_ends_within_a_pixel(side):
     ramp = np.tile(np.linspace(0, 255, side)[None, :, None], (side, 1, 3)).astype(np.uint8)
     data = encoded(ramp, "JPEG")
     shrunk, whole = (
-        decoding.pictures(*planned(data, size=64, box=box)).full.astype(int) for box in (None, BOX)
+        choose.pictures(*planned(data, size=64, box=box)).full.astype(int) for box in (None, BOX)
     )
     assert abs((shrunk - whole)[:, 4:-4, :3].mean()) < 0.3
 
@@ -129,7 +129,7 @@ def test_file_with_a_byte_changed_is_a_picture_or_refused(at, byte, box):
 
     def made():
         plan = planned(changed, box=box, size=24, max_pixels=1_000_000)
-        return decoding.pictures(*plan), plan
+        return choose.pictures(*plan), plan
 
     outcome = result_or_reason(made)
     if isinstance(outcome, tuple):

@@ -30,9 +30,9 @@ from pictures import (
 from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Note, Reason
-from dafre_fast.model.records import Box
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Note, Reason
+from dafre_fast.core.records import Box
 from dafre_fast.pixels.making import make_images
 
 ORANGE = (200, 100, 50)
@@ -613,7 +613,7 @@ SMALLER = {"quality": 75, "subsampling": "4:2:0"}
 MAKE_ALL = """
 import sys
 from pathlib import Path
-from dafre_fast.pixels.turbo import turbo
+from dafre_fast.pixels.decoders.turbo import turbo
 from test_making import BOX, SMALLER, face_of, full_of
 
 assert turbo() is None

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dafre_fast.pixels.loading import planar
+from dafre_fast.pixels.tensors import planar
 
 
 @pytest.mark.parametrize("cut", [slice(None), slice(3, 20)])

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import recipe, upright
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Box
-from dafre_fast.pixels import pictures
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Box
+from dafre_fast.pixels import rasters
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.planning import plan_image, shrink_on_load
+from dafre_fast.pixels.plan import plan_image, shrink_on_load
 from dafre_fast.pixels.sniff import Format
 
 sides = st.integers(1, 30_000)
@@ -111,7 +111,7 @@ def test_full_image_that_no_jpeg_can_hold_is_refused():
 @pytest.mark.parametrize("channels", [3, 4])
 def test_pixels_are_turned_as_people_are_to_see_them(orientation, channels):
     stored = np.arange(5 * 7 * channels, dtype=np.uint8).reshape(5, 7, channels)
-    turned = pictures.upright(stored, orientation)
+    turned = rasters.upright(stored, orientation)
     np.testing.assert_array_equal(turned, upright(stored, orientation))
 
 
@@ -120,7 +120,7 @@ def test_cut_holds_the_pixels_of_the_region(width, height, data):
     left, right = sorted(data.draw(st.tuples(*[st.integers(0, width)] * 2)))
     top, bottom = sorted(data.draw(st.tuples(*[st.integers(0, height)] * 2)))
     y, x = np.mgrid[0:height, 0:width].astype(np.uint8)
-    region = pictures.cut(np.dstack([x, y, x]), Rect(left, top, right, bottom))
+    region = rasters.cut(np.dstack([x, y, x]), Rect(left, top, right, bottom))
     assert region.shape == (bottom - top, right - left, 3)
     assert (region[..., 0] == np.arange(left, right)).all()
     assert (region[..., 1] == np.arange(top, bottom)[:, None]).all()

@@ -39,13 +39,13 @@ from pngs import (
     png,
 )
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.records import Box
-from dafre_fast.pixels import decoding, vips
-from dafre_fast.pixels import png as png_lane
-from dafre_fast.pixels.decoding import fast_lane, read_header
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.decoders import choose, vips
+from dafre_fast.pixels.decoders import png as png_lane
+from dafre_fast.pixels.decoders.choose import fast_lane, read_header
 from dafre_fast.pixels.making import make_images
-from dafre_fast.pixels.planning import plan_image
+from dafre_fast.pixels.plan import plan_image
 
 WIDTH, HEIGHT = 150, 110
 SIZE = 44
@@ -74,7 +74,7 @@ def lane_of(data):
 
 def made(data, **settings):
     """Both outputs, whoever decodes them."""
-    return decoding.pictures(*planned(data, **settings))
+    return choose.pictures(*planned(data, **settings))
 
 
 def made_by_libvips(data, **settings):

@@ -3,7 +3,7 @@
 import pytest
 from pictures import IMAGES, difference, opened, pixels, recipe
 
-from dafre_fast.model.errors import Refusal
+from dafre_fast.core.errors import Refusal
 from dafre_fast.pixels.making import make_images
 from torture import reference
 

@@ -13,11 +13,11 @@ import pyvips
 from pictures import IMAGES, opened
 from PIL import Image
 
-from dafre_fast.model.settings import FullImage, Recipe
-from dafre_fast.pixels import decoding
-from dafre_fast.pixels.decoding import read_header
+from dafre_fast.core.settings.groups import FullImage, Recipe
+from dafre_fast.pixels.decoders import choose
+from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.making import make_images
-from dafre_fast.pixels.planning import plan_image
+from dafre_fast.pixels.plan import plan_image
 from dafre_fast.sample.cast import Kind, portraits
 from dafre_fast.sample.originals import encode
 
@@ -69,7 +69,7 @@ def made(data, recipe):
     """The pixels that go to the encoder."""
     header = read_header(data)
     assert header.orientation == 1
-    return decoding.pictures(data, header, plan_image(header, recipe, True, None)).full[..., :3]
+    return choose.pictures(data, header, plan_image(header, recipe, True, None)).full[..., :3]
 
 
 def thumbnail(data, width, height):

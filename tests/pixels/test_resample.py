@@ -4,8 +4,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.pictures import Raster, raster
-from dafre_fast.pixels.resample import block_for, resize, shrink
+from dafre_fast.pixels.kernels.resample import block_for, resize, shrink
+from dafre_fast.pixels.rasters import Raster, raster
 
 sides = st.integers(1, 60)
 sizes = st.builds(Size, sides, sides)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from pictures import encoded, mosaic, opened, recipe, result_or_reason, smooth
 from PIL import Image
 
-from dafre_fast.model.records import Box
-from dafre_fast.pixels import jpeg
-from dafre_fast.pixels.decoding import read_header
-from dafre_fast.pixels.planning import plan_image
-from dafre_fast.pixels.scans import without_refinements
-from dafre_fast.pixels.turbo import turbo
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.decoders import jpeg
+from dafre_fast.pixels.decoders.choose import read_header
+from dafre_fast.pixels.decoders.scans import without_refinements
+from dafre_fast.pixels.decoders.turbo import turbo
+from dafre_fast.pixels.plan import plan_image
 
 LUMA = 1
 SCAN = re.compile(rb"\xff\xda..([\1-\3])", re.DOTALL)

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import result_or_reason
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 PICTURES = {

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Reason
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
 
 MOST = 1_000_000

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pictures import difference, encoded, exif, pixels, recipe, result_or_reason, smooth
 
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.reason import Note, Reason
-from dafre_fast.model.records import Box
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Note, Reason
+from dafre_fast.core.records import Box
 from dafre_fast.pixels.making import make_images
 
 WIDTH, HEIGHT = 320, 256

@@ -16,12 +16,12 @@ from threading import Thread
 
 from PIL import Image
 
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
-from dafre_fast.sources.source import Check
+from dafre_fast.sources.interface import Check
 
 FAST = Fetching(retries=1, timeout=20.0)
 KEYS = [7, 1007, 2007, 332446, 5]

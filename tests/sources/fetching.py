@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from dafre_fast.model.events import Event
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.events import Event
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
-from dafre_fast.sources.source import Check
+from dafre_fast.sources.interface import Check
 
 
 def ignore(_: Event) -> None:

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from dafre_fast.model.events import Event, Tell
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.events import Event, Tell
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sample.faults import Play, Server
 from dafre_fast.sources.choose import choose
-from dafre_fast.sources.source import Check
+from dafre_fast.sources.interface import Check
+from dafre_fast.testing.fault_server import Play, Server
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(5000) + b"\xff\xd9"
 OTHER_JPEG = b"\xff\xd8\xff\xda" + bytes(5001) + b"\xff\xd9"

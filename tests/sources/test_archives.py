@@ -23,16 +23,16 @@ from sources.archived import (
     write_zip,
 )
 
-from dafre_fast.model.errors import InputError, UsageError
-from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.reasons import Proof, Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.archive import Group
+from dafre_fast.sources.archives.members import Member, by_key
+from dafre_fast.sources.archives.visit import Group
 from dafre_fast.sources.choose import choose
-from dafre_fast.sources.members import Member, by_key
-from dafre_fast.sources.source import Check, Planned, Span
+from dafre_fast.sources.interface import Check, Planned, Span
 
 
 def test_a_local_tar_without_index_gives_its_originals(tmp_path) -> None:

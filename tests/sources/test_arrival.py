@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import OutputError, Refusal
-from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.errors import OutputError, Refusal
+from dafre_fast.core.reasons import Proof, Reason
+from dafre_fast.core.records import Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
-from dafre_fast.sample.faults import Exchange, Server, first, head, right
 from dafre_fast.sources.arrival import Arrival, Expected
-from dafre_fast.sources.effort import Passing
-from dafre_fast.sources.source import HEAD_BYTES, Check
+from dafre_fast.sources.interface import HEAD_BYTES, Check
+from dafre_fast.sources.manners.effort import Passing
+from dafre_fast.testing.fault_server import Exchange, Server, first, head, right
 from tests.commands import dafre, tree
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
 

@@ -3,8 +3,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.sources.members import coalesce
-from dafre_fast.sources.source import Span
+from dafre_fast.sources.archives.members import coalesce
+from dafre_fast.sources.interface import Span
 
 Records = list[tuple[Span, int]]
 

@@ -14,19 +14,19 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model import events
-from dafre_fast.model.errors import Refusal
-from dafre_fast.model.events import Down, Event, Held, Up
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core import events
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.events import Down, Event, Held, Up
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources import hosts as module
-from dafre_fast.sources.hosts import FAILURES_UNTIL_DOWN, Breaker, Hosts, Reach, reach_of
-from dafre_fast.sources.http import Http
-from dafre_fast.sources.source import Check
+from dafre_fast.sources.interface import Check
+from dafre_fast.sources.manners import hosts as module
+from dafre_fast.sources.manners.hosts import FAILURES_UNTIL_DOWN, Breaker, Hosts, Reach, reach_of
 from dafre_fast.sources.template import Template
+from dafre_fast.sources.transports.http import Http
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(5000) + b"\xff\xd9"
 

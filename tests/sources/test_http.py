@@ -15,12 +15,19 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from dafre_fast.model.errors import Refusal, SourceError, UsageError
-from dafre_fast.model.events import Down, Event, Failed, Pace
-from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Sought
-from dafre_fast.model.settings import Fetching
-from dafre_fast.sample.faults import (
+from dafre_fast.core.errors import Refusal, SourceError, UsageError
+from dafre_fast.core.events import Down, Event, Failed, Pace
+from dafre_fast.core.reasons import Proof, Reason
+from dafre_fast.core.records import Sought
+from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.sources.choose import choose
+from dafre_fast.sources.interface import Span
+from dafre_fast.sources.manners.effort import Passing
+from dafre_fast.sources.manners.hosts import Reach
+from dafre_fast.sources.transports import http
+from dafre_fast.sources.transports.http import Hop, guarded_socket, redirected
+from dafre_fast.sources.transports.http_answers import challenges, opted_out, part, retry_after
+from dafre_fast.testing.fault_server import (
     Exchange,
     Server,
     body,
@@ -32,13 +39,6 @@ from dafre_fast.sample.faults import (
     right,
     status,
 )
-from dafre_fast.sources import http
-from dafre_fast.sources.answers import challenges, opted_out, part, retry_after
-from dafre_fast.sources.choose import choose
-from dafre_fast.sources.effort import Passing
-from dafre_fast.sources.hosts import Reach
-from dafre_fast.sources.http import Hop, guarded_socket, redirected
-from dafre_fast.sources.source import Span
 from tests.commands import dafre
 from tests.sources.loopback import (
     FAST,

@@ -14,15 +14,15 @@ from commands import dafre
 from sources.fetching import fetching, ignore
 from sources.s3 import S3, s3_server
 
-from dafre_fast.model.errors import SourceError, UsageError
-from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.errors import SourceError, UsageError
+from dafre_fast.core.reasons import Proof, Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.effort import Budget, Effort, Passing
-from dafre_fast.sources.hosts import Hosts
-from dafre_fast.sources.source import Body, Check, Span
+from dafre_fast.sources.interface import Body, Check, Span
+from dafre_fast.sources.manners.effort import Budget, Effort, Passing
+from dafre_fast.sources.manners.hosts import Hosts
 
 pytestmark = [
     pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")
@@ -236,7 +236,7 @@ def test_what_broke_off_begins_anew_where_it_is_another_object(s3, tmp_path, mon
 
 @asynccontextmanager
 async def opened(address: str, span: Span | None = None) -> AsyncIterator[Body]:
-    from dafre_fast.sources.objects import Objects
+    from dafre_fast.sources.transports.object_store import Objects
 
     objects, effort = Objects(FAST, Hosts(FAST, ignore)), Effort(FAST, Budget(0), ignore)
     async with objects, effort, objects.open(address, effort, span) as body:

@@ -16,7 +16,7 @@ from sources.archived import (
     write_zip,
 )
 
-from dafre_fast.model.reason import Reason
+from dafre_fast.core.reasons import Reason
 
 
 def header_of(name: str, size: int) -> bytes:

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model import events
-from dafre_fast.model.errors import OutputError
-from dafre_fast.model.events import Event
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
-from dafre_fast.sources import concurrently as module
-from dafre_fast.sources import flight
-from dafre_fast.sources.concurrently import concurrently
-from dafre_fast.sources.pace import Pace
+from dafre_fast.core import events
+from dafre_fast.core.errors import OutputError
+from dafre_fast.core.events import Event
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.sources.manners import crew as module
+from dafre_fast.sources.manners import flight
+from dafre_fast.sources.manners.crew import concurrently
+from dafre_fast.sources.manners.pace import Pace
 
 SIZE = 50_000
 

@@ -19,16 +19,16 @@ from processes import descendants, needs_proc, runs
 from sources.fetching import fetching, ignore
 from sources.rsyncd import Daemon, daemon_of, free_port
 
-from dafre_fast.model.errors import OutputError, SourceError, UsageError
-from dafre_fast.model.reason import Proof, Reason
-from dafre_fast.model.records import Fetched, Sought
-from dafre_fast.model.settings import Fetching
+from dafre_fast.core.errors import OutputError, SourceError, UsageError
+from dafre_fast.core.reasons import Proof, Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
-from dafre_fast.sources.rsync import why_not
-from dafre_fast.sources.rsync_client import failure_of
-from dafre_fast.sources.source import Check, Planned
+from dafre_fast.sources.interface import Check, Planned
+from dafre_fast.sources.rsync.client import failure_of
+from dafre_fast.sources.rsync.source import why_not
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
@@ -137,7 +137,7 @@ def test_two_ids_of_the_same_file_get_one_each(daemon, folder) -> None:
 
 
 def test_more_than_a_portion_arrives_whole(daemon, folder, monkeypatch) -> None:
-    monkeypatch.setattr("dafre_fast.sources.rsync.PORTION", 7)
+    monkeypatch.setattr("dafre_fast.sources.rsync.source.PORTION", 7)
     for number in range(20):
         daemon.put(f"{number:04}/{number}.jpg", JPEG)
     found = fetch(daemon.source, folder, *map(str, range(21)))

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from dafre_fast.model.errors import OutputError, UsageError
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Sought
-from dafre_fast.model.settings import Fetching
-from dafre_fast.sample.faults import Exchange, Play, Server, first, right, status
+from dafre_fast.core.errors import OutputError, UsageError
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Sought
+from dafre_fast.core.settings.groups import Fetching
 from dafre_fast.sources.choose import choose
+from dafre_fast.testing.fault_server import Exchange, Play, Server, first, right, status
 from tests.sources.loopback import FAST, JPEG, WHOLE, fetch, fetch_from, files, ignore
 
 SEVEN = Sought("7")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.core.errors import InputError
 from dafre_fast.sources.tree import Tree
 
 

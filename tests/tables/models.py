@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.core.errors import InputError
 
 NUMBER = r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?0*[0-9]{1,18})?)"
 _SEPARATOR = r"(?: +,? *|, *)"

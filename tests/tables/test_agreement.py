@@ -5,9 +5,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.tables.agreement import compare_class_names, compare_labels, read_labels
 from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.tables.labels import write_labels
+from dafre_fast.verify.agreement import compare_class_names, compare_labels, read_labels
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\n\0"), min_size=1)
 

@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
-from dafre_fast.model.errors import OutputError
-from dafre_fast.model.summary import Problem, Summary
+from dafre_fast.core.errors import OutputError
+from dafre_fast.core.summaries import Problem, Summary
 from dafre_fast.tables.bad_rows import summed_up, with_bad_rows, write_bad_rows
 
 SCHEMA = {"table": pl.String, "line": pl.UInt32, "problem": pl.String}

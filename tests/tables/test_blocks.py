@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.core.errors import InputError
 from dafre_fast.tables import blocks
-from dafre_fast.tables.problems import LONGEST
+from dafre_fast.tables.row_problems import LONGEST
 
 TEXT = b"./original/0001/1.jpg\n./original/0002/2.png\n"
 LINES = [(1, "./original/0001/1.jpg"), (2, "./original/0002/2.png")]

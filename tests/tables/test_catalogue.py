@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.model.settings import Selection
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.settings.groups import Selection
 from dafre_fast.tables.catalogue import Catalogue, read_catalogue, with_split
 
 NAMES = {5: "five", 9: "nine", 10: "ten"}

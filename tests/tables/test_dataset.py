@@ -3,8 +3,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.tables.dataset import LISTS, open_dataset
+from dafre_fast.core.errors import InputError
+from dafre_fast.dataset.reading import LISTS, open_dataset
 
 MANIFEST = {
     "id": [5, 3, 9],

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from dafre_fast.tables.duplicates import count, exclusions, find_duplicates
+from dafre_fast.audit.duplicates import count, exclusions, find_duplicates
 
 HASH_BYTES = 32
 

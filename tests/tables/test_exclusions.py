@@ -3,8 +3,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.tables.exclusions import some_pairs
+from dafre_fast.audit.pairs import some_pairs
+from dafre_fast.core.errors import InputError
 
 HEAD = "id,path,split,class_id,why,kind,distance,group,kept_id,kept_split,kept_class_id"
 

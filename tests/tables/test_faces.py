@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.core.errors import InputError
 from dafre_fast.tables.faces import read_faces
 
 _ROW = b"0446\\332446.jpg\t13\t0, 0, 1, 1 0.9\n"

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError, OutputError, UsageError
-from dafre_fast.model.reason import RowProblem
-from dafre_fast.tables.file_lists import (
+from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.lists.file_lists import (
     FileList,
     judge_files,
     read_file_list,
     write_lists,
 )
 from dafre_fast.tables.labels import Split, judge_labels, read_splits
-from dafre_fast.tables.problems import LONGEST
+from dafre_fast.tables.row_problems import LONGEST
 
 
 def lines(*texts: str | None) -> pl.LazyFrame:

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import UsageError
-from dafre_fast.tables import hamming
-from dafre_fast.tables.hamming import (
+from dafre_fast.audit import hamming
+from dafre_fast.audit.hamming import (
     Pairs,
     components,
     distances,
@@ -15,6 +14,7 @@ from dafre_fast.tables.hamming import (
     representatives,
     spreads,
 )
+from dafre_fast.core.errors import UsageError
 
 BITS = 256
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.core.errors import InputError
 from dafre_fast.tables.json_lines import LONGEST_LINE, Shape, Text, read_json_lines
 
 if sys.version_info >= (3, 14):

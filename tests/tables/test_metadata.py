@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.core.errors import InputError
 from dafre_fast.tables.metadata import Metadata, read_metadata
 
 MD5, OTHER = "0123456789abcdef" * 2, "f" * 32
@@ -168,7 +168,7 @@ def test_what_is_no_such_table_is_refused_by_name(tmp_path, write) -> None:
 
 
 def test_many_rows_come_in_batches_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("dafre_fast.tables.records._BATCH_ROWS", 3)
+    monkeypatch.setattr("dafre_fast.tables.record_files._BATCH_ROWS", 3)
     monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 200)
     rows = [GOOD | {"id": number} for number in range(20)]
     pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")

@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 from msgspec.structs import replace
 
-from dafre_fast.model.reason import Note, Proof, Reason
-from dafre_fast.model.records import Fetched, Made
-from dafre_fast.model.settings import Bounds, Recipe
-from dafre_fast.tables.manifest import build_manifest, manifest_of_originals, write_manifest
-from dafre_fast.tables.outcomes import last_outcomes, settled
+from dafre_fast.core.reasons import Note, Proof, Reason
+from dafre_fast.core.records import Fetched, Made
+from dafre_fast.core.settings.groups import Bounds, Recipe
+from dafre_fast.dataset.manifest import build_manifest, manifest_of_originals, write_manifest
+from dafre_fast.dataset.outcomes import last_outcomes, settled
 
 PASSING = {
     Reason.BAD_INDEX,

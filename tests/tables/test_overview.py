@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dafre_fast.model.report import ImageClass, Share, Split
-from dafre_fast.tables.overview import chosen, class_names, one_of_each, overview
+from dafre_fast.report.overview import chosen, class_names, one_of_each, overview
+from dafre_fast.report.records import ImageClass, Share, Split
 
 ROWS = pl.DataFrame(
     {

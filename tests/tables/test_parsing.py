@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.tables.parsing import BLANK, GOOD, UNREAD, FaceLines, parse_faces, parse_tags
+from dafre_fast.tables.kernels.row_lines import (
+    BLANK,
+    GOOD,
+    UNREAD,
+    FaceLines,
+    parse_faces,
+    parse_tags,
+)
 
 
 def faces(*lines: bytes | str) -> FaceLines:

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.tables import json_lines, posts
-from dafre_fast.tables.post_lines import BLANK, COLUMNS, GOOD, UNREAD, PostLines, parse_posts
+from dafre_fast.tables.kernels.post_lines import (
+    BLANK,
+    COLUMNS,
+    GOOD,
+    UNREAD,
+    PostLines,
+    parse_posts,
+)
 
 CAREFUL = posts.SHAPE._replace(plain=None)
 LONGEST = 10_000

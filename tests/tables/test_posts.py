@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dafre_fast.model.errors import InputError
+from dafre_fast.core.errors import InputError
 from dafre_fast.tables.posts import CATEGORIES, Posts, column, read_posts
 
 OLD = {

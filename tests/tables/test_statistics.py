@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.statistics import Spread
-from dafre_fast.tables.statistics import Counts, count, spread
+from dafre_fast.stats.counting import Counts, count, spread
+from dafre_fast.stats.records import Spread
 
 SCHEMA = {
     "id": pl.Int64,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.tables.tagged import Tagged, _parse_lists, read_tagged
+from dafre_fast.core.errors import InputError
+from dafre_fast.stats.tagged import Tagged, _parse_lists, read_tagged
 
 HEADER = "id,dir,class_id,tags_cat0,tags_cat3,tags_cat4"
 LISTS = "\"['1 girl', 'solo']\",[],\"['miku']\""
@@ -219,7 +219,7 @@ def test_what_is_no_such_table_is_refused_by_name_in_one_line(tmp_path, write, t
 
 
 def test_many_rows_come_in_batches_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("dafre_fast.tables.tagged._BATCH_ROWS", 3)
+    monkeypatch.setattr("dafre_fast.stats.tagged._BATCH_ROWS", 3)
     path = table(tmp_path / "a.csv", *(f"{number}{ROW[1:]}" for number in range(20)), "x")
     assert rows(path) == [READ | {"id": number} for number in range(20)]
     assert problems(path) == [("a.csv", 21, "bad_id")]

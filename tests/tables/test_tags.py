@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dafre_fast.model.errors import InputError
-from dafre_fast.tables.tags import read_tags
+from dafre_fast.core.errors import InputError
+from dafre_fast.tables.tag_ids import read_tags
 
 _pieces = st.one_of(
     st.sampled_from(["a", "\t", "5", "5\n", "a\t6\n", "\n", "\r\n", "\r", "\0", "é", "\u2028"]).map(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.tables.throughput import LONGEST_WAIT, throughput
+from dafre_fast.report.throughput import LONGEST_WAIT, throughput
 
 times = st.lists(st.floats(1e9, 1e9 + 1000).map(lambda at: round(at, 3)), max_size=30)
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from commands import tree
 
-from dafre_fast.engine.ledger import NAME
-from dafre_fast.model.files import STATE, bucket
+from dafre_fast.core.layout import STATE, bucket
+from dafre_fast.dataset.ledger import NAME
 from torture.kills import await_true
 from torture.serving import Fault, Server, extension, original, serving
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyvips
 from PIL import Image, ImageCms
 
-from dafre_fast.model.reason import Reason
+from dafre_fast.core.reasons import Reason
 from tests.pixels.pictures import wide_profile
 
 WIDTH, HEIGHT = 61, 47

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from dafre_fast.engine.pool import _bound_memory
+from dafre_fast.engine.executors.local import _bound_memory
 
 SECONDS, BYTES = 20, 1_000_000_000
 

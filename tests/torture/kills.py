@@ -22,8 +22,8 @@ import polars as pl
 from commands import tree
 from PIL import Image
 
-from dafre_fast.engine.ledger import NAME
-from dafre_fast.model.files import STATE
+from dafre_fast.core.layout import STATE
+from dafre_fast.dataset.ledger import NAME
 
 _IMAGES = 400
 _PATIENCE_SECONDS = 60.0

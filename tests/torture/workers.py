@@ -9,7 +9,7 @@ from commands import dafre
 from rich.console import Console
 from rich.table import Table
 
-from dafre_fast.pixels.turbo import turbo
+from dafre_fast.pixels.decoders.turbo import turbo
 from torture import downloads
 from torture.kills import survive_kills
 from torture.misbehaving import GOOD, MISBEHAVING, put_in_place_of_turbojpeg, write_originals

@@ -5,10 +5,10 @@ import urllib.request
 
 import pytest
 
-from dafre_fast.model.events import Again, Asked, Down, Event, Held, Outcome, Pace, Up
-from dafre_fast.model.reason import Reason
-from dafre_fast.model.records import Fetched
-from dafre_fast.model.settings import Watching
+from dafre_fast.core.events import Again, Asked, Down, Event, Held, Outcome, Pace, Up
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Fetched
+from dafre_fast.core.settings.groups import Watching
 from dafre_fast.views.metrics import Metrics
 
 EVENTS: list[Event] = [

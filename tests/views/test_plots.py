@@ -15,7 +15,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Wedge
 
-from dafre_fast.model.statistics import (
+from dafre_fast.core.summaries import Step, TagCount, TagStep
+from dafre_fast.stats.plots import Data, Sizes, draw
+from dafre_fast.stats.plots.classes import long_tail
+from dafre_fast.stats.plots.cloud import cloud
+from dafre_fast.stats.plots.funnel import whole
+from dafre_fast.stats.plots.histogram import histogram
+from dafre_fast.stats.plots.images import formats, join_small, sizes
+from dafre_fast.stats.plots.style import drawing, save
+from dafre_fast.stats.records import (
     Funnel,
     Level,
     Spread,
@@ -23,15 +31,7 @@ from dafre_fast.model.statistics import (
     Used,
     Vocabulary,
 )
-from dafre_fast.model.summary import Step, TagCount, TagStep
 from dafre_fast.views.figures import kept, shortened, ticks
-from dafre_fast.views.plots import Data, Sizes, draw
-from dafre_fast.views.plots.classes import long_tail
-from dafre_fast.views.plots.cloud import cloud
-from dafre_fast.views.plots.funnel import whole
-from dafre_fast.views.plots.histogram import histogram
-from dafre_fast.views.plots.images import formats, join_small, sizes
-from dafre_fast.views.plots.style import drawing, save
 
 NOTHING = Spread(None, None, None)
 
@@ -282,7 +282,7 @@ def test_drawing_needs_no_pyplot_nor_a_package_that_sets_fonts() -> None:
 
 def test_counting_without_plots_imports_none_of_it() -> None:
     code = (
-        "import sys; import dafre_fast.engine.stats\n"
+        "import sys; import dafre_fast.stats.run\n"
         "assert not {'matplotlib', 'wordcloud', 'PIL'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

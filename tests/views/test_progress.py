@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from dafre_fast.model.events import Down, Failed, Held, Up
-from dafre_fast.model.reason import Reason
+from dafre_fast.core.events import Down, Failed, Held, Up
+from dafre_fast.core.reasons import Reason
 from dafre_fast.views.progress import Progress
 
 LONG = "a-very-long-name-of-a-host-of-which-there-are-some.and-its-domain-is-long-too.example:443"
@@ -68,8 +68,8 @@ def test_the_live_line_names_the_three_most_frequent_reasons(capsys, monkeypatch
 
 
 def test_the_live_line_tells_bytes_where_some_were_fetched(capsys, monkeypatch) -> None:
-    from dafre_fast.model.events import Outcome
-    from dafre_fast.model.records import Fetched
+    from dafre_fast.core.events import Outcome
+    from dafre_fast.core.records import Fetched
 
     monkeypatch.setenv("COLUMNS", "200")
     with Progress("originals") as progress:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.model.report import Grid, Pace, Throughput
-from dafre_fast.views.report import share, size, time
-from dafre_fast.views.report.figures import Axis, Plot, long_tail, pace, sizes
+from dafre_fast.report.page import share, size, time
+from dafre_fast.report.page.figures import Axis, Plot, long_tail, pace, sizes
+from dafre_fast.report.records import Grid, Pace, Throughput
 
 RUN = re.compile(r"M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)h-([\d.]+)Z")
 cells = st.integers(1, 12).flatmap(

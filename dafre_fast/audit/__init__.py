@@ -1,0 +1,1 @@
+"""`audit`: find duplicate images within and across splits."""

@@ -1,0 +1,22 @@
+"""`python -m dafre_fast.audit`: duplicates within and across splits, and what to leave out."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import AuditRun, Reporting, Workers
+
+
+@cli.command("audit", AuditRun, Workers, Reporting)
+def command(run: AuditRun, workers: Workers, reporting: Reporting) -> int:
+    """Find exact and near duplicates in a finished dataset, such as test images that train has too.
+
+    Writes audit/duplicates.parquet and .csv, exclude.csv and summary.json into it.
+    """
+    from dafre_fast.audit.run import audit
+    from dafre_fast.audit.show import show
+
+    found = audit(run, workers)
+    show(found, as_json=reporting.json)
+    return cli.judge(len(found.refused), reporting)
+
+
+if __name__ == "__main__":
+    cli.run(command)

@@ -1,0 +1,76 @@
+"""What is to be left out of a dataset: the list of an audit, or one like it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from dafre_fast.audit.records import Why
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.layout import AUDIT, EXCLUDE
+
+_KINDS = {
+    **dict.fromkeys(("id", "class_id", "distance", "kept_id", "kept_class_id"), pl.Int64()),
+    **dict.fromkeys(("split", "kept_split", "why"), pl.String()),
+}
+
+
+class Pair(NamedTuple):
+    """An image that is left out, and the one that stays for it."""
+
+    ids: tuple[int, int]
+    class_ids: tuple[int, int]
+    splits: tuple[str, str]
+    distance: int | None
+
+
+def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
+    """Of the list of a dataset's audit, those across splits first; of equal hashes and of others in
+    turns, the least alike of these first, for they are in doubt. Of both kinds at most one with the
+    same image that stays.
+
+    Raises InputError where it cannot be read.
+    """
+    path = dataset / AUDIT / EXCLUDE
+    try:
+        rows = pl.scan_csv(path, schema_overrides=_KINDS, glob=False).select(*_KINDS)
+        within = pl.col("why") != Why.OTHER_SPLIT.value
+        differs = (pl.col("distance") > 0).fill_null(value=False)
+        turn = pl.int_range(pl.len()).over("within", "differs")
+        first = (
+            rows.with_columns(within=within, differs=differs)
+            .sort("within", "differs", -pl.col("distance"), "id", nulls_last=True)
+            .unique(["differs", "kept_id"], keep="first", maintain_order=True)
+            .with_columns(turn=turn)
+            .sort("within", "turn", "differs")
+            .head(at_most)
+            .collect()
+        )
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
+    return [
+        Pair(
+            (row["id"], row["kept_id"]),
+            (row["class_id"], row["kept_class_id"]),
+            (row["split"], row["kept_split"]),
+            row["distance"],
+        )
+        for row in first.iter_rows(named=True)
+    ]
+
+
+def read_excluded(path: Path) -> pl.Series:
+    """The ids (int64) of a CSV file with a column `id`: that of an audit, or any other.
+
+    Raises InputError where it cannot be read, and for a line without an id.
+    """
+    try:
+        ids = pl.scan_csv(path, infer_schema=False, glob=False).select("id").collect()["id"]
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: is no CSV file with a column id: {reason}") from error
+    numbers = ids.str.strip_chars().cast(pl.Int64, strict=False)
+    bad = numbers.is_null().arg_true()
+    if len(bad):
+        raise InputError(f"{path}: line {bad[0] + 2}: {ids[bad[0]]!r} is no id")
+    return numbers

@@ -1,0 +1,96 @@
+"""The audit: full images that are the same picture, within and across splits."""
+
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from dafre_fast.audit.duplicates import count, exclusions, find_duplicates, read_images
+from dafre_fast.audit.hashing import Hashed, hash_files
+from dafre_fast.audit.records import Audit
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.findings import Finding
+from dafre_fast.core.layout import AUDIT, AUDIT_SUMMARY, EXCLUDE, FULL, MANIFEST, STATE, replacing
+from dafre_fast.core.settings.groups import AuditRun, Workers, usable_cores
+from dafre_fast.dataset.locks import undisturbed
+from dafre_fast.dataset.places import placed, places_of
+from dafre_fast.engine.batches import Batch, look_at
+from dafre_fast.tables.writing import write_csv, write_parquet
+from dafre_fast.views.progress import Progress
+
+_PRELOAD = ("dafre_fast.audit.hashing", "dafre_fast.pixels.likeness", "dafre_fast.cli")
+
+
+def audit(run: AuditRun, workers: Workers) -> Audit:
+    """Hash every full image, find duplicates, and write what is found into `audit` of the dataset.
+
+    Raises InputError where the manifest cannot be read or has no full image, UsageError while a run
+    is at work there, OutputError where the folder cannot be written.
+    """
+    began, cpu = time.monotonic(), time.process_time()
+    with undisturbed(run.output / STATE):
+        images = read_images(run.output)
+        made = _placed(run.output, images.drop_nulls("sha256"))
+        if made.is_empty():
+            raise InputError(f"{run.output / MANIFEST}: has no full image")
+        with Progress("images") as progress:
+            progress.begin(made.height, 0)
+            hashed, refused, hashing = asyncio.run(_hash_all(made, run, workers, progress))
+    compared = made.join(hashed, on="file", maintain_order="left")
+    found = find_duplicates(
+        compared,
+        distance=run.distance,
+        keep=run.keep,
+        threads=workers.workers or usable_cores(),
+    )
+    audited = Audit(
+        images=images.height,
+        compared=compared.height,
+        plain=compared["hash"].null_count(),
+        not_made=images.height - made.height,
+        refused=sorted(refused, key=lambda finding: finding.where),
+        distance=run.distance,
+        keep=run.keep,
+        duplicates=count(found, run.distance),
+        seconds=time.monotonic() - began,
+        cpu_seconds=time.process_time() - cpu + hashing,
+        cpu_seconds_of_hashing=hashing,
+    )
+    folder = run.output / AUDIT
+    write_parquet(found.rows, folder / "duplicates.parquet")
+    write_csv(found.rows, folder / "duplicates.csv")
+    write_csv(exclusions(found.rows), folder / EXCLUDE)
+    with replacing(folder / AUDIT_SUMMARY) as part:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(audited), indent=2))
+    return audited
+
+
+def _placed(folder: Path, made: pl.DataFrame) -> pl.DataFrame:
+    """Where the full image of each lies: all columns of `Output`."""
+    named = made.with_columns(
+        file=pl.lit(f"{FULL}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
+    )
+    return placed(named, places_of(folder), "")
+
+
+async def _hash_all(
+    made: pl.DataFrame, run: AuditRun, workers: Workers, progress: Progress
+) -> tuple[pl.DataFrame, list[Finding], float]:
+    """`file` and `hash` of all that are as recorded, what is off with others, and CPU seconds."""
+    hashed, refused = list[Hashed](), list[Finding]()
+
+    def take(_: Batch, result: list[Hashed | Finding] | Finding) -> None:
+        for one in [result] if isinstance(result, Finding) else result:
+            if isinstance(one, Finding):
+                refused.append(one)
+                progress.advance(one.flaw)
+            else:
+                hashed.append(one)
+                progress.advance(None)
+
+    seconds = await look_at(made, partial(hash_files, str(run.output)), take, workers, _PRELOAD)
+    schema = {"file": pl.String(), "hash": pl.Binary()}
+    return pl.DataFrame(hashed, schema, orient="row"), refused, seconds

@@ -1,0 +1,51 @@
+"""What an audit found: counts for people, JSON for machines. On standard output."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dafre_fast.audit.records import Audit
+from dafre_fast.views.findings import table
+from dafre_fast.views.summary import columns
+
+
+def show(audit: Audit, *, as_json: bool) -> None:
+    """Print it."""
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(audit), indent=2).decode())
+    else:
+        print("\n".join(_lines(audit)))
+
+
+def _lines(audit: Audit) -> Iterator[str]:
+    found = audit.duplicates
+    if audit.refused:
+        yield from table(audit.refused)
+    if found.groups:
+        splits = {**found.within, **found.across}
+        yield from columns(("duplicates in", "groups"), splits.items())
+        yield from columns(("leaked", "images"), found.leaked.items())
+        yield from columns(("left out for one in", "images"), _named(audit))
+        yield (
+            f"{found.groups:,} groups of {found.images:,} images, {found.exact:,} of them of the"
+            f" same bytes as another; {found.other_class:,} groups of several classes"
+        )
+        yield (
+            f"largest distance in a group: {found.largest_distance} bits;"
+            f" {found.chained:,} groups are chains, beyond {audit.distance}"
+        )
+    else:
+        yield f"no duplicates: no two hashes within {audit.distance} bits, no bytes twice"
+    yield (
+        f"{audit.images:,} images = {audit.compared:,} compared + {audit.not_made:,} not made"
+        f" + {len(audit.refused):,} not as recorded; {audit.plain:,} too plain but for their bytes"
+    )
+    yield (
+        f"{audit.seconds:,.1f} s, {audit.compared / audit.seconds:,.1f} images/s;"
+        f" {audit.compared / audit.cpu_seconds_of_hashing:,.1f} hashed per CPU-second"
+    )
+
+
+def _named(audit: Audit) -> Iterator[tuple[str, int]]:
+    for why, images in audit.duplicates.left_out.items():
+        yield why.replace("_", " "), images

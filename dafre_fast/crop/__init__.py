@@ -1,0 +1,1 @@
+"""`crop`: cut the heads out of a tree of originals."""

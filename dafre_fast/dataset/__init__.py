@@ -1,0 +1,1 @@
+"""The dataset on disk: ledger, outcomes, manifest, places of pictures, spools, shards, locks."""

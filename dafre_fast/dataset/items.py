@@ -1,0 +1,210 @@
+"""A finished dataset as a trainer takes it: items by number, or as they come from shards.
+
+Nothing here needs PyTorch, and what `dafre_fast.torch` hands out is made here. Both kinds travel to
+workers. They hold numbers in arrays and no table, so that a forked worker touches no library that
+has threads of its own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dafre_fast.audit.pairs import read_excluded
+from dafre_fast.core.errors import InputError, Refusal, UsageError
+from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.dataset.pictures import PICTURES, Picture, Pictures
+from dafre_fast.dataset.reading import LISTS, open_manifest, open_tags
+from dafre_fast.dataset.shards import Shard, find_shards, mixed, read_samples, stretch
+from dafre_fast.pixels.rasters import Pixels
+from dafre_fast.pixels.tensors import decode, square
+
+Transform = Callable[[Pixels], Any]
+Item = dict[str, Any]
+_Numbers = Sequence[int] | NDArray[np.int32]
+
+
+class Square(NamedTuple):
+    """A transform: the middle of a picture as a square of so many pixels a side."""
+
+    side: int
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        return square(pixels, self.side)
+
+
+class Making(NamedTuple):
+    """How an item is made: which pictures, what becomes of the pixels of each, and which tags have
+    a place in `tags`.
+    """
+
+    pictures: tuple[Picture, ...]
+    transform: Transform | None = None
+    tag_names: Sequence[str] | None = None
+
+    def item(self, image: int, class_id: int, files: Sequence[bytes], tags: _Numbers) -> Item:
+        """`id`, `class_id`, the pictures (`full`, `face`: RGB (height, width, 3), uint8, or what
+        the transform makes of it), and where names of tags are given `tags`, a bool for each.
+
+        Raises InputError where a picture cannot be decoded.
+        """
+        item: Item = {"id": image, "class_id": class_id}
+        for picture, data in zip(self.pictures, files, strict=True):
+            try:
+                pixels = decode(data)
+            except Refusal as refusal:
+                raise InputError(f"{picture.file(image)}: {refusal}") from refusal
+            item[picture.name] = self.transform(pixels) if self.transform else pixels
+        if self.tag_names is not None:
+            item["tags"] = np.zeros(len(self.tag_names), np.bool_)
+            item["tags"][tags] = True
+        return item
+
+
+def making(
+    images: str, transform: Transform | None = None, tag_names: Sequence[str] | None = None
+) -> Making:
+    """Of `full`, `faces` or `both`. Raises UsageError for another word."""
+    if images not in PICTURES:
+        raise UsageError(f"images {images!r}: {', '.join(PICTURES)} are known")
+    return Making(PICTURES[images], transform, tag_names)
+
+
+def read_tag_names(folder: str | Path) -> list[str]:
+    """All tags of a dataset, of any category and split, by name. Raises InputError."""
+    open_manifest(Path(folder))
+    tags = [
+        table.select(tag=name).explode("tag") for table in open_tags(Path(folder)) for name in LISTS
+    ]
+    if not tags:
+        return []
+    found = pl.concat(tags).drop_nulls().unique().collect(engine="streaming")
+    return found["tag"].sort().to_list()
+
+
+class Items:
+    """The images of a split that were made, in the order of the manifest; `None` for all splits.
+    Those of a list (`audit.pairs.read_excluded`) are left out.
+
+    `ids` and `class_ids` are int64, one for each item; `class_names` stand at the places of their
+    class ids. Raises InputError where the dataset cannot be read.
+    """
+
+    def __init__(
+        self, folder: Path, split: str | None, making: Making, exclude: Path | None = None
+    ) -> None:
+        self._pictures, self._making = Pictures.of(folder), making
+        table = open_manifest(folder)
+        classes = dict(table.select("class_id", "class_name").unique().collect().iter_rows())
+        rows = table.filter(status=SUCCESS)
+        rows = rows if split is None else rows.filter(split=split)
+        if exclude is not None:
+            rows = rows.filter(~pl.col("id").is_in(read_excluded(exclude).implode()))
+        found = rows.select("id", "class_id").collect(engine="streaming")
+        if found.is_empty():
+            of_split = repr(split) if split else "any split"
+            raise InputError(f"{folder}: no image of {of_split} was made")
+        names = (classes.get(class_id) for class_id in range(max(classes) + 1))
+        self.class_names = [name or str(class_id) for class_id, name in enumerate(names)]
+        self.ids, self.class_ids = found["id"].to_numpy(), found["class_id"].to_numpy()
+        self._tags = _Tags.of(folder, found["id"], making.tag_names or ())
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, number: int) -> Item:
+        """As `Making.item`. Raises IndexError, and InputError where a file cannot be read."""
+        image = int(self.ids[number])
+        files = list[bytes]()
+        for picture in self._making.pictures:
+            place = self._pictures.place(picture, image)
+            try:
+                files.append(place.read(self._pictures.folder))
+            except OSError as error:
+                raise InputError(
+                    f"{self._pictures.folder / place.name}: {error.strerror}"
+                ) from error
+        return self._making.item(
+            image, int(self.class_ids[number]), files, self._tags.of_item(number)
+        )
+
+
+class _Tags(NamedTuple):
+    """Numbers of tags, one item's after the other's, and where those of each begin; a number more
+    than items.
+    """
+
+    numbers: NDArray[np.int32]
+    begins: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, folder: Path, ids: pl.Series, names: Sequence[str]) -> "_Tags":
+        """Of these images of a dataset; names that are not known are left out."""
+        known = pl.LazyFrame(
+            {"tag": names, "number": range(len(names))}, {"tag": pl.String, "number": pl.Int32}
+        )
+        rows = pl.LazyFrame({"id": ids}).with_row_index("row")
+        found = [pl.DataFrame(schema={"row": pl.UInt32, "number": pl.Int32})]
+        for table in open_tags(folder) if names else ():  # of few strings at a time
+            first = table.filter(pl.col("id").is_first_distinct())
+            for name in LISTS:
+                uses = first.select("id", tag=name).explode("tag").join(known, on="tag").drop("tag")
+                numbered = uses.join(rows, on="id").select("row", "number")
+                found.append(numbered.collect(engine="streaming"))
+        tags = pl.concat(found).sort("row")
+        ends = np.bincount(tags["row"].to_numpy(), minlength=len(ids)).cumsum()
+        return cls(tags["number"].to_numpy(), np.concatenate(([0], ends)))
+
+    def of_item(self, number: int) -> NDArray[np.int32]:
+        at = range(len(self.begins) - 1)[number]
+        return self.numbers[self.begins[at] : self.begins[at + 1]]
+
+
+class Stream:
+    """Samples of WebDataset shards as `pack` writes them, all of a folder.
+
+    With a seed their order is another in every epoch: that of shards, and that of samples in each
+    stretch of one. Raises InputError for what are no such shards, UsageError where they do not have
+    the pictures.
+    """
+
+    def __init__(self, folder: Path, making: Making, seed: int | None) -> None:
+        self._shards, self._making, self._seed = find_shards(folder), making, seed
+        for shard in self._shards:
+            if lacking := {one.name for one in making.pictures} - shard.members.keys():
+                raise UsageError(f"{shard.path}: has no {' and no '.join(sorted(lacking))} images")
+        names = making.tag_names or ()
+        self._numbers = {name: number for number, name in enumerate(names)}
+
+    def __len__(self) -> int:
+        """Samples of all readers."""
+        return sum(shard.samples for shard in self._shards)
+
+    def items(self, epoch: int, place: int, places: int) -> Iterator[Item]:
+        """What the reader at `place` (from 0) of `places` takes in an epoch."""
+        shards = self._shards
+        if self._seed is not None:
+            shards = mixed(shards, f"{self._seed} {epoch}")
+        for shard, numbers in stretch(shards, place, places):
+            for key, members in read_samples(shard, self._order(shard, numbers, epoch)):
+                yield self._item(shard, int(key), members)
+
+    def _order(self, shard: Shard, numbers: range, epoch: int) -> Sequence[int]:
+        if self._seed is None:
+            return numbers
+        seed = f"{self._seed} {epoch} {shard.path.name}"
+        return Random(seed).sample(numbers, len(numbers))  # noqa: S311  (an order, no secret)
+
+    def _item(self, shard: Shard, image: int, members: dict[str, bytes]) -> Item:
+        files = [members[shard.members[picture.name]] for picture in self._making.pictures]
+        tags = list[int]()
+        if self._numbers:
+            told = msgspec.json.decode(members["json"])
+            named = (tag for name in LISTS for tag in told.get(name) or ())
+            tags = [self._numbers[tag] for tag in named if tag in self._numbers]
+        return self._making.item(image, int(members["cls"]), files, tags)

@@ -1,0 +1,52 @@
+"""The ledger as a table: what became of each key at last."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.reasons import SUCCESS, Reason
+
+_TEXT = "stage key recipe reason detail original format path url final_url sha256 face_sha256 spool"
+_TEXT_OF_FETCH = "proof etag last_modified"
+_WHOLE = (
+    "original_width original_height original_bytes width height bytes offset attempts http_status"
+)
+_WHOLE_OF_FACE = "face_width face_height face_bytes"
+_SCHEMA = {
+    **dict.fromkeys([*_TEXT.split(), *_TEXT_OF_FETCH.split()], pl.String()),
+    **dict.fromkeys([*_WHOLE.split(), *_WHOLE_OF_FACE.split()], pl.Int64()),
+    "seconds": pl.Float64(),
+    "at": pl.Float64(),
+    "notes": pl.List(pl.String()),
+}
+
+_TRANSIENT = [reason.value for reason in Reason if reason.transient]
+
+
+def last_outcomes(ledger: Path | bytes, stage: str) -> pl.LazyFrame:
+    """The last line of each key in one stage, `make` or `fetch`; columns as in the records. Of a
+    ledger on disk, or of its lines.
+    """
+    size = len(ledger) if isinstance(ledger, bytes) else ledger.exists() and ledger.stat().st_size
+    if not size:
+        return pl.LazyFrame(schema=_SCHEMA)
+    lines = pl.scan_ndjson(ledger, schema=_SCHEMA).filter(stage=stage)
+    return lines.unique("key", keep="last", maintain_order=True)
+
+
+def settled(
+    outcomes: pl.LazyFrame, *, recipes: Collection[str] | None, retry_failed: bool
+) -> pl.LazyFrame:
+    """Outcomes that stand: of these recipes (None: of any), not passing, and not to be retried."""
+    stands = pl.col("reason").is_null()
+    if not retry_failed:
+        stands |= ~pl.col("reason").is_in(_TRANSIENT)
+    if recipes is not None:
+        stands &= pl.col("recipe").is_in([*recipes])
+    return outcomes.filter(stands)
+
+
+def status() -> pl.Expr:
+    """`success`, or the value of a `Reason`."""
+    return pl.col("reason").fill_null(SUCCESS).alias("status")

@@ -1,0 +1,1 @@
+"""`download`: fetch the originals of a table."""

@@ -1,0 +1,1 @@
+"""`full`: the whole run, from tables and originals to a dataset with its report."""

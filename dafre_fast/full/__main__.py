@@ -1,0 +1,103 @@
+"""`python -m dafre_fast.full`: the whole run, on the embedded sample where no input is named."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from dafre_fast import cli
+from dafre_fast.core.errors import UsageError
+from dafre_fast.core.settings.groups import (
+    Bounds,
+    Encoding,
+    FaceImage,
+    Fetching,
+    FullImage,
+    FullRun,
+    Plotting,
+    Recipe,
+    Reporting,
+    ReportRun,
+    Running,
+    Selection,
+    TagSteps,
+    Watching,
+)
+
+
+@cli.command(
+    "full",
+    FullRun,
+    Selection,
+    TagSteps,
+    Plotting,
+    Fetching,
+    FullImage,
+    FaceImage,
+    Encoding,
+    Bounds,
+    Running,
+    Watching,
+    Reporting,
+)
+def command(
+    run: FullRun,
+    selection: Selection,
+    steps: TagSteps,
+    plotting: Plotting,
+    fetching: Fetching,
+    full: FullImage,
+    face: FaceImage,
+    encoding: Encoding,
+    bounds: Bounds,
+    running: Running,
+    watching: Watching,
+    reporting: Reporting,
+) -> int:
+    """Make a dataset: labels, tags, originals, full images, face crops, manifest, report.
+
+    Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
+    """
+    from dafre_fast.engine import images
+    from dafre_fast.pack.show import show as show_pack
+
+    recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
+    with ExitStack() as stack:
+        run, fetching = _with_inputs(run, fetching, stack)
+        summary = images.full(
+            run, selection, steps, plotting, fetching, recipe, running, watching
+        )
+    status = cli.report(summary, reporting)
+    if summary.packed and not reporting.json:
+        show_pack(summary.packed, as_json=False)
+    if run.report:
+        _write_report(run.output, reporting)
+    return status
+
+
+def _write_report(output: Path, reporting: Reporting) -> None:
+    from dafre_fast.report.page import show
+    from dafre_fast.report.run import write_report
+
+    written = write_report(ReportRun(output=output))
+    if not reporting.json:
+        show(written, as_json=False)
+
+
+def _with_inputs(run: FullRun, fetching: Fetching, stack: ExitStack) -> tuple[FullRun, Fetching]:
+    """Those named; without any, those of the sample."""
+    named = (run.faces, run.tag_ids, run.source)
+    if all(named):
+        return run, fetching
+    if any(named):
+        raise UsageError("--faces, --tag-ids and --source go together; without all three, a sample")
+    from dafre_fast.sample import served_sample
+
+    sample = stack.enter_context(served_sample(run.output / "sample"))
+    inputs = {"faces": sample.faces, "tag_ids": sample.tag_ids, "source": sample.source}
+    metadata = fetching.metadata or sample.metadata
+    return replace(run, **inputs), replace(fetching, metadata=metadata)
+
+
+if __name__ == "__main__":
+    cli.run(command)

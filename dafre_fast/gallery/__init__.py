@@ -1,0 +1,1 @@
+"""`gallery`: serve a finished dataset as pages for a browser."""

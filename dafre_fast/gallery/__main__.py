@@ -1,0 +1,17 @@
+"""`python -m dafre_fast.gallery`: a finished dataset in a browser."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import GalleryRun, Printing
+
+
+@cli.command("gallery", GalleryRun, Printing)
+def command(run: GalleryRun, printing: Printing) -> int:
+    """Serve a finished dataset to a browser: images by class, tag, split, size and status."""
+    from dafre_fast.gallery.server import gallery
+
+    gallery(run, printing)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(command)

@@ -1,0 +1,290 @@
+"""The index of a dataset for looking at it: built once, then read where it lies on the disk.
+
+    rows.parquet    those of the manifest in small groups, so that one row costs little
+    terms.parquet   every class, split, status and tag: how many images, and where they are listed
+    grid.npy        int64, a line per `Column`, a place per row: all that a page of images needs
+    postings.npy    uint32, lists of row numbers, ascending, one behind the other
+    tags.npy        uint32, lists of the tags of each row, as places in terms, one behind the other
+    tag_starts.npy  int64, a line per kind of tags: where the list of each row starts, and the end
+    by_id.npy       uint32, row numbers in the order of ids
+    index.json      what all this was made from; written last
+
+The arrays are mapped: memory holds what is looked at. Rows are numbered as in the manifest, from 0.
+"""
+
+import fcntl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum, auto
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dafre_fast.core.errors import InputError, OutputError
+from dafre_fast.core.layout import LABELS, MANIFEST, replacing
+from dafre_fast.dataset.reading import open_manifest, open_tags
+from dafre_fast.gallery.view import TAG_KINDS
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.tables.posts import column
+from dafre_fast.tables.writing import write_parquet
+
+BOX = ("left", "top", "right", "bottom")
+_SIZES = ("width", "height", "face_width", "face_height", "original_width", "original_height")
+_NEEDED = (*BOX, *_SIZES, "error_message")
+_REVISION = 2
+"""Raised by whoever changes the code such that the files change."""
+_ROWS_PER_GROUP = 5_000
+_ARRAYS = ("grid", "postings", "tags", "tag_starts", "by_id")
+_FILES = ("rows.parquet", "terms.parquet", *(f"{name}.npy" for name in _ARRAYS), "index.json")
+_SINGLE = ("class", "split", "status")
+"""Kinds of terms of which an image has one."""
+
+RowNumbers = NDArray[np.uint32]
+Places = NDArray[np.uint32]
+
+
+class Column(IntEnum):
+    """Lines of the grid. Class, split and status are places in `terms`; sizes are in pixels, 0
+    where there is no picture; `ORIGINAL` and `HEAD` are the shorter sides of original and crop.
+    """
+
+    ID = 0
+    CLASS = auto()
+    SPLIT = auto()
+    STATUS = auto()
+    WIDTH = auto()
+    HEIGHT = auto()
+    FACE_WIDTH = auto()
+    FACE_HEIGHT = auto()
+    ORIGINAL = auto()
+    HEAD = auto()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index:
+    """Open. `rows` are those of the manifest with `class`, the name of each image's class, unlike
+    that of any other. `terms` has `kind`, `name`, `key` (how it is looked for: small letters,
+    blanks for `_`), `images`, and `start` in `postings`; of a kind those of most images come first.
+    `tags` are places in it, the lists of a kind from `tag_starts` on, kinds as in `TAG_KINDS`.
+    """
+
+    rows: pl.LazyFrame
+    terms: pl.DataFrame
+    grid: NDArray[np.int64]
+    postings: RowNumbers
+    tags: Places
+    tag_starts: NDArray[np.int64]
+    by_id: RowNumbers
+    ids: NDArray[np.int64]
+    """In ascending order, as `by_id`."""
+
+
+def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> None:
+    """Build the index of a dataset in `folder`, where there is none of it as it is now, and call
+    `begin` before. One process at a time does it, and others wait for it.
+
+    Raises InputError where the dataset cannot be read and OutputError where `folder` cannot be
+    written.
+    """
+    source, tags = open_manifest(dataset), open_tags(dataset)
+    missing = [name for name in _NEEDED if name not in source.collect_schema()]
+    if missing:
+        raise InputError(f"{dataset / MANIFEST}: has no column {', '.join(missing)}")
+    made_from, stamp = _made_from(dataset), folder / "index.json"
+    with _alone(folder):
+        if all((folder / name).exists() for name in _FILES) and stamp.read_bytes() == made_from:
+            return
+        begin()
+        stamp.unlink(missing_ok=True)
+        try:
+            _build(source, tags, folder)
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"{dataset}: its tables cannot be read: {reason}") from error
+        with replacing(stamp) as part:
+            part.write_bytes(made_from)
+
+
+def open_index(folder: Path) -> Index:
+    """What `index_dataset` left there."""
+    arrays = {name: _mapped(folder, name) for name in _ARRAYS}
+    return Index(
+        rows=pl.scan_parquet(folder / "rows.parquet", glob=False),
+        terms=pl.read_parquet(folder / "terms.parquet", glob=False),
+        **arrays,
+        ids=arrays["grid"][Column.ID][arrays["by_id"]],
+    )
+
+
+def _mapped(folder: Path, name: str) -> NDArray[Any]:
+    """The array itself: numpy's own class for mapped ones makes every small step slower."""
+    return np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)  # type: ignore[no-any-return]
+
+
+def _made_from(dataset: Path) -> bytes:
+    """Sizes in bytes and times of change in ns of the tables that an index is made from."""
+    tables = [MANIFEST, *(f"{LABELS}/{split}_tags.parquet" for split in SPLITS)]
+    found = {name: (dataset / name).stat() for name in tables if (dataset / name).exists()}
+    sizes = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
+    return msgspec.json.encode({"revision": _REVISION, "polars": pl.__version__, "tables": sizes})
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
+
+
+def _build(source: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> None:
+    path = folder / "rows.parquet"
+    named = source.join(
+        _class_names(source), on="class_id", how="left", maintain_order="left", nulls_equal=True
+    )
+    write_parquet(named, path, row_group_size=_ROWS_PER_GROUP)
+    rows = pl.scan_parquet(path, glob=False)
+    terms = _write_terms(rows, tags, folder)
+    grid = _grid(rows, terms)
+    _write_array(grid, folder / "grid.npy")
+    _write_array(grid[Column.ID].argsort(kind="stable").astype(np.uint32), folder / "by_id.npy")
+
+
+def _grid(rows: pl.LazyFrame, terms: pl.DataFrame) -> NDArray[np.int64]:
+    """An array of `len(Column)` lines, filled line by line."""
+    found = rows.select(pl.len()).collect().item()
+    grid = np.zeros((len(Column), found), np.int64)
+    for line in Column:
+        name = line.name.lower()
+        match line:
+            case Column.CLASS | Column.SPLIT | Column.STATUS:
+                own = terms.with_row_index("place").filter(kind=name)
+                values = pl.col(name).replace_strict(
+                    own["name"], own["place"], default=None, return_dtype=pl.Int64
+                )
+            case Column.ORIGINAL:
+                values = pl.min_horizontal("original_width", "original_height")
+            case Column.HEAD:
+                values = pl.min_horizontal("face_width", "face_height")
+            case _:
+                values = pl.col(name)
+        grid[line] = rows.select(values.fill_null(0)).collect().to_series().to_numpy()
+    return grid
+
+
+def _class_names(source: pl.LazyFrame) -> pl.LazyFrame:
+    """Of each `class_id` a `class`: its name, with its number where it has none of its own."""
+    name, number = pl.col("class_name"), pl.format("#{}", pl.col("class_id"))
+    return (
+        source.group_by("class_id")
+        .agg(name.first())
+        .select(
+            "class_id",
+            pl.when(name.is_null()).then(number)
+            .when(pl.len().over("class_name") > 1).then(pl.format("{} {}", name, number))
+            .otherwise(name)
+            .alias("class"),
+        )
+    )  # fmt: skip
+
+
+def _write_terms(rows: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> pl.DataFrame:
+    """Write which terms there are, which rows have each, and which tags each row has; one kind
+    after the other: the uses of one are the most that memory holds at once.
+    """
+    numbered = rows.with_row_index("row")
+    height = numbered.select(pl.len()).collect().item()
+    by_row = _by_row(tags, numbered.select("id", "row").collect())
+    columns = {kind: [numbered.select("row", name=kind)] for kind in _SINGLE}
+    for kind, category in TAG_KINDS.items():
+        columns[kind] = [_spread(table, category) for table in by_row]
+    names, postings = list[pl.DataFrame](), list[RowNumbers]()
+    lists, starts = list[Places](), list[NDArray[np.int64]]()
+    for kind, values in columns.items():
+        uses = _uses(values)
+        postings.append(_sorted_by(uses.places, uses.rows))
+        if kind in TAG_KINDS:
+            starts.append(sum(map(len, lists)) + _starts(uses.rows, height))
+            lists.append(_places_by_row(uses) + sum(map(len, names)))
+        names.append(uses.names.with_columns(kind=pl.lit(kind)))
+    _write_array(np.concatenate(postings), folder / "postings.npy")
+    _write_array(np.concatenate(lists), folder / "tags.npy")
+    _write_array(np.stack(starts), folder / "tag_starts.npy")
+    key = pl.col("name").str.to_lowercase().str.replace_all("_", " ", literal=True)
+    start = pl.col("images").cum_sum() - pl.col("images")
+    terms = pl.concat(names).select("name", "kind", "images", key=key, start=start)
+    write_parquet(terms, folder / "terms.parquet")
+    return terms
+
+
+def _by_row(tables: Sequence[pl.LazyFrame], rows: pl.DataFrame) -> list[pl.LazyFrame]:
+    """Each table of tags with the `row` of the image. What is joined are numbers alone: lists of
+    names would be held several times over.
+    """
+    if not tables:
+        return []
+    numbered = [table.with_row_index("at") for table in tables]
+    all_ids = [table.select("id", "at", table=pl.lit(n)) for n, table in enumerate(numbered)]
+    first = pl.concat(all_ids).unique("id", keep="first", maintain_order=True)
+    known = first.join(rows.lazy(), on="id").select("table", "at", "row").collect()
+    return [
+        table.join(known.lazy().filter(table=n).drop("table"), on="at", maintain_order="left")
+        for n, table in enumerate(numbered)
+    ]
+
+
+def _spread(lists: pl.LazyFrame, category: int) -> pl.LazyFrame:
+    """`row` and `name` for each tag of a category."""
+    names = lists.select("row", name=pl.col(column(category)).list.unique(maintain_order=True))
+    return names.filter(pl.col("name").list.len() > 0).explode("name")
+
+
+class _Uses(NamedTuple):
+    """Of one kind: `names` (name and images), those of most images first; and for each use of one
+    the row, and its place among the names.
+    """
+
+    names: pl.DataFrame
+    rows: RowNumbers
+    places: Places
+
+
+def _uses(values: Sequence[pl.LazyFrame]) -> _Uses:
+    """Of tables of `row` and `name`; those of a row stay in their order."""
+    nothing = pl.LazyFrame(schema={"row": pl.UInt32, "name": pl.String})
+    told = pl.concat([nothing, *values]).drop_nulls("name")
+    counted = told.group_by("name").agg(images=pl.len().cast(pl.Int64))
+    names = counted.sort("images", "name", descending=[True, False]).collect(engine="streaming")
+    places = names.lazy().select("name").with_row_index("place")
+    used = told.join(places, on="name", maintain_order="left").select("row", "place")
+    found = used.collect(engine="streaming")
+    return _Uses(names, found["row"].to_numpy(), found["place"].to_numpy())
+
+
+def _starts(rows: RowNumbers, height: int) -> NDArray[np.int64]:
+    """Where the uses of each row start, once they are in the order of rows; and the end."""
+    return np.concatenate([[0], np.bincount(rows, minlength=height).cumsum()])
+
+
+def _places_by_row(uses: _Uses) -> Places:
+    return uses.places[_sorted_by(uses.rows, np.arange(len(uses.rows), dtype=np.uint32))]
+
+
+def _sorted_by(first: NDArray[np.uint32], then: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """`then` in the order of `first`, and where that is the same in its own."""
+    keys = first.astype(np.uint64) << np.uint64(32) | then
+    keys.sort()
+    return keys.astype(np.uint32)  # the lower half
+
+
+def _write_array(array: NDArray[Any], path: Path) -> None:
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, array)

@@ -1,0 +1,176 @@
+"""What the gallery shows, and the address that says so: each leads to the other and back."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from msgspec import Meta, Struct
+
+from dafre_fast.core.errors import UsageError
+
+TAG_KINDS = {"general": 0, "series": 3, "character": 4}
+"""Parameters of the address that name tags, and Danbooru's number of their category."""
+REFUSED = "refused"
+"""Stands for every status but success."""
+_MOST_PARAMETERS = 100
+
+Name = Annotated[str, Meta(min_length=1, max_length=500)]
+Tags = tuple[Name, ...]
+Pixels = Annotated[int, Meta(ge=1, le=1_000_000)] | None
+
+
+class View(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which images are shown, of which tree, in which order, and which page of them.
+
+    An image has all of the tags. Sizes are those of the shorter side, in pixels: of the original,
+    and of the head as it is cut out.
+    """
+
+    show: Literal["full", "faces"] = "full"
+    split: Name | None = None
+    status: Name | None = None
+    klass: Name | None = msgspec.field(default=None, name="class")
+    general: Tags = ()
+    series: Tags = ()
+    character: Tags = ()
+    original_min: Pixels = None
+    original_max: Pixels = None
+    head_min: Pixels = None
+    head_max: Pixels = None
+    order: Literal["manifest", "id", "random"] = "manifest"
+    seed: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
+    page: Annotated[int, Meta(ge=1, le=10**9)] = 1
+
+    @property
+    def terms(self) -> list[tuple[str, str]]:
+        """What is asked of an image besides its sizes: kind (a parameter) and name."""
+        named = [("split", self.split), ("status", self.status), ("class", self.klass)]
+        tags = [(kind, tag) for kind in TAG_KINDS for tag in getattr(self, kind)]
+        return [(kind, name) for kind, name in named if name] + tags
+
+    def but(self, **changes: object) -> "View":
+        """Another one, from its first page unless told otherwise."""
+        return msgspec.structs.replace(self, **{"page": 1} | changes)
+
+    def added(self, kind: str, name: str) -> "View":
+        """With one more tag, or another class, split or status."""
+        if kind in TAG_KINDS:
+            return self.but(**{kind: tuple(dict.fromkeys((*getattr(self, kind), name)))})
+        return self.but(**{_attribute(kind): name})
+
+    def alone(self, kind: str, name: str) -> "View":
+        """Only this is asked, of the same tree."""
+        return View(show=self.show).added(kind, name)
+
+    def without(self, kind: str, name: str) -> "View":
+        """The same, and this is no longer asked."""
+        if kind in TAG_KINDS:
+            return self.but(**{kind: tuple(tag for tag in getattr(self, kind) if tag != name)})
+        return self.but(**{_attribute(kind): None})
+
+
+def _attribute(kind: str) -> str:
+    return "klass" if kind == "class" else kind
+
+
+def pairs_of(view: View) -> list[tuple[str, str]]:
+    """The parameters of a view's address: what is not the default, always in the same order."""
+    fields = msgspec.to_builtins(view).items()
+    return [
+        (name, str(one))
+        for name, value in fields
+        for one in (value if isinstance(value, (list, tuple)) else [value])
+    ]
+
+
+def address(view: View) -> str:
+    """The query of a view's address, with its question mark; nothing for the default."""
+    query = urlencode(pairs_of(view))
+    return f"?{query}" if query else ""
+
+
+def split_query(query: str) -> list[tuple[str, str]]:
+    """Names and values of a query as it came, percent signs and all. Raises UsageError."""
+    try:
+        return parse_qsl(
+            query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+        )
+    except UnicodeDecodeError:
+        raise UsageError("the address is not UTF-8") from None
+    except ValueError:
+        raise UsageError(f"the address has more than {_MOST_PARAMETERS} parameters") from None
+
+
+def read_view(pairs: Iterable[tuple[str, str]]) -> View:
+    """From the parameters of an address; empty ones say nothing, as in a form left blank.
+
+    Raises UsageError, naming the parameter, for one that is unknown, twice there or out of bounds.
+    """
+    values = defaultdict[str, list[str]](list)
+    for name, value in pairs:
+        if value:
+            values[name].append(value)
+    raw: dict[str, object] = {}
+    for name, given in values.items():
+        if name in TAG_KINDS:
+            raw[name] = tuple(dict.fromkeys(given))
+        elif len(given) > 1:
+            raise UsageError(f"{name} is given {len(given)} times")
+        else:
+            raw[name] = given[0]
+    try:
+        view = msgspec.convert(raw, View, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, where = " ".join(str(error).split()).partition(" - at `$.")
+        what = what.replace("Object contains unknown field", "there is no parameter")
+        raise UsageError(f"{where.rstrip('`')}: {what}" if where else what) from error
+    return view if view.order == "random" else msgspec.structs.replace(view, seed=None)
+
+
+class Tile(Struct, frozen=True):
+    """One of many on a page. Sizes are in pixels, 0 for what was not made."""
+
+    id: int
+    klass: str
+    split: str
+    status: str
+    full: tuple[int, int]
+    face: tuple[int, int]
+
+
+class Page(Struct, frozen=True):
+    """A page of a view that has `images` in all; `pages` is at least 1."""
+
+    tiles: Sequence[Tile]
+    images: int
+    pages: int
+
+
+class Choice(Struct, frozen=True):
+    """A class, split, status or tag, and how many of the images in question have it."""
+
+    kind: str
+    name: str
+    images: int
+
+
+class Place(Struct, frozen=True):
+    """Where an image stands in a view of so many: its number, from 0, and page, and the ids beside
+    it; all None where it is not in the view.
+    """
+
+    images: int
+    number: int | None = None
+    page: int | None = None
+    before: int | None = None
+    after: int | None = None
+
+
+class Details(Struct, frozen=True):
+    """All of one image: its tile, its row of the manifest, and its tags by kind."""
+
+    tile: Tile
+    row: dict[str, Any]
+    tags: dict[str, list[str]]

@@ -1,0 +1,1 @@
+"""`labels`: write the label files of faces.tsv; no image is needed."""

@@ -1,0 +1,37 @@
+"""`python -m dafre_fast.lists`: what splits need of a mirror, by its list of files, for rsync."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import (
+    Fetching,
+    ListsRun,
+    Reporting,
+    Running,
+    Tolerance,
+    Watching,
+)
+
+
+@cli.command("lists", ListsRun, Tolerance, Fetching, Running, Watching, Reporting)
+def command(
+    run: ListsRun,
+    tolerance: Tolerance,
+    fetching: Fetching,
+    running: Running,
+    watching: Watching,
+    reporting: Reporting,
+) -> int:
+    """Find the images of label files in a mirror's list of files: lists for rsync --files-from.
+
+    With --source what is listed is fetched as well.
+    """
+    from dafre_fast.lists.listing import lists
+    from dafre_fast.lists.show import show
+
+    found = lists(run, tolerance, fetching, running, watching)
+    show(found, as_json=reporting.json)
+    refused = (sum(summary.refused.values()) for summary in found.fetched.values())
+    return cli.judge(sum(refused), reporting)
+
+
+if __name__ == "__main__":
+    cli.run(command)

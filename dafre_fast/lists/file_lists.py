@@ -1,0 +1,122 @@
+"""Lists of a mirror's files, as `find` makes them (`./original/0000/1025000.png`), and what splits
+need of them, as `rsync --files-from` takes it.
+
+A list has millions of lines of which a run wants a few: it is read block by block, and what is not
+wanted is gone with its block.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from dafre_fast.core.layout import ORIGINALS, SMALL, bucket, replacing
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.tables.bad_rows import refuse_too_many
+from dafre_fast.tables.blocks import read_lines
+from dafre_fast.tables.labels import Split
+from dafre_fast.tables.path_columns import (
+    FILE,
+    FOLDER,
+    bad_rows_of,
+    groups_of,
+    problems_of_path,
+    problems_of_text,
+    stripped,
+)
+from dafre_fast.tables.text import mark_repeats
+
+TREES = {ORIGINALS: "originalext", SMALL: "512jpg"}
+"""Trees of a mirror, and what the original calls the lists of what is wanted of them."""
+_MISSING = {ORIGINALS: "*", SMALL: "jpg"}
+"""Extensions of what is not there, as far as they are known."""
+_LISTED = rf"^(?:\./)?(?P<tree>[^/\\]+)/{FOLDER}/{FILE}"
+_is_good = pl.col("problem").is_null()
+
+
+class FileList(NamedTuple):
+    """`rows` has a row per file that is wanted, in the order of the list: `tree`, `id` int64,
+    `extension` (lower case) and `name`, the path that it has there (`original/0000/1025000.png`).
+    Of `lines` that are not blank `unwanted` are of other images, `elsewhere` in other trees, and
+    `bad_rows` are as in `Catalogue.bad_rows`.
+    """
+
+    rows: pl.DataFrame
+    lines: int
+    unwanted: int
+    elsewhere: int
+    bad_rows: pl.DataFrame
+
+
+def read_file_list(path: Path, wanted: pl.Series, max_bad_rows: float) -> FileList:
+    """What is there of the `wanted` ids, in `TREES`. Of several files of an image in a tree the
+    first counts; lines of images that are not wanted are judged by themselves alone.
+
+    Raises InputError where the list cannot be read or has more malformed lines than allowed.
+    """
+    ids = wanted.unique().to_frame("id")
+    kept, lines, unwanted, elsewhere = [], 0, 0, 0
+    for block in read_lines(path):
+        rows = judge_files(block.lazy()).collect()
+        good = rows.filter(_is_good)
+        in_trees = good.filter(pl.col("tree").is_in([*TREES]))
+        found = in_trees.join(ids, on="id", how="semi")
+        kept += [found, rows.filter(~_is_good)]
+        lines += rows.height
+        elsewhere += good.height - in_trees.height
+        unwanted += in_trees.height - found.height
+    judged = _without_repeats(pl.concat(kept)).sort("line")
+    bad_rows = bad_rows_of(path, judged)
+    refuse_too_many(path, bad_rows, lines, max_bad_rows)
+    good = judged.filter(_is_good).drop("line", "problem")
+    return FileList(good, lines, unwanted, elsewhere, bad_rows)
+
+
+def judge_files(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """`line`, the columns of `FileList.rows` and `problem` (a `RowProblem`, null for a good row),
+    of `line` and `text` (null where it is not UTF-8). The tree may be any; the folder must tell
+    `id % 1000`, in four digits, as Danbooru has it, or more or fewer.
+    """
+    read = groups_of(lines, stripped(pl.col("text")), _LISTED).cast({"id": pl.Int64})
+    return read.select(
+        "line",
+        "tree",
+        "id",
+        pl.col("extension").str.to_lowercase(),
+        name=stripped(pl.col("text")).str.strip_prefix("./"),
+        problem=pl.coalesce(*problems_of_text(), *problems_of_path()),
+    )
+
+
+def write_list(names: Iterable[str], path: Path) -> None:
+    """A path per line. Raises OutputError where that cannot be done."""
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        file.writelines(f"./{name}\n" for name in names)
+
+
+def write_lists(split: Split, files: FileList, folder: Path) -> Mapping[str, int]:
+    """Write `{split}_originalext.txt` and `{split}_512jpg.txt`, the files of the split's images in
+    its order, and `{split}_missing.txt`, those that are not there; how many are there, by tree.
+
+    Raises OutputError where that cannot be done.
+    """
+    there, missing = dict[str, int](), list[str]()
+    for tree, called in TREES.items():
+        of_tree = files.rows.lazy().filter(tree=tree)
+        images = split.images.lazy().join(of_tree, on="id", how="left", maintain_order="left")
+        names = images.select("id", "name").collect()
+        found = names["name"].drop_nulls()
+        write_list(found, folder / f"{split.name}_{called}.txt")
+        lost = names.filter(pl.col("name").is_null())["id"]
+        missing += [f"{tree}/{bucket(one)}/{one}.{_MISSING[tree]}" for one in lost]
+        there[tree] = len(found)
+    write_list(missing, folder / f"{split.name}_missing.txt")
+    return there
+
+
+def _without_repeats(rows: pl.DataFrame) -> pl.DataFrame:
+    """In each tree by itself."""
+    bad = rows.filter(~_is_good)
+    trees = (rows.filter(_is_good, tree=tree) for tree in TREES)
+    return pl.concat([bad, *(mark_repeats(tree, "id", RowProblem.DUPLICATE_ID) for tree in trees)])

@@ -1,0 +1,85 @@
+"""The lists command: tables only, so that it starts without network where nothing is fetched."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.layout import BAD_ROWS, replacing
+from dafre_fast.core.settings.groups import Fetching, ListsRun, Running, Tolerance, Watching
+from dafre_fast.core.summaries import Listed, Lists
+from dafre_fast.lists.file_lists import (
+    TREES,
+    FileList,
+    read_file_list,
+    write_lists,
+)
+from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.labels import Split, read_splits
+from dafre_fast.tables.metadata import read_metadata
+
+FILES = "files.txt"
+"""What a mirror has that was asked for it, in the folder of the lists."""
+
+
+def lists(
+    run: ListsRun, tolerance: Tolerance, fetching: Fetching, running: Running, watchers: Watching
+) -> Lists:
+    """List what the splits need of a mirror, and fetch it where a source is named."""
+    _check(run)
+    splits = read_splits(run.labels, tolerance.max_bad_rows)
+    wanted = pl.concat(split.images["id"] for split in splits)
+    path = run.files or _ask_mirror(run, fetching)
+    files = read_file_list(path, wanted, tolerance.max_bad_rows)
+    found = _summary(files, [_list(split, files, run.output) for split in splits])
+    keys = files.rows["id"].cast(pl.String)
+    metadata = read_metadata(
+        fetching.metadata if run.source else (), keys.unique(), tolerance.max_bad_rows
+    )
+    set_aside = (files.bad_rows, *(split.bad_rows for split in splits), metadata.bad_rows)
+    bad_rows = pl.concat(set_aside)
+    write_bad_rows(bad_rows, run.output / BAD_ROWS)
+    found = with_bad_rows(found, bad_rows, run.output / BAD_ROWS)
+    if run.source is None:
+        return found
+    from dafre_fast.engine.images import fetch_listed
+
+    return fetch_listed(found, files.rows, run, metadata, fetching, running, watchers)
+
+
+def _check(run: ListsRun) -> None:
+    if run.files is None and run.source is None:
+        raise UsageError("--files is needed, or --source rsync://host/module, which lists itself")
+    if run.source is None:
+        return
+    if not run.source.startswith("rsync://") and "{name}" not in run.source:
+        raise UsageError(f"--source {run.source!r}: neither rsync:// nor with {{name}} in it")
+    if len({*run.sizes}) > 1 and run.originals.absolute() == run.small.absolute():
+        raise UsageError(f"--originals and --small are both {run.small}")
+
+
+def _ask_mirror(run: ListsRun, fetching: Fetching) -> Path:
+    from dafre_fast.sources.rsync.source import list_files
+
+    assert run.source is not None
+    path = run.output / FILES
+    with replacing(path) as part:
+        with part.open("wb") as file:
+            asyncio.run(list_files(run.source, TREES, file, fetching))
+        if not part.stat().st_size:
+            raise InputError(f"{run.source}: no file is in {' or '.join(TREES)}")
+    return path
+
+
+def _list(split: Split, files: FileList, output: Path) -> Listed:
+    listed = write_lists(split, files, output)
+    images = split.images.height
+    missing = {tree: images - there for tree, there in listed.items()}
+    return Listed(split.name, images, listed, missing)
+
+
+def _summary(files: FileList, splits: Sequence[Listed]) -> Lists:
+    listed, set_aside = files.rows.height, files.bad_rows.height
+    return Lists(files.lines, listed, files.unwanted, files.elsewhere, set_aside, splits)

@@ -1,0 +1,39 @@
+"""What stands on record of the parts of a pack: a file each, in the state of its folder."""
+
+from pathlib import Path
+
+import msgspec
+
+from dafre_fast.core.layout import STATE, replacing
+from dafre_fast.pack.records import Shard
+
+
+def record(folder: Path, name: str, shard: Shard) -> None:
+    """Record a part, now that it stands. Raises OutputError."""
+    with replacing(_path(folder, name)) as temporary:
+        temporary.write_bytes(msgspec.json.encode(shard))
+
+
+def recorded(folder: Path, name: str) -> Shard | None:
+    """None of one that is not on record, or not legibly so."""
+    try:
+        return msgspec.json.decode(_path(folder, name).read_bytes(), type=Shard)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def all_recorded(folder: Path) -> list[str]:
+    """The names of all that are on record."""
+    state = folder / STATE
+    return sorted(
+        str(path.relative_to(state)).removesuffix(".json") for path in state.rglob("*.json")
+    )
+
+
+def forget(folder: Path, name: str) -> None:
+    """A part does not stand any more. Raises OSError."""
+    _path(folder, name).unlink(missing_ok=True)
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / STATE / f"{name}.json"

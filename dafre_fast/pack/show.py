@@ -1,0 +1,33 @@
+"""What became of packing: text for people, JSON for machines. On standard output."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dafre_fast.pack.records import Packed
+from dafre_fast.views.summary import columns
+
+
+def show(packed: Packed, *, as_json: bool) -> None:
+    """Print it."""
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(packed), indent=2).decode())
+    else:
+        print("\n".join(_lines(packed)))
+
+
+def _lines(found: Packed) -> Iterator[str]:
+    for what, counts in (("refused before", found.refused), ("damaged", found.damaged)):
+        if counts:
+            yield from columns((what, "images"), [*counts.items()])
+    if found.damaged_list:
+        yield f"all that are damaged: {found.damaged_list}"
+    refused, damaged = sum(found.refused.values()), sum(found.damaged.values())
+    yield (
+        f"{found.images:,} images = {found.packed:,} packed + {refused:,} refused before"
+        f" + {damaged:,} damaged" + (f" + {found.excluded:,} excluded" if found.excluded else "")
+    )
+    yield (
+        f"{found.folder}: {found.written:,} written, {found.kept:,} kept,"
+        f" {found.bytes / 1e6:,.1f} MB; {found.seconds:,.1f} s, {found.cpu_seconds:,.1f} s of CPU"
+    )

@@ -1,0 +1,90 @@
+"""How the parts of a pack are written, by workers or without any. Imported by the workers."""
+
+import math
+import pickle
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from dafre_fast.core.errors import WorkerError
+from dafre_fast.core.findings import Flaw
+from dafre_fast.core.layout import STATE, scratch
+from dafre_fast.dataset.pictures import Pictures
+from dafre_fast.dataset.samples import read_samples
+from dafre_fast.engine.executors.local import Lost, Pool
+from dafre_fast.pack.formats.choose import Part, Reading
+from dafre_fast.pack.receipts import record
+from dafre_fast.pack.records import Shard
+
+_PRELOAD = ("dafre_fast.pack.writing", "dafre_fast.cli")
+
+
+class Task(NamedTuple):
+    """A part, the folder of its pack, and the pictures that it is written of."""
+
+    folder: Path
+    part: Part
+    pictures: Pictures
+
+    def carry_out(self, advance: Callable[[Flaw | None], None]) -> Shard:
+        """Write the part and record it last; `advance` is called for each image. Raises OutputError
+        where that is not possible.
+        """
+        part, path = self.part, self.folder / self.part.name
+        reading = Reading(read_samples(self.pictures, part.rows, part.pictures), advance)
+        files = {f"{path.name}{end}": file for end, file in part.write(path, reading).items()}
+        shard = Shard(part.contents, part.rows.height, reading.damaged, files)
+        record(self.folder, part.name, shard)
+        return shard
+
+
+async def carry_out_all(
+    tasks: Iterable[Task], folder: Path, workers: int, take: Callable[[int, Shard], None]
+) -> float:
+    """Each by one worker, in which reading, hashing and writing take turns: on many cores many
+    parts of the pack in `folder` are written at once. `take` is given the number of each task, from
+    0, and what came of it. Returns the CPU time of the workers in seconds.
+
+    Raises as `Task.carry_out` does, and WorkerError where workers die.
+    """
+    paths = list[Path]()
+
+    def take_all(results: list[tuple[Path, Shard | Lost]]) -> None:
+        for kept, shard in results:
+            number = int(kept.name)
+            kept.unlink()
+            if isinstance(shard, Lost):
+                why = f"a worker {shard.loss.value} on it, twice ({shard.cause})"
+                raise WorkerError(f"{paths[number]}: {why}")
+            take(number, shard)
+
+    with scratch(folder / STATE, "tasks") as keeping:
+        pool = Pool[Path, Shard](
+            _carry_out_kept,
+            take_all,
+            workers=workers,
+            job_timeout_seconds=math.inf,
+            preload=_PRELOAD,
+        )
+        try:
+            async with pool:
+                for number, task in enumerate(tasks):
+                    paths.append(task.folder / task.part.name)
+                    kept = keeping / str(number)
+                    kept.write_bytes(pickle.dumps(task))  # that of thousands of rows is no message
+                    await pool.submit(kept)
+                await pool.drain()
+        finally:
+            for kept in pool.abandoned:  # a worker may have been at it
+                _remove_partial(paths[int(kept.name)])
+        return pool.cpu_seconds
+
+
+def _carry_out_kept(path: Path) -> Shard:
+    task: Task = pickle.loads(path.read_bytes())  # noqa: S301  (from our own parent)
+    return task.carry_out(lambda _: None)
+
+
+def _remove_partial(path: Path) -> None:
+    for part in path.parent.glob(f".{path.name}*.part"):
+        part.unlink(missing_ok=True)

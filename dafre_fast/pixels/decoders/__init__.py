@@ -1,0 +1,1 @@
+"""Decoders: the bytes of one format become rows of pixels."""

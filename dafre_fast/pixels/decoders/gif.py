@@ -1,0 +1,43 @@
+"""GIF: its size, and where its first frame lies (GIF89a, 18, 20 and 23 to 26)."""
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.geometry import Rect, Size
+
+_SCREEN_END = 13
+_EXTENSION, _IMAGE = 0x21, 0x2C
+
+
+def screen(data: bytes) -> Size:
+    """Width and height, as browsers take them: a first frame that is larger counts."""
+    frame = first_frame(data)
+    return Size(max(_number(data, 6), frame.right), max(_number(data, 8), frame.bottom))
+
+
+def first_frame(data: bytes) -> Rect:
+    """The region of the first frame, which may reach beyond the screen.
+
+    Raises Refusal (CORRUPT_HEADER) where the file has none, or one of no pixel.
+    """
+    at = _SCREEN_END + _palette_bytes(data, 10)
+    while at < len(data) and data[at] == _EXTENSION:
+        at += 2
+        while at < len(data) and data[at]:  # blocks, each after its length, up to an empty one
+            at += 1 + data[at]
+        at += 1
+    if at + 9 >= len(data) or data[at] != _IMAGE:
+        raise Refusal(Reason.CORRUPT_HEADER, "no frame")
+    left, top = _number(data, at + 1), _number(data, at + 3)
+    width, height = _number(data, at + 5), _number(data, at + 7)
+    if not width or not height:
+        raise Refusal(Reason.CORRUPT_HEADER, f"a first frame of {width} x {height} pixels")
+    return Rect(left, top, left + width, top + height)
+
+
+def _number(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 2], "little")
+
+
+def _palette_bytes(data: bytes, flags_at: int) -> int:
+    flags = data[flags_at] if flags_at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

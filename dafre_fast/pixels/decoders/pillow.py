@@ -1,0 +1,106 @@
+"""Pillow, the careful lane: what libvips does not read, or reads otherwise than it is meant.
+
+That is BMP; TIFF of up to 8 bits, where libvips takes YCbCr for RGB and unknown channels for
+opacity; and AVIF, whose grey pictures it leaves in their limited range. Formats are always named:
+left to itself, Pillow starts Ghostscript for what looks like PostScript. It looks no further than
+JPEG's warnings, so no JPEG comes here, and reads PNGs whose checksums are wrong, so no PNG does.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders.libvips import pyvips
+from dafre_fast.pixels.decoders.vips import render
+from dafre_fast.pixels.geometry import Size
+from dafre_fast.pixels.header import Header, Space, exif_orientation
+from dafre_fast.pixels.plan import ImagePlan
+from dafre_fast.pixels.rasters import Pictures
+from dafre_fast.pixels.sniff import Format
+
+Image.MAX_IMAGE_PIXELS = None  # the header's size is checked before anything is decoded
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+FORMATS = {Format.BMP: "BMP", Format.TIFF: "TIFF", Format.AVIF: "AVIF"}
+_BITS_PER_SAMPLE = 258
+_SPACES = {"L": Space.GREY, "CMYK": Space.CMYK}
+_INTERPRETATIONS = {"L": "b-w", "CMYK": "cmyk"}
+_WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
+_HELD_PER_PIXEL = 12
+"""Bytes: Pillow's four, as many for one conversion, and the copies on the way to libvips."""
+
+
+def read_header(data: bytes, format: Format, *, deep: bool) -> Header:
+    """Size, orientation and profile.
+
+    Raises Refusal: CORRUPT_HEADER, or, unless `deep`, UNSUPPORTED_FORMAT for what has more than 8
+    bits a channel, which libvips reads better.
+    """
+    with _refusing(Reason.CORRUPT_HEADER):
+        image = _open(data, format)
+        bits = max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) if format is Format.TIFF else 8
+        if not deep and (bits > 8 or image.mode[0] in "IF"):
+            raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{bits} bits a channel, mode {image.mode}")
+        return Header(
+            format=format,
+            stored=Size(*image.size),
+            # A TIFF is turned by Pillow itself, and its size is that of the turned picture.
+            orientation=exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0")),
+            space=_SPACES.get(image.mode, Space.RGB),
+            profile=image.info.get("icc_profile") or None,
+            frames=image.n_frames if format is Format.AVIF else 1,
+            held=image.width * image.height * _HELD_PER_PIXEL,
+            careful=True,
+        )
+
+
+def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Decode, resize and convert. Raises Refusal (CORRUPT) where the file is damaged."""
+    with _refusing(Reason.CORRUPT):
+        image = _plain(_open(data, header.format))
+    pixels = np.asarray(image)
+    stored = pyvips.Image.new_from_array(pixels if pixels.ndim == 3 else pixels[..., None])
+    stored = stored.copy(interpretation=_INTERPRETATIONS.get(image.mode, "srgb"))
+    return render(lambda _shrink: stored, header, plan)
+
+
+def _open(data: bytes, format: Format) -> Any:
+    return Image.open(io.BytesIO(data), formats=(FORMATS[format],))
+
+
+def _plain(image: Any) -> Any:
+    """Pixels as L, RGB, RGBA or CMYK."""
+    image.load()
+    if image.mode in _WITH_ALPHA or "transparency" in image.info:
+        return image.convert("RGBA")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode.startswith("I;16"):
+        bits = max(image.tag_v2[_BITS_PER_SAMPLE])
+        grey = np.asarray(image).astype(np.float32) * (255 / ((1 << bits) - 1))
+        return Image.fromarray(np.rint(grey).clip(0, 255).astype(np.uint8))
+    if image.mode[0] in "IF":
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"mode {image.mode}")
+    return image if image.mode in _SPACES else image.convert("RGB")
+
+
+@contextmanager
+def _refusing(reason: Reason) -> Iterator[None]:
+    """Whatever Pillow raises becomes a Refusal; its warnings are nobody's business."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (Refusal, MemoryError):
+            raise
+        except UnidentifiedImageError as error:  # which names an object in memory, not the cause
+            raise Refusal(reason, "Pillow finds no picture in it") from error
+        except Exception as error:  # of a dozen kinds
+            raise Refusal(reason, f"{type(error).__name__}: {error}") from error

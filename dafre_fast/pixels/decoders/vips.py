@@ -1,0 +1,225 @@
+"""libvips: decode every format by its own named loader, resize, convert and encode."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.colour import space_of, to_srgb
+from dafre_fast.pixels.decoders import gif
+from dafre_fast.pixels.decoders.libvips import pyvips
+from dafre_fast.pixels.geometry import Rect, Size
+from dafre_fast.pixels.header import Header
+from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
+from dafre_fast.pixels.rasters import Pictures, Pixels
+from dafre_fast.pixels.sniff import Format
+
+_LOADERS = {
+    Format.JPEG: "jpegload_buffer",
+    Format.PNG: "pngload_buffer",
+    Format.GIF: "gifload_buffer",
+    Format.WEBP: "webpload_buffer",
+    Format.TIFF: "tiffload_buffer",
+    Format.AVIF: "heifload_buffer",
+    Format.HEIC: "heifload_buffer",
+}
+_SHORT_OF_MEMORY = ("out of memory", "insufficient memory", "memory allocation")
+"""As libvips, libjpeg and libheif say it."""
+_PROFILE = "icc-profile-data"
+_STRIP = 8
+"""Rows that are read at once of a file that breaks off."""
+_HELD_PER_PIXEL = 12
+"""Bytes: the frame as the codec's library holds it, and as it hands it over."""
+
+Load = Callable[[int], pyvips.Image]
+"""The first frame, so many times smaller than it is stored (1, or for JPEG alone 2, 4 or 8)."""
+
+
+def read_header(data: bytes, format: Format) -> Header:
+    """Size, orientation and profile as the loader finds them.
+
+    Raises Refusal (CORRUPT_HEADER) where it finds none.
+    """
+    image = _open(data, format)
+    orientation = _field(image, "orientation", 1)
+    size = Size(image.width, image.height)
+    if format is Format.GIF:  # libvips thinks little of what a screen says of its size
+        size = gif.screen(data)
+    return Header(
+        format=format,
+        stored=size,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        space=space_of(image),
+        profile=bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None,
+        frames=_field(image, "n-pages", 1),
+        held=0 if format is Format.TIFF else size.width * size.height * _HELD_PER_PIXEL,
+    )
+
+
+def _field(image: pyvips.Image, name: str, default: int) -> int:
+    return int(image.get(name)) if image.get_typeof(name) else default
+
+
+def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Decode, resize and convert; what no other lane reads, or where one has a doubt.
+
+    Raises Refusal, TRUNCATED or CORRUPT, where the file is damaged.
+    """
+
+    def load(shrink: int) -> pyvips.Image:
+        return _open(data, header.format, **({"shrink": shrink} if shrink > 1 else {}))
+
+    frame = gif.first_frame(data) if header.format is Format.GIF else None
+    return render(load, header, plan, frame)
+
+
+def render(load: Load, header: Header, plan: ImagePlan, frame: Rect | None = None) -> Pictures:
+    """Both outputs of what `load` gives; white outside `frame`.
+
+    Raises Refusal where the file turns out to be damaged.
+    """
+    original = _Original(load, header, frame, whole=plan.face is not None)
+    full, face = None, None
+    if plan.full:
+        image = original.at(plan.full.eighths)
+        full = _render(_resize(image, plan.full.size), header.profile)
+    if plan.face:
+        region = plan.face.rect
+        image = original.at(WHOLE).crop(region.left, region.top, *region.size)
+        face = _render(_resize(image, plan.face.size), header.profile)
+    return Pictures(full, face)
+
+
+def whole_rows(data: bytes, header: Header) -> tuple[pyvips.Image, int]:
+    """The picture of a file that breaks off, white where it does, and how many rows are there."""
+    image = _on_white(_open(data, header.format))
+    region, strips = pyvips.Region.new(image), []
+    with suppress(pyvips.Error):
+        for top in range(0, image.height, _STRIP):
+            rows = min(_STRIP, image.height - top)
+            strips.append(bytes(region.fetch(0, top, image.width, rows)))
+    rows = min(len(strips) * _STRIP, image.height)
+    if not rows:
+        return image, 0
+    shape = (image.width, rows, image.bands, image.format)
+    part = pyvips.Image.new_from_memory(b"".join(strips), *shape)
+    part = part.copy(interpretation=image.interpretation)
+    no_ink = "black" if image.interpretation == "cmyk" else "white"
+    return part.embed(0, 0, image.width, image.height, extend=no_ink).copy_memory(), rows
+
+
+def decode(data: bytes, format: Format, shrink: int) -> Pixels:
+    """RGB pixels of an 8-bit original, colours as they are stored, `shrink` (1, 2, 4 or 8, JPEG
+    alone) times smaller. Raises Refusal where the file is damaged.
+    """
+    image = _in_memory(_open(data, format, shrink=shrink)).copy(interpretation="srgb")
+    return _pixels(image if image.bands == 3 else image.bandjoin([image, image]))
+
+
+def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
+    """Baseline JPEG without metadata."""
+    chroma = "on" if subsampling == "4:2:0" else "off"
+    # The image shares the memory of the array, which outlives it here.
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
+    image = image.copy(interpretation="srgb")
+    return bytes(image.jpegsave_buffer(Q=quality, subsample_mode=chroma, keep="none"))
+
+
+class _Original:
+    """One file. Up to LARGEST_WHOLE a picture whose face is wanted is decoded once, as a whole,
+    and kept: a crop alone would not show that the file breaks off below it. A larger one streams
+    through for each output, so that memory stays bounded.
+    """
+
+    def __init__(self, load: Load, header: Header, frame: Rect | None, *, whole: bool) -> None:
+        self._load, self._stored, self._frame = load, header.stored, frame
+        self._keep = whole and header.stored.width * header.stored.height <= LARGEST_WHOLE
+        self._decoded: dict[int, pyvips.Image] = {}
+
+    def at(self, eighths: int) -> pyvips.Image:
+        """The first frame at `eighths` / 8 of its stored size (below 8 for JPEG alone), on white.
+
+        Unless it is kept, it is to be read once from top to bottom, and only then does a damaged
+        file show.
+        """
+        if eighths not in self._decoded:
+            image = self._within_frame(_on_white(self._load(WHOLE // eighths)))
+            if not self._keep:
+                return image
+            self._decoded[eighths] = _in_memory(image)
+        return self._decoded[eighths]
+
+    def _within_frame(self, image: pyvips.Image) -> pyvips.Image:
+        """Where nothing is transparent, libvips leaves no trace of what no frame covers."""
+        if self._frame is None:
+            return image
+        left, top, right, bottom = self._frame
+        width, height = min(right, image.width) - left, min(bottom, image.height) - top
+        if width < 1 or height < 1:
+            raise Refusal(Reason.CORRUPT, "no frame where the first one should be")
+        if (width, height) == self._stored:
+            return image
+        part = image.crop(left, top, width, height)
+        return part.embed(left, top, *self._stored, extend="white")
+
+
+def _on_white(image: pyvips.Image) -> pyvips.Image:
+    if not image.hasalpha():
+        return image
+    return image.flatten(background=65_535 if image.format == "ushort" else 255)
+
+
+def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
+    loader = getattr(pyvips.Image, _LOADERS[format])
+    try:
+        return loader(data, access="sequential", fail_on=_fail_on(format), **options)
+    except pyvips.Error as error:
+        raise _refusal(Reason.CORRUPT_HEADER, error) from error
+
+
+def _fail_on(format: Format) -> str:
+    """Of JPEG, libvips takes a bad Huffman code or a scan that ends early for a warning; of PNG, a
+    profile that it does not like.
+    """
+    return "warning" if format is Format.JPEG else "error"
+
+
+def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
+    """Lanczos-3 to exactly `size`, both sides on their own."""
+    if (image.width, image.height) == size:
+        return image
+    return image.resize(
+        size.width / image.width, vscale=size.height / image.height, kernel="lanczos3"
+    )
+
+
+def _in_memory(image: pyvips.Image) -> pyvips.Image:
+    """The same pixels, decoded now. Raises Refusal (CORRUPT) for a damaged file, MemoryError."""
+    try:
+        return image.copy_memory()
+    except pyvips.Error as error:
+        raise _refusal(Reason.CORRUPT, error) from error
+
+
+def _render(image: pyvips.Image, profile: bytes | None) -> Pixels:
+    """Decode now, as 8-bit sRGB. Raises Refusal where the file is damaged."""
+    return _pixels(to_srgb(_in_memory(image), profile))
+
+
+def _pixels(image: pyvips.Image) -> Pixels:
+    memory = np.frombuffer(image.write_to_memory(), np.uint8)
+    return memory.reshape(image.height, image.width, image.bands)
+
+
+def _refusal(reason: Reason, error: pyvips.Error) -> Exception:
+    line = _first_line(error)
+    short = any(words in line.lower() for words in _SHORT_OF_MEMORY)
+    return MemoryError(line) if short else Refusal(reason, line)
+
+
+def _first_line(error: pyvips.Error) -> str:
+    lines = [line.strip() for line in f"{error.detail}\n{error.message}".splitlines()]
+    telling = [line for line in lines if line and not line.startswith("unable to")]
+    return telling[0] if telling else "libvips gives no reason"

@@ -1,0 +1,1 @@
+"""Kernels that numba compiles: resampling and the SIMD instructions it uses."""

@@ -1,0 +1,207 @@
+"""Resizing: means over whole blocks where there is plenty to throw away, then Lanczos-3.
+
+The source may be larger than its pixels tell: `extent` is its size in fractions of a pixel, so
+that a picture of 1209 pixels that was halved while it was decoded is 604.5 pixels wide and none of
+what follows is shifted. libvips and Pillow round up here, which costs 8 dB against a resize from
+the full size. fast_image_resize (cykooz.resizer 4.0) was measured before this was written: 2.1 ms
+where this takes 1.5 (740 x 1000 to 256 x 345, RGB, AVX2), copies in and out included.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from dafre_fast.pixels.geometry import Size
+from dafre_fast.pixels.kernels.simd import add_times, load_word, same, store_clipped, store_word
+from dafre_fast.pixels.rasters import Pixels, Raster, raster
+
+_SUPPORT = 3
+"""Lobes of the filter on each side."""
+_RUN = 6
+"""Rows that are added up in one pass over an output row."""
+_ROOM = 2
+"""Blocks are averaged as long as this many times the target is left for the filter."""
+_FLOAT = np.float32
+"""Named wherever it is meant: numba makes a float64 of an integer times a float32."""
+_LARGEST_BLOCK = 16
+"""Sums of more would not fit 16 bits."""
+
+
+def resize(source: Raster, size: Size) -> Pixels:
+    """Lanczos-3 (Turkowski 1990): uint8 RGBX of `size`; as it is where it has this size already."""
+    pixels, extent, scale = source
+    height, width, channels = pixels.shape
+    if extent == size and scale == 1:
+        return pixels.astype(np.uint8, copy=False)
+    columns = _taps(width, extent[0], size.width, 1.0)
+    rows = _taps(height, extent[1], size.height, scale)
+    # Rows are made in fours, and three channels are read as four.
+    pitch = (width + columns[1].shape[1]) * channels + 1
+    strip = np.zeros(4 * pitch, np.float32)
+    out = np.empty((-(-size.height // 4) * 4, size.width, 4), np.uint8)
+    flat = np.ascontiguousarray(pixels).reshape(height, -1)
+    _resize(flat, channels, *rows, *columns, strip, pitch, out.reshape(-1))
+    return out[: size.height]
+
+
+def block_for(size: Size, target: Size) -> int:
+    """Side of the largest square block whose mean leaves the filter enough to work on."""
+    room = min(size.width // target.width, size.height // target.height)
+    return max(1, min(room // _ROOM, _LARGEST_BLOCK))
+
+
+def shrink(pixels: Pixels, block: int) -> Raster:
+    """Means over blocks of `block` x `block` pixels; those that stick out have fewer."""
+    if block == 1:
+        return raster(pixels)
+    height, width, channels = pixels.shape
+    sums = empty_sums(Size(width, height), block)
+    _shrink(pixels.reshape(height, -1), channels, block, sums.reshape(-1))
+    return shrunk(sums, Size(width, height), block)
+
+
+def empty_sums(size: Size, block: int) -> NDArray[np.uint16]:
+    """Room for sums over blocks, (rows, columns, 3), of a picture of `size`; 0 for none."""
+    if block == 0:
+        return np.empty((0, 0, 3), np.uint16)
+    rows, columns = -(-size.height // block), -(-size.width // block)
+    # The last pixel, too, is stored with four channels.
+    room = np.empty(rows * columns * 3 + 1, np.uint16)
+    return room[:-1].reshape(rows, columns, 3)
+
+
+def shrunk(sums: NDArray[np.uint16], size: Size, block: int) -> Raster:
+    """Sums over blocks of a picture of `size`, as a picture."""
+    return Raster(sums, (size.width / block, size.height / block), 1 / block**2)
+
+
+@njit("Tuple((int64[::1], float32[:, ::1]))(int64, float64, int64, float64)", cache=True)
+def _taps(source, extent, target, scale):  # type: ignore[no-untyped-def]
+    """First source pixel and weights, zero-filled to a multiple of _RUN, of each target pixel."""
+    step = extent / target
+    stretch = max(step, 1.0)
+    reach = _SUPPORT * stretch
+    count = (int(2 * reach) + 1 + _RUN) // _RUN * _RUN
+    first = np.empty(target, np.int64)
+    weights = np.zeros((target, count), np.float32)
+    for i in range(target):
+        centre = (i + 0.5) * step
+        begin = max(0, int(centre - reach + 0.5))
+        end = min(source, int(centre + reach + 0.5))
+        total = 0.0
+        for j in range(begin, end):
+            angle = math.pi / 3 * (j + 0.5 - centre) / stretch
+            sine = math.sin(angle)
+            # sin(3t) = 3 sin t - 4 sin^3 t: one sine for sinc(x) and for sinc(x / 3).
+            weight = 1.0
+            if angle != 0:
+                weight = sine * sine * (3 - 4 * sine * sine) / (3 * angle * angle)
+            weights[i, j - begin] = weight
+            total += weight
+        first[i] = begin
+        for j in range(end - begin):
+            weights[i, j] *= scale / total
+    return first, weights
+
+
+@njit(fastmath=True)
+def _mix_rows(source, first, weights, out):  # type: ignore[no-untyped-def]
+    """Into `out`, the weighted sum of `weights.size` rows of `source` from `first` on."""
+    last = source.shape[0] - 1  # weights beyond it are zero
+    for k in range(0, weights.size, _RUN):
+        at = first + k
+        a, b, c = source[min(at, last)], source[min(at + 1, last)], source[min(at + 2, last)]
+        d, e, f = source[min(at + 3, last)], source[min(at + 4, last)], source[min(at + 5, last)]
+        u, v, w = weights[k], weights[k + 1], weights[k + 2]
+        x, y, z = weights[k + 3], weights[k + 4], weights[k + 5]
+        for i in range(source.shape[1]):
+            upper = u * _FLOAT(a[i]) + v * _FLOAT(b[i]) + w * _FLOAT(c[i])
+            lower = x * _FLOAT(d[i]) + y * _FLOAT(e[i]) + z * _FLOAT(f[i])
+            out[i] = upper + lower if k == 0 else out[i] + upper + lower
+
+
+_FirstAndWeights = "int64[::1], float32[:, ::1]"
+
+
+@njit(
+    [
+        f"void({kind}[:, ::1], int64, {_FirstAndWeights}, {_FirstAndWeights},"
+        " float32[::1], int64, uint8[::1])"
+        for kind in ("uint8", "uint16")
+    ],
+    cache=True,
+    fastmath=True,
+)
+def _resize(source, channels, top, down, left, across, strip, pitch, out):  # type: ignore[no-untyped-def]
+    height = top.size
+    width = left.size
+    for y in range(0, height, 4):
+        for row in range(4):
+            target = min(y + row, height - 1)
+            _mix_rows(source, top[target], down[target], strip[row * pitch : (row + 1) * pitch])
+        for x in range(width):
+            half = same(_FLOAT(0.5))
+            one, two, three, four = half, half, half, half
+            at = left[x] * channels
+            for k in range(across.shape[1]):
+                weight = same(across[x, k])
+                one = add_times(one, weight, strip, at)
+                two = add_times(two, weight, strip, at + pitch)
+                three = add_times(three, weight, strip, at + 2 * pitch)
+                four = add_times(four, weight, strip, at + 3 * pitch)
+                at += channels
+            at = 4 * (y * width + x)
+            store_clipped(out, at, one)
+            store_clipped(out, at + 4 * width, two)
+            store_clipped(out, at + 8 * width, three)
+            store_clipped(out, at + 12 * width, four)
+
+
+@njit
+def add_row(total, row):  # type: ignore[no-untyped-def]
+    """Row by row, the sums over a block grow."""
+    for i in range(row.size):
+        total[i] = np.uint16(total[i] + row[i])
+
+
+@njit
+def sum_blocks(total, size, channels, block, rows, out, at):  # type: ignore[no-untyped-def]
+    """RGB sums of `block` neighbours each, into `out` from `at` on; `total` holds the sums over
+    `rows` rows of the `block` wanted, of `size` pixels.
+
+    Four channels are added in one word, as no sum leaves its 16 bits. The fourth that is stored is
+    overwritten by the next pixel's first.
+    """
+    whole = size // block
+    for x in range(whole):
+        begin = x * block * channels
+        word = load_word(total, begin)
+        for k in range(1, block):
+            word += load_word(total, begin + k * channels)
+        store_word(out, at + 3 * x, word)
+    rest = size - whole * block
+    if rest:
+        for c in range(3):
+            value = 0
+            for k in range(whole * block, size):
+                value += total[k * channels + c]
+            out[at + 3 * whole + c] = value * block // rest
+    if rows < block:
+        for i in range(at, at + 3 * (whole + (rest > 0))):
+            out[i] = out[i] * block // rows
+
+
+@njit("void(uint8[:, ::1], int64, int64, uint16[::1])", cache=True)
+def _shrink(source, channels, block, out):  # type: ignore[no-untyped-def]
+    total = np.empty(source.shape[1] + 4, np.uint16)
+    size = source.shape[1] // channels
+    at = 0
+    for y in range(0, source.shape[0], block):
+        rows = min(block, source.shape[0] - y)
+        total[:] = 0
+        for row in range(y, y + rows):
+            add_row(total, source[row])
+        sum_blocks(total, size, channels, block, rows, out, at)
+        at += -(-size // block) * 3

@@ -1,0 +1,1 @@
+"""`report`: write a page that shows what a finished dataset is."""

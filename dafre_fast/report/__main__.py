@@ -1,0 +1,21 @@
+"""`python -m dafre_fast.report`: a page that shows what a finished dataset is."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import Printing, ReportRun
+
+
+@cli.command("report", ReportRun, Printing)
+def command(run: ReportRun, printing: Printing) -> int:
+    """Write DIR/report/index.html: funnel, classes, pictures, sizes, tags, refusals, data card.
+
+    The folder opens from disk and needs nothing else; what cannot be read is left out and told.
+    """
+    from dafre_fast.report.page import show
+    from dafre_fast.report.run import write_report
+
+    show(write_report(run), as_json=printing.json)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(command)

@@ -1,0 +1,150 @@
+"""The page of a report: HTML that reads without a script, and one style sheet."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dafre_fast.core.layout import AUDIT, EXCLUDE
+from dafre_fast.core.summaries import Step
+from dafre_fast.report.page import figures
+from dafre_fast.report.records import Page, Share, Written
+from dafre_fast.stats.records import CATEGORY_NAMES
+from dafre_fast.views.figures import PARTS, kept, shortened
+
+INDEX, STYLE = "index.html", "style.css"
+_HERE = Path(__file__).parent
+_LONGEST_NAME, _LONGEST_DETAIL = 80, 400
+_BARS = 20
+_PARTS_OF_CLASSES = (0.01, 0.05, 0.1, 0.25, 0.5)
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+class Level(NamedTuple):
+    """One step of the funnel, drawn: shares of the first step, here and at the next one."""
+
+    step: Step
+    part: bool
+    images: tuple[float, float]
+    classes: tuple[float, float]
+    kept: float | None
+
+
+class Held(NamedTuple):
+    """What the largest classes, a part of all, have of the images."""
+
+    part: str
+    classes: int
+    images: int
+
+
+def render(page: Page, version: str) -> Mapping[str, str]:
+    """The text of each file, by its name. Names and tags may hold anything: all is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= _FILTERS
+    text = environment.get_template("page.html.jinja").render(
+        page=page,
+        overview=page.overview,
+        refused_shares=[Share(one.reason, one.images) for one in page.overview.refused],
+        funnel=[*_levels(page)],
+        largest=[*_held(page.overview.class_sizes)],
+        figures=figures,
+        categories=CATEGORY_NAMES,
+        bars=_BARS,
+        exclude=f"{AUDIT}/{EXCLUDE}",
+        version=version,
+    )
+    return {INDEX: text, STYLE: (_HERE / STYLE).read_text(encoding="utf-8")}
+
+
+def show(written: Written, *, as_json: bool) -> None:
+    """Print what there is to say."""
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(written), indent=2).decode())
+    else:
+        print("\n".join(lines_of(written)))
+
+
+def lines_of(written: Written) -> Iterator[str]:
+    """What there is to say for people."""
+    yield f"{written.index}: {written.files:,} files, {size(written.bytes)}"
+    for section, why in written.left_out.items():
+        yield f"left out: {section} ({why})"
+    for path in written.unread:
+        yield f"could not be read: {path}"
+
+
+def _levels(page: Page) -> Iterator[Level]:
+    if page.funnel is None:
+        return
+    overview = page.overview
+    steps = [*page.funnel.steps, Step("made", overview.made, overview.made_classes)]
+    names = [step.name for step in steps]
+    images = [step.images for step in steps]
+    classes = [step.classes for step in steps]
+    shares = kept(names, images)
+    for place, step in enumerate(steps):
+        part = step.name in PARTS
+        following = place + 1 if place + 1 < len(steps) and not part else place
+        if names[following] in PARTS:
+            following = place
+        widths = [
+            (numbers[place] / max(*numbers, 1), numbers[following] / max(*numbers, 1))
+            for numbers in (images, classes)
+        ]
+        yield Level(step, part, widths[0], widths[1], shares[place])
+
+
+def _held(sizes: Sequence[int]) -> Iterator[Held]:
+    for share in _PARTS_OF_CLASSES:
+        classes = ceil(len(sizes) * share)
+        yield Held(f"{share:.0%}", classes, sum(sizes[:classes]))
+
+
+def size(number: float) -> str:
+    """Of bytes, in units of a thousand, as `12.3 MB`."""
+    unit = 0
+    while number >= 1000 and unit + 1 < len(_UNITS):
+        number, unit = number / 1000, unit + 1
+    return f"{number:,.0f} bytes" if unit == 0 else f"{significant(number)} {_UNITS[unit]}"
+
+
+def share(part: float) -> str:
+    """With two digits, all in one column alike, of which some is never taken for none."""
+    return "<0.01%" if 0 < part < 0.00005 else f"{part:.2%}"
+
+
+def time(seconds: float) -> str:
+    """As `7.66 hours`."""
+    size, unit = figures.of_time(seconds)
+    return f"{significant(seconds / size)} {unit}"
+
+
+def significant(number: float) -> str:
+    """With three digits that count, or all that stand before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+_FILTERS: Mapping[str, Callable[..., str]] = {
+    "number": "{:,.0f}".format,
+    "significant": significant,
+    "percent": "{:.1%}".format,
+    "share": share,
+    "unit": "{:.4f}".format,
+    "size": size,
+    "time": time,
+    "name": partial(shortened, width=_LONGEST_NAME),
+    "detail": partial(shortened, width=_LONGEST_DETAIL),
+    "words": lambda text: text.replace("_", " "),
+}

@@ -1,0 +1,1 @@
+"""`resize`: make full images of a tree of originals."""

@@ -1,0 +1,33 @@
+"""`python -m dafre_fast.resize`: full images from a tree of originals."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import (
+    Bounds,
+    Encoding,
+    FullImage,
+    Recipe,
+    Reporting,
+    ResizeRun,
+    Running,
+)
+
+
+@cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Running, Reporting)
+def command(
+    run: ResizeRun,
+    full: FullImage,
+    encoding: Encoding,
+    bounds: Bounds,
+    running: Running,
+    reporting: Reporting,
+) -> int:
+    """Make a full image of every file in a tree; its relative paths are kept."""
+    from dafre_fast.engine import images
+
+    recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
+    summary = images.resize(run, recipe, running)
+    return cli.report(summary, reporting)
+
+
+if __name__ == "__main__":
+    cli.run(command)

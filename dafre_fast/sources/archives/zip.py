@@ -1,0 +1,127 @@
+"""Zip archives: the directory at their end, and members from their records.
+
+Format: PKWARE's APPNOTE, 4.3.7 (local header), read by `zipfile` where the directory is concerned.
+"""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import AsyncGenerator
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Reason
+from dafre_fast.sources import inflate
+from dafre_fast.sources.archives.cursor import Cursor
+from dafre_fast.sources.archives.members import Index, Member, by_key
+from dafre_fast.sources.interface import Span
+from dafre_fast.sources.manners.effort import Passing
+
+TAIL_BYTES = 1 << 16
+"""In as many last bytes stands the end of the directory, and mostly all of it."""
+_LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")
+_ENCRYPTED = 1
+_NOT_READ = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    struct.error,
+    ValueError,
+)
+"""What `zipfile` raises about a directory."""
+
+
+class NeedMore(Exception):
+    """The directory begins earlier: as many bytes of the end of the file are needed."""
+
+    def __init__(self, bytes: int) -> None:
+        super().__init__(bytes)
+        self.bytes = bytes
+
+
+def index_of(tail: bytes, total: int, name: str) -> Index:
+    """Of an archive of `total` bytes, from its last ones.
+
+    Raises NeedMore where those are too few, and Refusal for what is no zip archive.
+    """
+    file = _Tail(tail, total)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+            end = archive.start_dir
+    except _NOT_READ as error:
+        raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
+    ends = [*(info.header_offset for info in infos), end][1:]
+    return by_key(
+        Member(info.filename, Span(info.header_offset, stop), info.file_size, crc32=info.CRC)
+        for info, stop in zip(infos, ends, strict=True)
+        if not info.filename.endswith("/")
+    )
+
+
+class _Tail(io.RawIOBase):
+    """A file of which the end is known alone."""
+
+    def __init__(self, tail: bytes, total: int) -> None:
+        self._file, self._total, self._from = io.BytesIO(tail), total, total - len(tail)
+        self._at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, self._total)[whence]
+        if self._at < 0:
+            raise OSError("it is shorter than a zip archive")
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, count: int = -1) -> bytes:
+        if self._at < self._from:
+            raise NeedMore(self._total - self._at)
+        self._file.seek(self._at - self._from)
+        data = self._file.read(count)
+        self._at += len(data)
+        return data
+
+
+async def unpacked(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
+    """The bytes of a member, the cursor standing at its record. Raises Refusal for what is not
+    stored or deflated, Passing where its checksum or size is wrong.
+    """
+    header = await cursor.read(_LOCAL_HEADER.size)
+    magic, flags, method, name, extra = _LOCAL_HEADER.unpack(header)
+    if magic != b"PK\3\4":
+        raise Passing(Reason.CORRUPT, f"{member.name}: no zip header at its place")
+    if flags & _ENCRYPTED:
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{member.name}: encrypted")
+    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{member.name}: zip method {method}")
+    await cursor.read(name + extra)
+    sums = zlib.crc32(b"")
+    size = 0
+    pieces = _stored if method == zipfile.ZIP_STORED else _inflated
+    async for piece in pieces(member, cursor):
+        sums, size = zlib.crc32(piece, sums), size + len(piece)
+        yield piece
+    if (sums, size) != (member.crc32, member.size):
+        raise Passing(Reason.WRONG_HASH, f"{member.name}: its CRC-32 is not {member.crc32:08x}")
+
+
+async def _stored(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
+    async for piece in cursor.pieces(member.size):
+        yield piece
+
+
+async def _inflated(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
+    decoder = zlib.decompressobj(-zlib.MAX_WBITS)
+    assert member.record.stop is not None
+    try:
+        async for piece in cursor.pieces(member.record.stop - cursor.at):
+            for inflated in inflate.inflated(decoder, piece):
+                yield inflated
+    except zlib.error as error:
+        raise Passing(Reason.CORRUPT, f"{member.name}: {error}") from error

@@ -1,0 +1,158 @@
+"""Data sets on the Hugging Face hub, by short names: `hf:nyanko7/danbooru2023`.
+
+Addresses: `{endpoint}/datasets/{repo}/resolve/{revision}/{path}`, and the hub's API for the list of
+files. The endpoint is that of HF_ENDPOINT; HF_TOKEN opens what needs an account.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from yarl import URL
+
+from dafre_fast.core.errors import Refusal, UsageError
+from dafre_fast.core.events import Tell
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.sources.archives.source import Archives, Tiers
+from dafre_fast.sources.archives.visit import Archive, Desk
+from dafre_fast.sources.choose import SUFFIXES, addressed
+from dafre_fast.sources.interface import Check, Source
+from dafre_fast.sources.manners.hosts import Hosts
+from dafre_fast.sources.transports.http import Http
+
+_SET = re.compile(r"hf:(?!//)([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+_FILE = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+?)(?:@([^/]+))?/(.+)")
+_MAIN = "main"
+
+
+class Known(NamedTuple):
+    """A set in which the place of an original follows from its id."""
+
+    tiers: tuple[Callable[[int], str], ...]
+    """Paths of the archives to look in, one after the other."""
+    updates: str
+    """Folder of further archives, named `*-{id % 10}.tar`."""
+    indexes: str
+    """The set in which the indexes lie."""
+
+
+KNOWN = {
+    "nyanko7/danbooru2023": Known(
+        tiers=(
+            lambda image: f"original/data-0{image % 1000:03}.tar",
+            lambda image: f"recent/data-1{image % 1000:03}.tar",
+        ),
+        updates="updates",
+        indexes="deepghs/danbooru2023_index",
+    )
+}
+
+
+def hub_source(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell) -> Source:
+    """Of `hf:OWNER/NAME[@REVISION]`, a set of archives, or `hf://datasets/OWNER/NAME/PATH`, a
+    template. Raises UsageError for another.
+    """
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    token = os.environ.get("HF_TOKEN")
+    bearer = {str(URL(endpoint).host): token} if token else None
+    transport = Http(settings, Hosts(settings, tell), bearer)
+    if match := _FILE.fullmatch(spec):
+        repo, revision, path = match.groups()
+        address = f"{Hub(endpoint, repo, revision or _MAIN).files}/{path}"
+        return addressed(address, transport, folder, settings, check, tell)
+    if match := _SET.fullmatch(spec):
+        hub = Hub(endpoint, match[1], match[2] or _MAIN)
+        layout = KnownSet(hub, KNOWN[hub.repo]) if hub.repo in KNOWN else ListedSet(hub)
+        return Archives(layout, transport, folder, settings, check, tell)
+    raise UsageError(f"--source {spec!r}: neither hf:OWNER/NAME nor hf://datasets/OWNER/NAME/PATH")
+
+
+class _File(msgspec.Struct):
+    type: str
+    path: str
+
+
+class Hub(NamedTuple):
+    """A data set there."""
+
+    endpoint: str
+    repo: str
+    revision: str
+
+    @property
+    def files(self) -> str:
+        """Where its files are."""
+        return f"{self.endpoint}/datasets/{self.repo}/resolve/{self.revision}"
+
+    async def listing(self, desk: Desk, folder: str = "") -> list[str]:
+        """Paths of all files below a folder; none where there is no such folder."""
+        path = f"/{folder}" if folder else ""
+        tree = f"{self.endpoint}/api/datasets/{self.repo}/tree/{self.revision}{path}"
+        following: str | None = f"{tree}?recursive=true"
+        found: list[str] = []
+        while following:
+            try:
+                text, body = await desk.load(following)
+                files = msgspec.json.decode(text, type=list[_File])
+            except msgspec.DecodeError as error:
+                raise Refusal(Reason.BAD_INDEX, f"{following}: {error}") from error
+            except Refusal as refusal:
+                if folder and refusal.reason is Reason.NOT_FOUND:
+                    return []
+                raise
+            found += (file.path for file in files if file.type == "file")
+            following = getattr(body, "following", None)
+        return sorted(found)
+
+
+class KnownSet:
+    """A set of which the layout is known."""
+
+    def __init__(self, hub: Hub, known: Known) -> None:
+        self._hub, self._known = hub, known
+        self._indexes = hub._replace(repo=known.indexes, revision=_MAIN)
+        self._updates: list[str] = []
+
+    async def prepare(self, desk: Desk) -> None:
+        """Ask for the list of updates."""
+        listed = await self._hub.listing(desk, self._known.updates)
+        self._updates = [path for path in listed if path.endswith(".tar")]
+
+    def tiers(self, image_id: int) -> Tiers:
+        end = f"-{image_id % 10}.tar"
+        updates = tuple(self._archive(path) for path in self._updates if path.endswith(end))
+        known = tuple((self._archive(path(image_id)),) for path in self._known.tiers)
+        return (*known, updates)
+
+    def _archive(self, path: str) -> Archive:
+        index = f"{self._indexes.files}/{path.removesuffix('.tar')}.json"
+        return Archive(f"{self._hub.files}/{path}", index)
+
+
+class ListedSet:
+    """Any other: the archives in its list of files, each with the index that lies beside it."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._tiers: Tiers = ()
+
+    async def prepare(self, desk: Desk) -> None:
+        """Ask for the list of files. Raises Refusal where there are no archives."""
+        files = await self._hub.listing(desk)
+        there = {*files}
+        archives = []
+        for path in files:
+            if path.endswith(SUFFIXES):
+                beside = path.removesuffix(".tar") + ".json"
+                index = f"{self._hub.files}/{beside}" if beside in there else None
+                archives.append(Archive(f"{self._hub.files}/{path}", index))
+        if not archives:
+            raise Refusal(Reason.BAD_INDEX, f"{self._hub.repo}: holds no archives")
+        self._tiers = (tuple(archives),)
+
+    def tiers(self, image_id: int) -> Tiers:  # noqa: ARG002
+        return self._tiers

@@ -1,0 +1,1 @@
+"""An rsync daemon as a source."""

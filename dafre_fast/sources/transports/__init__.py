@@ -1,0 +1,1 @@
+"""Transports: how the bytes of an address arrive (HTTP, object stores, files)."""

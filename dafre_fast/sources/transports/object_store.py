@@ -1,0 +1,278 @@
+"""Objects of Amazon S3, Google Cloud Storage and what speaks like them: `s3://` and `gs://`.
+
+Endpoint and credentials are those of the environment, under the names that each store's own tools
+know: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+`AWS_SESSION_TOKEN`, `AWS_SKIP_SIGNATURE` for a public bucket without credentials; for Google
+`GOOGLE_BASE_URL`, `GOOGLE_APPLICATION_CREDENTIALS`, `GOOGLE_SKIP_SIGNATURE`.
+
+Importing this module raises UsageError where obstore is not installed.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from dafre_fast.core.errors import Refusal, SourceError, UsageError
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.sources.interface import Span
+from dafre_fast.sources.manners.effort import Effort, Passing
+from dafre_fast.sources.manners.hosts import Hosts, Turn, find_reach
+from dafre_fast.sources.transports.http import user_agent
+
+try:
+    import obstore
+    from obstore.exceptions import BaseError, PreconditionError
+    from obstore.store import GCSStore, S3Store
+except ImportError as error:
+    raise UsageError(
+        "s3:// and gs:// addresses need obstore: pip install 'dafre_fast[objects]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, GetResult
+    from obstore.store import ClientConfig
+
+_ENDPOINTS = {
+    "s3": (
+        ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+        "https://s3.amazonaws.com",
+    ),
+    "gs": (("GOOGLE_BASE_URL",), "https://storage.googleapis.com"),
+}
+"""The variables that may name it, the first before the others, and what it is without them."""
+_OF_THE_SOURCE = {
+    "NoSuchBucket": "there is no such bucket",
+    "InvalidBucketName": "not the name of a bucket",
+    "InvalidAccessKeyId": "the access key is not known; see AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the secret key is not the right one; see AWS_SECRET_ACCESS_KEY",
+    "InvalidToken": "the session token is not valid; see AWS_SESSION_TOKEN",
+    "ExpiredToken": "the session token has expired; see AWS_SESSION_TOKEN",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+}
+"""Error codes of S3 that every object of the bucket would get."""
+_NO_CREDENTIALS = {
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or GOOGLE_SKIP_SIGNATURE=true",
+}
+_FOR_CREDENTIALS = re.compile(r"//[^/\s]+/(latest/(api/token|meta-data/)|computeMetadata/)")
+"""What a machine in the cloud is asked for credentials, where the environment holds none."""
+_WITHOUT_END = timedelta(days=365)
+
+
+@dataclass
+class _Bucket:
+    scheme: str
+    store: S3Store | GCSStore
+    host: str
+    port: int
+    answered: bool = False
+    """It has, at least once; so there are credentials."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Objects:
+    """A transport (`dafre_fast.sources.interface`) over obstore."""
+
+    def __init__(self, settings: Fetching, hosts: Hosts) -> None:
+        self._settings, self._hosts = settings, hosts
+        self._buckets: dict[str, _Bucket] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._buckets.clear()
+
+    @asynccontextmanager
+    async def open(
+        self, address: str, effort: Effort, span: Span | None = None, etag: str | None = None
+    ) -> AsyncIterator["ObjectBody"]:
+        bucket, key = self._find(address)
+        if not self._hosts.knows(bucket.name):
+            self._hosts.meet(bucket.name, await find_reach(bucket.host, bucket.port))
+        effort.wait()
+        async with self._hosts.turn(bucket.name, effort.waited) as turn:
+            try:
+                found = await self._ask(bucket, key, span, etag)
+            except _ERRORS as error:
+                raise _refusal(address, bucket, error, turn) from error
+            turn.succeeded()
+            bucket.answered = True
+            body = ObjectBody(address, bucket, found, self._settings)
+            try:
+                yield body
+            finally:
+                body.close()
+
+    async def _ask(
+        self, bucket: _Bucket, key: str, span: Span | None, etag: str | None
+    ) -> "GetResult":
+        if span is None:
+            return await self._get(bucket, key, {})
+        start, stop = span
+        options: GetOptions = {"range": {"offset": start} if stop is None else (start, stop)}
+        if etag is None:
+            return await self._get(bucket, key, options)
+        try:
+            return await self._get(bucket, key, {**options, "if_match": etag})
+        except PreconditionError:
+            return await self._get(bucket, key, {})  # another object by now
+
+    async def _get(self, bucket: _Bucket, key: str, options: "GetOptions") -> "GetResult":
+        async with asyncio.timeout(self._settings.stall_timeout):
+            return await obstore.get_async(bucket.store, key, options=options)
+
+    def _find(self, address: str) -> tuple[_Bucket, str]:
+        scheme, _, rest = address.partition("://")
+        name, _, key = rest.partition("/")
+        if scheme not in _ENDPOINTS or not name or not key:
+            raise Refusal(Reason.HTTP_ERROR, f"{address}: not an address of an object")
+        known = self._buckets.get(f"{scheme}://{name}")
+        if known is None:
+            known = self._buckets[f"{scheme}://{name}"] = self._new(scheme, name)
+        return known, key
+
+    def _new(self, scheme: str, name: str) -> _Bucket:
+        variables, usual = _ENDPOINTS[scheme]
+        endpoint = next(filter(None, map(os.environ.get, variables)), usual)
+        options: ClientConfig = {
+            "allow_http": endpoint.startswith("http://"),  # as the user wrote
+            "allow_invalid_certificates": self._settings.insecure,
+            # Less than that of an answer, so that it is known what could not be reached.
+            "connect_timeout": timedelta(seconds=min(5, self._settings.stall_timeout / 2)),
+            "timeout": _WITHOUT_END,  # an effort has its own, for all attempts together
+            "user_agent": user_agent(self._settings.contact),
+        }
+        kind = S3Store if scheme == "s3" else GCSStore
+        try:
+            url = urlsplit(endpoint)
+            port = url.port or (80 if url.scheme == "http" else 443)
+            if url.scheme not in {"http", "https"} or not url.hostname:
+                raise ValueError(f"the endpoint {endpoint!r} is not a URL of HTTP")
+            store = kind(name, client_options=options, retry_config={"max_retries": 0})
+        except (BaseError, ValueError) as error:
+            raise UsageError(f"{scheme}://{name}: {_first_line(error)}") from error
+        return _Bucket(scheme, store, url.hostname, port)
+
+
+class ObjectBody:
+    """An object on its way (`dafre_fast.sources.interface.Body`). Of what HTTP says obstore tells no
+    more than this.
+    """
+
+    status = None
+
+    def __init__(
+        self, address: str, bucket: _Bucket, found: "GetResult", settings: Fetching
+    ) -> None:
+        self._bucket, self._settings = bucket, settings
+        # A larger least size would wait for it, however slowly it comes.
+        self._stream = found.stream(min_chunk_size=1)
+        meta = found.meta
+        self.url, self.start, self.total = address, found.range[0], meta["size"]
+        self.etag = meta["e_tag"]
+        self.strong = self.etag is not None and self.etag.startswith('"')
+        changed = meta["last_modified"]
+        # The epoch stands for a server that does not say.
+        self.last_modified = format_datetime(changed, usegmt=True) if changed.timestamp() else None
+
+    def close(self) -> None:
+        """Let the connection go, whoever still holds the body: a traceback does, for a while."""
+        del self._stream
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """Raises Passing TOO_SLOW where fewer bytes come than `--min-rate` in `--stall-timeout`;
+        what is done with them meanwhile does not count.
+        """
+        seconds = self._settings.stall_timeout
+        quota, got, waited = self._settings.min_rate * seconds, 0, 0.0
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            try:
+                async with asyncio.timeout(seconds - waited):
+                    chunk = await anext(self._stream, b"")
+            except TimeoutError as error:
+                detail = f"{self.url}: {got:,} bytes in {seconds:g} s"
+                raise Passing(Reason.TOO_SLOW, detail) from error
+            except _ERRORS as error:
+                raise _refusal(self.url, self._bucket, error, None) from error
+            if not chunk:
+                return
+            got, waited = got + len(chunk), waited + clock() - began
+            if got >= quota:
+                got, waited = 0, 0.0
+            yield chunk
+
+
+_ERRORS = (BaseError, FileNotFoundError, ValueError, TimeoutError)
+"""All that obstore raises, and that it took too long."""
+
+
+def _refusal(
+    address: str, bucket: _Bucket, error: Exception, turn: Turn | None
+) -> Refusal | SourceError:
+    """The library's error as ours, told to the host's turn where its answer was waited for."""
+    refusal = _translated(address, bucket, error)
+    host_failed = isinstance(refusal, Passing) and refusal.reason is not Reason.HTTP_ERROR
+    if turn and host_failed:
+        turn.failed()
+    elif turn:
+        turn.succeeded()
+    return refusal
+
+
+def _translated(address: str, bucket: _Bucket, error: Exception) -> Refusal | SourceError:
+    if isinstance(error, TimeoutError):
+        return Passing(Reason.TOO_SLOW, f"{address}: no answer")
+    text, line = str(error), _first_line(error)
+    if isinstance(error, ValueError):
+        return Refusal(Reason.HTTP_ERROR, f"{address}: {line}")
+    if _FOR_CREDENTIALS.search(line) and not bucket.answered:
+        return SourceError(f"{address}: no credentials; {_NO_CREDENTIALS[bucket.scheme]}")
+    if "incorrectly configured region" in line:
+        return SourceError(f"{address}: the bucket is in another region; see AWS_REGION")
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    if code and code[1] in _OF_THE_SOURCE:
+        return SourceError(f"{address}: {_OF_THE_SOURCE[code[1]]} ({code[1]})")
+    if status := re.search(r"status code: (\d{3})", line):
+        said = f"status {status[1]}" + (f", {code[1]}" if code else "")
+        return _by_status(int(status[1]), f"{address}: {said}")
+    if certificate := re.search(r"InvalidCertificate\(\s*(\w+)", text):
+        detail = f"{address}: its certificate is not valid ({certificate[1]})"
+        return Refusal(Reason.BAD_CERTIFICATE, detail)
+    detail = f"{address}: {_cause(text)}"
+    return Passing(Reason.DNS_ERROR if "dns error" in text else Reason.NETWORK_ERROR, detail)
+
+
+def _by_status(status: int, detail: str) -> Refusal:
+    if status in {404, 410}:
+        return Refusal(Reason.NOT_FOUND, detail)
+    if status in {401, 403, 451}:
+        return Refusal(Reason.FORBIDDEN, detail)
+    if status in {408, 425, 429} or status >= 500:
+        return Passing(Reason.SERVER_ERROR, detail)
+    return (Passing if status == 416 else Refusal)(Reason.HTTP_ERROR, detail)
+
+
+def _first_line(error: Exception) -> str:
+    """What is meant for people; a dump of the library's structures follows."""
+    return re.sub(r"^Generic \w+ error: ", "", str(error).partition("\n")[0])
+
+
+def _cause(text: str) -> str:
+    """The last part of what is meant for people, and the system's word from the dump."""
+    last = text.partition("\n")[0].rpartition(" - ")[2].rpartition("error: ")[2]
+    system = re.search(r'\b(?:message|error): "([^"]+)"', text)
+    return f"{last} ({system[1]})" if system else last

@@ -1,0 +1,1 @@
+"""`stats`: count and plot the images and tags of a table."""

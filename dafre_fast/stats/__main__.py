@@ -1,0 +1,18 @@
+"""`python -m dafre_fast.stats`: what is in a table of images and their tags, counted and drawn."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import Plotting, Printing, StatsRun
+
+
+@cli.command("stats", StatsRun, Plotting, Printing)
+def command(run: StatsRun, plotting: Plotting, printing: Printing) -> int:
+    """Count formats, sizes, tags, words and classes; write text, JSON, Parquet and plots."""
+    from dafre_fast.stats.run import stats
+    from dafre_fast.stats.show import show
+
+    show(stats(run, plotting), as_json=printing.json)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(command)

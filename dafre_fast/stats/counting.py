@@ -1,0 +1,123 @@
+"""Counts over tables of images and their tags, in few passes and little memory.
+
+All that is told follows from tables of a value and how many have it: a row per tag, per class, per
+number of tags, per size. These are small, whatever the number of images.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from dafre_fast.stats.records import CATEGORY_NAMES, Level, Spread
+from dafre_fast.tables.writing import write_parquet
+
+_WORD = "[^ _]+"
+UNKNOWN = "unknown"
+"""The extension of images that have none, in a table that has some."""
+
+
+class Counts(NamedTuple):
+    """`images` in all, and how many have a value, as int64 `images`; empty without values.
+
+    `extensions`: file_ext, the most frequent first. `sizes`: image_width, image_height. `classes`:
+    class_id, the largest first. `tags`: category, level (a `Level`), tag and `uses`, category by
+    category, the most used first. `per_image`: category, level and `number` of tags or words.
+    """
+
+    images: int
+    extensions: pl.DataFrame
+    sizes: pl.DataFrame
+    classes: pl.DataFrame
+    tags: pl.DataFrame
+    per_image: pl.DataFrame
+
+
+def count(rows: pl.LazyFrame, *, words: bool) -> Counts:
+    """Count rows as in `Tagged.rows`; the words of category 0 only where they are wanted."""
+    sizes = ("image_width", "image_height")
+    levels = [(category, Level.TAGS) for category in CATEGORY_NAMES]
+    extensions = _collect(_ranked(rows, "file_ext", fill=UNKNOWN))
+    tags = [_collect(_uses(rows, category)) for category in CATEGORY_NAMES]
+    numbers = [_collect(_numbers(rows, *level)) for level in levels]
+    if words:
+        tags.insert(1, _words(tags[0]))
+        numbers.insert(1, _collect(_numbers(rows, 0, Level.WORDS)))
+    return Counts(
+        images=int(extensions["images"].sum()),
+        extensions=extensions.filter((pl.col("file_ext") != UNKNOWN).any()),
+        sizes=_collect(_tally(rows.drop_nulls(sizes), *sizes).sort(sizes)),
+        classes=_collect(_ranked(rows.drop_nulls("class_id"), "class_id")),
+        tags=pl.concat(tags),
+        per_image=pl.concat(numbers),
+    )
+
+
+def _collect(rows: pl.LazyFrame) -> pl.DataFrame:
+    """One query after the other: together they would keep for each other what is read."""
+    return rows.collect(engine="streaming")
+
+
+def _tally(rows: pl.LazyFrame, *names: str) -> pl.LazyFrame:
+    return rows.group_by(*names).agg(images=pl.len().cast(pl.Int64))
+
+
+def _ranked(rows: pl.LazyFrame, name: str, fill: str | None = None) -> pl.LazyFrame:
+    column = pl.col(name) if fill is None else pl.col(name).fill_null(fill)
+    return _tally(rows.select(column), name).sort("images", name, descending=[True, False])
+
+
+def _numbers(rows: pl.LazyFrame, category: int, level: Level) -> pl.LazyFrame:
+    tags = pl.col(f"tags_cat{category}")
+    number = (
+        tags.list.len() if level is Level.TAGS else tags.list.join(" ").str.count_matches(_WORD)
+    )
+    told = rows.filter(tags.is_not_null()).select(number=number.cast(pl.Int64))
+    return _tally(told, "number").select(*_named(category, level), "number", "images")
+
+
+def _uses(rows: pl.LazyFrame, category: int) -> pl.LazyFrame:
+    tags = rows.select(tag=f"tags_cat{category}").filter(pl.col("tag").list.len() > 0)
+    used = tags.explode("tag").group_by("tag").agg(uses=pl.len().cast(pl.Int64))
+    return _by_use(used, category, Level.TAGS)
+
+
+def _words(tags: pl.DataFrame) -> pl.DataFrame:
+    words = tags.lazy().select(tag=pl.col("tag").str.extract_all(_WORD), uses="uses")
+    found = words.filter(pl.col("tag").list.len() > 0).explode("tag")
+    return _by_use(found.group_by("tag").agg(pl.col("uses").sum()), 0, Level.WORDS).collect()
+
+
+def _by_use(used: pl.LazyFrame, category: int, level: Level) -> pl.LazyFrame:
+    ranked = used.sort("uses", "tag", descending=[True, False])
+    return ranked.select(*_named(category, level), "tag", "uses")
+
+
+def _named(category: int, level: Level) -> tuple[pl.Expr, pl.Expr]:
+    return pl.lit(category, pl.Int64).alias("category"), pl.lit(level.value).alias("level")
+
+
+def spread(values: pl.Series, number: pl.Series | None = None) -> Spread:
+    """Of whole numbers, each as often as `number` says, else once."""
+    order = values.arg_sort()
+    ranked = values.gather(order).to_numpy()
+    times = np.ones_like(ranked) if number is None else number.gather(order).to_numpy()
+    total = int(times.sum())
+    if not total:
+        return Spread(None, None, None)
+    mean = int((ranked * times).sum()) / total
+    behind = np.cumsum(times)  # the place behind each value's last one
+    middle = ranked[np.searchsorted(behind, [(total - 1) // 2, total // 2], side="right")]
+    squares = float((times * (ranked - mean) ** 2).sum())
+    std = (squares / (total - 1)) ** 0.5 if total > 1 else None
+    return Spread(mean, float(middle.mean()), std)
+
+
+def write_counts(counts: Counts, folder: Path) -> None:
+    """Write tag_counts.parquet and, where there are classes, class_counts.parquet, in the order of
+    uses and of images. Raises OutputError where the folder cannot be written.
+    """
+    write_parquet(counts.tags, folder / "tag_counts.parquet")
+    if not counts.classes.is_empty():
+        write_parquet(counts.classes, folder / "class_counts.parquet")

@@ -1,0 +1,111 @@
+"""Pictures of statistics, as people put them into a paper. Every file follows from its data alone:
+the same data gives the same bytes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from dafre_fast.stats.plots import classes, cloud, funnel, histogram, images
+from dafre_fast.stats.plots.style import drawing, save
+from dafre_fast.stats.records import Funnel, Level, TagFunnel, Vocabulary
+
+LABELLED, UNLABELLED = 20, 50
+"""Bars of a histogram with names and of one without, as in the original."""
+MOST_NAMES = max(LABELLED, UNLABELLED, cloud.WORDS)
+"""That any plot takes."""
+
+
+class Sizes(NamedTuple):
+    """Every size in pixels that images have, and how many; int64 (N,) each."""
+
+    width: NDArray[np.int64]
+    height: NDArray[np.int64]
+    images: NDArray[np.int64]
+
+
+class Drawn(NamedTuple):
+    """Names of files, and of plots that cannot be drawn, with the reason."""
+
+    files: Sequence[str]
+    not_drawn: Mapping[str, str]
+
+
+class Data(NamedTuple):
+    """What is drawn. `top` of a vocabulary has as many names as a plot may take; `class_images` are
+    the images of each class, the largest first.
+    """
+
+    title: str
+    vocabularies: Sequence[Vocabulary]
+    class_images: Sequence[int]
+    extensions: Mapping[str, int]
+    sizes: Sizes
+    funnel: Funnel | None
+    tag_funnel: TagFunnel | None
+
+
+class _Plot(NamedTuple):
+    """One file, unless there is a reason against it."""
+
+    name: str
+    draw: Callable[[], Figure]
+    lacking: str | None = None
+
+
+def draw(data: Data, folder: Path, format: str) -> Drawn:
+    """Draw all there is data for as png, pdf or svg.
+
+    Raises OutputError where the folder cannot be written.
+    """
+    files, not_drawn = list[str](), dict[str, str]()
+    with drawing():
+        for plot in _plots(data):
+            if plot.lacking:
+                not_drawn[plot.name] = plot.lacking
+                continue
+            files.append(f"{plot.name}.{format}")
+            save(plot.draw(), folder / files[-1], format)
+    return Drawn(files, not_drawn)
+
+
+def _plots(data: Data) -> Iterator[_Plot]:
+    for vocabulary in data.vocabularies:
+        yield from _of_vocabulary(data.title, vocabulary)
+    yield _Plot(
+        "classes_long_tail",
+        partial(classes.long_tail, data.title, data.class_images),
+        None if data.class_images else "no classes",
+    )
+    yield _Plot(
+        "funnel",
+        partial(funnel.whole, data.title, data.funnel, data.tag_funnel),
+        None if funnel.blocks(data.funnel, data.tag_funnel) else "no funnel.json",
+    )
+    yield _Plot(
+        "sizes",
+        partial(images.sizes, data.title, *data.sizes),
+        None if data.sizes.images.size else "no image sizes",
+    )
+    yield _Plot(
+        "formats",
+        partial(images.formats, data.title, data.extensions),
+        None if data.extensions else "no file extensions",
+    )
+
+
+def _of_vocabulary(title: str, vocabulary: Vocabulary) -> Iterator[_Plot]:
+    kind = f"{vocabulary.level}_cat{vocabulary.category}"
+    lacking = None
+    if not vocabulary.unique:
+        lacking = "no words" if vocabulary.level is Level.WORDS else "no tags"
+    for top, labelled in ((LABELLED, True), (UNLABELLED, False)):
+        bars = partial(histogram.histogram, title, vocabulary, top, labelled=labelled)
+        name = f"histogram_{kind}_top{top}{'' if labelled else '_unlabelled'}"
+        yield _Plot(name, bars, lacking)
+    yield _Plot(f"wordcloud_{kind}", partial(cloud.cloud, title, vocabulary), lacking)

@@ -1,0 +1,288 @@
+"""Tables of images and their tags, whoever wrote them: rows of one form.
+
+CSV with a header, a list standing as Python writes it (`"['1 girl', 'solo']"`), as the files
+published for DAF:re; Parquet with columns of lists; or Danbooru's metadata as Parquet, whose
+`tag_string_general`, `_copyright` and `_character` have the names with a blank between them, or as
+lines of JSON (`tables.posts`). Of columns the names count, not the order.
+"""
+
+import warnings
+from ast import literal_eval
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
+from dafre_fast.tables.blocks import COMPRESSED
+from dafre_fast.tables.posts import CATEGORIES, SHAPE, column, organise
+from dafre_fast.tables.record_files import read_records
+from dafre_fast.tables.text import BOM, something_else
+from dafre_fast.tables.writing import write_parquet
+
+_PARQUET = b"PAR1"
+_BATCH_ROWS = 50_000
+_NUMBERS = ("image_width", "image_height", "class_id")
+_TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
+_SURPLUS = tuple(f"field {number} beyond the header" for number in range(1, 9))
+"""What stands farther behind, after so many empty fields, polars does not tell."""
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+_IN_APOSTROPHES = r"'[^'\\\n\r\x00]*'"
+_IN_QUOTES = r'"[^"\\\n\r\x00]*"'
+_PLAIN_LIST = rf"^\[(?:{_IN_APOSTROPHES}(?:, {_IN_APOSTROPHES})*)?\]$"
+_ANY = f"(?:{_IN_APOSTROPHES}|{_IN_QUOTES})"
+_MIXED_LIST = rf"^\[(?:{_ANY}(?:, {_ANY})*)?\]$"
+
+
+class Tagged(NamedTuple):
+    """Good rows of all tables, lazily: id int64, file_ext (lower case), image_width and
+    image_height int64 (pixels), class_id int64 (all four null where they are not known), and
+    tags_cat0, tags_cat3 and tags_cat4 list[str], null where a table has no such column.
+
+    `bad_rows` has those that were set aside, as in `Catalogue.bad_rows`; the line of a table with a
+    header or of Parquet is the number of its row below the header (from 1).
+    """
+
+    rows: pl.LazyFrame
+    bad_rows: pl.DataFrame
+
+
+def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Tagged:
+    """What the tables say, one after the other. Of several good rows of an image the first counts.
+
+    Lists are parsed once, into files of the folder `scratch`, which `rows` reads. Raises InputError
+    for a table that cannot be read, has no good row, or has more malformed rows than allowed.
+    """
+    tables, judged = list[pl.LazyFrame](), list[pl.DataFrame]()
+    for number, path in enumerate(paths):
+        with _naming(path):
+            rows = _read(path, scratch / str(number)).with_columns(table=pl.lit(number, pl.UInt32))
+            # Ids of three million rows are small; all else stays where it is.
+            of_table = rows.select("table", "line", "problem", "remark", "id")
+            judged.append(of_table.collect(engine="streaming"))
+            if judged[-1].is_empty():
+                raise InputError(f"{path}: has no rows")
+            tables.append(rows)
+    places = _mark_repeats(pl.concat(judged).sort("table", "line"))
+    bad = places.drop_nulls("problem")
+    told = places.with_columns(problem=pl.coalesce("problem", "remark")).drop_nulls("problem")
+    for number, path in enumerate(paths):
+        bad_rows = _bad_rows(paths, told.filter(table=number))
+        refuse_too_many(path, bad_rows, judged[number].height, max_bad_rows)
+        if bad.filter(table=number).height == judged[number].height:
+            raise InputError(f"{path}: of {judged[number].height:,} rows none is good")
+    good = pl.concat(tables)
+    if not bad.is_empty():
+        # By their place, not by their problem: nobody has to judge all columns to read one.
+        good = good.join(bad.lazy(), on=["table", "line"], how="anti")
+    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, told))
+
+
+def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
+    names = pl.Series([table_name(path) for path in paths], dtype=pl.String)
+    return rows.select(names.gather(rows["table"]).alias("table"), "line", "problem").cast(SCHEMA)  # type: ignore[arg-type]
+
+
+def _mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
+    good = pl.col("problem").is_null()
+    again = good & ~pl.struct("problem", "id").is_first_distinct()
+    repeated = pl.when(again).then(pl.lit(RowProblem.DUPLICATE_ID.value))
+    return rows.with_columns(problem=pl.coalesce("problem", repeated))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What is raised names the file, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except _UNREADABLE as error:
+        why = str(error).partition("\n")[0]
+        if "not properly escaped" in str(error):
+            why = "a quoted field does not end, or goes on behind its end"
+        raise InputError(f"{path}: cannot be read: {why}") from error
+
+
+def _read(path: Path, folder: Path) -> pl.LazyFrame:
+    """The columns of `Tagged.rows`, `line` and `problem`, whatever kind of table it is. What has to
+    be parsed is parsed into `folder`.
+    """
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    if head.startswith(_PARQUET):
+        return _judged(path, _scan_parquet(path))
+    if not head.strip():
+        raise InputError(f"{path}: is empty")
+    if head.startswith(COMPRESSED) or head.removeprefix(BOM).lstrip().startswith(b"{"):
+        posts = (_of_posts(block.lazy()) for block in read_records(path, SHAPE))
+        return _stored(path, posts, folder)
+    if kind := something_else(head):
+        raise InputError(f"{path}: is {kind}; it must be Parquet, CSV, or lines of JSON")
+    batches = _scan_csv(path).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+    return _stored(path, (_judged(path, batch.lazy()) for batch in batches), folder)
+
+
+def _stored(path: Path, rows: Iterable[pl.LazyFrame], folder: Path) -> pl.LazyFrame:
+    """Batch by batch: a sink of polars keeps a good part of such rows in memory."""
+    files = list[Path]()
+    for batch in rows:
+        files.append(folder / f"{len(files)}.parquet")
+        write_parquet(batch.collect(engine="streaming"), files[-1])
+    if not files:
+        raise InputError(f"{path}: has no rows")
+    return pl.scan_parquet(files, glob=False)
+
+
+def _of_posts(posts: pl.LazyFrame) -> pl.LazyFrame:
+    no_class = pl.lit(None, pl.Int64).alias("class_id")
+    rest = ("file_ext", *_TAGS, "problem", "remark")
+    return organise(posts).select("line", "id", "image_width", "image_height", no_class, *rest)
+
+
+def _scan_parquet(path: Path) -> pl.LazyFrame:
+    rows = pl.scan_parquet(path, glob=False)
+    return rows.with_row_index("line", offset=1).with_columns(surplus=pl.lit(False))
+
+
+def _scan_csv(path: Path) -> pl.LazyFrame:
+    """All columns as text. What stands behind the last column of the header shows in `surplus`;
+    blank lines count and are no rows.
+    """
+    names = pl.read_csv(path, n_rows=0, infer_schema=False, truncate_ragged_lines=True).columns
+    rows = pl.scan_csv(
+        path,
+        schema=dict.fromkeys([*names, *_SURPLUS], pl.String()),
+        has_header=False,
+        skip_rows=1,
+        missing_columns="insert",
+        truncate_ragged_lines=True,
+        encoding="utf8-lossy",
+        glob=False,
+    )
+    return (
+        rows.with_row_index("line", offset=1)
+        .filter(~pl.all_horizontal(pl.col(*names, *_SURPLUS).is_null()))
+        .with_columns(surplus=pl.any_horizontal(pl.col(*_SURPLUS).is_not_null()))
+    )
+
+
+def _judged(path: Path, rows: pl.LazyFrame) -> pl.LazyFrame:
+    kinds = rows.collect_schema()
+    if "id" not in kinds:
+        raise InputError(f"{path}: has no column id")
+    if not kinds.keys() & {*_TAGS, *_TAGS.values()}:
+        raise InputError(f"{path}: has none of the columns {', '.join([*_TAGS, *_TAGS.values()])}")
+    numbers = {name: _number(path, name, kinds) for name in ("id", *_NUMBERS)}
+    tags = {name: _tags(path, name, kinds) for name in _TAGS}
+    read = rows.select(
+        "line",
+        "surplus",
+        **{f"{name} given": _is_given(name, kinds) for name in (*_NUMBERS, *_TAGS)},
+        **numbers,
+        file_ext=_text("file_ext", kinds).str.to_lowercase(),
+        **tags,
+    )
+    found = read.with_columns(problem=_problem(), remark=pl.lit(None, pl.String))
+    return found.drop("surplus", pl.selectors.ends_with(" given"))
+
+
+def _problem() -> pl.Expr:
+    """The first that applies of a row; null for a good one."""
+    sizes = ("image_width", "image_height")
+    problems = (
+        ("surplus", RowProblem.EXTRA_COLUMNS),
+        (pl.col("id").is_null(), RowProblem.BAD_ID),
+        (pl.any_horizontal(_is_unread(name) for name in _TAGS), RowProblem.BAD_TAGS),
+        (
+            pl.any_horizontal(_is_unread(name) | (pl.col(name) == 0) for name in sizes),
+            RowProblem.BAD_SIZE,
+        ),
+        (_is_unread("class_id"), RowProblem.BAD_CLASS_ID),
+        (~pl.col("file_ext").str.contains("^[0-9a-z]{1,5}$"), RowProblem.BAD_EXTENSION),
+    )
+    return pl.coalesce(pl.when(bad).then(pl.lit(problem.value)) for bad, problem in problems)
+
+
+def _is_unread(name: str) -> pl.Expr:
+    return pl.col(f"{name} given") & pl.col(name).is_null()
+
+
+def _is_given(name: str, kinds: pl.Schema) -> pl.Expr:
+    """True where there is something to be read: every row of a column of lists has one."""
+    if name in _TAGS:
+        return pl.lit(name in kinds)
+    return _text(name, kinds).is_not_null()
+
+
+def _text(name: str, kinds: pl.Schema) -> pl.Expr:
+    if name not in kinds or isinstance(kinds[name], pl.Null):
+        return pl.lit(None, pl.String)
+    return pl.col(name).cast(pl.String).replace("", None)
+
+
+def _number(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
+    """A column of numbers from 0 on; null where it has none. Whole ones among floats, as pandas
+    makes them of a column with holes, count.
+    """
+    kind = kinds.get(name)
+    if kind is not None and (kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))):
+        raise InputError(f"{path}: its column {name} is neither of numbers nor of text")
+    digits = _text(name, kinds).str.extract(r"^0*([0-9]{1,18})(?:\.0+)?$")
+    return digits.cast(pl.Int64)
+
+
+def _tags(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
+    kind, joined = kinds.get(name), _TAGS[name]
+    if isinstance(kind, pl.List) and kind.inner in (pl.String(), pl.Null()):
+        tags = pl.col(name).cast(pl.List(pl.String))
+        return pl.when(~tags.list.contains(None)).then(tags)
+    if isinstance(kind, pl.String):
+        return _parse_lists(pl.col(name))
+    if kind is not None:
+        raise InputError(f"{path}: its column {name} is neither of lists of names nor of text")
+    if joined in kinds:
+        return pl.col(joined).cast(pl.String).fill_null("").str.extract_all("[^ ]+")
+    return pl.lit(None, pl.List(pl.String))
+
+
+def _parse_lists(column: pl.Expr) -> pl.Expr:
+    """Lists of names as Python writes them; null where there is none. Without backslashes a list is
+    its quoted parts; Python reads the others.
+    """
+    # What UTF-8 with errors became: no name has it.
+    text = pl.when(~column.str.contains("\N{REPLACEMENT CHARACTER}", literal=True)).then(column)
+    plain = pl.when(text.str.contains(_PLAIN_LIST)).then(text)
+    mixed = pl.when(plain.is_null() & text.str.contains(_MIXED_LIST)).then(text)
+    rest = pl.when(plain.is_null() & mixed.is_null()).then(text)
+    inside = plain.str.slice(2).str.head(-2)
+    quoted = mixed.str.extract_all(_ANY)
+    nothing = pl.lit([], pl.List(pl.String))
+    return pl.coalesce(
+        pl.when(plain == "[]").then(nothing).otherwise(inside.str.split("', '")),
+        quoted.list.eval(pl.element().str.slice(1).str.head(-1)),
+        rest.map_batches(_evaluate, return_dtype=pl.List(pl.String), is_elementwise=True),
+    )
+
+
+def _evaluate(texts: pl.Series) -> pl.Series:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that Python does not know, as in '\m/'
+        found = [None if text is None else _evaluate_one(text) for text in texts]
+    return pl.Series(texts.name, found, pl.List(pl.String))
+
+
+def _evaluate_one(text: str) -> list[str] | None:
+    try:
+        found = literal_eval(text)
+        if isinstance(found, list) and all(isinstance(name, str) for name in found):
+            "".join(found).encode()  # half of a surrogate pair is no text
+            return found
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    return None

@@ -1,0 +1,1 @@
+"""Kernels that numba compiles: bytes of tables become columns."""

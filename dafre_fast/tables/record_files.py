@@ -1,0 +1,78 @@
+"""Files of records: lines of JSON, or Parquet as a table of the same shape."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.errors import InputError
+from dafre_fast.tables.json_lines import Shape, read_json_lines
+
+_PARQUET = b"PAR1"
+_BATCH_ROWS = 20_000
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files, and all files in folders, less hidden ones. Raises InputError for a folder without."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(one for one in path.rglob("[!.]*") if one.is_file())
+        if not inside:
+            raise InputError(f"{path}: holds no files")
+        yield from inside
+
+
+def read_records(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
+    """As `read_json_lines`; `line` of a Parquet file is the number of a row (from 1), and fields
+    that it has no column for are null.
+
+    Raises InputError where the file cannot be read, is neither, has no record, or a column of
+    another kind.
+    """
+    height = 0
+    for block in _parquet(path, shape) if _is_parquet(path) else read_json_lines(path, shape):
+        yield block
+        height += block.height
+    if not height:
+        raise InputError(f"{path}: holds no records")
+
+
+def _is_parquet(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_PARQUET)) == _PARQUET
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
+    try:
+        table = pl.scan_parquet(path, glob=False, low_memory=True)
+        kinds = table.collect_schema()
+        if "id" not in kinds:
+            raise InputError(f"{path}: has no column id")
+        columns = [_column(path, name, kinds.get(name), to) for name, to in shape.fields.items()]
+        rows = table.select(pl.lit(None, pl.String).alias("problem"), *columns)
+        numbered = rows.with_row_index("line", offset=1)
+        yield from numbered.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
+
+
+def _column(path: Path, name: str, kind: pl.DataType | None, to: pl.DataType) -> pl.Expr:
+    """A column as text; whole numbers among floats, as pandas makes them of missing ones, too.
+    Flags and lists must be what they are to be.
+    """
+    column = pl.col(name)
+    if kind is None:
+        return pl.lit(None, to).alias(name)
+    unlike = kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))
+    if isinstance(to, pl.String) == unlike:
+        raise InputError(f"{path}: its column {name} is of {kind}, which cannot be read")
+    if not kind.is_float():
+        return column.cast(to)
+    whole = column.cast(pl.Int64, strict=False)
+    text = pl.when(whole == column).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
+    return pl.when(column.is_not_nan()).then(text).alias(name)

@@ -1,0 +1,84 @@
+"""What is wrong with a row that could not be read: a closer look, a line at a time.
+
+Plain Python, for the few rows that `dafre_fast.tables.kernels.row_lines` sets aside.
+"""
+
+import re
+
+from dafre_fast.core.reasons import RowProblem
+
+LONGEST = 65_536
+"""Bytes of a line beyond which it is no row: what is looked at closer must have an end.
+
+It is compiled into the parser; numba's cache does not notice where it is changed here.
+"""
+
+_MOST_DIGITS = 18
+_PATH = re.compile(rb"(?:([0-9]+)[/\\])?([0-9]+)\.[0-9A-Za-z]+")
+_WHOLE = re.compile(rb"[0-9]+")
+# No text can be matched in two ways, so that a line without an end of digits or spaces is done
+# with in one pass.
+_NUMBER = rb"[+-]?(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
+_BOX = re.compile(rb"(?: ++(?:, *+)?+|, *+)".join([_NUMBER] * 5))
+_BETWEEN_NUMBERS = re.compile(rb"[ ,;|]+")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+def problem_of_face(line: bytes) -> RowProblem:
+    """What is wrong with a line of faces.tsv that could not be read."""
+    if problem := _problem_of_columns(line, 3):
+        return problem
+    path, tag_id, box = line.rstrip(b" \t\r").split(b"\t")
+    if problem := _problem_of_path(path):
+        return problem
+    if not _is_id(tag_id):
+        return RowProblem.BAD_TAG_ID
+    return _problem_of_box(box)
+
+
+def problem_of_tag(line: bytes) -> RowProblem | None:
+    """What is wrong with a line of tagIds.tsv that was not called good, None for nothing."""
+    if problem := _problem_of_columns(line, 2):
+        return problem
+    name, tag_id = line.rstrip(b" \t\r").split(b"\t")
+    if not name.strip(b" "):
+        return RowProblem.EMPTY_NAME
+    if _CONTROL.search(name):
+        return RowProblem.BAD_NAME
+    return None if _is_id(tag_id) else RowProblem.BAD_TAG_ID
+
+
+def _problem_of_columns(line: bytes, columns: int) -> RowProblem | None:
+    if len(line) > LONGEST:
+        return RowProblem.TOO_LONG
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return RowProblem.NOT_UTF8
+    tabs = line.rstrip(b" \t\r").count(b"\t")
+    if tabs < columns - 1:
+        return RowProblem.MISSING_COLUMNS
+    return RowProblem.EXTRA_COLUMNS if tabs > columns - 1 else None
+
+
+def _problem_of_path(path: bytes) -> RowProblem | None:
+    match = _PATH.fullmatch(path)
+    if not match or not _is_id(match[2]):
+        return RowProblem.BAD_PATH
+    agrees = match[1] is None or match[1].lstrip(b"0") == match[2][-3:].lstrip(b"0")
+    return None if agrees else RowProblem.WRONG_FOLDER
+
+
+def _problem_of_box(box: bytes) -> RowProblem:
+    if _BOX.fullmatch(box):
+        confidence = float(_BETWEEN_NUMBERS.split(box)[4])
+        return RowProblem.BAD_BOX_TEXT if 0 <= confidence <= 1 else RowProblem.BAD_CONFIDENCE
+    numbers = _BETWEEN_NUMBERS.split(box)
+    heads, rest = divmod(len(numbers), 5)
+    if heads > 1 and not rest and all(re.fullmatch(_NUMBER, number) for number in numbers):
+        return RowProblem.SEVERAL_HEADS
+    return RowProblem.BAD_BOX_TEXT
+
+
+def _is_id(digits: bytes) -> bool:
+    return bool(_WHOLE.fullmatch(digits)) and len(digits.lstrip(b"0")) <= _MOST_DIGITS

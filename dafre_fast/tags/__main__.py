@@ -1,0 +1,18 @@
+"""`python -m dafre_fast.tags`: tables of tags from Danbooru's metadata, no image needed."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import Printing, TagsRun, TagSteps
+
+
+@cli.command("tags", TagsRun, TagSteps, Printing)
+def command(run: TagsRun, steps: TagSteps, printing: Printing) -> int:
+    """Read the tags of Danbooru's metadata, clean them, and write those of the labels' images."""
+    from dafre_fast.tags.run import tags
+    from dafre_fast.views.summary import show
+
+    show(tags(run, steps), as_json=printing.json)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(command)

@@ -1,0 +1,228 @@
+"""From Danbooru's metadata to tables of tags, step by step as `tags.steps` lists them."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from operator import and_
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL, scratch
+from dafre_fast.core.settings.groups import TagsRun, TagSteps
+from dafre_fast.core.summaries import TagCount, TagsSummary, TagStep
+from dafre_fast.dataset.manifest import read_ids
+from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.funnel import write_funnel
+from dafre_fast.tables.labels import Split, read_splits
+from dafre_fast.tables.posts import CATEGORIES, column, read_posts
+from dafre_fast.tags import steps as step
+from dafre_fast.tags.profanities import read_profanities
+from dafre_fast.tags.vocabulary import Tags, count, read_vocabulary
+from dafre_fast.tags.writing import (
+    count_numbers,
+    write_tag_table,
+    write_untagged,
+    write_vocabulary,
+)
+
+VOCABULARY, UNTAGGED, ALL = "vocab.json", "untagged.csv", "tags"
+NOT_THERE = "not_in_metadata"
+
+
+class _Filter(NamedTuple):
+    """A condition on posts: what the step is called, and why a post is left out by it."""
+
+    name: str
+    reason: str
+    keeps: pl.Expr
+
+
+class _Step(NamedTuple):
+    """A change of tags."""
+
+    name: str
+    tag: pl.Expr
+
+
+class _Kept(NamedTuple):
+    """Posts that are kept, `id` and lists of numbers of `tags`, and the funnel so far."""
+
+    posts: pl.LazyFrame
+    tags: Tags
+    funnel: list[TagStep]
+
+
+def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
+    """Read metadata, choose posts, clean their tags, and write tables, vocabulary and funnel.
+
+    Raises UsageError for steps that contradict each other, InputError for what cannot be read or
+    leaves nothing, OutputError where something cannot be written.
+    """
+    splits = read_splits(run.labels, steps.max_bad_records)
+    labels = pl.concat(split.images for split in splits) if splits else None
+    filters, changes = _filters(run, steps, labels), _changes(steps)
+    with scratch(run.output, "posts") as folder:
+        posts = read_posts(run.metadata, folder, steps.max_bad_records)
+        bad_rows = pl.concat([posts.bad_rows, *(split.bad_rows for split in splits)])
+        write_bad_rows(bad_rows, run.output / BAD_RECORDS)
+        judged = posts.rows.with_columns(passed=_passed(filters))
+        vocabulary = read_vocabulary(judged, posts.names, by="passed")
+        kept = _clean(judged, vocabulary, filters, changes)
+        if steps.fill_empty:
+            kept = _fill(kept)
+        if splits:
+            summary = _write_splits(kept, splits, _reasons(judged, filters), run.output)
+        else:
+            summary = _write_all(kept, run.output)
+    write_funnel(summary.steps, run.output / TAGS_FUNNEL)
+    return with_bad_rows(summary, bad_rows, run.output / BAD_RECORDS)
+
+
+def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list[_Filter]:
+    """Step 3, in order."""
+    found = []
+    if steps.filter_flags:
+        name = "not pending, flagged, deleted or banned"
+        found.append(_Filter(name, "flagged", step.unflagged()))
+    if steps.filter_rating:
+        name = f"rated {' or '.join(steps.ratings)}"
+        found.append(_Filter(name, "rating", step.rated(steps.ratings)))
+    for wanted, reason, opened in (
+        (run.filter_exist, "no_original", False),
+        (run.filter_opened, "not_opened", True),
+    ):
+        if wanted:
+            if run.manifest is None:
+                raise UsageError("--filter-exist and --filter-opened ask a --manifest")
+            name = "opened as RGB" if opened else "original exists"
+            found.append(_Filter(name, reason, step.among(read_ids(run.manifest, opened=opened))))
+    if steps.filter_empty:
+        found.append(_Filter("tags in every category", "empty_category", step.fully_tagged()))
+    if steps.labels_first:
+        if labels is None:
+            raise UsageError("--labels-first needs --labels")
+        found.append(_Filter("images of the labels", "not_labelled", step.among(labels["id"])))
+    return found
+
+
+def _changes(steps: TagSteps) -> list[_Step]:
+    """Steps 4 to 6, in order."""
+    if steps.return_less_than and not steps.remove_short:
+        raise UsageError("--return-less-than needs --remove-short, whose inverse it is")
+    found = []
+    if steps.remove_symbols:
+        found.append(_Step("symbols removed", step.without_symbols()))
+    if steps.return_less_than:
+        name = f"fewer than {steps.min_length} characters"
+        found.append(_Step(name, step.too_short(steps.min_length)))
+    elif steps.remove_short:
+        name = f"{steps.min_length} characters or more"
+        found.append(_Step(name, step.long_enough(steps.min_length)))
+    if steps.remove_rare:
+        found.append(_Step(f"{steps.min_uses} uses or more", step.used(steps.min_uses)))
+    if steps.remove_profanities:
+        found.append(_Step("no profanities", step.clean(read_profanities(steps.profanities))))
+    return found
+
+
+def _passed(filters: Sequence[_Filter]) -> pl.Expr:
+    """How many filters a post passes before the first that it does not."""
+    so_far = accumulate((one.keeps for one in filters), and_)
+    return pl.sum_horizontal(pl.lit(0), *so_far).cast(pl.UInt8)
+
+
+def _clean(
+    judged: pl.LazyFrame,
+    vocabulary: pl.DataFrame,
+    filters: Sequence[_Filter],
+    changes: Sequence[_Step],
+) -> _Kept:
+    funnel = []
+    images = judged.group_by("passed").agg(images=pl.len()).collect(engine="streaming")
+    for passed, name in enumerate(["records", *(one.name for one in filters)]):
+        so_far = pl.col("passed") >= passed
+        left = count(vocabulary.lazy().filter(so_far))
+        funnel.append(TagStep(name, int(images.filter(so_far)["images"].sum()), left))
+    if not funnel[-1].images:
+        losses = ", ".join(f"{one.name} ({one.images:,})" for one in funnel)
+        raise InputError(f"nothing is left of the metadata: {losses}")
+    of_kept = pl.col("passed") == len(filters)
+    vocabulary = vocabulary.filter(of_kept)
+    for name, change in changes:
+        vocabulary = vocabulary.with_columns(change)
+        funnel.append(TagStep(name, funnel[-1].images, count(vocabulary.lazy())))
+    left_tags = Tags(vocabulary)
+    renumbered = (left_tags.renumbered(category) for category in CATEGORIES)
+    return _Kept(judged.filter(of_kept).select("id", *renumbered), left_tags, funnel)
+
+
+def _fill(kept: _Kept) -> _Kept:
+    """Step 7."""
+    posts, left, funnel = kept
+    empty = posts.select(
+        pl.len().alias("images"),
+        *((pl.col(column(category)).list.len() == 0).sum() for category in CATEGORIES),
+    ).collect(engine="streaming")
+    counts = {
+        category: left.with_unlabeled(category, before, empty[column(category)].item())
+        for category, before in funnel[-1].categories.items()
+    }
+    filled = TagStep("empty lists filled", funnel[-1].images, counts)
+    lists = (step.filled(category, left.unlabeled) for category in CATEGORIES)
+    return _Kept(posts.with_columns(*lists), left, [*funnel, filled])
+
+
+def _write_all(kept: _Kept, output: Path) -> TagsSummary:
+    rows = kept.posts.select("id", step.image_path().alias("dir"), pl.exclude("id"))
+    write_tag_table(rows, kept.tags.names, output / ALL)
+    write_vocabulary(count_numbers(rows, 0), kept.tags.names, output / VOCABULARY)
+    images = kept.funnel[-1].images
+    return TagsSummary(images, images, {}, kept.funnel)
+
+
+def _reasons(judged: pl.LazyFrame, filters: Sequence[_Filter]) -> pl.LazyFrame:
+    """Of every post the reason for which it is not kept, null for none."""
+    reasons = [one.reason for one in filters]
+    reason = pl.col("passed").replace_strict(
+        [*range(len(reasons))], reasons, default=None, return_dtype=pl.String
+    )
+    return judged.select("id", reason=reason)
+
+
+def _write_splits(
+    kept: _Kept, splits: Sequence[Split], reasons: pl.LazyFrame, output: Path
+) -> TagsSummary:
+    """Step 8: the images of each split, in the order of its file."""
+    labels = pl.concat(
+        split.images.select(pl.lit(split.name).alias("split"), "id", "dir", "class_id")
+        for split in splits
+    )
+    posts = kept.posts.filter(step.among(labels["id"])).collect(engine="streaming")
+    rows = labels.lazy().join(posts.lazy(), on="id", maintain_order="left")
+    for split in splits:
+        of_split = rows.filter(split=split.name).drop("split")
+        write_tag_table(of_split, kept.tags.names, output / f"{split.name}_tags")
+    counts = {category: count_numbers(rows, category) for category in CATEGORIES}
+    write_vocabulary(counts[0], kept.tags.names, output / VOCABULARY)
+    untagged = _untagged(labels, posts, reasons)
+    write_untagged(untagged, output / UNTAGGED)
+    tagged = labels.height - untagged.height
+    of_labels = {
+        category: TagCount(one.height, int(one["uses"].sum())) for category, one in counts.items()
+    }
+    funnel = [*kept.funnel, TagStep("images of the labels", tagged, of_labels)]
+    by_reason = dict(untagged["reason"].value_counts(sort=True).iter_rows())
+    return TagsSummary(labels.height, tagged, by_reason, funnel)
+
+
+def _untagged(labels: pl.DataFrame, posts: pl.DataFrame, reasons: pl.LazyFrame) -> pl.DataFrame:
+    """Images of the labels that have no post among those that are kept, and why."""
+    return (
+        labels.lazy()
+        .join(posts.lazy(), on="id", how="anti", maintain_order="left")
+        .join(reasons, on="id", how="left", maintain_order="left")
+        .with_columns(reason=pl.col("reason").fill_null(NOT_THERE))
+        .collect(engine="streaming")
+    )

@@ -1,0 +1,74 @@
+"""The vocabulary: each distinct tag of a category once, and what becomes of it."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from dafre_fast.core.summaries import TagCount
+from dafre_fast.tables.posts import CATEGORIES, column
+from dafre_fast.tags.steps import UNLABELED
+
+
+def read_vocabulary(posts: pl.LazyFrame, names: Mapping[int, pl.Series], by: str) -> pl.DataFrame:
+    """A row per category (int64), name and value of the column `by`: its `number` (uint32; its
+    place in `names`), `uses` (int64) in posts with that value, and `tag`, what it is called.
+    """
+    counted = pl.collect_all(
+        [
+            posts.select(by, number=column(category))
+            .explode("number")
+            .drop_nulls("number")
+            .group_by("number", by)
+            .agg(uses=pl.len().cast(pl.Int64))
+            for category in names
+        ],
+        engine="streaming",
+    )
+    named = [
+        counts.join(_numbers(names[category]), on="number").select(
+            pl.lit(category, pl.Int64).alias("category"), "name", by, "number", "uses", tag="name"
+        )
+        for category, counts in zip(names, counted, strict=True)
+    ]
+    return pl.concat(named).sort("category", "name")
+
+
+def _numbers(names: pl.Series) -> pl.DataFrame:
+    return names.alias("name").to_frame().with_row_index("number")
+
+
+def count(vocabulary: pl.LazyFrame) -> dict[int, TagCount]:
+    """Of the tags that are left, by category."""
+    left = vocabulary.drop_nulls("tag").group_by("category")
+    rows = left.agg(pl.col("tag").n_unique(), pl.col("uses").sum()).collect().rows()
+    found = {category: TagCount(unique, uses) for category, unique, uses in rows}
+    return {category: found.get(category, TagCount(0, 0)) for category in CATEGORIES}
+
+
+class Tags:
+    """Tags that are left of a vocabulary, numbered anew from 0 in the order of their names.
+
+    `names` are those of the numbers: of each tag that is left in any category, and of
+    `UNLABELED`, whose number is `unlabeled`.
+    """
+
+    def __init__(self, vocabulary: pl.DataFrame) -> None:
+        self._left = vocabulary.drop_nulls("tag")
+        unlabeled = pl.Series("tag", [UNLABELED])
+        self.names = pl.concat([self._left["tag"].unique(), unlabeled]).unique().sort()
+        self.unlabeled: int = self.names.index_of(UNLABELED) or 0
+
+    def renumbered(self, category: int) -> pl.Expr:
+        """Lists of numbers of the vocabulary as lists of the new ones, without what is not left."""
+        left = self._left.filter(category=category).join(
+            _numbers(self.names).rename({"number": "new"}), left_on="tag", right_on="name"
+        )
+        new = pl.element().replace_strict(
+            left["number"], left["new"], default=None, return_dtype=pl.UInt32
+        )
+        return pl.col(column(category)).list.eval(new.drop_nulls())
+
+    def with_unlabeled(self, category: int, before: TagCount, empty: int) -> TagCount:
+        """The count of a category after so many empty lists were filled."""
+        new = empty > 0 and UNLABELED not in self._left.filter(category=category)["tag"]
+        return TagCount(before.unique + new, before.uses + empty)

@@ -1,0 +1,46 @@
+"""Tables of tags and their statistics as a part of `full`: where the metadata tells tags, and anew
+where something changed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from dafre_fast.core.layout import LABELS, STATE, STATISTICS
+from dafre_fast.core.settings.groups import Plotting, StatsRun, TagsRun, TagSteps
+from dafre_fast.core.summaries import TagsSummary
+from dafre_fast.stats.run import stats
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.tables.posts import tells_tags
+from dafre_fast.tables.record_files import files_of
+from dafre_fast.tags.receipt import fingerprint, recall, remember
+from dafre_fast.tags.run import tags
+
+_RECEIPT = "tags.json"
+
+
+def tag_tables(
+    metadata: Sequence[Path], output: Path, steps: TagSteps, plotting: Plotting, *, resume: bool
+) -> TagsSummary | None:
+    """Write tables of tags beside the labels of a dataset, and statistics of them; what there is to
+    say of them, None where no metadata tells tags.
+
+    Raises as `tags` and `stats` do.
+    """
+    telling = tuple(path for path in files_of(metadata) if tells_tags(path))
+    if not telling:
+        return None
+    labels, receipt = output / LABELS, output / STATE / _RECEIPT
+    of_splits = [labels / f"{split}.csv" for split in SPLITS]
+    plotting = replace(plotting, title=plotting.title or output.absolute().name)
+    made_from = fingerprint((steps, plotting), telling, of_splits)
+    if resume and (known := recall(receipt, made_from)):
+        return known
+    summary = tags(TagsRun(metadata=telling, labels=(labels,), output=labels), steps)
+    tables = tuple(labels / f"{split}_tags.parquet" for split in SPLITS)
+    statistics = output / STATISTICS
+    stats(StatsRun(input=tables, output=statistics), plotting)
+    made = (path for folder in (labels, statistics) for path in files_of([folder]))
+    remember(receipt, made_from, made, summary)
+    return summary

@@ -1,0 +1,22 @@
+"""`python -m dafre_fast.verify`: whether everything is there and as it was recorded."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.groups import VerifyRun, Workers
+
+
+@cli.command("verify", VerifyRun, Workers)
+def command(run: VerifyRun, workers: Workers) -> int:
+    """Read everything back and compare it with what was recorded; exit status 1 if anything is off.
+
+    Files against manifest and ledger, labels against the manifest, manifest against the ledger.
+    """
+    from dafre_fast.verify.run import verify
+    from dafre_fast.views.findings import show
+
+    verification = verify(run, workers)
+    show(verification, as_json=run.json)
+    return int(bool(verification.findings))
+
+
+if __name__ == "__main__":
+    cli.run(command)

@@ -1,0 +1,293 @@
+"""Whether manifest, ledger and labels say the same. Tables in, tables of findings out.
+
+A table of findings has the text columns `flaw` (a value of `Flaw`), `where` and `detail`. A
+manifest comes as `read_manifest` gives it, outcomes as `read_outcomes` and lines of label files as
+`read_labels` do.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from dafre_fast.core.errors import InputError
+from dafre_fast.core.findings import Flaw
+from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.records import Fetched, Made
+from dafre_fast.dataset.outcomes import last_outcomes, status
+from dafre_fast.dataset.places import placed
+
+_OF_OUTPUT: Mapping[str, pl.DataType] = {
+    "bytes": pl.Int64(),
+    "sha256": pl.String(),
+    "width": pl.Int64(),
+    "height": pl.Int64(),
+}
+_OF_OUTCOME = {
+    "status": pl.String(),
+    **_OF_OUTPUT,
+    **{f"face_{name}": kind for name, kind in _OF_OUTPUT.items()},
+}
+_OF_CATALOGUE = {
+    "path": pl.String(),
+    "class_id": pl.Int64(),
+    "class_name": pl.String(),
+    "split": pl.String(),
+}
+
+
+def read_manifest(path: Path) -> pl.DataFrame:
+    """What a verification needs of it: `key`, the id of an image or the path of an original, then
+    status, sizes and hashes; of a catalogue's also path, class and split.
+
+    Raises InputError where it cannot be read or is no manifest.
+    """
+    try:
+        with path.open("rb") as file:
+            manifest = pl.read_parquet(file)
+        of_catalogue = "class_id" in manifest.columns
+        columns = _OF_OUTCOME | (_OF_CATALOGUE if of_catalogue else {})
+        rows = manifest.select(
+            pl.col("id" if of_catalogue else "path").cast(pl.String).alias("key"),
+            *(pl.col(name).cast(kind) for name, kind in columns.items()),
+        )
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(f"{path}: is damaged, or no manifest: {_first_line(error)}") from error
+    return _with_keys(path, rows)
+
+
+def read_outcomes(ledger: Path) -> pl.DataFrame:
+    """The last outcome of making each key: `key`, status, sizes and hashes.
+
+    Raises InputError where one cannot be read, with its line.
+    """
+    try:
+        made = last_outcomes(ledger, "make").with_columns(status()).select("key", *_OF_OUTCOME)
+        rows = made.collect()
+    except OSError as error:
+        raise InputError(f"{ledger}: {error.strerror or error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{ledger}: {_damaged_line(ledger) or _first_line(error)}") from error
+    return _with_keys(ledger, rows)
+
+
+def _damaged_line(ledger: Path) -> str | None:
+    """Which it is, and why; polars does not tell."""
+    decode = msgspec.json.Decoder(Made | Fetched).decode
+    with ledger.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return f"line {number} breaks off; the next run drops it and goes on"
+            try:
+                decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                return f"line {number} is damaged: {error}"
+    return None
+
+
+def _with_keys(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    nameless = rows["key"].is_null().arg_true()
+    if len(nameless):
+        raise InputError(f"{path}: row {nameless[0] + 1} of {rows.height} names no image")
+    return rows
+
+
+def read_labels(path: Path, second: str) -> pl.DataFrame:
+    """Lines of a label file: `where` (file:line), class_id int64, and as column `second` what is
+    behind the first comma; nulls in a line that is not of this form. A missing file has none.
+
+    Raises InputError where it cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    lines = pl.Series("fields", text.removesuffix("\n").split("\n") if text else [], pl.String)
+    fields = lines.str.splitn(",", 2).struct.rename_fields(["class_id", second])
+    return (
+        fields.to_frame()
+        .unnest("fields")
+        .select(
+            pl.format(
+                "{}/{}:{}", pl.lit(path.parent.name), pl.lit(path.name), pl.row_index() + 1
+            ).alias("where"),
+            pl.col("class_id").cast(pl.Int64, strict=False),
+            second,
+        )
+    )
+
+
+def standing_outcomes(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
+    """What became of each row of the manifest at last: as the ledger has it, which is written
+    first, and else as the manifest has it.
+    """
+    rows = manifest.unique("key", maintain_order=True)
+    in_ledger = made.join(rows, on="key", how="semi")
+    alone = rows.join(made, on="key", how="anti")
+    return pl.concat([in_ledger, alone.select(in_ledger.columns)])
+
+
+def outputs_of(
+    outcomes: pl.DataFrame, places: pl.DataFrame | None, *, full: str, face: str
+) -> pl.DataFrame:
+    """The pictures that should be there: `key` and the columns of `Output`. Column `path` of the
+    outcomes names both outputs of an image, below `full` and `face`; `places` are as `placed` takes
+    them.
+    """
+    return pl.concat(
+        placed(
+            outcomes.filter(pl.col(f"{prefix}sha256").is_not_null()).select(
+                "key",
+                file=pl.lit(folder) + pl.col("path"),
+                **{name: pl.col(prefix + name) for name in _OF_OUTPUT},
+            ),
+            places,
+            prefix,
+        )
+        for prefix, folder in (("", full), ("face_", face))
+    )
+
+
+def compare_with_ledger(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the manifest without an outcome, or with another one than the ledger has."""
+    again, first = _again(manifest.with_columns(where="key"), "key")
+    decided = first.drop_nulls("status")
+    both = decided.join(made, on="key", how="inner", suffix="_made").with_columns(
+        differences=pl.concat_str(
+            [_difference(name) for name in _OF_OUTCOME], separator="; ", ignore_nulls=True
+        )
+    )
+    return pl.concat(
+        [
+            _found(Flaw.REPEATED_ROW, again),
+            _found(Flaw.NO_OUTCOME, first.filter(pl.col("status").is_null())),
+            _found(Flaw.NOT_IN_LEDGER, decided.join(made, on="key", how="anti"), "{}", "status"),
+            _found(
+                Flaw.DIFFERS_FROM_LEDGER,
+                both.filter(pl.col("differences") != ""),
+                "{}",
+                "differences",
+            ),
+        ]
+    )
+
+
+def compare_labels(lines: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataFrame:
+    """Lines (where, split, class_id, path) that differ from the rows of the manifest, and rows
+    without a line.
+    """
+    broken, whole = _broken(lines)
+    again, first = _again(whole, "path")
+    rows = manifest.unique("path", maintain_order=True).with_columns(where="path")
+    known = first.join(rows.drop("where"), on="path", how="inner", suffix="_row")
+    return pl.concat(
+        [
+            _found(Flaw.MALFORMED_LABEL, broken),
+            _found(Flaw.REPEATED_LABEL, again, "{}", "path"),
+            _found(Flaw.UNKNOWN_LABEL, first.join(rows, on="path", how="anti"), "{}", "path"),
+            _found(
+                Flaw.WRONG_CLASS,
+                known.filter(_differ("class_id")),
+                "{} is of class {}, of {} in the manifest",
+                "path",
+                "class_id",
+                "class_id_row",
+            ),
+            _found(
+                Flaw.WRONG_SPLIT,
+                known.filter(_differ("split")),
+                "{} is of {} in the manifest",
+                "path",
+                "split_row",
+            ),
+            _found(
+                Flaw.NO_LABEL,
+                rows.join(first, on="path", how="anti"),
+                "class {}, {}",
+                "class_id",
+                "split",
+            ),
+        ]
+    )
+
+
+def compare_class_names(lines: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataFrame:
+    """Lines (where, class_id, class_name) that differ from the classes of the manifest, and classes
+    without a line.
+    """
+    broken, whole = _broken(lines)
+    again, first = _again(whole, "class_id")
+    classes = manifest.select(
+        "class_id",
+        pl.col("class_name").fill_null(""),
+        where=pl.format("class {}", "class_id"),
+    ).unique(maintain_order=True)
+    both = first.join(classes.drop("where"), on="class_id", how="left", suffix="_row")
+    return pl.concat(
+        [
+            _found(Flaw.MALFORMED_LABEL, broken),
+            _found(Flaw.REPEATED_LABEL, again, "class {}", "class_id"),
+            _found(
+                Flaw.WRONG_CLASS_NAME,
+                both.filter(_differ("class_name")),
+                "class {} is {}, {} in the manifest",
+                "class_id",
+                "class_name",
+                "class_name_row",
+            ),
+            _found(
+                Flaw.NO_LABEL,
+                classes.join(first, on="class_id", how="anti"),
+                "{}",
+                "class_name",
+            ),
+        ]
+    )
+
+
+def labels_of_refused(lines: pl.DataFrame, manifest: pl.DataFrame) -> int:
+    """How many labelled images have another status than success."""
+    refused = manifest.filter(pl.col("status") != SUCCESS)
+    return refused.unique("path").join(lines, on="path", how="semi").height
+
+
+def _broken(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines that are not of the form, and the others."""
+    broken = pl.any_horizontal(pl.all().is_null())
+    return lines.filter(broken), lines.filter(~broken)
+
+
+def _again(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that repeat what an earlier one has in a column, and the others."""
+    first = pl.col(name).is_first_distinct()
+    return rows.filter(~first), rows.filter(first)
+
+
+def _differ(name: str) -> pl.Expr:
+    return pl.col(name).ne_missing(pl.col(f"{name}_row"))
+
+
+def _difference(name: str) -> pl.Expr:
+    """Null where manifest and ledger agree."""
+    here, there = pl.col(name), pl.col(f"{name}_made")
+    text = pl.format("{} {}, {} in the ledger", pl.lit(name), _text(name), _text(f"{name}_made"))
+    return pl.when(here.ne_missing(there)).then(text)
+
+
+def _found(flaw: Flaw, rows: pl.DataFrame, detail: str = "", *names: str) -> pl.DataFrame:
+    """A finding per row, at its `where`; `detail` is a form for the columns named."""
+    text = pl.format(detail, *map(_text, names)) if names else pl.lit(detail)
+    return rows.select(flaw=pl.lit(flaw.value), where="where", detail=text)
+
+
+def _text(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String).fill_null("nothing")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,229 @@
+"""The verification: what is recorded against what is there.
+
+Which images there are, the manifest says, and without one the ledger; what became of them, the
+ledger, which is written first. Where an output lies follows from its key, as when it was made.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.findings import Finding, Flaw, Verification
+from dafre_fast.core.layout import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
+from dafre_fast.core.settings.groups import VerifyRun, Workers
+from dafre_fast.dataset.ledger import NAME
+from dafre_fast.dataset.locks import undisturbed
+from dafre_fast.dataset.places import lies_in_shards
+from dafre_fast.dataset.spools import find
+from dafre_fast.engine.batches import Batch, look_at
+from dafre_fast.engine.plan import jpg_names
+from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.verify.agreement import (
+    compare_class_names,
+    compare_labels,
+    compare_with_ledger,
+    labels_of_refused,
+    outputs_of,
+    read_labels,
+    read_manifest,
+    read_outcomes,
+    standing_outcomes,
+)
+from dafre_fast.verify.check import check
+from dafre_fast.verify.shards import check_shards, remove_damaged
+from dafre_fast.views.progress import Progress
+
+_LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
+_ORDER = {flaw: place for place, flaw in enumerate(Flaw)}
+_PRELOAD = ("dafre_fast.verify.check", "dafre_fast.pixels.soundness", "dafre_fast.cli")
+
+
+def verify(run: VerifyRun, workers: Workers) -> Verification:
+    """Compare files, labels, manifest and ledger; remove what is damaged or orphaned if asked to.
+
+    Raises InputError where a record cannot be read, UsageError while a run is at work there.
+    """
+    if run.remove and run.manifest:  # another folder's would make orphans of everything
+        raise UsageError("--remove goes by what the folder itself has on record, not by --manifest")
+    began, cpu = time.monotonic(), time.process_time()
+    with undisturbed(run.output / STATE, exclusive=run.remove):
+        records = _read(run)
+        in_shards = records.whole and lies_in_shards(run.output)
+        outputs = _outputs(records, run.output if in_shards else None)
+        compared, refused = _compare(run.output, records)
+        with Progress("files", bad="found") as progress:
+            progress.begin(outputs.height, 0)
+            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, progress))
+        strays = dict(_strays(run.output, set(outputs["file"]), whole=records.whole))
+        if in_shards:
+            damaged += check_shards(run.output, {*outputs["shard"]})
+        removed = list[str]()
+        if run.remove:
+            files = () if in_shards else damaged
+            removed = _remove(run.output, files, strays, whole=records.whole)
+            removed += remove_damaged(run.output, damaged) if in_shards else ()
+    return Verification(
+        images=outputs["key"].n_unique(),
+        files=outputs.height,
+        records=records.names,
+        findings=sorted([*damaged, *strays.values(), *compared], key=_place),
+        labels_of_refused=refused,
+        removed=removed,
+        seconds=time.monotonic() - began,
+        cpu_seconds=time.process_time() - cpu + cpu_of_workers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """What is known of a folder; there is a manifest, a ledger, or both.
+
+    `catalogue`: keys are ids, not paths of originals. `whole`: it is what `full` leaves, with both
+    trees and labels.
+    """
+
+    manifest: pl.DataFrame | None
+    made: pl.DataFrame | None
+    names: Sequence[str]
+    catalogue: bool
+    whole: bool
+
+    def outcomes(self) -> pl.DataFrame:
+        """What became of each image at last, in ascending order of keys."""
+        if self.made is None:
+            assert self.manifest is not None
+            return self.manifest.unique("key").sort("key")
+        if self.manifest is None:
+            return self.made.sort("key")
+        return standing_outcomes(self.manifest, self.made).sort("key")
+
+
+def _read(run: VerifyRun) -> _Records:
+    manifest_path, ledger = run.manifest or run.output / MANIFEST, run.output / STATE / NAME
+    manifest = read_manifest(manifest_path) if run.manifest or manifest_path.exists() else None
+    made = read_outcomes(ledger) if ledger.exists() else None
+    rows = made if manifest is None else manifest
+    if rows is None or rows.is_empty():
+        raise InputError(f"{run.output}: neither a {MANIFEST} nor a ledger with outcomes is there")
+    full, face = (rows[f"{prefix}sha256"].is_not_null() for prefix in ("", "face_"))
+    whole = (full & face).any() or (run.output / LABELS).exists()
+    if manifest is None:  # what `resize` makes has no faces, what `crop` makes nothing else
+        ids = rows["key"].str.contains("^[0-9]+$").all() and (whole or not full.any())
+    else:
+        ids = "class_id" in manifest.columns
+    tables = {manifest_path.name: manifest, NAME: made}
+    names = [name for name, table in tables.items() if table is not None]
+    return _Records(manifest, made, names, catalogue=ids, whole=ids and whole)
+
+
+def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
+    """All pictures that should be there: `key`, and the columns of `Output`; `in_shards`: the
+    dataset, where they lie in shards.
+    """
+    outcomes = records.outcomes()
+    keys = outcomes["key"].to_list()
+    for key in keys:
+        if key.startswith("/") or ".." in key.split("/") or "\0" in key:
+            raise InputError(f"{records.names[0]}: {key!r} leads out of the folder")
+    if records.catalogue:
+        paths = [f"{bucket(int(key))}/{key}.jpg" for key in keys]
+    else:
+        paths = jpg_names(keys)
+    full, face = (f"{FULL}/", f"{FACES}/") if records.whole else ("", "")
+    named = outcomes.with_columns(path=pl.Series(paths, dtype=pl.String))
+    places = None
+    if in_shards:
+        places = find(in_shards, outcomes.with_columns(id=pl.col("key").cast(pl.Int64)))
+    return outputs_of(named, places, full=full, face=face).sort("file")
+
+
+def _place(finding: Finding) -> tuple[int, str]:
+    return _ORDER[finding.flaw], finding.where
+
+
+async def _check_files(
+    outputs: pl.DataFrame, run: VerifyRun, workers: Workers, progress: Progress
+) -> tuple[list[Finding], float]:
+    """What is off with them, and the CPU time of the workers."""
+    found = list[Finding]()
+
+    def take(batch: Batch, result: list[Finding] | Finding) -> None:
+        findings = [result] if isinstance(result, Finding) else result
+        found.extend(findings)
+        sound = len(batch) - len(findings)
+        progress.advance(*(finding.flaw for finding in findings), *[None] * sound)
+
+    look = partial(check, str(run.output), run.deep)
+    return found, await look_at(outputs, look, take, workers, _PRELOAD)
+
+
+def _strays(output: Path, expected: set[str], *, whole: bool) -> Iterator[tuple[Path, Finding]]:
+    """Files that no row names. A folder that is not one of `full` may hold anything else, so that
+    only what is named like an output counts there.
+    """
+    for tree in (FULL, FACES) if whole else ("",):
+        for folder, folders, names in os.walk(output / tree):
+            folders[:] = [name for name in folders if name != STATE]
+            inside = os.path.relpath(folder, output)
+            prefix = "" if inside == "." else f"{inside}/"
+            for name in names:
+                if name.startswith(".") and name.endswith(".jpg.part"):
+                    yield Path(folder, name), Finding(Flaw.LEFTOVER, _readable(prefix + name))
+                elif prefix + name not in expected and (whole or name.endswith(".jpg")):
+                    yield Path(folder, name), Finding(Flaw.ORPHAN, _readable(prefix + name))
+    for table in (MANIFEST, *_LABEL_FILES) if whole else ():
+        if (part := temporary(output / table)).exists():
+            yield part, Finding(Flaw.LEFTOVER, str(part.relative_to(output)))
+
+
+def _readable(name: str) -> str:
+    """A name of any bytes as text that can be printed and stored."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
+    """What is off between manifest, ledger and labels; how many labelled images were refused."""
+    manifest, made, refused = records.manifest, records.made, 0
+    found, tables = list[Finding](), list[pl.DataFrame]()
+    if manifest is not None and made is not None:
+        tables.append(compare_with_ledger(manifest, made))
+    if records.whole:
+        absent = [name for name in _LABEL_FILES if not (output / name).exists()]
+        absent += [MANIFEST] if manifest is None else []
+        found += (Finding(Flaw.MISSING, name) for name in absent)
+    if records.whole and manifest is not None:
+        lines = pl.concat(
+            read_labels(output / name, "path").with_columns(split=pl.lit(split))
+            for name, split in zip(_LABEL_FILES, SPLITS, strict=False)
+        )
+        names = read_labels(output / _LABEL_FILES[-1], "class_name")
+        tables += (compare_labels(lines, manifest), compare_class_names(names, manifest))
+        refused = labels_of_refused(lines, manifest)
+    for table in tables:
+        found += (Finding(Flaw(flaw), *rest) for flaw, *rest in table.iter_rows())
+    return found, refused
+
+
+def _remove(
+    output: Path, damaged: Sequence[Finding], strays: Mapping[Path, Finding], *, whole: bool
+) -> list[str]:
+    """Remove files that are not what was made, leftovers, and orphans of the trees of `full`:
+    another folder may be shared with what is not ours. Returns their names.
+    """
+    doomed = {output / finding.where: finding for finding in damaged if finding.flaw.damage}
+    doomed |= {
+        path: stray for path, stray in strays.items() if whole or stray.flaw is Flaw.LEFTOVER
+    }
+    for path in doomed:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror}") from error
+    return [finding.where for finding in doomed.values()]
