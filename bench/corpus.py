@@ -17,9 +17,10 @@ import numpy as np
 import pyvips
 from msgspec import Struct
 
-from dafre_fast.core.layout import bucket, replacing
+from dafre_fast.core.atomic import replacing
+from dafre_fast.core.layout import bucket
 from dafre_fast.core.records import Box
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.sample.cast import Kind, Portrait
 from dafre_fast.sample.drawing import draw
 from dafre_fast.sample.posts import choose_ids, write_posts

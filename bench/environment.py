@@ -9,7 +9,7 @@ from pathlib import Path
 import pyvips
 
 from bench.corpus import BadInput
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 
 _PACKAGES = (
     "aiohttp",

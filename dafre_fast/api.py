@@ -14,17 +14,17 @@ import polars as pl
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.records import Box, Image
-from dafre_fast.core.settings.groups import (
+from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.images import (
     Bounds,
     Encoding,
     FaceImage,
-    Fetching,
     FullImage,
-    Group,
     Recipe,
-    Running,
-    Selection,
 )
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.tables import Selection
 
 File = str | PathLike[str]
 G = TypeVar("G", bound=Group)

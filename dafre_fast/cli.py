@@ -18,7 +18,8 @@ import msgspec
 from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
-from dafre_fast.core.settings.groups import Group, Reporting
+from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.summaries import Summary
 
 INTERRUPTED = 130

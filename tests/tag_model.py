@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from dafre_fast.core.settings.groups import TagSteps
+from dafre_fast.core.settings.tags import TagSteps
 
 CATEGORIES = {0: "general", 3: "copyright", 4: "character"}
 FLAGS = ("is_pending", "is_flagged", "is_deleted", "is_banned")

@@ -9,18 +9,16 @@ import pytest
 from dafre_fast import cli
 from dafre_fast.__main__ import COMMANDS
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.settings.groups import (
+from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.images import (
     Bounds,
-    CatalogueTables,
     Encoding,
     FaceImage,
-    Fetching,
     FullImage,
-    Group,
-    Reporting,
-    Running,
-    Selection,
 )
+from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.tables import CatalogueTables, Selection
 from dafre_fast.core.summaries import Summary
 
 INPUTS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")

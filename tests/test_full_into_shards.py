@@ -20,7 +20,7 @@ from PIL import Image
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, SHARDS, STATE
 from dafre_fast.core.records import Box, Wanted
-from dafre_fast.core.settings.groups import Recipe
+from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
 from torture.kills import await_true
 

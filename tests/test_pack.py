@@ -23,10 +23,10 @@ from sources.archived import fetch, originals, served
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.findings import Flaw
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, STATE
-from dafre_fast.core.settings.groups import PackRun
+from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.ledger import LOCK
-from dafre_fast.pack.records import Packed
 from dafre_fast.pack.run import pack
+from dafre_fast.pack.settings import PackRun
 from torture.kills import await_true, workers_of
 
 MADE = IMAGES - 1

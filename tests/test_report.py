@@ -19,19 +19,15 @@ from playwright.sync_api import sync_playwright
 from dafre_fast.core.layout import BAD_ROWS, STATE, bucket
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made
-from dafre_fast.core.settings.groups import (
-    FullRun,
-    Plotting,
-    Recipe,
-    Selection,
-    StatsRun,
-    TagSteps,
-)
+from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.ledger import NAME as LEDGER
-from dafre_fast.dataset.provenance import remember_choice, remember_making
+from dafre_fast.dataset.provenance import record_choice, remember_making
 from dafre_fast.stats.run import stats
-from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 
@@ -412,9 +408,9 @@ def test_what_is_not_there_is_left_out_with_a_line_that_says_why(ds) -> None:
 
 def test_it_says_of_which_tables_and_by_which_rules_the_dataset_was_made(ds) -> None:
     (ds / "faces.tsv").write_text("a table")
-    inputs = {"faces": ds / "faces.tsv", "source": "https://me:secret@host/{id}.{ext}"}
-    run = FullRun(output=ds, **inputs)
-    remember_choice(run, Selection(min_confidence=0.9), [Path("<b>.json")], TagSteps())
+    source, metadata = "https://me:secret@host/{id}.{ext}", [Path("<b>.json")]
+    rules = (Selection(min_confidence=0.9), metadata, TagSteps())
+    record_choice(ds, [ds / "faces.tsv"], source, *rules)
     page = page_of(ds)
     assert "source https://host/{id}.{ext} metadata <b>.json" in page.text
     assert "min confidence 0.9" in page.text

@@ -12,14 +12,18 @@ from datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
 from msgspec.structs import replace
 
 from dafre_fast.audit.run import audit
+from dafre_fast.audit.settings import AuditRun
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import AUDIT, FACES, FULL, SHARDS
-from dafre_fast.core.settings.groups import AuditRun, GalleryRun, PackRun, ReportRun, Workers
+from dafre_fast.core.settings.running import Workers
 from dafre_fast.dataset.items import Items, making
 from dafre_fast.gallery.index import index_dataset, open_index
 from dafre_fast.gallery.server import serving
+from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.pack.run import pack
+from dafre_fast.pack.settings import PackRun
 from dafre_fast.report.run import write_report
+from dafre_fast.report.settings import ReportRun
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from tag_model import Preparation
 
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.settings.groups import TagsRun, TagSteps
+from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.tags.run import tags
+from dafre_fast.tags.settings import TagsRun
 
 OLD = {
     "id": "263167",

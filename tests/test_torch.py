@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from datasets_drawn import SPLITS, draw_dataset
 
-from dafre_fast.core.settings.groups import PackRun
 from dafre_fast.pack.run import pack
+from dafre_fast.pack.settings import PackRun
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 

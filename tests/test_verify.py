@@ -14,9 +14,10 @@ from PIL import Image
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.findings import Flaw, Verification
 from dafre_fast.core.layout import MANIFEST, STATE
-from dafre_fast.core.settings.groups import VerifyRun, Workers
+from dafre_fast.core.settings.running import Workers
 from dafre_fast.dataset.ledger import LOCK, NAME, Ledger
 from dafre_fast.verify.run import verify
+from dafre_fast.verify.settings import VerifyRun
 
 ROWS = 16
 BROKEN, HEADLESS = 15, 14

@@ -15,7 +15,7 @@ from bench.corpus import copies, write_tables
 from bench.measure import Contender, run, timed_in_fresh_folder
 from bench.peers import by_img2dataset
 from bench.records import Role
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.sample.serving import serving
 
 _SAMPLES_OF_IMG2DATASET = 3

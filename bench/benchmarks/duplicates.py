@@ -11,7 +11,7 @@ from bench.measure import Contender, timed
 from bench.records import Role
 from dafre_fast.audit.hamming import Hashes, pairs_within
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.settings.groups import Recipe
+from dafre_fast.core.settings.images import Recipe
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.likeness import likeness
 from dafre_fast.pixels.making import make_images

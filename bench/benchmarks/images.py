@@ -15,7 +15,7 @@ from bench.corpus import HEAD
 from bench.measure import Contender
 from bench.peers import by_img2dataset, floor
 from bench.records import Role
-from dafre_fast.core.settings.groups import Recipe
+from dafre_fast.core.settings.images import Recipe
 from dafre_fast.pixels.making import make_images
 
 ONE_THREAD = True

@@ -15,7 +15,7 @@ from bench.peers import floor
 from bench.records import Role
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.records import Wanted
-from dafre_fast.core.settings.groups import Recipe
+from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
 from dafre_fast.pixels.decoders import choose, vips
 from dafre_fast.pixels.header import Header

@@ -19,9 +19,11 @@ import pyvips
 from bench.benchmarks import Workload
 from bench.measure import Contender, timed, timed_in_fresh_folder
 from bench.records import Role
-from dafre_fast.core.settings.groups import Recipe, ResizeRun, Running, usable_cores
-from dafre_fast.engine import images
+from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.running import Running, usable_cores
 from dafre_fast.engine.executors.local import Lost, Pool
+from dafre_fast.resize.run import resize
+from dafre_fast.resize.settings import ResizeRun
 
 _TIMEOUT_SECONDS = 60.0
 
@@ -70,7 +72,7 @@ def _executor(jobs: int) -> None:
 
 def _resize(tiny: Path, output: Path) -> None:
     with redirect_stderr(StringIO()):
-        summary = images.resize(ResizeRun(input=tiny, output=output), Recipe(), Running())
+        summary = resize(ResizeRun(input=tiny, output=output), Recipe(), Running())
     assert not summary.refused, summary.refused
 
 

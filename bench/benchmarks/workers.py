@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from bench.benchmarks import Workload
 from bench.corpus import copies
 from bench.measure import Contender, run, timed_in_fresh_folder
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 
 
 @contextmanager

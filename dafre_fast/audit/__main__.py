@@ -1,7 +1,8 @@
 """`python -m dafre_fast.audit`: duplicates within and across splits, and what to leave out."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import AuditRun, Reporting, Workers
+from dafre_fast.audit.settings import AuditRun
+from dafre_fast.core.settings.running import Reporting, Workers
 
 
 @cli.command("audit", AuditRun, Workers, Reporting)

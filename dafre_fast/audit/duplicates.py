@@ -29,8 +29,8 @@ from dafre_fast.audit.hamming import (
 from dafre_fast.audit.records import Groups, Kind, Why
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import open_manifest
-from dafre_fast.tables.catalogue import SPLITS
 
 _COLUMNS = {
     "id": pl.Int64,

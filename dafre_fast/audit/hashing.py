@@ -4,8 +4,8 @@ workers.
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.findings import Finding, Flaw, Output
+from dafre_fast.dataset.samples import read_as_recorded
 from dafre_fast.engine.batches import Batch
-from dafre_fast.verify.check import read_as_recorded
 
 Hashed = tuple[str, bytes | None]
 """A file, and its hash if the picture is not too plain to have one."""

@@ -11,10 +11,19 @@ import polars as pl
 from dafre_fast.audit.duplicates import count, exclusions, find_duplicates, read_images
 from dafre_fast.audit.hashing import Hashed, hash_files
 from dafre_fast.audit.records import Audit
+from dafre_fast.audit.settings import AuditRun
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.findings import Finding
-from dafre_fast.core.layout import AUDIT, AUDIT_SUMMARY, EXCLUDE, FULL, MANIFEST, STATE, replacing
-from dafre_fast.core.settings.groups import AuditRun, Workers, usable_cores
+from dafre_fast.core.layout import (
+    AUDIT,
+    AUDIT_SUMMARY,
+    EXCLUDE,
+    FULL,
+    MANIFEST,
+    STATE,
+)
+from dafre_fast.core.settings.running import Workers, usable_cores
 from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.places import placed, places_of
 from dafre_fast.engine.batches import Batch, look_at

@@ -2,10 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Protocol
 
 from msgspec import Struct
 
-from dafre_fast.pack.records import Packed
+from dafre_fast.core.findings import Flaw
+
+
+class Packed(Struct, frozen=True):
+    """`images` of the manifest are `packed`, `refused` by the run that made the dataset (by
+    reason), `damaged` since (by flaw), or `excluded` on demand, always. Shards were `written` in
+    this run or `kept` from an earlier one; `bytes` are those of all files of the pack, in `folder`.
+    """
+
+    images: int
+    packed: int
+    refused: Mapping[str, int]
+    damaged: Mapping[Flaw, int]
+    excluded: int
+    damaged_list: str | None
+    """Path of the table of all damaged ones, where there are any."""
+    written: int
+    kept: int
+    bytes: int
+    folder: str
+    seconds: float
+    cpu_seconds: float
+
+
+class HasBadRows(Protocol):
+    """A summary of tables, some rows of which were malformed."""
+
+    @property
+    def bad_rows(self) -> Sequence["Problem"]: ...
+    @property
+    def bad_rows_list(self) -> str | None: ...
 
 
 class Step(Struct, frozen=True):
@@ -160,3 +191,15 @@ class Simulation(Struct, frozen=True):
     refused: int
     nowhere: int
     places: Sequence[Place]
+
+
+class Funnel(Struct, frozen=True):
+    """Images and classes step by step, as it stands in `funnel.json`."""
+
+    steps: Sequence[Step]
+
+
+class TagFunnel(Struct, frozen=True):
+    """Tags step by step, as it stands in `tags_funnel.json`."""
+
+    steps: Sequence[TagStep]

@@ -1,17 +1,15 @@
 """`python -m dafre_fast.crop`: face crops from a tree of originals."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import (
+from dafre_fast.core.settings.images import (
     Bounds,
-    CropRun,
     Encoding,
     FaceImage,
-    FacesTable,
     Recipe,
-    Reporting,
-    Running,
-    Selection,
 )
+from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.tables import FacesTable, Selection
+from dafre_fast.crop.settings import CropRun
 
 
 @cli.command(
@@ -28,10 +26,10 @@ def command(
     reporting: Reporting,
 ) -> int:
     """Cut the head of every kept row of faces.tsv out of its original."""
-    from dafre_fast.engine import images
+    from dafre_fast.crop.run import crop
 
     recipe = Recipe(face=face, encoding=encoding, bounds=bounds)
-    return cli.report(images.crop(faces.faces, run, selection, recipe, running), reporting)
+    return cli.report(crop(faces.faces, run, selection, recipe, running), reporting)
 
 
 if __name__ == "__main__":

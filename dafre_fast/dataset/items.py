@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dafre_fast.audit.pairs import read_excluded
 from dafre_fast.core.errors import InputError, Refusal, UsageError
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.pictures import PICTURES, Picture, Pictures
 from dafre_fast.dataset.reading import LISTS, open_manifest, open_tags
 from dafre_fast.dataset.shards import Shard, find_shards, mixed, read_samples, stretch

@@ -32,8 +32,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
-from dafre_fast.core.layout import replacing
 from dafre_fast.core.records import Fetched, Made
 
 NAME, LOCK = "ledger.jsonl", "lock"

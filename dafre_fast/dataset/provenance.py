@@ -6,19 +6,54 @@ and tags there are stands beside them, as the last run had it.
 """
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
+from dafre_fast.core.atomic import digest, replacing
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.layout import STATE, replacing
-from dafre_fast.core.settings.groups import FullRun, Recipe, Selection, TagSteps
-from dafre_fast.dataset.tar_files import digest
-from dafre_fast.report.records import Choice, File, Making
+from dafre_fast.core.layout import STATE
+from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tags import TagSteps
+
+
+class Making(Struct, frozen=True):
+    """Settings and versions by which images were made, and the hashes that the ledger knows them
+    by: without and with the bounds.
+    """
+
+    pixels: str
+    bounded: str
+    settings: Recipe
+    versions: Mapping[str, str]
+
+
+class File(Struct, frozen=True):
+    """A file of the dataset, by its path in it."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Choice(Struct, frozen=True):
+    """What `full` was told to make a dataset of, last: tables by their names, where originals are
+    (without what a server is told of who asks), and by which rules rows and tags were chosen; none
+    for tags where no metadata told any.
+    """
+
+    tables: Sequence[File]
+    source: str
+    selection: Selection
+    metadata: Sequence[str] = ()
+    tags: TagSteps | None = None
+
 
 NAME, CHOICE = "makings.json", "choice.json"
 _PACKAGES = (
@@ -64,16 +99,21 @@ def makings(output: Path) -> list[Making]:
     return _read(output / STATE / NAME, list[Making]) or []
 
 
-def remember_choice(
-    run: FullRun, selection: Selection, metadata: Sequence[Path], steps: TagSteps | None
+def record_choice(
+    output: Path,
+    tables: Sequence[Path],
+    source: str,
+    selection: Selection,
+    metadata: Sequence[Path],
+    steps: TagSteps | None,
 ) -> None:
-    """What `full` was told. Raises InputError where a table cannot be read, OutputError where that
-    cannot be written.
+    """Record the inputs and rules that the dataset in `output` is made from.
+
+    Raises InputError if a table cannot be read, OutputError if the record cannot be written.
     """
-    tables = [_table(path) for path in (run.faces, run.tag_ids) if path]
     names = [path.name for path in metadata]
-    chosen = Choice(tables, _place(run.source or ""), selection, names, steps)
-    with replacing(run.output / STATE / CHOICE) as part:
+    chosen = Choice([*map(_table, tables)], _place(source), selection, names, steps)
+    with replacing(output / STATE / CHOICE) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(chosen)))
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import LABELS, MANIFEST
-from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.posts import CATEGORIES, column
+from dafre_fast.core.splits import SPLITS
 
 LISTS = tuple(column(category) for category in CATEGORIES)
 """Columns of tags: description, series, character."""

@@ -1,13 +1,26 @@
 """Images of a dataset, read and compared with what is recorded."""
 
+import hashlib
+import os
 from collections.abc import Iterator
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 import polars as pl
+from msgspec import Struct
 
+from dafre_fast.core.findings import Flaw, Output
 from dafre_fast.dataset.pictures import Picture, Pictures
-from dafre_fast.pack.records import Damaged
-from dafre_fast.verify.check import read_as_recorded
+
+
+class Damaged(Struct, frozen=True):
+    """An image that is not packed, since one of its files is not there or not as recorded."""
+
+    id: int
+    file: str
+    """Its path in the dataset."""
+    flaw: Flaw
+    detail: str = ""
 
 
 class Sample(NamedTuple):
@@ -44,3 +57,28 @@ def _read(
             return Damaged(row["id"], output.file, *data)
         files.append(data)
     return Sample(place, row, tuple(files))
+
+
+def read_as_recorded(folder: str, output: Output) -> bytes | tuple[Flaw, str]:
+    """The bytes of a picture, if they are those on record; else what is off, and how."""
+    path = f"{folder}/{output.shard or output.file}"
+    try:
+        status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
+        if not S_ISREG(status.st_mode):  # one could wait at it for ever
+            return Flaw.UNREADABLE, "is no regular file"
+        size = status.st_size
+        if output.shard and output.bytes is not None:
+            size = min(max(size - output.offset, 0), output.bytes)
+        if size != output.bytes:
+            return Flaw.WRONG_SIZE, f"{size} bytes, recorded {output.bytes}"
+        with open(path, "rb") as file:  # noqa: PTH123
+            file.seek(output.offset)
+            data = file.read(size)
+    except (FileNotFoundError, NotADirectoryError):
+        return Flaw.MISSING, ""
+    except OSError as error:
+        return Flaw.UNREADABLE, str(error.strerror)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != output.sha256:
+        return Flaw.WRONG_HASH, f"SHA-256 {sha256[:12]}…, recorded {output.sha256[:12]}…"
+    return data

@@ -26,7 +26,7 @@ from dafre_fast.dataset.places import (
     recorded,
     within,
 )
-from dafre_fast.pack.rows import shard_names
+from dafre_fast.dataset.shard_order import shard_names
 
 _FOLDER = f"{STATE}/spools"
 

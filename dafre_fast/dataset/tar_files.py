@@ -13,11 +13,10 @@ from typing import Protocol
 
 import msgspec
 
-from dafre_fast.pack.records import File
+from dafre_fast.core.atomic import PIECE_BYTES, File
 
 _LEVEL = 1
 """Of gzip: JPEGs do not shrink, headers and padding do at any level."""
-_PIECE_BYTES = 1 << 20
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -96,22 +95,12 @@ def gzipped(path: Path) -> Iterator[Sink]:
         yield compressed
 
 
-def digest(path: Path) -> File:
-    """Of a file, read in pieces. Raises OSError."""
-    hashed, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            hashed.update(piece)
-            size += len(piece)
-    return File(size, hashed.hexdigest())
-
-
 def index_of(path: Path, places: dict[str, Place]) -> tuple[bytes, File]:
     """The index of an archive that is written, and what it is as a file. Raises OSError."""
     size = path.stat().st_size
     blob, hashed = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
+        while piece := file.read(PIECE_BYTES):
             blob.update(piece)
             hashed.update(piece)
     sha256 = hashed.hexdigest()

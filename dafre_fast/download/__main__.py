@@ -1,15 +1,10 @@
 """`python -m dafre_fast.download`: originals from a URL template."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import (
-    DownloadRun,
-    FacesTable,
-    Fetching,
-    Reporting,
-    Running,
-    Selection,
-    Watching,
-)
+from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.tables import FacesTable, Selection
+from dafre_fast.download.settings import DownloadRun
 
 
 @cli.command("download", FacesTable, DownloadRun, Selection, Fetching, Running, Watching, Reporting)
@@ -23,15 +18,15 @@ def command(
     reporting: Reporting,
 ) -> int:
     """Fetch the originals of the kept rows of faces.tsv."""
-    from dafre_fast.engine import images
+    from dafre_fast.download.run import download, simulate
 
     if run.simulate:
-        from dafre_fast.download import show
+        from dafre_fast.download.show import show
 
-        found = images.simulate(faces.faces, run, selection, fetching, running)
-        show.show(found, as_json=reporting.json)
+        found = simulate(faces.faces, run, selection, fetching, running)
+        show(found, as_json=reporting.json)
         return 0
-    summary = images.download(faces.faces, run, selection, fetching, running, watching)
+    summary = download(faces.faces, run, selection, fetching, running, watching)
     return cli.report(summary, reporting)
 
 

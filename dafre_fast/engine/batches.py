@@ -6,7 +6,7 @@ from itertools import starmap
 import polars as pl
 
 from dafre_fast.core.findings import Finding, Flaw, Output
-from dafre_fast.core.settings.groups import Workers, usable_cores
+from dafre_fast.core.settings.running import Workers, usable_cores
 from dafre_fast.engine.executors.local import Lost, Pool, R
 
 _BATCH = 64

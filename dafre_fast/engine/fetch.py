@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Running
+from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.manifest import manifest_of_originals
 from dafre_fast.dataset.outcomes import last_outcomes, settled

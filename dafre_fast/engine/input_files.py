@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.layout import temporary
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.summaries import NAMED_LINES, Problem
 from dafre_fast.tables.text import read_text

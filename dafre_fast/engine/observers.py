@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from dafre_fast.core.events import Asked, Event, Tell
-from dafre_fast.core.settings.groups import Watching
+from dafre_fast.core.settings.fetching import Watching
 from dafre_fast.engine.timing import Tally
 from dafre_fast.views.event_log import EventLog
 from dafre_fast.views.progress import Progress

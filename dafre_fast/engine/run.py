@@ -11,10 +11,11 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import replace
 
-from dafre_fast.core.layout import temporary
+from dafre_fast.core.atomic import temporary
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made, Sought, Wanted
-from dafre_fast.core.settings.groups import Recipe, Running, usable_cores
+from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.running import Running, usable_cores
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest

@@ -9,7 +9,7 @@ import polars as pl
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.records import Sought
-from dafre_fast.core.settings.groups import Running
+from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Place, Simulation
 from dafre_fast.dataset.ledger import whole_lines
 from dafre_fast.dataset.outcomes import last_outcomes

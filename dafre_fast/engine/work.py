@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import OutputError, Refusal
-from dafre_fast.core.layout import replacing
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Image, Made, Wanted
-from dafre_fast.core.settings.groups import Hashes, Recipe
+from dafre_fast.core.settings.images import Hashes, Recipe
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.pixels.decoders.turbo import turbo
 

@@ -7,22 +7,20 @@ from msgspec.structs import replace
 
 from dafre_fast import cli
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.settings.groups import (
+from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.images import (
     Bounds,
     Encoding,
     FaceImage,
-    Fetching,
     FullImage,
-    FullRun,
-    Plotting,
     Recipe,
-    Reporting,
-    ReportRun,
-    Running,
-    Selection,
-    TagSteps,
-    Watching,
 )
+from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.full.settings import FullRun
+from dafre_fast.report.settings import ReportRun
+from dafre_fast.stats.settings import Plotting
 
 
 @cli.command(
@@ -58,15 +56,13 @@ def command(
 
     Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
     """
-    from dafre_fast.engine import images
+    from dafre_fast.full.run import full as make
     from dafre_fast.pack.show import show as show_pack
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         run, fetching = _with_inputs(run, fetching, stack)
-        summary = images.full(
-            run, selection, steps, plotting, fetching, recipe, running, watching
-        )
+        summary = make(run, selection, steps, plotting, fetching, recipe, running, watching)
     status = cli.report(summary, reporting)
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)

@@ -1,7 +1,8 @@
 """`python -m dafre_fast.gallery`: a finished dataset in a browser."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import GalleryRun, Printing
+from dafre_fast.core.settings.running import Printing
+from dafre_fast.gallery.settings import GalleryRun
 
 
 @cli.command("gallery", GalleryRun, Printing)

@@ -25,12 +25,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dafre_fast.core.atomic import replacing
+from dafre_fast.core.categories import TAG_KINDS, column
 from dafre_fast.core.errors import InputError, OutputError
-from dafre_fast.core.layout import LABELS, MANIFEST, replacing
+from dafre_fast.core.layout import LABELS, MANIFEST
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import open_manifest, open_tags
-from dafre_fast.gallery.view import TAG_KINDS
-from dafre_fast.tables.catalogue import SPLITS
-from dafre_fast.tables.posts import column
 from dafre_fast.tables.writing import write_parquet
 
 BOX = ("left", "top", "right", "bottom")

@@ -13,11 +13,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.gallery.index import Column, Index, RowNumbers
-from dafre_fast.gallery.view import REFUSED, TAG_KINDS, Choice, Details, Page, Place, Tile, View
-from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.gallery.view import (
+    REFUSED,
+    Choice,
+    Details,
+    Page,
+    Place,
+    Tile,
+    View,
+)
 
 PAGE = 60
 """Images on a page."""

@@ -25,12 +25,13 @@ from aiohttp import web, web_response
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import STATE
-from dafre_fast.core.settings.groups import GalleryRun, Printing
+from dafre_fast.core.settings.running import Printing
 from dafre_fast.dataset.pictures import FACE, FULL_IMAGE, Pictures, Place
 from dafre_fast.gallery import queries as tables
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.pages import STATIC, Pages, static
 from dafre_fast.gallery.pages.screen import say_indexing, say_open, warn_of_others
+from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address, pairs_of, read_view, split_query
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -8,10 +8,9 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 from msgspec import Meta, Struct
 
+from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import UsageError
 
-TAG_KINDS = {"general": 0, "series": 3, "character": 4}
-"""Parameters of the address that name tags, and Danbooru's number of their category."""
 REFUSED = "refused"
 """Stands for every status but success."""
 _MOST_PARAMETERS = 100

@@ -1,7 +1,9 @@
 """`python -m dafre_fast.labels`: label files from faces.tsv, no image needed."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import CatalogueTables, LabelsOutput, Reporting, Selection
+from dafre_fast.core.settings.running import Reporting
+from dafre_fast.core.settings.tables import CatalogueTables, Selection
+from dafre_fast.labels.settings import LabelsOutput
 
 
 @cli.command("labels", CatalogueTables, LabelsOutput, Selection, Reporting)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dafre_fast.core.layout import BAD_ROWS, FUNNEL
-from dafre_fast.core.settings.groups import Selection
+from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue

@@ -1,14 +1,10 @@
 """`python -m dafre_fast.lists`: what splits need of a mirror, by its list of files, for rsync."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import (
-    Fetching,
-    ListsRun,
-    Reporting,
-    Running,
-    Tolerance,
-    Watching,
-)
+from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.tables import Tolerance
+from dafre_fast.lists.settings import ListsRun
 
 
 @cli.command("lists", ListsRun, Tolerance, Fetching, Running, Watching, Reporting)

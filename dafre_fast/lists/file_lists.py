@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from dafre_fast.core.layout import ORIGINALS, SMALL, bucket, replacing
+from dafre_fast.core.atomic import replacing
+from dafre_fast.core.layout import ORIGINALS, SMALL, bucket
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.blocks import read_lines

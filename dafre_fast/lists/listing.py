@@ -6,9 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.layout import BAD_ROWS, replacing
-from dafre_fast.core.settings.groups import Fetching, ListsRun, Running, Tolerance, Watching
+from dafre_fast.core.layout import BAD_ROWS
+from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.tables import Tolerance
 from dafre_fast.core.summaries import Listed, Lists
 from dafre_fast.lists.file_lists import (
     TREES,
@@ -16,6 +19,7 @@ from dafre_fast.lists.file_lists import (
     read_file_list,
     write_lists,
 )
+from dafre_fast.lists.settings import ListsRun
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.metadata import read_metadata
@@ -44,7 +48,7 @@ def lists(
     found = with_bad_rows(found, bad_rows, run.output / BAD_ROWS)
     if run.source is None:
         return found
-    from dafre_fast.engine.images import fetch_listed
+    from dafre_fast.lists.run import fetch_listed
 
     return fetch_listed(found, files.rows, run, metadata, fetching, running, watchers)
 

@@ -1,7 +1,8 @@
 """`python -m dafre_fast.pack`: a dataset in the files in which it is handed on."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import PackRun, Reporting
+from dafre_fast.core.settings.running import Reporting
+from dafre_fast.pack.settings import PackRun
 
 
 @cli.command("pack", PackRun, Reporting)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from dafre_fast.core.layout import STATE, replacing
+from dafre_fast.core.atomic import replacing
+from dafre_fast.core.layout import STATE
 from dafre_fast.pack.records import Shard
 
 

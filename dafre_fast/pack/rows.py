@@ -12,9 +12,10 @@ from polars.io.plugins import register_io_source
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import LISTS, open_dataset
-from dafre_fast.pack.records import Damaged
-from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.dataset.samples import Damaged
+from dafre_fast.dataset.shard_order import ordered
 from dafre_fast.tables.writing import write_parquet
 
 RECORDED = ("bytes", "sha256", "face_bytes", "face_sha256")
@@ -74,7 +75,7 @@ def read_packable(folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series
     rows, asked = rows.filter(stays), brief.filter(stays)
     refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
-        asked=rows.select(pl.all().gather(_order(rows, shuffle=shuffle))),
+        asked=rows.select(pl.all().gather(ordered(rows, shuffle=shuffle))),
         made=asked.filter(status=SUCCESS).height,
         refused=dict(refused.iter_rows()),
         excluded=brief.height - asked.height,
@@ -93,27 +94,6 @@ def _check(path: Path, brief: pl.DataFrame) -> None:
     repeated = brief.filter(pl.col("id").is_duplicated())
     if not repeated.is_empty():
         raise InputError(f"{path}: image {repeated['id'][0]} stands in it twice")
-
-
-def _order(rows: pl.DataFrame, *, shuffle: bool) -> pl.Series:
-    """Row numbers: by split, and there as they stand or by the SHA-256 of the decimal id, which is
-    as good as chance, and stays as it is when other images come or go.
-    """
-    splits = pl.col("split").replace_strict(SPLITS, range(len(SPLITS)), return_dtype=pl.UInt8)
-    digests = (hashlib.sha256(b"%d" % image).digest()[:8] for image in rows["id"])
-    mixed = pl.Series("place", [int.from_bytes(digest) for digest in digests], pl.UInt64)
-    by = [splits, mixed, "id"] if shuffle else [splits]
-    return rows.select("id", "split").select(pl.arg_sort_by(by, maintain_order=True)).to_series()
-
-
-def shard_names(asked: pl.DataFrame, shard_size: int) -> pl.Series:
-    """In which shard of a mixed WebDataset each row (`id`, `split`) will be: `train/00000`."""
-    order = _order(asked, shuffle=True)
-    number = pl.int_range(pl.len()).over("split") // shard_size
-    named = asked.select(pl.col("split").gather(order), row=order).with_columns(
-        shard=pl.format("{}/{}", "split", number.cast(pl.String).str.zfill(5))
-    )
-    return named.sort("row")["shard"]
 
 
 def _class_names(brief: pl.DataFrame) -> list[str]:

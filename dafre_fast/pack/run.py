@@ -14,23 +14,30 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from dafre_fast.audit.pairs import read_excluded
+from dafre_fast.core.atomic import File, digest, replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
-from dafre_fast.core.layout import MANIFEST, PACKS, SHARDS, STATE, replacing
+from dafre_fast.core.layout import (
+    MANIFEST,
+    PACKS,
+    SHARDS,
+    STATE,
+)
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.settings.groups import PackRun, usable_cores
+from dafre_fast.core.settings.running import usable_cores
+from dafre_fast.core.summaries import Packed
+from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import alone, undisturbed
 from dafre_fast.dataset.pictures import PICTURES, Pictures
 from dafre_fast.dataset.places import lies_in_shards
-from dafre_fast.dataset.samples import still_damaged
+from dafre_fast.dataset.samples import Damaged, still_damaged
 from dafre_fast.dataset.spools import Spools, clear_spools
-from dafre_fast.dataset.tar_files import digest
 from dafre_fast.pack.card import Split, card
 from dafre_fast.pack.formats import huggingface
 from dafre_fast.pack.formats.choose import Part, hub_table, parts_of
 from dafre_fast.pack.receipts import all_recorded, forget, recorded
-from dafre_fast.pack.records import Damaged, File, Packed, Shard
+from dafre_fast.pack.records import Shard
 from dafre_fast.pack.rows import RECORDED, Packable, made_of, read_packable
+from dafre_fast.pack.settings import PackRun
 from dafre_fast.pack.writing import Task, carry_out_all
 from dafre_fast.views.progress import Progress
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dafre_fast.pack.records import Packed
+from dafre_fast.core.summaries import Packed
 from dafre_fast.views.summary import columns
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from dafre_fast.core.atomic import scratch
 from dafre_fast.core.errors import WorkerError
 from dafre_fast.core.findings import Flaw
-from dafre_fast.core.layout import STATE, scratch
+from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.samples import read_samples
 from dafre_fast.engine.executors.local import Lost, Pool

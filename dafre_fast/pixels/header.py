@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.groups import Bounds
+from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.geometry import Size, oriented
 from dafre_fast.pixels.sniff import Format
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.records import Box, Image
-from dafre_fast.core.settings.groups import Encoding, Recipe
+from dafre_fast.core.settings.images import Encoding, Recipe
 from dafre_fast.pixels import damage, salvage
 from dafre_fast.pixels.colour import Verdict, judge
 from dafre_fast.pixels.decoders import jpeg

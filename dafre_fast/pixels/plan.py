@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.records import Box
-from dafre_fast.core.settings.groups import Recipe
+from dafre_fast.core.settings.images import Recipe
 from dafre_fast.pixels.geometry import (
     Rect,
     Size,

@@ -1,7 +1,8 @@
 """`python -m dafre_fast.report`: a page that shows what a finished dataset is."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import Printing, ReportRun
+from dafre_fast.core.settings.running import Printing
+from dafre_fast.report.settings import ReportRun
 
 
 @cli.command("report", ReportRun, Printing)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.report.records import (
     Example,
     Grid,
@@ -22,7 +23,6 @@ from dafre_fast.report.records import (
     Sizes,
     Split,
 )
-from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.tables.faces import EDGES
 
 _NUMBERS = (

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from dafre_fast.audit.records import Audit
-from dafre_fast.core.settings.groups import Recipe, Selection, TagSteps
-from dafre_fast.stats.records import Funnel, Statistics, TagFunnel
+from dafre_fast.core.summaries import Funnel, TagFunnel
+from dafre_fast.dataset.provenance import Choice, File, Making
+from dafre_fast.stats.records import Statistics
 
 
 class Share(Struct, frozen=True):
@@ -133,38 +134,6 @@ class Throughput(Struct, frozen=True):
     longest_wait: float
     stages: Sequence[Pace]
     untimed: int
-
-
-class Making(Struct, frozen=True):
-    """Settings and versions by which images were made, and the hashes that the ledger knows them
-    by: without and with the bounds.
-    """
-
-    pixels: str
-    bounded: str
-    settings: Recipe
-    versions: Mapping[str, str]
-
-
-class File(Struct, frozen=True):
-    """A file of the dataset, by its path in it."""
-
-    path: str
-    bytes: int
-    sha256: str
-
-
-class Choice(Struct, frozen=True):
-    """What `full` was told to make a dataset of, last: tables by their names, where originals are
-    (without what a server is told of who asks), and by which rules rows and tags were chosen; none
-    for tags where no metadata told any.
-    """
-
-    tables: Sequence[File]
-    source: str
-    selection: Selection
-    metadata: Sequence[str] = ()
-    tags: TagSteps | None = None
 
 
 class Picture(Struct, frozen=True):

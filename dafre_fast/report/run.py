@@ -21,6 +21,8 @@ import polars as pl
 
 from dafre_fast.audit.pairs import Pair, some_pairs
 from dafre_fast.audit.records import Audit
+from dafre_fast.core.atomic import digest, temporary
+from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.errors import InputError, OutputError, Refusal
 from dafre_fast.core.layout import (
     AUDIT,
@@ -35,29 +37,24 @@ from dafre_fast.core.layout import (
     STATISTICS,
     TAGS_FUNNEL,
     bucket,
-    temporary,
 )
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.groups import ReportRun
+from dafre_fast.core.summaries import Funnel, TagFunnel
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.ledger import Marks, marks
 from dafre_fast.dataset.pictures import FACE, FULL_IMAGE, Pictures, Place
 from dafre_fast.dataset.pictures import Picture as Kind
 from dafre_fast.dataset.places import lies_in_shards
-from dafre_fast.dataset.provenance import CHOICE, choice, makings
+from dafre_fast.dataset.provenance import CHOICE, Choice, File, Making, choice, makings
 from dafre_fast.dataset.provenance import NAME as MAKINGS
 from dafre_fast.dataset.reading import open_manifest
-from dafre_fast.dataset.tar_files import digest
 from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
 from dafre_fast.report.overview import chosen, class_names, one_of_each, overview
 from dafre_fast.report.page import INDEX, render
 from dafre_fast.report.records import (
-    Choice,
     Cloud,
     Duplicates,
     Example,
-    File,
-    Making,
     Overview,
     Page,
     Picture,
@@ -67,8 +64,9 @@ from dafre_fast.report.records import (
     Twins,
     Written,
 )
+from dafre_fast.report.settings import ReportRun
 from dafre_fast.report.throughput import throughput
-from dafre_fast.stats.records import CATEGORY_NAMES, Funnel, Level, Statistics, TagFunnel
+from dafre_fast.stats.records import Level, Statistics
 
 _TILE, _SHEET_TILE, _CLASS_TILE, _REFUSED, _CLOUD = 144, 96, 112, 192, 800
 """Pictures of the report, in pixels."""

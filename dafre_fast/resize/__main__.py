@@ -1,15 +1,14 @@
 """`python -m dafre_fast.resize`: full images from a tree of originals."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import (
+from dafre_fast.core.settings.images import (
     Bounds,
     Encoding,
     FullImage,
     Recipe,
-    Reporting,
-    ResizeRun,
-    Running,
 )
+from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.resize.settings import ResizeRun
 
 
 @cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Running, Reporting)
@@ -22,10 +21,10 @@ def command(
     reporting: Reporting,
 ) -> int:
     """Make a full image of every file in a tree; its relative paths are kept."""
-    from dafre_fast.engine import images
+    from dafre_fast.resize.run import resize
 
     recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
-    summary = images.resize(run, recipe, running)
+    summary = resize(run, recipe, running)
     return cli.report(summary, reporting)
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dafre_fast.core.layout import bucket, replacing
+from dafre_fast.core.atomic import replacing
+from dafre_fast.core.layout import bucket
 from dafre_fast.core.records import Box
 
 SEED = 2018

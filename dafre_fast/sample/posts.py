@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from dafre_fast.core.layout import replacing
+from dafre_fast.core.atomic import replacing
 from dafre_fast.sample.vocabulary import Category, Vocabulary, listed, vocabulary
 
 SEED = 2018

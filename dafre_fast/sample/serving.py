@@ -14,7 +14,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from dafre_fast.core.layout import ORIGINALS
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.sample.cast import portraits, write_tables
 from dafre_fast.sample.metadata import write_metadata
 from dafre_fast.sample.originals import write_original

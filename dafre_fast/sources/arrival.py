@@ -13,10 +13,10 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import OutputError, Refusal
-from dafre_fast.core.layout import temporary
 from dafre_fast.core.reasons import Proof, Reason
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.disk_clock import on_disk
 from dafre_fast.sources.interface import HEAD_BYTES, Check
 from dafre_fast.sources.manners.effort import Passing

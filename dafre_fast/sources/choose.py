@@ -6,12 +6,11 @@ from pathlib import Path
 
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell
-from dafre_fast.core.settings.groups import Fetching
-from dafre_fast.sources.interface import Check, Source, Transport
+from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.sources.addressed import addressed
+from dafre_fast.sources.interface import SUFFIXES, Check, Source
 from dafre_fast.sources.tree import Tree
 
-SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
-"""Of archives."""
 _BUCKET = re.compile(r"\d{4}")
 
 
@@ -53,24 +52,6 @@ def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell
     path = Path(spec).expanduser()
     archives = layout(str(path)) if "{" in spec else layout_of(path)
     return Archives(archives, Local(), folder, settings, check, tell)
-
-
-def addressed(
-    spec: str,
-    transport: Transport,
-    folder: Path,
-    settings: Fetching,
-    check: Check,
-    tell: Tell,
-) -> Source:
-    """One object per image, or archives, by what the address ends in."""
-    from dafre_fast.sources.archives.layouts import layout
-    from dafre_fast.sources.archives.source import Archives
-    from dafre_fast.sources.template import Template
-
-    if spec.partition("?")[0].endswith(SUFFIXES):
-        return Archives(layout(spec), transport, folder, settings, check, tell)
-    return Template(spec, transport, folder, settings, check, tell)
 
 
 def finds_only(spec: str) -> bool:

@@ -10,6 +10,10 @@ from dafre_fast.core.records import Fetched, Sought
 if TYPE_CHECKING:  # stamina takes long to import, and not every command fetches
     from dafre_fast.sources.manners.effort import Effort
 
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
+"""Of archives."""
+
+
 Take = Callable[[Sought, Fetched], Awaitable[None]]
 """Is given each outcome. It may wait: what is done with originals is slower than the network."""
 

@@ -8,7 +8,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.addresses import Addresses, nowhere
 from dafre_fast.sources.arrival import Expected
 from dafre_fast.sources.interface import Check, Planned, Take, Transport

@@ -1,7 +1,8 @@
 """`python -m dafre_fast.stats`: what is in a table of images and their tags, counted and drawn."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import Plotting, Printing, StatsRun
+from dafre_fast.core.settings.running import Printing
+from dafre_fast.stats.settings import Plotting, StatsRun
 
 
 @cli.command("stats", StatsRun, Plotting, Printing)

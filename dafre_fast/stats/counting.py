@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from dafre_fast.stats.records import CATEGORY_NAMES, Level, Spread
+from dafre_fast.core.categories import CATEGORY_NAMES
+from dafre_fast.stats.records import Level, Spread
 from dafre_fast.tables.writing import write_parquet
 
 _WORD = "[^ _]+"

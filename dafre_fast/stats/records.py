@@ -5,10 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from dafre_fast.core.summaries import Problem, Step, TagStep
-
-CATEGORY_NAMES: Mapping[int, str] = {0: "general", 3: "series", 4: "character"}
-"""Danbooru's number of each category that is counted, and what people call it."""
+from dafre_fast.core.summaries import Problem
 
 
 class Level(StrEnum):
@@ -71,18 +68,6 @@ class Classes(Struct, frozen=True):
     largest: int
     smallest: int
     top: Sequence[ClassSize]
-
-
-class Funnel(Struct, frozen=True):
-    """Images and classes step by step, as it stands in `funnel.json`."""
-
-    steps: Sequence[Step]
-
-
-class TagFunnel(Struct, frozen=True):
-    """Tags step by step, as it stands in `tags_funnel.json`."""
-
-    steps: Sequence[TagStep]
 
 
 class Statistics(Struct, frozen=True, kw_only=True):

@@ -6,21 +6,21 @@ import msgspec
 import polars as pl
 from msgspec.structs import replace
 
+from dafre_fast.core.atomic import replacing, scratch
+from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.layout import BAD_ROWS, FUNNEL, TAGS_FUNNEL, replacing, scratch
-from dafre_fast.core.settings.groups import Plotting, StatsRun
+from dafre_fast.core.layout import BAD_ROWS, FUNNEL, TAGS_FUNNEL
+from dafre_fast.core.summaries import Funnel, TagFunnel
 from dafre_fast.stats.counting import Counts, count, spread, write_counts
 from dafre_fast.stats.records import (
-    CATEGORY_NAMES,
     Classes,
     ClassSize,
-    Funnel,
     Level,
     Statistics,
-    TagFunnel,
     Used,
     Vocabulary,
 )
+from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.stats.show import lines, to_json
 from dafre_fast.stats.tagged import read_tagged
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows

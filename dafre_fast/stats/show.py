@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dafre_fast.stats.records import CATEGORY_NAMES, Spread, Statistics, Vocabulary
+from dafre_fast.core.categories import CATEGORY_NAMES
+from dafre_fast.stats.records import Spread, Statistics, Vocabulary
 from dafre_fast.views.summary import columns, lines_of_bad_rows
 
 _ON_SCREEN = 10

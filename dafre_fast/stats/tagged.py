@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import polars as pl
 
+from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.blocks import COMPRESSED
-from dafre_fast.tables.posts import CATEGORIES, SHAPE, column, organise
+from dafre_fast.tables.posts import SHAPE, organise
 from dafre_fast.tables.record_files import read_records
 from dafre_fast.tables.text import BOM, something_else
 from dafre_fast.tables.writing import write_parquet

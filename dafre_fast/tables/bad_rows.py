@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
+from msgspec import Struct
 from msgspec.structs import replace
 
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, OutputError
-from dafre_fast.core.layout import replacing
-from dafre_fast.core.summaries import NAMED_LINES, Lists, Problem, Summary, TagsSummary
-from dafre_fast.stats.records import Statistics
+from dafre_fast.core.summaries import NAMED_LINES, Problem
 
-Told = TypeVar("Told", Summary, Lists, TagsSummary, Statistics)
+S = TypeVar("S", bound=Struct)
 
 SCHEMA = {"table": pl.String(), "line": pl.UInt32(), "problem": pl.String()}
 """Of bad rows: the name of their table, their line in it (from 1), and a `RowProblem`."""
@@ -54,8 +54,10 @@ def write_bad_rows(bad_rows: pl.DataFrame, path: Path) -> None:
         raise OutputError(f"{path}: {error.strerror}") from error
 
 
-def with_bad_rows(summary: Told, bad_rows: pl.DataFrame, path: Path) -> Told:
-    """The summary with the bad rows of its tables, and where they are listed."""
+def with_bad_rows(summary: S, bad_rows: pl.DataFrame, path: Path) -> S:
+    """Return a summary (with fields `bad_rows` and `bad_rows_list`) with the bad rows of its tables
+    summed up, and the path of their list.
+    """
     if bad_rows.is_empty():
         return summary
     return replace(summary, bad_rows=summed_up(bad_rows), bad_rows_list=str(path))

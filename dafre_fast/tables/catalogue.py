@@ -14,15 +14,13 @@ import polars as pl
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.core.settings.groups import Selection
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.splits import SPLITS, TRAIN_SHARE, VAL_SHARE
 from dafre_fast.core.summaries import Step
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.faces import EDGES, read_faces
 from dafre_fast.tables.tag_ids import read_tags
 from dafre_fast.tables.text import mark_repeats
-
-TRAIN_SHARE, VAL_SHARE = 0.7, 0.1
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from dafre_fast.core.layout import replacing
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.summaries import Step, TagStep
 
 

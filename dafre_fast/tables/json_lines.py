@@ -18,7 +18,7 @@ import polars as pl
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.tables.blocks import blocks
 
 In = TypeVar("In")

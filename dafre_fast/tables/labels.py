@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import polars as pl
 
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.layout import replacing
 from dafre_fast.core.reasons import RowProblem
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.blocks import read_lines
-from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.tables.path_columns import (
     FILE,
     FOLDER,

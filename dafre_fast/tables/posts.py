@@ -16,15 +16,13 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from dafre_fast.core.categories import ALL_CATEGORIES, CATEGORIES, column
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.json_lines import LONGEST_LINE, PlainLines, Shape, Text
 from dafre_fast.tables.record_files import files_of, read_records
 from dafre_fast.tables.writing import write_parquet
 
-CATEGORIES = {0: "general", 3: "copyright", 4: "character"}
-"""Those that are kept: description, series, character, by Danbooru's number and name."""
-_ALL_CATEGORIES = ("0", "1", "3", "4", "5")  # also artist and meta
 FLAGS = ("is_pending", "is_flagged", "is_deleted", "is_banned")
 _BATCH_ROWS, _PART_ROWS = 20_000, 200_000
 
@@ -103,11 +101,6 @@ class Posts(NamedTuple):
     bad_rows: pl.DataFrame
 
 
-def column(category: int) -> str:
-    """The column of a category."""
-    return f"tags_cat{category}"
-
-
 def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> Posts:
     """Read files, and all files in folders, into files in `folder`, which is there.
 
@@ -183,7 +176,7 @@ def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
 
 _field = pl.element().struct.field
 _named = (_field("name") != "").fill_null(value=False)
-_in_a_category = _field("category").is_in(_ALL_CATEGORIES).fill_null(value=False)
+_in_a_category = _field("category").is_in(ALL_CATEGORIES).fill_null(value=False)
 
 
 def _when(is_so: pl.Expr, problem: RowProblem) -> pl.Expr:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.tables.row_problems import LONGEST
 
 _SLICE = 1 << 22

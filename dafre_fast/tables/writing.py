@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from dafre_fast.core.layout import replacing
+from dafre_fast.core.atomic import replacing
 
 _CAUSE = re.compile(r"\(os error ([0-9]+)\)")
 _FOOTER_BYTES = 1 << 20

@@ -1,7 +1,9 @@
 """`python -m dafre_fast.tags`: tables of tags from Danbooru's metadata, no image needed."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import Printing, TagsRun, TagSteps
+from dafre_fast.core.settings.running import Printing
+from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.tags.settings import TagsRun
 
 
 @cli.command("tags", TagsRun, TagSteps, Printing)

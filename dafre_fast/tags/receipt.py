@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from dafre_fast.core.layout import replacing
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.summaries import TagsSummary
 
 _REVISION = 1

@@ -8,17 +8,21 @@ from typing import NamedTuple
 
 import polars as pl
 
+from dafre_fast.core.atomic import scratch
+from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL, scratch
-from dafre_fast.core.settings.groups import TagsRun, TagSteps
+from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL
+from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import TagCount, TagsSummary, TagStep
 from dafre_fast.dataset.manifest import read_ids
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
+from dafre_fast.tables.image_paths import image_path
 from dafre_fast.tables.labels import Split, read_splits
-from dafre_fast.tables.posts import CATEGORIES, column, read_posts
+from dafre_fast.tables.posts import read_posts
 from dafre_fast.tags import steps as step
 from dafre_fast.tags.profanities import read_profanities
+from dafre_fast.tags.settings import TagsRun
 from dafre_fast.tags.vocabulary import Tags, count, read_vocabulary
 from dafre_fast.tags.writing import (
     count_numbers,
@@ -175,7 +179,7 @@ def _fill(kept: _Kept) -> _Kept:
 
 
 def _write_all(kept: _Kept, output: Path) -> TagsSummary:
-    rows = kept.posts.select("id", step.image_path().alias("dir"), pl.exclude("id"))
+    rows = kept.posts.select("id", image_path().alias("dir"), pl.exclude("id"))
     write_tag_table(rows, kept.tags.names, output / ALL)
     write_vocabulary(count_numbers(rows, 0), kept.tags.names, output / VOCABULARY)
     images = kept.funnel[-1].images

@@ -24,16 +24,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dafre_fast.tables.posts import CATEGORIES, FLAGS, column
+from dafre_fast.core.categories import CATEGORIES, column
+from dafre_fast.tables.posts import FLAGS
 
 UNLABELED = "unlabeled"
 _SYMBOLS = r'[\\~#%&*{}<>?!|"\-^;.:_/]+'
-
-
-def image_path() -> pl.Expr:
-    """`0446/332446.jpg` of an id: the folder is `id % 1000` with four digits."""
-    bucket = (pl.col("id") % 1000 + 10_000).cast(pl.String).str.tail(4)
-    return pl.concat_str(bucket, pl.lit("/"), pl.col("id").cast(pl.String), pl.lit(".jpg"))
 
 
 def unflagged() -> pl.Expr:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.summaries import TagCount
-from dafre_fast.tables.posts import CATEGORIES, column
 from dafre_fast.tags.steps import UNLABELED
 
 

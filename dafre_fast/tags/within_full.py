@@ -8,14 +8,16 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dafre_fast.core.layout import LABELS, STATE, STATISTICS
-from dafre_fast.core.settings.groups import Plotting, StatsRun, TagsRun, TagSteps
+from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.core.summaries import TagsSummary
 from dafre_fast.stats.run import stats
-from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.posts import tells_tags
 from dafre_fast.tables.record_files import files_of
 from dafre_fast.tags.receipt import fingerprint, recall, remember
 from dafre_fast.tags.run import tags
+from dafre_fast.tags.settings import TagsRun
 
 _RECEIPT = "tags.json"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from dafre_fast.core.layout import replacing
-from dafre_fast.tables.posts import CATEGORIES, column
+from dafre_fast.core.atomic import replacing
+from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.tables.writing import write_parquet
 
 _SPECIAL = ("[PAD]", "[UNUSED]", "[CLS]", "[SEP]", "[UNK]")

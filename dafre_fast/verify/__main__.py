@@ -1,7 +1,8 @@
 """`python -m dafre_fast.verify`: whether everything is there and as it was recorded."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.groups import VerifyRun, Workers
+from dafre_fast.core.settings.running import Workers
+from dafre_fast.verify.settings import VerifyRun
 
 
 @cli.command("verify", VerifyRun, Workers)

@@ -14,17 +14,25 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.findings import Finding, Flaw, Verification
-from dafre_fast.core.layout import FACES, FULL, LABELS, MANIFEST, STATE, bucket, temporary
-from dafre_fast.core.settings.groups import VerifyRun, Workers
+from dafre_fast.core.layout import (
+    FACES,
+    FULL,
+    LABELS,
+    MANIFEST,
+    STATE,
+    bucket,
+)
+from dafre_fast.core.settings.running import Workers
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.plan import jpg_names
-from dafre_fast.tables.catalogue import SPLITS
 from dafre_fast.verify.agreement import (
     compare_class_names,
     compare_labels,
@@ -37,6 +45,7 @@ from dafre_fast.verify.agreement import (
     standing_outcomes,
 )
 from dafre_fast.verify.check import check
+from dafre_fast.verify.settings import VerifyRun
 from dafre_fast.verify.shards import check_shards, remove_damaged
 from dafre_fast.views.progress import Progress
 

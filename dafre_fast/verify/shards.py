@@ -4,11 +4,11 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
+from dafre_fast.core.atomic import digest
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.findings import Finding, Flaw
 from dafre_fast.core.layout import SHARDS, STATE
 from dafre_fast.dataset.places import strike
-from dafre_fast.dataset.tar_files import digest
 from dafre_fast.pack.receipts import all_recorded, forget, recorded
 
 _PARTS = re.compile(rf"{SHARDS}/(?P<shard>[a-z]+/[0-9]+)[._][^/]+(/(?P<image>[0-9]+)\..*)?")

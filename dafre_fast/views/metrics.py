@@ -21,7 +21,7 @@ from prometheus_client import (
 from dafre_fast.core.errors import OutputError, UsageError
 from dafre_fast.core.events import Again, Asked, Down, Event, Held, Outcome, Pace, Up
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.settings.groups import Watching
+from dafre_fast.core.settings.fetching import Watching
 
 _EVERY_SECONDS = 5.0
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)

@@ -8,8 +8,15 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.core.summaries import Downloads, Lists, Problem, Summary, TagsSummary, TagStep, Work
-from dafre_fast.stats.records import Statistics
+from dafre_fast.core.summaries import (
+    Downloads,
+    HasBadRows,
+    Problem,
+    Summary,
+    TagsSummary,
+    TagStep,
+    Work,
+)
 
 
 def show(summary: Summary | TagsSummary, *, as_json: bool) -> None:
@@ -62,7 +69,7 @@ def _row(step: TagStep) -> tuple[str, *tuple[int, ...]]:
     return step.name, *numbers
 
 
-def lines_of_bad_rows(summary: Summary | Lists | TagsSummary | Statistics) -> Iterator[str]:
+def lines_of_bad_rows(summary: HasBadRows) -> Iterator[str]:
     """How many, of what kind, where the first are and where all are listed."""
     yield from map(_problem, summary.bad_rows)
     if summary.bad_rows_list:

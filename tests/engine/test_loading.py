@@ -12,9 +12,9 @@ from PIL import Image
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import FACES, FULL, MANIFEST
-from dafre_fast.core.settings.groups import PackRun
 from dafre_fast.dataset.items import Items, Square, Stream, making, read_tag_names
 from dafre_fast.pack.run import pack
+from dafre_fast.pack.settings import PackRun
 
 TRAIN = {1000 + number for number in SPLITS["train"]}
 

@@ -6,13 +6,15 @@ import pytest
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import STATE
-from dafre_fast.core.settings.groups import Encoding, FullRun, Recipe, Selection, TagSteps
+from dafre_fast.core.settings.images import Encoding, Recipe
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.dataset.provenance import (
     CHOICE,
     NAME,
     choice,
     makings,
-    remember_choice,
+    record_choice,
     remember_making,
 )
 
@@ -59,17 +61,16 @@ def test_a_damaged_file_is_told_and_the_next_run_begins_it_anew(tmp_path, text) 
     assert [one.settings for one in makings(tmp_path)] == [Recipe()]
 
 
-def told(folder: Path, source: str) -> FullRun:
+def two_tables(folder: Path) -> list[Path]:
     (folder / "faces.tsv").write_text("0001\\1.jpg\t7\t0.2, 0.2, 0.8, 0.8 0.9\n")
     (folder / "tagIds.tsv").write_text("cirno\t7\n")
-    inputs = {"faces": folder / "faces.tsv", "tag_ids": folder / "tagIds.tsv", "source": source}
-    return FullRun(output=folder, **inputs)
+    return [folder / "faces.tsv", folder / "tagIds.tsv"]
 
 
 def test_what_decides_rows_and_tags_is_remembered_as_the_last_run_had_it(tmp_path) -> None:
-    run = told(tmp_path, "/data/danbooru")
-    remember_choice(run, Selection(), [], TagSteps(min_uses=5))
-    remember_choice(run, Selection(min_images=3), [tmp_path / "posts.json"], None)
+    made_from = (tmp_path, two_tables(tmp_path), "/data/danbooru")
+    record_choice(*made_from, Selection(), [], TagSteps(min_uses=5))
+    record_choice(*made_from, Selection(min_images=3), [tmp_path / "posts.json"], None)
     found = choice(tmp_path)
     assert (found.source, found.selection) == ("/data/danbooru", Selection(min_images=3))
     assert (found.metadata, found.tags) == (["posts.json"], None)
@@ -90,7 +91,7 @@ def test_what_decides_rows_and_tags_is_remembered_as_the_last_run_had_it(tmp_pat
 def test_of_a_source_nothing_secret_and_nothing_passing_is_remembered(
     tmp_path, source, shown
 ) -> None:
-    remember_choice(told(tmp_path, source), Selection(), [], None)
+    record_choice(tmp_path, [], source, Selection(), [], None)
     assert choice(tmp_path).source == shown
 
 

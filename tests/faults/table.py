@@ -13,7 +13,7 @@ import trustme
 
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sample.cast import Kind, portraits

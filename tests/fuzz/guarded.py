@@ -1,6 +1,6 @@
 """Arrays in guarded memory: to touch a byte beside one of them ends the process.
 
-Vector loads and stores (`dafre_fast.pixels.kernels.simd`) are not among what numba checks; the machine
+Vector loads and stores (`dafre_fast.pixels.kernels.simd`) are not checked by numba; the machine
 checks these, as the pages before and behind an array may not be touched at all.
 """
 

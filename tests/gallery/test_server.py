@@ -21,9 +21,9 @@ from small_dataset import GENERAL, images
 from yarl import URL
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.settings.groups import GalleryRun
 from dafre_fast.gallery import server
 from dafre_fast.gallery.index import Index, index_dataset, open_index
+from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address
 
 ALL = images()

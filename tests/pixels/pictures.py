@@ -9,7 +9,13 @@ import pyvips
 from PIL import Image
 
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.settings.groups import Bounds, Encoding, FaceImage, FullImage, Recipe
+from dafre_fast.core.settings.images import (
+    Bounds,
+    Encoding,
+    FaceImage,
+    FullImage,
+    Recipe,
+)
 
 IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
 """Real pictures beside the project; see its README. Absent in a bare clone."""

@@ -10,7 +10,7 @@ from pictures import encoded, exif, patches, plain, result_or_reason, wide_profi
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.groups import Bounds
+from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import Size

@@ -6,8 +6,8 @@ import pytest
 from edits import EDITS, IMAGES, cropped, drawn, jpeg, small
 from PIL import Image
 
+from dafre_fast.audit.settings import AuditRun
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.settings.groups import AuditRun
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.likeness import HASH_BYTES, likeness
 

@@ -13,7 +13,7 @@ import pyvips
 from pictures import IMAGES, opened
 from PIL import Image
 
-from dafre_fast.core.settings.groups import FullImage, Recipe
+from dafre_fast.core.settings.images import FullImage, Recipe
 from dafre_fast.pixels.decoders import choose
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.making import make_images

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dafre_fast.core.events import Event, Tell
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose

@@ -26,7 +26,7 @@ from sources.archived import (
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.archives.members import Member, by_key

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dafre_fast.core.errors import OutputError, Refusal
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.core.records import Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import HEAD_BYTES, Check

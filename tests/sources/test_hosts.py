@@ -19,7 +19,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Down, Event, Held, Up
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.interface import Check

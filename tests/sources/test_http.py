@@ -19,7 +19,7 @@ from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.events import Down, Event, Failed, Pace
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.core.records import Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing

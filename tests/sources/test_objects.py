@@ -17,7 +17,7 @@ from sources.s3 import S3, s3_server
 from dafre_fast.core.errors import SourceError, UsageError
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.interface import Body, Check, Span

@@ -10,7 +10,7 @@ from dafre_fast.core import events
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.events import Event
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.manners import crew as module
 from dafre_fast.sources.manners import flight
 from dafre_fast.sources.manners.crew import concurrently

@@ -22,7 +22,7 @@ from sources.rsyncd import Daemon, daemon_of, free_port
 from dafre_fast.core.errors import OutputError, SourceError, UsageError
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose

@@ -11,7 +11,7 @@ import pytest
 from dafre_fast.core.errors import OutputError, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.choose import choose
 from dafre_fast.testing.fault_server import Exchange, Play, Server, first, right, status
 from tests.sources.loopback import FAST, JPEG, WHOLE, fetch, fetch_from, files, ignore

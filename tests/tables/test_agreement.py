@@ -5,7 +5,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.verify.agreement import compare_class_names, compare_labels, read_labels
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.settings.groups import Selection
+from dafre_fast.core.settings.tables import Selection
 from dafre_fast.tables.catalogue import Catalogue, read_catalogue, with_split
 
 NAMES = {5: "five", 9: "nine", 10: "ten"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dafre_fast.core.settings.groups import Selection
+from dafre_fast.core.settings.tables import Selection
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.labels import write_labels
 

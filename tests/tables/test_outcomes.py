@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from dafre_fast.core.reasons import Note, Proof, Reason
 from dafre_fast.core.records import Fetched, Made
-from dafre_fast.core.settings.groups import Bounds, Recipe
+from dafre_fast.core.settings.images import Bounds, Recipe
 from dafre_fast.dataset.manifest import build_manifest, manifest_of_originals, write_manifest
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 

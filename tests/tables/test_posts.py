@@ -4,8 +4,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError
-from dafre_fast.tables.posts import CATEGORIES, Posts, column, read_posts
+from dafre_fast.tables.posts import Posts, read_posts
 
 OLD = {
     "id": "00263167",

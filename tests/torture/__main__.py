@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from dafre_fast.core.settings.groups import usable_cores
+from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.sample.cast import portraits
 from dafre_fast.sample.originals import encode
 from torture.drawn import everything

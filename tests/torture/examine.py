@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.settings.groups import FullImage, Recipe
+from dafre_fast.core.settings.images import FullImage, Recipe
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import LARGEST_JPEG_SIDE
 from dafre_fast.pixels.making import show_images

@@ -8,7 +8,7 @@ import pytest
 from dafre_fast.core.events import Again, Asked, Down, Event, Held, Outcome, Pace, Up
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched
-from dafre_fast.core.settings.groups import Watching
+from dafre_fast.core.settings.fetching import Watching
 from dafre_fast.views.metrics import Metrics
 
 EVENTS: list[Event] = [

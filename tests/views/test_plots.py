@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Wedge
 
-from dafre_fast.core.summaries import Step, TagCount, TagStep
+from dafre_fast.core.summaries import Funnel, Step, TagCount, TagFunnel, TagStep
 from dafre_fast.stats.plots import Data, Sizes, draw
 from dafre_fast.stats.plots.classes import long_tail
 from dafre_fast.stats.plots.cloud import cloud
@@ -24,10 +24,8 @@ from dafre_fast.stats.plots.histogram import histogram
 from dafre_fast.stats.plots.images import formats, join_small, sizes
 from dafre_fast.stats.plots.style import drawing, save
 from dafre_fast.stats.records import (
-    Funnel,
     Level,
     Spread,
-    TagFunnel,
     Used,
     Vocabulary,
 )

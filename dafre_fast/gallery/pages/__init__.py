@@ -10,10 +10,10 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.gallery.view import (
     REFUSED,
-    TAG_KINDS,
     Choice,
     Details,
     Page,

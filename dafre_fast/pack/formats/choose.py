@@ -11,16 +11,21 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
+from dafre_fast.core.atomic import File, digest, replacing
 from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.core.findings import Flaw
-from dafre_fast.core.layout import FACES, FULL, LABELS, replacing
+from dafre_fast.core.layout import FACES, FULL, LABELS
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.settings.groups import PackRun
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.pictures import PICTURES, Picture
-from dafre_fast.dataset.samples import Sample
-from dafre_fast.dataset.tar_files import Place, Tar, digest, gzipped, index_of
+from dafre_fast.dataset.samples import Damaged, Sample
+from dafre_fast.dataset.tar_files import (
+    Place,
+    Tar,
+    gzipped,
+    index_of,
+)
 from dafre_fast.pack.formats import huggingface
-from dafre_fast.pack.records import Damaged, File
 from dafre_fast.pack.rows import (
     GROUP,
     Packable,
@@ -29,7 +34,7 @@ from dafre_fast.pack.rows import (
     write_pictures,
     write_rows,
 )
-from dafre_fast.tables.catalogue import SPLITS
+from dafre_fast.pack.settings import PackRun
 
 _REVISION = 2
 """Raised by whoever changes the code such that packs change."""

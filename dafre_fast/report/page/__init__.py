@@ -9,11 +9,11 @@ from typing import NamedTuple
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.summaries import Step
 from dafre_fast.report.page import figures
 from dafre_fast.report.records import Page, Share, Written
-from dafre_fast.stats.records import CATEGORY_NAMES
 from dafre_fast.views.figures import PARTS, kept, shortened
 
 INDEX, STYLE = "index.html", "style.css"

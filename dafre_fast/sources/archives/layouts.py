@@ -10,7 +10,7 @@ from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import bucket
 from dafre_fast.sources.archives.source import Tiers
 from dafre_fast.sources.archives.visit import Archive, Desk
-from dafre_fast.sources.choose import SUFFIXES
+from dafre_fast.sources.interface import SUFFIXES
 
 _NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_SHARDS = 1_000_000

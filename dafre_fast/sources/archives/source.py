@@ -13,7 +13,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.archives.visit import Archive, Desk, Group, Visit
 from dafre_fast.sources.interface import Check, Planned, Take, Transport
 

@@ -16,13 +16,16 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Tell
-from dafre_fast.core.layout import STATE, bucket, replacing
+from dafre_fast.core.layout import STATE, bucket
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources import inflate
+from dafre_fast.sources.archives import tar
+from dafre_fast.sources.archives import zip as zip_file
 from dafre_fast.sources.archives.cursor import Cursor
 from dafre_fast.sources.archives.members import (
     GAP_BYTES,
@@ -34,7 +37,6 @@ from dafre_fast.sources.archives.members import (
     read_index,
     write_index,
 )
-from dafre_fast.sources.archives import tar, zip
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Planned, Span, Take, Transport
 from dafre_fast.sources.manners.effort import Budget, Effort, Passing, refused
@@ -210,7 +212,7 @@ class Visit:
     async def _directory(self) -> Index:
         """Of a zip archive: from its end, which may have to be read further back."""
         _, body = await self._desk.load(self._address, Span(0, 1))
-        total, wanted = body.total, zip.TAIL_BYTES
+        total, wanted = body.total, zip_file.TAIL_BYTES
         if total is None:
             raise Refusal(Reason.BAD_INDEX, f"{self._address}: the server tells no size")
         while True:
@@ -219,8 +221,8 @@ class Visit:
                 detail = f"{self._address}: its server gives no part of a file"
                 raise Refusal(Reason.BAD_INDEX, detail)
             try:
-                return zip.index_of(tail, total, self._address)
-            except zip.NeedMore as need:
+                return zip_file.index_of(tail, total, self._address)
+            except zip_file.NeedMore as need:
                 wanted = need.bytes
 
     @property
@@ -357,7 +359,7 @@ class Visit:
         outcome; raises Passing.
         """
         url, zip_member = self._url(member), member.crc32 is not None
-        pieces = zip.unpacked(member, cursor) if zip_member else cursor.pieces(member.size)
+        pieces = zip_file.unpacked(member, cursor) if zip_member else cursor.pieces(member.size)
         arrival, began = self._desk.arrival(one, member), time.monotonic()
         try:
             async with aclosing(pieces):

@@ -1,6 +1,6 @@
 """Several originals at once, where a source fetches them one by one: as many as the network bears.
 
-Each has a slot, and how many slots there are is a matter of `dafre_fast.sources.manners.pace`. One that
+Each has a slot, and `dafre_fast.sources.manners.pace` decides how many slots there are. One that
 waits for its host or hardly comes leaves its slot to another, so that slow hosts do not slow the
 others. All that are under way remain few: where too many wait, further ones of such a host are put
 off until the end of the list.
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from dafre_fast.core import events
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Take
 from dafre_fast.sources.manners.flight import Flight, PutOff, board
 from dafre_fast.sources.manners.pace import Pace

@@ -12,7 +12,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Again, Failed, Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 
 T = TypeVar("T")
 set_on_retry_hooks([])  # or each retry is a line on standard error; `Failed` tells of it

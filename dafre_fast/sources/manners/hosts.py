@@ -18,7 +18,7 @@ from aiolimiter import AsyncLimiter
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Down, Held, Tell, Up, Waited
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.manners import flight
 
 PUBLIC_RATE = 5.0

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from dafre_fast.core.errors import DafreError, OutputError, SourceError, UsageError
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.manners.hosts import Hosts, find_reach
 

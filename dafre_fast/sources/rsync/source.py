@@ -13,12 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
+from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import OutputError, Refusal, SourceError, UsageError
 from dafre_fast.core.events import Event, Failed, Tell
-from dafre_fast.core.layout import temporary
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.addresses import Addresses, Place, nowhere
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Check, Planned, Take

@@ -18,7 +18,7 @@ from yarl import URL
 
 from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Answer, Effort, Passing
 from dafre_fast.sources.manners.hosts import Hosts, Reach, Turn, find_reach, reach_of

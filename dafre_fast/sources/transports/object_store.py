@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.groups import Fetching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Effort, Passing
 from dafre_fast.sources.manners.hosts import Hosts, Turn, find_reach
@@ -167,8 +167,8 @@ class Objects:
 
 
 class ObjectBody:
-    """An object on its way (`dafre_fast.sources.interface.Body`). Of what HTTP says obstore tells no
-    more than this.
+    """An object on its way (`dafre_fast.sources.interface.Body`); obstore hides the rest of what
+    HTTP says.
     """
 
     status = None

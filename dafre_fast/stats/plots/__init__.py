@@ -11,9 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dafre_fast.core.summaries import Funnel, TagFunnel
 from dafre_fast.stats.plots import classes, cloud, funnel, histogram, images
 from dafre_fast.stats.plots.style import drawing, save
-from dafre_fast.stats.records import Funnel, Level, TagFunnel, Vocabulary
+from dafre_fast.stats.records import Level, Vocabulary
 
 LABELLED, UNLABELLED = 20, 50
 """Bars of a histogram with names and of one without, as in the original."""

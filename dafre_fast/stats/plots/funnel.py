@@ -8,9 +8,9 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dafre_fast.core.summaries import TagCount
+from dafre_fast.core.categories import CATEGORY_NAMES
+from dafre_fast.core.summaries import Funnel, TagCount, TagFunnel
 from dafre_fast.stats.plots.style import BLUE, GREY, OF_CATEGORY, PAGE, SKY, behind
-from dafre_fast.stats.records import CATEGORY_NAMES, Funnel, TagFunnel
 from dafre_fast.views.figures import PARTS, kept, shortened
 
 _LONGEST_NAME = 30

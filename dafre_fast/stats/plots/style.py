@@ -17,8 +17,9 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from dafre_fast.core.layout import replacing
-from dafre_fast.stats.records import CATEGORY_NAMES, Level, Vocabulary
+from dafre_fast.core.atomic import replacing
+from dafre_fast.core.categories import CATEGORY_NAMES
+from dafre_fast.stats.records import Level, Vocabulary
 from dafre_fast.views.figures import ticks
 
 COLUMN, PAGE = 3.5, 7.2

@@ -1,0 +1,83 @@
+"""Files that appear whole or not at all, and the digest of a file."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from msgspec import Struct
+
+from dafre_fast.core.errors import OutputError
+
+_LONGEST_NAME = 255
+"""Bytes, on all common file systems."""
+
+PIECE_BYTES = 1 << 20
+
+
+def temporary(path: Path) -> Path:
+    """Where `path` is written before it is whole: hidden, in the same folder, always the same, so
+    that the next attempt replaces what a killed one left.
+    """
+    name = f".{path.name}.part"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
+        name = f".{digest}{path.suffix}.part"
+    return path.with_name(name)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write to the path given and it replaces `path` at the end; on an error nothing changes.
+
+    Raises OutputError where that cannot be done.
+    """
+    part = temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {error.strerror or error}") from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def scratch(output: Path, name: str) -> Iterator[Path]:
+    """A hidden, empty folder within `output` for what is needed for a while; the next run removes
+    what a killed one left there.
+
+    Raises OutputError where it cannot be made, or something cannot be written within.
+    """
+    folder = temporary(output / name)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class File(Struct, frozen=True):
+    """A file of a pack, as it was written."""
+
+    bytes: int
+    sha256: str
+
+
+def digest(path: Path) -> File:
+    """Of a file, read in pieces. Raises OSError."""
+    hashed, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            hashed.update(piece)
+            size += len(piece)
+    return File(size, hashed.hexdigest())

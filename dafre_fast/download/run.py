@@ -1,0 +1,52 @@
+"""Fetch the originals of a table, or say what would be fetched."""
+
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.layout import BAD_ROWS, STATE
+from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.summaries import Simulation, Summary
+from dafre_fast.dataset.manifest import write_manifest
+from dafre_fast.download.settings import DownloadRun
+from dafre_fast.engine.fetch import fetch_all
+from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
+from dafre_fast.engine.observers import watching
+from dafre_fast.engine.simulate import simulate_all
+from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.catalogue import read_catalogue
+
+
+def download(
+    faces: Path,
+    run: DownloadRun,
+    selection: Selection,
+    fetching: Fetching,
+    running: Running,
+    watchers: Watching,
+) -> Summary:
+    """Originals of the kept rows."""
+    catalogue = read_catalogue(faces, None, selection)
+    asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
+    metadata = open_metadata(run.source, fetching, asked, selection)
+    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    with watching("originals", watchers) as watch:
+        originals = open_originals(run.source, run.output, fetching, metadata, watch.tell)
+        write_bad_rows(bad_rows, run.output / STATE / BAD_ROWS)
+        manifest, work = fetch_all(asked, originals, running, run.output, watch)
+    if run.manifest:
+        write_manifest(manifest, run.manifest)
+    return with_bad_rows(summarize(manifest, work), bad_rows, run.output / STATE / BAD_ROWS)
+
+
+def simulate(
+    faces: Path, run: DownloadRun, selection: Selection, fetching: Fetching, running: Running
+) -> Simulation:
+    """What `download` would do; nothing is written, and no original is asked for."""
+    catalogue = read_catalogue(faces, None, selection)
+    asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
+    metadata = open_metadata(run.source, fetching, asked, selection)
+    originals = open_originals(run.source, run.output, fetching, metadata, lambda _: None)
+    return simulate_all(asked, originals, running, run.output)

@@ -1,0 +1,25 @@
+"""Settings of `download` alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from dafre_fast.core.settings.groups import Group
+
+
+class DownloadRun(Group, frozen=True):
+    """Where originals come from and go to."""
+
+    source: Annotated[
+        str,
+        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, archives, hf:, rsync:, …"),
+    ]
+    output: Annotated[Path, Meta(description="Folder of the originals.")] = Path("original")
+    manifest: Annotated[Path | None, Meta(description="Parquet file with a row per original.")] = (
+        None
+    )
+    simulate: Annotated[
+        bool,
+        Meta(description="Say what would be fetched and from where; fetch and write nothing."),
+    ] = False

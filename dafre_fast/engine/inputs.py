@@ -1,0 +1,43 @@
+"""Open the inputs that several commands share: metadata and originals."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Tell
+from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.summaries import Step, Summary, Work
+from dafre_fast.engine.originals import Originals
+from dafre_fast.pixels.damage import check_end
+from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.choose import choose, finds_only
+from dafre_fast.sources.interface import Check
+from dafre_fast.tables.metadata import Metadata, read_metadata
+
+
+def open_metadata(
+    source: str, fetching: Fetching, asked: pl.DataFrame, selection: Selection
+) -> Metadata:
+    if "{md5" in source and not fetching.metadata:
+        raise UsageError(f"--source {source!r} asks for the md5, which --metadata tells")
+    if "{name" in source:
+        raise UsageError(f"--source {source!r} asks for names, which only `lists` knows")
+    return read_metadata(fetching.metadata, asked["key"], selection.max_bad_rows)
+
+
+def open_originals(
+    source: str, folder: Path, fetching: Fetching, metadata: Metadata, tell: Tell
+) -> Originals:
+    check = Check(head=sniff, whole=check_end)
+    chosen = choose(source, folder, fetching, check, tell)
+    return Originals(chosen, None if finds_only(source) else folder, metadata.known)
+
+
+def summarize(manifest: pl.DataFrame, work: Work, funnel: Sequence[Step] = ()) -> Summary:
+    counts = dict(manifest["status"].value_counts().iter_rows())
+    success = counts.pop(SUCCESS, 0)
+    return Summary(manifest.height, success, counts, work, funnel)

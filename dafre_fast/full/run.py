@@ -1,0 +1,100 @@
+"""Run the whole journey: catalogue, labels, tags, originals, images, manifest, shards."""
+
+import polars as pl
+from msgspec.structs import replace
+
+from dafre_fast.core.errors import UsageError
+from dafre_fast.core.layout import (
+    BAD_ROWS,
+    FACES,
+    FULL,
+    FUNNEL,
+    LABELS,
+    MANIFEST,
+    ORIGINALS,
+    SHARDS,
+)
+from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.core.summaries import Step, Summary
+from dafre_fast.dataset.manifest import write_manifest
+from dafre_fast.dataset.places import lies_in_shards
+from dafre_fast.dataset.provenance import record_choice
+from dafre_fast.dataset.spools import Spools
+from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
+from dafre_fast.engine.observers import watching
+from dafre_fast.engine.plan import ask_catalogue
+from dafre_fast.engine.run import make_all
+from dafre_fast.full.settings import FullRun
+from dafre_fast.pack.run import pack
+from dafre_fast.pack.settings import PackRun
+from dafre_fast.stats.settings import Plotting
+from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.catalogue import read_catalogue
+from dafre_fast.tables.funnel import write_funnel
+from dafre_fast.tables.labels import write_labels
+from dafre_fast.tags.within_full import tag_tables
+
+
+def full(
+    run: FullRun,
+    selection: Selection,
+    steps: TagSteps,
+    plotting: Plotting,
+    fetching: Fetching,
+    recipe: Recipe,
+    running: Running,
+    watchers: Watching,
+) -> Summary:
+    """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
+    are to lie in those.
+    """
+    assert run.faces
+    assert run.source
+    output = run.output
+    spools = _spools(run, running)
+    catalogue = read_catalogue(run.faces, run.tag_ids, selection)
+    asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
+    metadata = open_metadata(run.source, fetching, asked, selection)
+    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    write_labels(catalogue.kept, output / LABELS)
+    write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
+    write_bad_rows(bad_rows, output / BAD_ROWS)
+    tags = None
+    if run.tags:
+        tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
+    tables = [path for path in (run.faces, run.tag_ids) if path]
+    made_with = steps if tags else None
+    record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
+    with watching("images", watchers) as watch:
+        originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
+        manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
+    write_manifest(manifest, output / MANIFEST)
+    summary = summarize(manifest, work, [*catalogue.funnel, _made(manifest)])
+    summary = replace(summary, tags=tags)
+    if spools and summary.success:
+        into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
+        summary = replace(summary, packed=pack(into_shards, digests=False))
+    return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
+
+
+def _spools(run: FullRun, running: Running) -> Spools | None:
+    """Where images are to lie in shards. Raises UsageError where they lie otherwise until now."""
+    output = run.output
+    if run.pack and (output / FULL).exists():
+        raise UsageError(f"{output / FULL}: images are files here; `pack` makes shards of them")
+    if not run.pack and running.resume and lies_in_shards(output):
+        raise UsageError(
+            f"{output / SHARDS}: images lie in shards here; go on with --pack webdataset,"
+            " or make files of all anew with --no-resume"
+        )
+    return Spools(output, run.shard_size) if run.pack else None
+
+
+def _made(manifest: pl.DataFrame) -> Step:
+    made = manifest.filter(status=SUCCESS)
+    return Step("made", made.height, made["class_id"].n_unique())

@@ -1,0 +1,29 @@
+"""Settings of `full` alone."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from dafre_fast.core.settings.groups import Group, ShardSize
+
+
+class FullRun(Group, frozen=True):
+    """Inputs and output of the whole run; without inputs, a sample is drawn and served."""
+
+    faces: Annotated[Path | None, Meta(description="faces.tsv. Without it, a drawn sample.")] = None
+    tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
+    source: Annotated[
+        str | None,
+        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, a folder, archives, …"),
+    ] = None
+    tags: Annotated[
+        bool, Meta(description="Tables of tags and their statistics, where --metadata tells tags.")
+    ] = True
+    report: Annotated[bool, Meta(description="End with a report: report/index.html.")] = True
+    pack: Annotated[
+        Literal["webdataset"] | None,
+        Meta(description="Put images straight into shards (packs/webdataset-both): no trees."),
+    ] = None
+    shard_size: ShardSize = 10_000
+    output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")

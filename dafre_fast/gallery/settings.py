@@ -1,0 +1,24 @@
+"""Settings of `gallery` alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from dafre_fast.core.settings.groups import Group
+
+
+class GalleryRun(Group, frozen=True):
+    """Which dataset is served, and where."""
+
+    output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    host: Annotated[
+        str, Meta(min_length=1, description="Name or number of this machine to serve it at.")
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port to serve it at; 0 finds a free one.")
+    ] = 8000
+    index: Annotated[
+        Path | None,
+        Meta(description="Folder of the index. Default: .dafre_fast/gallery in the dataset."),
+    ] = None

@@ -1,0 +1,20 @@
+"""Make full images of a tree or list of originals."""
+
+from msgspec.structs import replace
+
+from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.summaries import Summary
+from dafre_fast.engine.images import make_with_manifest
+from dafre_fast.engine.input_files import originals_in
+from dafre_fast.engine.inputs import summarize
+from dafre_fast.engine.plan import ask_files
+from dafre_fast.resize.settings import ResizeRun
+
+
+def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
+    """A full image for every file of a tree or list."""
+    files, problems = originals_in(run.input)
+    asked = ask_files(files, run.output)
+    done = make_with_manifest("images", asked, None, recipe, running, run.output, run.manifest)
+    return replace(summarize(*done), bad_rows=problems)

@@ -1,0 +1,41 @@
+"""Settings of `stats` alone."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from dafre_fast.core.settings.groups import Count, Group
+from dafre_fast.core.settings.tables import Tolerance
+
+
+class StatsRun(Tolerance, frozen=True, kw_only=True):
+    """What is counted, and where to."""
+
+    input: Annotated[
+        tuple[Path, ...],
+        Meta(
+            min_length=1,
+            description="Tables of tags (CSV, Parquet), or metadata (JSON lines, also compressed).",
+        ),
+    ]
+    output: Annotated[Path, Meta(description="Folder of the statistics.")] = Path("stats")
+    funnel: Annotated[
+        tuple[Path, ...],
+        Meta(description="JSON of steps. Default: funnel.json, tags_funnel.json beside the input."),
+    ] = ()
+
+
+class Plotting(Group, frozen=True):
+    """What is made of counts."""
+
+    title: Annotated[
+        str | None,
+        Meta(description="Name of the dataset in text and plots. Default: that of the input."),
+    ] = None
+    top_k: Annotated[Count, Meta(description="Most used tags that are listed.")] = 1000
+    words: Annotated[
+        bool, Meta(description="Count the words in general tags as well, and not tags alone.")
+    ] = True
+    plots: Annotated[bool, Meta(description="Draw plots.")] = True
+    format: Annotated[Literal["png", "pdf", "svg"], Meta(description="Of the plots.")] = "png"
