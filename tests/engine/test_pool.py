@@ -189,7 +189,11 @@ def test_a_server_that_is_killed_is_replaced_with_its_workers() -> None:
 def test_a_worker_that_hangs_dies_with_a_parent_that_is_killed(tmp_path, short_tmpdir) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    command = [sys.executable, Path(__file__).with_name("parent_of_a_hanging_worker.py"), gate]
+    command = [
+        sys.executable,
+        Path(__file__).resolve().parents[1] / "parent_of_a_hanging_worker.py",
+        gate,
+    ]
     environment = os.environ | {"TMPDIR": short_tmpdir}
     parent = subprocess.Popen(command, env=environment)
     worker = os.pidfd_open(int(gate.read_text()))

@@ -10,7 +10,7 @@ import pytest
 from commands import dafre, tree
 from hosts import host
 
-SHARED = Path(__file__).resolve().parents[1] / "../shared/dafre"
+SHARED = Path(__file__).resolve().parents[2] / "../shared/dafre"
 FILES = (
     "./512px/0001/1.jpg\r\n./512px/0002/2.jpg\n./original/0001/1.png \n./original/0002/2.jpg\n"
     "./original/0003/3.gif\n./256px/0001/1.jpg\n./original/0001/1.png\nreadme\n"

@@ -19,7 +19,7 @@ CHARACTER = 4
 """Of the sample: one of 20 images, all of which can be read."""
 
 SPLITS = ("train", "val", "test")
-IMAGES = Path(__file__).resolve().parents[1] / "../shared/images"
+IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
 
 
 @pytest.fixture
