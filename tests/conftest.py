@@ -1,5 +1,6 @@
-"""What tests of several folders stand on."""
+"""Fixtures and settings for all tests."""
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -8,10 +9,17 @@ from pathlib import Path
 
 import pytest
 from commands import dafre
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("busy", deadline=None)  # no test fails because a machine is busy
-settings.load_profile("busy")
+# Property tests draw the same cases every time; `--hypothesis-profile random` draws others.
+# A busy machine fails no test.
+AT_EASE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, database=None, **AT_EASE)
+settings.register_profile("random", print_blob=True, **AT_EASE)
+settings.load_profile("same")
+
+# A shell's background jobs ignore Ctrl-C, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
