@@ -381,6 +381,7 @@ def test_an_error_in_one_worker_names_the_jobs_that_others_were_at(tmp_path) -> 
     assert pool.abandoned == [f"read {gate}"]
 
 
-def test_cpu_time_of_workers_is_counted() -> None:
-    _, pool = run_pool(submit_all(*("x" for _ in range(50))))
-    assert pool.cpu_seconds > 0
+def test_cpu_time_of_all_workers_is_counted() -> None:
+    _, idle = run_pool(submit_all("x", "x"))
+    _, busy = run_pool(submit_all(*["spend 0.5"] * 4))
+    assert 2 <= busy.cpu_seconds < idle.cpu_seconds + 3
