@@ -22,6 +22,16 @@ settings.load_profile("same")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config, items) -> None:
+    """Keep tests that share a fixture in one process where pytest-xdist runs several: those of a
+    file, and those that read the sample.
+    """
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            group = "sample" if "sample" in item.fixturenames else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def short_tmpdir() -> Iterator[str]:
     """For what a killed process leaves behind; a socket's path must be short."""

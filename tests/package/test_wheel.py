@@ -18,6 +18,9 @@ from PIL import Image
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
+OLDEST, NEWEST = "3.11", "3.13"
+"""Releases of Python that the wheel is tried with."""
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "dafre_fast"
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -99,7 +102,7 @@ def interpreter(version: str) -> str:
     pytest.skip(f"Python {version} is not here")
 
 
-@pytest.fixture(scope="module", params=["3.11", "3.13"])
+@pytest.fixture(scope="module", params=[OLDEST, NEWEST])
 def installed(request, built) -> Iterator[Installed]:
     python = interpreter(request.param)
     (wheel,) = built.glob("*.whl")
@@ -127,6 +130,7 @@ def test_a_picture_is_resized(installed) -> None:
         assert image.size == (256, 341)
 
 
+@pytest.mark.parametrize("installed", [NEWEST], indirect=True)
 def test_the_sample_becomes_a_dataset_with_a_report(installed) -> None:
     installed.run("dafre-fast", "full")
     dataset = installed.folder / "dataset"
