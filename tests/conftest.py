@@ -23,13 +23,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items) -> None:
-    """Keep tests that share a fixture in one process where pytest-xdist runs several: those of a
-    file, and those that read the sample.
+    """Mark tests that read the sample as slow, for it takes most of a minute to make. Keep them,
+    and all tests of a file, in one process where pytest-xdist runs several: they share fixtures.
     """
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            group = "sample" if "sample" in item.fixturenames else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
+    parallel = config.pluginmanager.hasplugin("xdist")
+    for item in items:
+        reads_sample = "sample" in item.fixturenames
+        if reads_sample:
+            item.add_marker(pytest.mark.slow)
+        if parallel:
+            item.add_marker(pytest.mark.xdist_group("sample" if reads_sample else str(item.path)))
 
 
 @pytest.fixture

@@ -145,6 +145,7 @@ def test_resize_has_defaults_for_everything(originals) -> None:
     assert names == [f"{number:04}/{number}.jpg" for number in range(8)]
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_makes_the_same_bytes(originals) -> None:
     for workers in (1, 64):
         flags = ("--workers", workers, "--output", f"out{workers}")
@@ -178,6 +179,7 @@ def test_sixty_four_workers_give_every_drawn_file_its_outcome(tmp_path) -> None:
     assert outcomes_with_64_workers(tmp_path / "drawn", tmp_path) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IMAGES.is_dir(), reason="the shared pictures are not here")
 def test_sixty_four_workers_make_every_real_image_and_refuse_what_is_none(tmp_path) -> None:
     files = [path for path in IMAGES.rglob("*") if path.is_file()]

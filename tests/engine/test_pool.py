@@ -79,6 +79,7 @@ def test_a_worker_that_dies_costs_the_job_it_held_and_no_other(death: str, lost:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(
     deaths=st.dictionaries(st.integers(0, 299), st.sampled_from(["die", "segfault"]), max_size=4),
