@@ -197,6 +197,7 @@ def _build(group: type[Group], values: Values) -> Group:
     for field in _fields(group):
         if field.name in values:
             mine[field.name] = _split_list(field, values[field.name])
+            _check_text(field.name, mine[field.name])
         if field.required and mine.get(field.name, ()) == ():
             raise UsageError(f"--{field.name.replace('_', '-')} is needed")
     try:
@@ -205,6 +206,17 @@ def _build(group: type[Group], values: Values) -> Group:
         what, _, where = str(error).partition(" - at `$.")
         name = where.partition("`")[0].partition("[")[0]
         raise UsageError(f"--{name.replace('_', '-')} {mine.get(name)!r}: {what}") from error
+
+
+def _check_text(name: str, value: object) -> None:
+    """Refuse bytes that are not UTF-8: no table, no ledger and no page can hold such a path."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag} {text!r}: is not UTF-8; give it another name") from error
 
 
 def _split_list(field: inspect.Field, value: object) -> object:

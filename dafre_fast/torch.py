@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.distributed
-from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from dafre_fast.dataset.items import Item, Items, Square, Stream, making, read_tag_names
 from dafre_fast.pixels.rasters import Pixels
 from dafre_fast.pixels.tensors import planar
+
+try:
+    import torch
+    import torch.distributed
+    from torch import Tensor
+    from torch.utils.data import Dataset, IterableDataset, get_worker_info
+except ModuleNotFoundError as error:
+    raise ImportError("PyTorch is not installed: pip install 'dafre_fast[torch]'") from error
 
 __all__ = ["Images", "Shards", "Square", "read_tag_names"]
 

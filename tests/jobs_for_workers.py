@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import threading
+import time
 from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -22,8 +23,8 @@ def work(job: str) -> str:
             return str(os.getpid())
         case ["server"]:
             return str(os.getppid())
-        case ["take", megabytes]:
-            bytearray(int(megabytes) * 1_000_000)
+        case ["take" | "spend" as use, amount]:
+            USES[use](float(amount))
         case ["die-once", path, *gates]:
             with suppress(FileExistsError):
                 Path(path).touch(exist_ok=False)
@@ -44,6 +45,14 @@ def exhaust() -> None:
         hoard.append(bytearray(10_000_000))
 
 
+def spend(seconds: float) -> None:
+    """Take so much of the CPU, however long that lasts."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+USES = {"take": lambda megabytes: bytearray(int(megabytes * 1_000_000)), "spend": spend}
 ENDINGS = {
     "segfault": lambda: ctypes.string_at(0),
     "die": lambda: os.kill(os.getpid(), signal.SIGKILL),

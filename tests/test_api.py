@@ -61,10 +61,20 @@ def test_what_is_no_image_is_refused_with_its_reason(make) -> None:
     assert refusal.value.reason == "not_an_image"
 
 
-def test_a_box_without_pixels_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ((0.5, 0.5, 0.5, 0.9), "empty_box"),  # no width
+        ((0.5, 0.5, 0.51, 0.9), "empty_box"),  # a third of a pixel
+        ((0.6, 0.5, 0.5, 0.9), "bad_box"),  # its right side is left of its left side
+        ((1.2, 0.5, 1.5, 0.9), "bad_box"),  # beside the picture
+        ((float("nan"), 0, 1, 1), "bad_box"),
+    ],
+)
+def test_a_box_without_pixels_is_refused_with_its_reason(box, reason) -> None:
     with pytest.raises(Refusal) as refusal:
-        df.crop_head(png(30, 30), (0.5, 0.5, 0.5, 0.9))
-    assert refusal.value.reason in {"empty_box", "bad_box"}
+        df.crop_head(png(30, 30), box)
+    assert refusal.value.reason == reason
 
 
 @pytest.mark.parametrize("settings", [{"sizes": 5}, {"size": 0}, {"size": "x"}, {"quality": 101}])

@@ -282,8 +282,15 @@ def _evaluate_one(text: str) -> list[str] | None:
     try:
         found = literal_eval(text)
         if isinstance(found, list) and all(isinstance(name, str) for name in found):
-            "".join(found).encode()  # half of a surrogate pair is no text
-            return found
+            return [_join_surrogates(name) for name in found]
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         pass
     return None
+
+
+def _join_surrogates(name: str) -> str:
+    """Return `name` with every pair of surrogates, as JSON escapes an emoji, as one character.
+
+    Raises UnicodeDecodeError if a surrogate is left over: UTF-8 cannot hold it.
+    """
+    return name.encode("utf-16-le", "surrogatepass").decode("utf-16-le")

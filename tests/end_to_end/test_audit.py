@@ -170,6 +170,7 @@ def test_people_are_told_what_leaked_and_what_to_leave_out(folder) -> None:
     assert any(line.startswith("16 images = 15 compared + 1 not made + 0 not") for line in lines)
 
 
+@pytest.mark.slow
 def test_one_worker_or_two_write_the_same_bytes_and_the_dataset_stays_sound(folder, ds) -> None:
     before = tree(ds)
     written = []

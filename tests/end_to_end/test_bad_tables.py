@@ -52,6 +52,7 @@ def listed(path: Path) -> list[tuple[str, int, str]]:
     return pl.read_csv(path).rows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["full", "crop"])
 def test_no_path_of_a_table_leads_out_of_the_output_and_each_is_counted(work, command) -> None:
     hostile = [
@@ -100,6 +101,7 @@ def test_no_path_of_a_table_leads_out_of_the_output_and_each_is_counted(work, co
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "place"),
     [

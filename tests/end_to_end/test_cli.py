@@ -90,6 +90,7 @@ WRONG = [
     Wrong("a folder for a file", (*INPUTS, "--config", "."), ".: "),
     Wrong("no such faces.tsv", ("--faces", "missing.tsv", *INPUTS[2:]), "missing.tsv"),
     Wrong("no such tagIds.tsv", (*INPUTS[:2], "--tag-ids", "missing.tsv"), "missing.tsv"),
+    Wrong("a path that is not UTF-8", (*INPUTS, "--output", "a\udcff"), "--output 'a\\udcff'"),
     Wrong("a selection of nothing", (*INPUTS, "--min-images", "21"), "faces.tsv"),
 ]
 

@@ -120,6 +120,7 @@ def test_what_lies_there_costs_no_request_and_keeps_what_is_known_of_its_downloa
     assert (lay_there["url"], lay_there["bytes"]) == (None, len(BODIES[4]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [b"", BODIES[2][:-1]])
 def test_a_file_of_another_size_than_was_recorded_is_fetched_again(folder, served, damaged) -> None:
     download(folder, served, "--extensions", "png")
@@ -319,6 +320,7 @@ def test_metrics_are_in_the_file_when_the_run_is_over(folder, served) -> None:
     assert [path.name for path in (folder / "metrics").iterdir()] == ["run.prom"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--log-json", "--metrics-file"])
 def test_a_log_that_cannot_be_written_ends_the_run_before_any_request(folder, served, flag) -> None:
     done = download(folder, served, flag, "faces.tsv/log")

@@ -63,6 +63,7 @@ def test_the_tables_of_tags_stand_beside_the_labels_with_statistics_of_them(fold
     assert (statistics["title"], statistics["images"]) == ("ds", 19)
 
 
+@pytest.mark.slow
 def test_tables_are_made_again_only_where_something_changed(folder) -> None:
     def times() -> list[int]:
         return [(folder / "ds" / name).stat().st_mtime_ns for name in TAGS]

@@ -25,6 +25,7 @@ def originals(tmp_path) -> Path:
     return tmp_path / "original"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(turbo() is None, reason="libturbojpeg is not installed")
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_file_that_its_decoder_cannot_bear_costs_itself_alone(originals, workers) -> None:
@@ -111,6 +112,7 @@ def test_workers_that_all_die_at_their_start_end_the_run_with_one_line(originals
     assert "no worker can be started" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_picture_larger_than_the_memory_of_a_worker_costs_itself_alone(tmp_path) -> None:
     (tmp_path / "original").mkdir()
     black = Image.new("RGB", (7000, 7000))

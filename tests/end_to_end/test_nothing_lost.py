@@ -69,6 +69,7 @@ def put_gate_in_place_of(original: Path) -> bytes:
     return data
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("seed", [20])
 def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
@@ -79,6 +80,7 @@ def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
     assert survival.killed.total() == 20
 
 
+@pytest.mark.slow
 @linux
 def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_once(
     folder, start
@@ -100,6 +102,7 @@ def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_onc
     assert len({*after}) == len(after) == 12
 
 
+@pytest.mark.slow
 @linux
 def test_of_a_killed_run_no_half_written_file_is_left_even_where_the_original_is_gone(
     folder, start
@@ -164,6 +167,7 @@ def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
     assert told(done.stderr) == ["12 images were made with other settings and are made anew"]
 
 
+@pytest.mark.slow
 def test_another_bound_makes_anew_what_followed_from_it_and_says_so(folder) -> None:
     Image.effect_noise((200, 200), 90).save(folder / "original/large.png")
     assert summary(folder, "--max-bytes", 10_000)["refused"] == {"too_many_bytes": 1}
@@ -177,6 +181,7 @@ def test_the_same_settings_say_nothing(folder) -> None:
     assert not told(dafre("resize", cwd=folder).stderr)
 
 
+@pytest.mark.slow
 def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder, start) -> None:
     put_gate_in_place_of(folder / "original/0004/4.png")
     first = start(folder, "--workers", 1)
@@ -190,6 +195,7 @@ def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder,
     assert first.returncode == 0
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("moment", ["the server starts", "workers are there", "lines are written"])
 def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
@@ -216,6 +222,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
     assert {name.replace(".png", ".jpg") for name in ledger_keys(output)} <= tree(output).keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["emptied", "cut", "gone"])
 def test_an_output_that_is_not_as_it_was_written_is_made_again_and_no_other(folder, harm) -> None:
     summary(folder)

@@ -392,6 +392,7 @@ def test_any_number_of_workers_leaves_the_same_bytes(ds, tmp_path, format) -> No
     assert tree(tmp_path / "1") == tree(tmp_path / "3")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["close", "index", "rows", "record"])
 @pytest.mark.parametrize(("sent", "status"), [("SIGKILL", -9), ("SIGINT", 130)])
 def test_a_run_that_was_stopped_goes_on_where_it_was(ds, tmp_path, moment, sent, status) -> None:

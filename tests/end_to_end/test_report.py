@@ -317,6 +317,7 @@ def test_a_refused_original_is_shown_where_it_can_be_and_harms_no_process(page, 
         assert page.row(reason)[:3] == [reason, "1", "33.33%"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="needs chromium from the packages of the system")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
@@ -418,6 +419,7 @@ def test_it_says_of_which_tables_and_by_which_rules_the_dataset_was_made(ds) -> 
     assert page.row("faces.tsv")[-1] == hashlib.sha256(b"a table").hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -477,6 +479,7 @@ def test_an_earlier_report_is_replaced_whole(ds) -> None:
     assert "<h1>another</h1>" in (ds / "report/index.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["damaged", "cut", "gone"])
 def test_without_a_manifest_that_can_be_read_the_earlier_report_stays(ds, harm) -> None:
     page_of(ds)

@@ -101,6 +101,7 @@ def test_both_trees_come_where_they_are_asked_for(tmp_path, module) -> None:
     assert (tree(tmp_path / "a"), tree(tmp_path / "b")) == (ORIGINALS, {"0001/1.jpg": JPEG})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["", "/", "/danbooru2018", "/danbooru2018/"])
 def test_without_a_list_the_mirror_is_asked_for_its_own(tmp_path, module, daemon, inside) -> None:
     if inside.strip("/"):

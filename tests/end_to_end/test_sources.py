@@ -57,11 +57,13 @@ def expected(folder) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["indexed", "plain/all.tar", "zipped", "shards"])
 def test_archives_of_this_machine_lead_to_it(folder, expected, source) -> None:
     assert made(folder, source) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -77,6 +79,7 @@ def test_addresses_over_http_lead_to_it(folder, expected, path) -> None:
         assert made(folder, f"{address}/{path}") == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (find_spec("obstore") and find_spec("moto")), reason="no obstore or moto")
 @pytest.mark.parametrize("path", ["tree/{bucket}/{id}.{ext}", "indexed/all.tar", "zipped/all.zip"])
 def test_an_object_store_leads_to_it(folder, expected, path, monkeypatch) -> None:

@@ -77,6 +77,7 @@ def test_a_tag_table_is_counted_as_text_json_and_parquet(folder) -> None:
     assert classes.rows() == [(1, 2), (0, 1)]
 
 
+@pytest.mark.slow
 def test_a_tag_table_leads_to_these_plots_and_one_line_on_the_others(folder) -> None:
     done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
     names = {name.removesuffix(".png") for name in tree(folder / "stats") if ".png" in name}
@@ -151,6 +152,7 @@ def test_a_funnel_that_is_none_is_told_in_one_line(folder, text) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "pdf", "svg"])
 def test_the_same_input_leads_to_the_same_bytes(folder, format) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))

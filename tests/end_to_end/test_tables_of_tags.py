@@ -272,6 +272,7 @@ STEPS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.lists(RECORDS, min_size=1, max_size=12), st.permutations(range(13)), STEPS)
 def test_every_step_does_what_a_plain_model_does(tmp_path_factory, records, ids, steps) -> None:

@@ -248,6 +248,7 @@ def test_everything_is_there_without_a_script(open_page) -> None:
     expect(page).to_have_url(re.compile(r"/\?show=faces&split=val&"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_are_for_everybody(open_page, pictures, width, scheme) -> None:

@@ -190,6 +190,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_finished(small_disk) -> Non
     assert files(small_disk.folder) == {"0001/1.jpg": JPEG}
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_exit_status_1_and_one_line_and_with_room_the_run_goes_on(
     tmp_path, small_disk
 ) -> None:

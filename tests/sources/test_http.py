@@ -646,6 +646,7 @@ def grow(url: str, folder: Path, answer: Connection) -> None:
     answer.send((fetched.reason, peak_bytes() - before))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells of memory so")
 @pytest.mark.parametrize("play", [gzip_bomb(1000), endless(JPEG[:100])], ids=["gzip", "endless"])
 def test_what_becomes_a_lot_takes_little_memory_up_to_the_limit(tmp_path, play) -> None:

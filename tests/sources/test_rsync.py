@@ -183,6 +183,7 @@ def test_files_that_come_too_slowly_are_given_up(tmp_path, folder) -> None:
     assert not [*folder.iterdir()]
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_connection_that_breaks_off_costs_no_file_that_came(tmp_path, folder) -> None:
     with daemon_of(tmp_path / "there", tmp_path / "rsyncd.conf", limit=40) as daemon:
@@ -302,6 +303,7 @@ def download(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     return dafre("download", *flags(source), "--json", cwd=folder)
 
 
+@pytest.mark.slow
 @needs_proc
 def test_ctrl_c_leaves_no_process_and_no_staging_and_the_same_command_goes_on(tmp_path) -> None:
     root = tmp_path / "there"

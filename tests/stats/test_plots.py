@@ -105,6 +105,7 @@ def ink(figure: Figure, name: str | None = None) -> np.ndarray[Any, Any]:
     return np.asarray(canvas.buffer_rgba())[..., 0] < 128
 
 
+@pytest.mark.slow
 def test_words_of_a_cloud_overlap_nowhere_and_stay_inside() -> None:
     uses = many(60) | {"初音ミク": 4000, "艦隊これくしょん": 3000, "jeanne d'arc_(fate)": 2000}
     with drawing():

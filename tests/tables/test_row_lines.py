@@ -140,6 +140,7 @@ def test_a_number_of_up_to_15_digits_is_the_nearest_float32(lines):
     ]
 
 
+@pytest.mark.slow
 def test_the_kernels_stay_within_their_arrays(tmp_path):
     checked = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     others = ["-k", "not test_the_kernels_stay_within_their_arrays", __file__]

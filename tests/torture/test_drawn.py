@@ -29,6 +29,7 @@ def found(tmp_path, server):
     return look
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", HONEST)
 def test_honest_file_has_the_pixels_of_the_careful_reference(data, found):
     finding = found(data, tolerance=1.0)
@@ -36,6 +37,7 @@ def test_honest_file_has_the_pixels_of_the_careful_reference(data, found):
     assert finding.reference_reads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "reason"), DISHONEST)
 def test_dishonest_file_is_refused_for_its_reason_at_little_cost(data, reason, found):
     finding = found(data)
