@@ -1,4 +1,4 @@
-"""What is to be left out of a dataset: the list of an audit, or one like it."""
+"""Choose pairs of duplicates to show from the list that an audit wrote."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _KINDS = {
 
 
 class Pair(NamedTuple):
-    """An image that is left out, and the one that stays for it."""
+    """An image that is left out, and the one kept for it: (left out, kept)."""
 
     ids: tuple[int, int]
     class_ids: tuple[int, int]
@@ -25,11 +25,12 @@ class Pair(NamedTuple):
 
 
 def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
-    """Of the list of a dataset's audit, those across splits first; of equal hashes and of others in
-    turns, the least alike of these first, for they are in doubt. Of both kinds at most one with the
-    same image that stays.
+    """Return up to `at_most` pairs of a dataset's audit, those across splits first.
 
-    Raises InputError where it cannot be read.
+    Pairs with equal and with differing hashes alternate; differing ones begin with the least alike,
+    which are the doubtful ones. A kept image occurs at most once in each kind.
+
+    Raises InputError if the list cannot be read.
     """
     path = dataset / AUDIT / EXCLUDE
     try:

@@ -282,7 +282,7 @@ def test_a_report_without_an_audit_says_so(folder, ds) -> None:
     shutil.rmtree(ds / "audit", ignore_errors=True)
     assert dafre("report", "--output", "ds", cwd=folder).returncode == 0
     page = (ds / "report/index.html").read_text()
-    assert "Not looked for" in page
+    assert "No audit was made" in page
 
 
 def test_a_broken_list_of_an_audit_costs_the_report_its_pairs_alone(folder, ds) -> None:

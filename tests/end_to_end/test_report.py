@@ -228,7 +228,7 @@ def page_of(ds: Path, *flags: object) -> Page:
 
 def test_the_numbers_are_those_of_the_manifest(page) -> None:
     rows = manifest()
-    assert "asked for 30 made 27 refused 3 classes 3" in page.text
+    assert "requested 30 made 27 refused 3 classes 3" in page.text
     for split in SPLITS:
         images = rows.filter(split=split).height
         own = rows.filter(split=split, status="success")
@@ -438,7 +438,7 @@ def test_a_manifest_of_the_least_columns_is_enough(ds) -> None:
     needed = ["id", "path", "class_id", "class_name", "split", "status"]
     manifest().select(needed).write_parquet(ds / "manifest.parquet")
     page = page_of(ds)
-    assert "asked for 30 made 27" in page.text
+    assert "requested 30 made 27" in page.text
     assert "Left out: the manifest has no head boxes." in page.text
 
 
@@ -446,7 +446,7 @@ def test_a_dataset_of_which_nothing_was_made_has_a_report(ds) -> None:
     rows = manifest().with_columns(status=pl.lit("not_found"))
     rows.write_parquet(ds / "manifest.parquet")
     page = page_of(ds)
-    assert "asked for 30 made 0 refused 30" in page.text
+    assert "requested 30 made 0 refused 30" in page.text
 
 
 def test_the_summary_for_machines_has_what_is_left_out_and_unread(ds) -> None:
