@@ -1,16 +1,17 @@
-"""What the pool's workers do in tests; imported by them by this name."""
+"""What workers do in tests; imported by them by this name."""
 
 import ctypes
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from dafre_fast.core.records import Made
-from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.dataset.recorder import Recorder
 
 
 def work(job: str) -> str:
@@ -31,12 +32,30 @@ def work(job: str) -> str:
                 os.kill(os.getpid(), signal.SIGKILL)
             for gate in gates:
                 Path(gate).read_text()
-        case ["tell-and-hang", gate]:
-            Path(gate).write_text(str(os.getpid()))
-            threading.Event().wait()
         case [ending, *_] if ending in ENDINGS:
             ENDINGS[ending]()
+        case [action, argument] if action in ACTIONS:
+            ACTIONS[action](argument)
     return job.upper()
+
+
+def tell_and_hang(gate: str) -> None:
+    Path(gate).write_text(str(os.getpid()))
+    threading.Event().wait()
+
+
+def tell_and_wait(gate: str) -> None:
+    Path(gate).write_text(str(os.getpid()))
+    Path(gate).read_text()
+
+
+def spin(seconds: str) -> None:
+    end = time.process_time() + float(seconds)
+    while time.process_time() < end:
+        pass
+
+
+ACTIONS = {"tell-and-hang": tell_and_hang, "tell-and-wait": tell_and_wait, "spin": spin}
 
 
 def exhaust() -> None:
@@ -63,16 +82,39 @@ ENDINGS = {
 }
 
 
-def append_and_wait(ledger: Ledger, go_on: Event) -> None:
-    ledger.append(Made(key="of a worker"))
+def append_and_wait(recorder: Recorder, go_on: Event) -> None:
+    recorder.append(Made(key="of a worker"))
     go_on.wait()
 
 
+def initialise_and_note(folder: str) -> Callable[[str], str]:
+    """Leave a file per call; jobs give what is in it, which no other call has."""
+    name = f"{os.getpid()} {time.monotonic_ns()}"
+    Path(folder, name).write_text(name)
+    return lambda job: name if work(job) else ""
+
+
+def initialise_large() -> Callable[[str], str]:
+    """Keep 300 MB."""
+    weights = bytearray(300_000_000)
+    return lambda job: work(job) if weights else ""
+
+
+def fail_to_initialise(folder: str) -> Callable[[str], str]:
+    """Leave a file per call."""
+    Path(folder, str(time.monotonic_ns())).touch()
+    raise FileNotFoundError("no weights")
+
+
+def die_instead() -> Callable[[str], str]:
+    os._exit(1)
+
+
 class KillsItsReader:
-    """A work function that no worker can load."""
+    """An `initialise` that no worker can load."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return os._exit, (1,)
 
-    def __call__(self, job: str) -> str:
-        raise AssertionError(job)
+    def __call__(self) -> Callable[[str], str]:
+        raise AssertionError

@@ -7,7 +7,8 @@ import polars as pl
 
 from dafre_fast.core.findings import Finding, Flaw, Output
 from dafre_fast.core.settings.running import Workers, usable_cores
-from dafre_fast.engine.executors.local import Lost, Pool, R
+from dafre_fast.engine.executors.base import Lost, R, Spec, ready
+from dafre_fast.engine.executors.choose import create
 
 _BATCH = 64
 """Files a worker is sent at once: what the parent does for each stays small beside a read."""
@@ -25,7 +26,7 @@ async def look_at(
     """`look` at all files, in worker processes, and `take` what comes of each batch. One on which a
     worker is lost is done again file by file; where that is lost as well, a Finding comes of it.
 
-    `outputs` has the columns of `Output`; `look` must be picklable; `preload` as `Pool` has it.
+    `outputs` has the columns of `Output`; `look` must be picklable; `preload` as `Spec` has it.
     Returns the CPU time of the workers in seconds.
     """
     lost = list[Output]()
@@ -40,18 +41,18 @@ async def look_at(
                 why = "a worker died or hung at it, twice"
                 take(batch, Finding(Flaw.NOT_CHECKED, batch[0].file, why))
 
-    pool = Pool[Batch, R](
-        look,
-        sort,
+    spec = Spec[Batch, R](
+        initialise=ready(look),
+        on_results=sort,
         workers=workers.workers or usable_cores(),
         job_timeout_seconds=workers.image_timeout,
         preload=preload,
     )
-    async with pool:
+    async with create(spec) as executor:
         for batch in outputs.select(Output._fields).iter_slices(_BATCH):
-            await pool.submit(tuple(starmap(Output, batch.iter_rows())))
-        await pool.drain()
+            await executor.submit(tuple(starmap(Output, batch.iter_rows())))
+        await executor.drain()
         for output in lost:
-            await pool.submit((output,))
-        await pool.drain()
-    return pool.cpu_seconds
+            await executor.submit((output,))
+        await executor.drain()
+    return executor.cpu_seconds

@@ -22,7 +22,8 @@ from dafre_fast.dataset.manifest import build_manifest
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 from dafre_fast.dataset.provenance import remember_making
 from dafre_fast.dataset.spools import Spools, all_places
-from dafre_fast.engine.executors.local import Loss, Lost, Pool
+from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
+from dafre_fast.engine.executors.choose import create
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, bring, table_of_originals
 from dafre_fast.engine.plan import remaining, remaining_of_spools, wanted, wanted_at
@@ -39,7 +40,12 @@ _LOST = {
 }
 # Imported once, before workers are forked: what they work with, and what the module run by
 # `python -m`, which each of them imports too, imports in turn.
-_PRELOAD = ("dafre_fast.engine.work", "dafre_fast.pixels.making", "dafre_fast.cli")
+_PRELOAD = (
+    "dafre_fast.engine.work",
+    "dafre_fast.pixels.making",
+    "dafre_fast.pixels.decoders.turbo:turbo",  # looked for once, not by every worker
+    "dafre_fast.cli",
+)
 
 
 def make_all(
@@ -109,10 +115,9 @@ class _Run:
         self._originals, self._hashes = originals, recipe.hashes()
         self._ledger, self._watch = ledger, watch
         self._done = 0
-        self._new_pool = partial(
-            Pool[Wanted, Reason | None],
-            partial(make_and_record, ledger, recipe, self._hashes),
-            self._take,
+        self._spec = Spec(
+            initialise=ready(partial(make_and_record, ledger.recorder(), recipe, self._hashes)),
+            on_results=self._take,
             workers=running.workers or usable_cores(),
             job_timeout_seconds=running.image_timeout,
             memory_bytes=recipe.bounds.worker_memory,
@@ -121,25 +126,25 @@ class _Run:
         )
 
     def carry_out(self, todo: pl.DataFrame) -> Work:
-        cpu_of_workers, loop = run_measured(self._feed_pool(todo))
+        cpu_of_workers, loop = run_measured(self._feed_workers(todo))
         downloads = self._watch.tally.downloads(loop)
         return Work(self._done, loop.all, loop.cpu + cpu_of_workers, downloads)
 
-    async def _feed_pool(self, todo: pl.DataFrame) -> float:
-        pool = self._new_pool()
+    async def _feed_workers(self, todo: pl.DataFrame) -> float:
+        executor = create(self._spec)
         try:
-            async with pool:
-                await self._feed(todo, pool)
-                await pool.drain()
+            async with executor:
+                await self._feed(todo, executor)
+                await executor.drain()
         finally:
-            _remove_partial_outputs(pool.abandoned)
-        return pool.cpu_seconds
+            _remove_partial_outputs(executor.abandoned)
+        return executor.cpu_seconds
 
-    async def _feed(self, todo: pl.DataFrame, pool: Pool[Wanted, Reason | None]) -> None:
+    async def _feed(self, todo: pl.DataFrame, executor: Executor[Wanted]) -> None:
         """Images to the workers, their originals brought before; waits where workers are busy."""
         if self._originals is None:
             for image in wanted(todo):
-                await pool.submit(image)
+                await executor.submit(image)
             return
 
         image_at = wanted_at(todo)
@@ -150,7 +155,7 @@ class _Run:
                 self._refuse(image, fetched.reason, fetched.detail)
                 self._count([fetched.reason])
             else:
-                await pool.submit(replace(image, original=fetched.path))
+                await executor.submit(replace(image, original=fetched.path))
 
         await bring(todo, self._originals, self._ledger, self._watch, take)
 

@@ -14,8 +14,7 @@ from dafre_fast.core.errors import OutputError, Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Image, Made, Wanted
 from dafre_fast.core.settings.images import Hashes, Recipe
-from dafre_fast.dataset.ledger import Ledger
-from dafre_fast.pixels.decoders.turbo import turbo
+from dafre_fast.dataset.recorder import Recorder
 
 if TYPE_CHECKING:
     from dafre_fast.pixels.making import Rendered
@@ -23,15 +22,13 @@ if TYPE_CHECKING:
 _OF_ITS_NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 """What keeps one output from its place: too long a name, a folder there, or a file above it."""
 
-turbo()  # looked for here, on import, once for all forked workers
-
 
 def make_and_record(
-    ledger: Ledger, recipe: Recipe, hashes: Hashes, wanted: Wanted
+    recorder: Recorder, recipe: Recipe, hashes: Hashes, wanted: Wanted
 ) -> Reason | None:
     """`make`, and a line in the ledger. Returns the reason of a refusal."""
     made = make(recipe, hashes, wanted)
-    ledger.append(made)
+    recorder.append(made)
     return made.reason
 
 

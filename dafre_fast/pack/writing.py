@@ -12,7 +12,8 @@ from dafre_fast.core.findings import Flaw
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.samples import read_samples
-from dafre_fast.engine.executors.local import Lost, Pool
+from dafre_fast.engine.executors.base import Lost, Spec, ready
+from dafre_fast.engine.executors.choose import create
 from dafre_fast.pack.formats.choose import Part, Reading
 from dafre_fast.pack.receipts import record
 from dafre_fast.pack.records import Shard
@@ -60,25 +61,26 @@ async def carry_out_all(
             take(number, shard)
 
     with scratch(folder / STATE, "tasks") as keeping:
-        pool = Pool[Path, Shard](
-            _carry_out_kept,
-            take_all,
+        spec = Spec[Path, Shard](
+            initialise=ready(_carry_out_kept),
+            on_results=take_all,
             workers=workers,
             job_timeout_seconds=math.inf,
             preload=_PRELOAD,
         )
+        executor = create(spec)
         try:
-            async with pool:
+            async with executor:
                 for number, task in enumerate(tasks):
                     paths.append(task.folder / task.part.name)
                     kept = keeping / str(number)
                     kept.write_bytes(pickle.dumps(task))  # that of thousands of rows is no message
-                    await pool.submit(kept)
-                await pool.drain()
+                    await executor.submit(kept)
+                await executor.drain()
         finally:
-            for kept in pool.abandoned:  # a worker may have been at it
+            for kept in executor.abandoned:  # a worker may have been at it
                 _remove_partial(paths[int(kept.name)])
-        return pool.cpu_seconds
+        return executor.cpu_seconds
 
 
 def _carry_out_kept(path: Path) -> Shard:

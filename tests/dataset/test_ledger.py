@@ -145,11 +145,11 @@ def test_a_full_disk_is_an_output_error_and_spoils_no_line(small_disk) -> None:
     assert len(found) > 100
 
 
-def test_a_process_that_was_given_the_ledger_keeps_the_lock_until_it_ends(tmp_path) -> None:
+def test_a_process_that_was_given_a_recorder_keeps_the_lock_until_it_ends(tmp_path) -> None:
     processes = multiprocessing.get_context("spawn")
     go_on = processes.Event()
     with Ledger(tmp_path) as ledger:
-        holder = processes.Process(target=append_and_wait, args=(ledger, go_on))
+        holder = processes.Process(target=append_and_wait, args=(ledger.recorder(), go_on))
         holder.start()
     with pytest.raises(UsageError, match="another run"), Ledger(tmp_path):
         pass

@@ -50,16 +50,16 @@ def test_a_file_that_its_decoder_cannot_bear_costs_itself_alone(originals, worke
 DIES_AFTER_ITS_LINE = """
     import os, signal
     from multiprocessing import parent_process
-    from dafre_fast.dataset.ledger import Ledger
+    from dafre_fast.dataset.recorder import LocalRecorder
 
-    append = Ledger.append
+    append = LocalRecorder.append
 
     def append_and_die(self, *entries):
         append(self, *entries)
         if parent_process() and entries[0].key == "05.jpg":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Ledger.append = append_and_die
+    LocalRecorder.append = append_and_die
     raise ImportError
 """
 
@@ -67,19 +67,19 @@ DIES_IN_ITS_LINE = """
     import os, signal
     from contextlib import suppress
     from multiprocessing import parent_process
-    from dafre_fast.dataset.ledger import Ledger
+    from dafre_fast.dataset.recorder import LocalRecorder
 
-    append = Ledger.append
+    append = LocalRecorder.append
 
     def append_half_and_die(self, *entries):
         if parent_process() and entries[0].key == "05.jpg":
             with suppress(FileExistsError):
                 os.close(os.open("died", os.O_CREAT | os.O_EXCL))
-                os.write(self._file, b'{"stage":"make","key":"05.jpg","wid')
+                os.write(self.file, b'{"stage":"make","key":"05.jpg","wid')
                 os.kill(os.getpid(), signal.SIGKILL)
         append(self, *entries)
 
-    Ledger.append = append_half_and_die
+    LocalRecorder.append = append_half_and_die
     raise ImportError
 """
 
