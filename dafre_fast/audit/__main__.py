@@ -13,8 +13,10 @@ def command(run: AuditRun, workers: Workers, reporting: Reporting) -> int:
     """
     from dafre_fast.audit.run import audit
     from dafre_fast.audit.show import show
+    from dafre_fast.views.terminal import terminal
 
-    found = audit(run, workers)
+    with terminal() as tell:
+        found = audit(run, workers, tell)
     show(found, as_json=reporting.json)
     return cli.judge(len(found.refused), reporting)
 

@@ -27,9 +27,12 @@ def command(
 ) -> int:
     """Cut the head of every kept row of faces.tsv out of its original."""
     from dafre_fast.crop.run import crop
+    from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(face=face, encoding=encoding, bounds=bounds)
-    return cli.report(crop(faces.faces, run, selection, recipe, running), reporting)
+    with terminal() as tell:
+        summary = crop(faces.faces, run, selection, recipe, running, tell)
+    return cli.report(summary, reporting)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,10 @@ def command(
         found = simulate(faces.faces, run, selection, fetching, running)
         show(found, as_json=reporting.json)
         return 0
-    summary = download(faces.faces, run, selection, fetching, running, watching)
+    from dafre_fast.views.terminal import terminal
+
+    with terminal(watching) as tell:
+        summary = download(faces.faces, run, selection, fetching, running, tell)
     return cli.report(summary, reporting)
 
 

@@ -58,11 +58,13 @@ def command(
     """
     from dafre_fast.full.run import full as make
     from dafre_fast.pack.show import show as show_pack
+    from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         run, fetching = _with_inputs(run, fetching, stack)
-        summary = make(run, selection, steps, plotting, fetching, recipe, running, watching)
+        tell = stack.enter_context(terminal(watching))
+        summary = make(run, selection, steps, plotting, fetching, recipe, running, tell)
     status = cli.report(summary, reporting)
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)

@@ -22,8 +22,10 @@ def command(
     """
     from dafre_fast.lists.listing import lists
     from dafre_fast.lists.show import show
+    from dafre_fast.views.terminal import terminal
 
-    found = lists(run, tolerance, fetching, running, watching)
+    with terminal(watching if run.source else None) as tell:
+        found = lists(run, tolerance, fetching, running, tell)
     show(found, as_json=reporting.json)
     refused = (sum(summary.refused.values()) for summary in found.fetched.values())
     return cli.judge(sum(refused), reporting)

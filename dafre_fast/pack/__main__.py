@@ -13,8 +13,10 @@ def command(run: PackRun, reporting: Reporting) -> int:
     """
     from dafre_fast.pack.run import pack
     from dafre_fast.pack.show import show
+    from dafre_fast.views.terminal import terminal
 
-    packed = pack(run)
+    with terminal() as tell:
+        packed = pack(run, tell)
     show(packed, as_json=reporting.json)
     return cli.judge(sum(packed.damaged.values()), reporting)
 

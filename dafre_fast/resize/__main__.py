@@ -22,9 +22,11 @@ def command(
 ) -> int:
     """Make a full image of every file in a tree; its relative paths are kept."""
     from dafre_fast.resize.run import resize
+    from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
-    summary = resize(run, recipe, running)
+    with terminal() as tell:
+        summary = resize(run, recipe, running, tell)
     return cli.report(summary, reporting)
 
 

@@ -13,8 +13,10 @@ def command(run: VerifyRun, workers: Workers) -> int:
     """
     from dafre_fast.verify.run import verify
     from dafre_fast.views.findings import show
+    from dafre_fast.views.terminal import terminal
 
-    verification = verify(run, workers)
+    with terminal() as tell:
+        verification = verify(run, workers, tell)
     show(verification, as_json=run.json)
     return int(bool(verification.findings))
 

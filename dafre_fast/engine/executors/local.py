@@ -32,6 +32,7 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import Generic, NamedTuple, Self, TypeVar
 
 from dafre_fast.core.errors import WorkerError
+from dafre_fast.engine.executors.main_guard import UNGUARDED, no_main_guard
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -227,7 +228,9 @@ class Pool(Generic[J, R]):
     def _bury(self, worker: _Worker[J]) -> Iterator[tuple[J, R | Lost]]:
         """A worker died: its first job is to blame and has one more try, the others move on."""
         self._end(worker)
-        if not worker.ready:
+        if worker.process.exitcode == UNGUARDED:
+            self._error = self._error or no_main_guard()
+        elif not worker.ready:
             self._count_failed_start(self._why(worker).cause)
         elif worker.held:
             blamed = worker.held.popleft()
