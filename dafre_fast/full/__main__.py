@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.full`: the whole run, on the embedded sample where no input is named."""
+"""The command line of `full`: flags in, exit status out."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -52,10 +52,6 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Make a dataset: labels, tags, originals, full images, face crops, manifest, report.
-
-    Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
-    """
     from dafre_fast.full.run import full as make
     from dafre_fast.pack.show import show as show_pack
     from dafre_fast.views.terminal import terminal

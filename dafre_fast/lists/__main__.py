@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.lists`: what splits need of a mirror, by its list of files, for rsync."""
+"""The command line of `lists`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.fetching import Fetching, Watching
@@ -16,10 +16,6 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Find the images of label files in a mirror's list of files: lists for rsync --files-from.
-
-    With --source what is listed is fetched as well.
-    """
     from dafre_fast.lists.listing import lists
     from dafre_fast.lists.show import show
     from dafre_fast.views.terminal import terminal
