@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running
@@ -18,13 +19,20 @@ from dafre_fast.tables.catalogue import read_catalogue
 
 
 def crop(
-    faces: Path, run: CropRun, selection: Selection, recipe: Recipe, running: Running
+    faces: Path,
+    run: CropRun,
+    selection: Selection,
+    recipe: Recipe,
+    running: Running,
+    tell: Tell = silent,
 ) -> Summary:
     """A crop for every kept row whose original lies in the tree."""
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, faces=run.output)
     originals = Originals(Tree(run.input), folder=None)
     write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
-    done = make_with_manifest("faces", asked, originals, recipe, running, run.output, run.manifest)
+    done = make_with_manifest(
+        "faces", asked, originals, recipe, running, run.output, run.manifest, tell
+    )
     summary = summarize(*done, catalogue.funnel)
     return with_bad_rows(summary, catalogue.bad_rows, run.output / STATE / BAD_ROWS)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Simulation, Summary
@@ -25,14 +26,14 @@ def download(
     selection: Selection,
     fetching: Fetching,
     running: Running,
-    watchers: Watching,
+    tell: Tell = silent,
 ) -> Summary:
     """Originals of the kept rows."""
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
     bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
-    with watching("originals", watchers) as watch:
+    with watching("originals", tell) as watch:
         originals = open_originals(run.source, run.output, fetching, metadata, watch.tell)
         write_bad_rows(bad_rows, run.output / STATE / BAD_ROWS)
         manifest, work = fetch_all(asked, originals, running, run.output, watch)
@@ -48,5 +49,5 @@ def simulate(
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
-    originals = open_originals(run.source, run.output, fetching, metadata, lambda _: None)
+    originals = open_originals(run.source, run.output, fetching, metadata, silent)
     return simulate_all(asked, originals, running, run.output)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.events import Tell
 from dafre_fast.core.layout import (
     FACES,
     FULL,
@@ -32,6 +33,7 @@ def make_table(
     fetching: Fetching,
     recipe: Recipe,
     running: Running,
+    tell: Tell,
 ) -> pl.DataFrame:
     """Images of any table of ids, and crops where it has boxes; returns and writes the manifest."""
     faces = output / FACES if {*Box._fields} <= {*table.columns} else None
@@ -39,7 +41,7 @@ def make_table(
     rows = table.with_columns(image_path().alias("path"), *boxes)
     asked = ask_catalogue(rows, full=output / FULL, faces=faces)
     metadata = open_metadata(source, fetching, asked, Selection())
-    with watching("images") as watch:
+    with watching("images", tell) as watch:
         originals = open_originals(source, output / ORIGINALS, fetching, metadata, watch.tell)
         manifest, _ = make_all(asked, originals, recipe, running, output, watch)
     write_manifest(manifest, output / MANIFEST)
@@ -54,8 +56,9 @@ def make_with_manifest(
     running: Running,
     output: Path,
     manifest_path: Path | None,
+    tell: Tell,
 ) -> tuple[pl.DataFrame, Work]:
-    with watching(label) as watch:
+    with watching(label, tell) as watch:
         manifest, work = make_all(asked, originals, recipe, running, output, watch)
     if manifest_path:
         write_manifest(manifest, manifest_path)

@@ -12,6 +12,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.atomic import temporary
+from dafre_fast.core.events import Notice
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made, Sought, Wanted
 from dafre_fast.core.settings.images import Recipe
@@ -31,7 +32,6 @@ from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.timing import run_measured
 from dafre_fast.engine.work import make_and_record
 from dafre_fast.pixels.decoders.turbo import turbo
-from dafre_fast.views.progress import notice_other_settings, notice_slower_jpeg
 
 _LOST = {
     Loss.CRASHED: Reason.WORKER_CRASHED,
@@ -45,6 +45,10 @@ _PRELOAD = (
     "dafre_fast.pixels.making",
     "dafre_fast.pixels.decoders.turbo:turbo",  # looked for once, not by every worker
     "dafre_fast.cli",
+)
+_SLOWER_JPEG = Notice(
+    "libturbojpeg is not installed: JPEG goes through libvips, which costs more CPU time per"
+    " image; `make setup`, or your system's package libturbojpeg0 or libturbojpeg, installs it"
 )
 
 
@@ -65,12 +69,12 @@ def make_all(
     finished is in the ledger then.
     """
     if turbo() is None:
-        notice_slower_jpeg()
+        watch.tell(_SLOWER_JPEG)
     with resumed(output, resume=running.resume) as ledger:
         remember_making(output, recipe, anew=not running.resume)
         if spools:
             asked = spools.assigned(asked)
-        todo = _todo(asked, ledger, recipe, running, spools)
+        todo = _todo(asked, ledger, recipe, running, spools, watch)
         watch.begin(asked.height, asked.height - todo.height)
         if originals:
             todo = table_of_originals(todo, last_outcomes(ledger.path, "fetch"), originals)
@@ -81,17 +85,29 @@ def make_all(
 
 
 def _todo(
-    asked: pl.DataFrame, ledger: Ledger, recipe: Recipe, running: Running, spools: Spools | None
+    asked: pl.DataFrame,
+    ledger: Ledger,
+    recipe: Recipe,
+    running: Running,
+    spools: Spools | None,
+    watch: Watch,
 ) -> pl.DataFrame:
     made = last_outcomes(ledger.path, "make").collect().lazy()
     standing = settled(made, recipes=recipe.hashes(), retry_failed=running.retry_failed)
     finished = settled(made, recipes=None, retry_failed=running.retry_failed)
     of_others = finished.join(standing, on="key", how="anti")
     if anew := asked.lazy().join(of_others, on="key", how="semi").collect().height:
-        notice_other_settings(anew)
+        watch.tell(_remade(anew))
     if spools:
         return remaining_of_spools(asked, standing, all_places(spools.dataset, made))
     return remaining(asked, standing, _size)
+
+
+def _remade(images: int) -> Notice:
+    """Say that finished images are made again, and why."""
+    images_were = "1 image was" if images == 1 else f"{images:,} images were"
+    are = "is" if images == 1 else "are"
+    return Notice(f"{images_were} made with other settings and {are} remade")
 
 
 def _size(path: str) -> int | None:
@@ -191,7 +207,7 @@ class _Run:
     def _count(self, reasons: list[Reason | None]) -> None:
         """Outcomes that stand in the ledger."""
         self._done += len(reasons)
-        self._watch.progress.advance(*reasons)
+        self._watch.advance(*reasons)
 
 
 def _remove_partial_outputs(images: list[Wanted]) -> None:

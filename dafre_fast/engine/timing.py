@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from dafre_fast.core.events import Again, Event, Outcome, Waited
 from dafre_fast.core.summaries import Bottleneck, Downloads
+from dafre_fast.engine.loops import run
 from dafre_fast.sources.disk_clock import seconds_on_disk
 
 T = TypeVar("T")
@@ -25,11 +26,10 @@ class LoopTime(NamedTuple):
 
 
 def run_measured(main: Coroutine[Any, Any, T]) -> tuple[T, LoopTime]:
-    """`asyncio.run`, and how its loop spent its time."""
+    """Return the result of `main` (`loops.run`), and how its loop spent its time."""
     selector = _Selector()
     began, disk, cpu = time.monotonic(), seconds_on_disk(), time.process_time()
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
-        result = runner.run(main)
+    result = run(main, lambda: asyncio.SelectorEventLoop(selector))
     seconds = time.monotonic() - began
     spent = selector.idle_seconds, seconds_on_disk() - disk, time.process_time() - cpu
     return result, LoopTime(seconds, *spent)

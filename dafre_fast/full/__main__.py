@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.full`: the whole run, on the embedded sample where no input is named."""
+"""The command line of `full`: flags in, exit status out."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -52,17 +52,15 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Make a dataset: labels, tags, originals, full images, face crops, manifest, report.
-
-    Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
-    """
     from dafre_fast.full.run import full as make
     from dafre_fast.pack.show import show as show_pack
+    from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         run, fetching = _with_inputs(run, fetching, stack)
-        summary = make(run, selection, steps, plotting, fetching, recipe, running, watching)
+        tell = stack.enter_context(terminal(watching))
+        summary = make(run, selection, steps, plotting, fetching, recipe, running, tell)
     status = cli.report(summary, reporting)
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)

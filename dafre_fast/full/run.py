@@ -4,6 +4,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import (
     BAD_ROWS,
     FACES,
@@ -15,7 +16,7 @@ from dafre_fast.core.layout import (
     SHARDS,
 )
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
@@ -48,7 +49,7 @@ def full(
     fetching: Fetching,
     recipe: Recipe,
     running: Running,
-    watchers: Watching,
+    tell: Tell = silent,
 ) -> Summary:
     """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
     are to lie in those.
@@ -70,7 +71,7 @@ def full(
     tables = [path for path in (run.faces, run.tag_ids) if path]
     made_with = steps if tags else None
     record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
-    with watching("images", watchers) as watch:
+    with watching("images", tell) as watch:
         originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
         manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
     write_manifest(manifest, output / MANIFEST)
@@ -78,7 +79,7 @@ def full(
     summary = replace(summary, tags=tags)
     if spools and summary.success:
         into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
-        summary = replace(summary, packed=pack(into_shards, digests=False))
+        summary = replace(summary, packed=pack(into_shards, tell, digests=False))
     return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
 
 

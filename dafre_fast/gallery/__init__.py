@@ -1,1 +1,4 @@
-"""`gallery`: serve a finished dataset as pages for a browser."""
+"""Serve a finished dataset to a browser.
+
+Images are found by class, tag, split, size and status.
+"""

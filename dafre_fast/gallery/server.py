@@ -24,13 +24,12 @@ import msgspec
 from aiohttp import web, web_response
 
 from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
-from dafre_fast.core.settings.running import Printing
 from dafre_fast.dataset.pictures import FACE, FULL_IMAGE, Pictures, Place
 from dafre_fast.gallery import queries as tables
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.pages import STATIC, Pages, static
-from dafre_fast.gallery.pages.screen import say_indexing, say_open, warn_of_others
 from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address, pairs_of, read_view, split_query
 
@@ -55,31 +54,38 @@ _SECONDS_TO_END = 2.0
 _log = logging.getLogger(__name__)
 
 
-def gallery(run: GalleryRun, printing: Printing) -> None:
-    """Serve the dataset until Ctrl-C or SIGTERM.
+def gallery(run: GalleryRun, opened: Callable[[str, int], None], tell: Tell = silent) -> None:
+    """Serve the dataset until Ctrl-C or SIGTERM; `opened` is called once, with the address and the
+    number of images, when it can be looked at.
 
     Raises InputError where it cannot be read, OutputError where its index cannot be written, and
     UsageError where the port is not to be had.
     """
-    index = _indexed(run)
+    index = _indexed(run, tell)
     if not _is_loopback(run.host):
-        warn_of_others(run.host)
-    asyncio.run(_serve(run, index, printing))
+        tell(
+            Notice(
+                f"warning: --host {run.host}: whoever reaches this machine can look at the dataset;"
+                " there is no password"
+            )
+        )
+    asyncio.run(_serve(run, index, opened))
 
 
-async def _serve(run: GalleryRun, index: Index, printing: Printing) -> None:
+async def _serve(run: GalleryRun, index: Index, opened: Callable[[str, int], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with serving(run, index) as place:
-        say_open(place, index.grid.shape[1], as_json=printing.json)
+        opened(place, index.grid.shape[1])
         await stop.wait()
 
 
-def _indexed(run: GalleryRun) -> Index:
+def _indexed(run: GalleryRun, tell: Tell) -> Index:
     folder = run.index or run.output / STATE / "gallery"
-    index_dataset(run.output, folder, begin=lambda: say_indexing(str(run.output)))
+    notice = Notice(f"{run.output} is new or has changed: its index is made")
+    index_dataset(run.output, folder, begin=lambda: tell(notice))
     return open_index(folder)
 
 

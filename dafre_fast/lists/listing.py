@@ -8,8 +8,9 @@ import polars as pl
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import BAD_ROWS
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Tolerance
 from dafre_fast.core.summaries import Listed, Lists
@@ -29,7 +30,11 @@ FILES = "files.txt"
 
 
 def lists(
-    run: ListsRun, tolerance: Tolerance, fetching: Fetching, running: Running, watchers: Watching
+    run: ListsRun,
+    tolerance: Tolerance,
+    fetching: Fetching,
+    running: Running,
+    tell: Tell = silent,
 ) -> Lists:
     """List what the splits need of a mirror, and fetch it where a source is named."""
     _check(run)
@@ -50,7 +55,7 @@ def lists(
         return found
     from dafre_fast.lists.run import fetch_listed
 
-    return fetch_listed(found, files.rows, run, metadata, fetching, running, watchers)
+    return fetch_listed(found, files.rows, run, metadata, fetching, running, tell)
 
 
 def _check(run: ListsRun) -> None:

@@ -16,6 +16,7 @@ import polars as pl
 
 from dafre_fast.core.atomic import File, digest, replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import (
     MANIFEST,
     PACKS,
@@ -31,6 +32,7 @@ from dafre_fast.dataset.pictures import PICTURES, Pictures
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.samples import Damaged, still_damaged
 from dafre_fast.dataset.spools import Spools, clear_spools
+from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.pack.card import Split, card
 from dafre_fast.pack.formats import huggingface
 from dafre_fast.pack.formats.choose import Part, hub_table, parts_of
@@ -39,12 +41,11 @@ from dafre_fast.pack.records import Shard
 from dafre_fast.pack.rows import RECORDED, Packable, made_of, read_packable
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.pack.writing import Task, carry_out_all
-from dafre_fast.views.progress import Progress
 
 SUMS, DAMAGED, CARD = "SHA256SUMS", "damaged.csv", "README.md"
 
 
-def pack(run: PackRun, *, digests: bool = True) -> Packed:
+def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
     """Write a pack, or what is missing of it; `digests`: of what stands the bytes are compared, not
     sizes alone.
 
@@ -62,7 +63,7 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
         with alone(folder / STATE):
             parts = parts_of(run, packable)
             packing = _Packing(run, folder, packable, digests=digests)
-            shards, written = packing.carry_out(parts)
+            shards, written = packing.carry_out(parts, tell)
             if run.format == "hf":
                 _write_text(folder / CARD, _card(run, packable))
             files = _sum_up(folder, parts, shards)
@@ -121,20 +122,19 @@ class _Packing:
             return self._spools.pictures(self._recorded)
         return Pictures.of(self._run.output)
 
-    def carry_out(self, parts: Sequence[Part]) -> tuple[list[Shard], int]:
+    def carry_out(self, parts: Sequence[Part], tell: Tell) -> tuple[list[Shard], int]:
         """What stands of each part now, and how many were written for it."""
-        with Progress("images") as progress:
-            progress.begin(sum(part.rows.height for part in parts), 0)
-            shards = {part.name: self._standing(part, progress) for part in parts}
+        with counted(tell, "images", sum(part.rows.height for part in parts)) as advance:
+            shards = {part.name: self._standing(part, advance) for part in parts}
             stands = {name for name, shard in shards.items() if shard}
             self._remove_all_but(stands)
             left = [part for part in parts if part.name not in stands]
-            shards |= self._write_all(left, progress)
+            shards |= self._write_all(left, advance)
         if self._spools:
             clear_spools(self._run.output)
         return [shard for shard in shards.values() if shard], len(left)
 
-    def _standing(self, part: Part, progress: Progress) -> Shard | None:
+    def _standing(self, part: Part, advance: Advance) -> Shard | None:
         """A part that an earlier run wrote and that need not be written again: all of its files
         have the bytes that are recorded, and images that it left out are no better by now.
         """
@@ -153,7 +153,7 @@ class _Packing:
         rows = part.rows.filter(left_out).iter_rows(named=True)
         if not all(still_damaged(self._pictures, row, part.pictures) for row in rows):
             return None
-        _advance(progress, shard)
+        _advance(advance, shard)
         return shard
 
     def _remove_all_but(self, standing: Container[str]) -> None:
@@ -181,7 +181,7 @@ class _Packing:
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
 
-    def _write_all(self, parts: Sequence[Part], progress: Progress) -> dict[str, Shard]:
+    def _write_all(self, parts: Sequence[Part], advance: Advance) -> dict[str, Shard]:
         needed = self._spools.needed_by([part.rows for part in parts]) if self._spools else {}
         written = dict[str, Shard]()
 
@@ -192,12 +192,12 @@ class _Packing:
         workers = min(self._run.workers or usable_cores(), len(parts))
         if workers < 2:
             for number, part in enumerate(parts):
-                take(number, Task(self._folder, part, self._pictures).carry_out(progress.advance))
+                take(number, Task(self._folder, part, self._pictures).carry_out(advance))
             return written
 
         def take_from_worker(number: int, shard: Shard) -> None:
             take(number, shard)
-            _advance(progress, shard)
+            _advance(advance, shard)
 
         tasks = (
             Task(self._folder, part, self._pictures.of_images(part.rows["id"])) for part in parts
@@ -207,9 +207,9 @@ class _Packing:
         return written
 
 
-def _advance(progress: Progress, shard: Shard) -> None:
+def _advance(advance: Advance, shard: Shard) -> None:
     flaws = [one.flaw for one in shard.damaged]
-    progress.advance(*flaws, *[None] * (shard.images - len(flaws)))
+    advance(*flaws, *[None] * (shard.images - len(flaws)))
 
 
 def _release(needed: dict[Path, set[int]], part: int) -> None:

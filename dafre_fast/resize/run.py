@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Summary
@@ -12,9 +13,11 @@ from dafre_fast.engine.plan import ask_files
 from dafre_fast.resize.settings import ResizeRun
 
 
-def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
+def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent) -> Summary:
     """A full image for every file of a tree or list."""
     files, problems = originals_in(run.input)
     asked = ask_files(files, run.output)
-    done = make_with_manifest("images", asked, None, recipe, running, run.output, run.manifest)
+    done = make_with_manifest(
+        "images", asked, None, recipe, running, run.output, run.manifest, tell
+    )
     return replace(summarize(*done), bad_rows=problems)

@@ -16,6 +16,7 @@ import polars as pl
 
 from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.findings import Finding, Flaw, Verification
 from dafre_fast.core.layout import (
     FACES,
@@ -32,6 +33,7 @@ from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find
 from dafre_fast.engine.batches import Batch, look_at
+from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.engine.plan import jpg_names
 from dafre_fast.verify.agreement import (
     compare_class_names,
@@ -47,14 +49,13 @@ from dafre_fast.verify.agreement import (
 from dafre_fast.verify.check import check
 from dafre_fast.verify.settings import VerifyRun
 from dafre_fast.verify.shards import check_shards, remove_damaged
-from dafre_fast.views.progress import Progress
 
 _LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
 _ORDER = {flaw: place for place, flaw in enumerate(Flaw)}
 _PRELOAD = ("dafre_fast.verify.check", "dafre_fast.pixels.soundness", "dafre_fast.cli")
 
 
-def verify(run: VerifyRun, workers: Workers) -> Verification:
+def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verification:
     """Compare files, labels, manifest and ledger; remove what is damaged or orphaned if asked to.
 
     Raises InputError where a record cannot be read, UsageError while a run is at work there.
@@ -67,9 +68,8 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
         in_shards = records.whole and lies_in_shards(run.output)
         outputs = _outputs(records, run.output if in_shards else None)
         compared, refused = _compare(run.output, records)
-        with Progress("files", bad="found") as progress:
-            progress.begin(outputs.height, 0)
-            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, progress))
+        with counted(tell, "files", outputs.height, bad="found") as advance:
+            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, advance))
         strays = dict(_strays(run.output, set(outputs["file"]), whole=records.whole))
         if in_shards:
             damaged += check_shards(run.output, {*outputs["shard"]})
@@ -158,7 +158,7 @@ def _place(finding: Finding) -> tuple[int, str]:
 
 
 async def _check_files(
-    outputs: pl.DataFrame, run: VerifyRun, workers: Workers, progress: Progress
+    outputs: pl.DataFrame, run: VerifyRun, workers: Workers, advance: Advance
 ) -> tuple[list[Finding], float]:
     """What is off with them, and the CPU time of the workers."""
     found = list[Finding]()
@@ -167,7 +167,7 @@ async def _check_files(
         findings = [result] if isinstance(result, Finding) else result
         found.extend(findings)
         sound = len(batch) - len(findings)
-        progress.advance(*(finding.flaw for finding in findings), *[None] * sound)
+        advance(*(finding.flaw for finding in findings), *[None] * sound)
 
     look = partial(check, str(run.output), run.deep)
     return found, await look_at(outputs, look, take, workers, _PRELOAD)

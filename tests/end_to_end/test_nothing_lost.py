@@ -164,7 +164,7 @@ def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
     summary(folder)
     done = dafre("resize", "--quality", 80, "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 12
-    assert told(done.stderr) == ["12 images were made with other settings and are made anew"]
+    assert told(done.stderr) == ["12 images were made with other settings and are remade"]
 
 
 @pytest.mark.slow
@@ -173,7 +173,7 @@ def test_another_bound_makes_anew_what_followed_from_it_and_says_so(folder) -> N
     assert summary(folder, "--max-bytes", 10_000)["refused"] == {"too_many_bytes": 1}
     done = dafre("resize", "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 1
-    assert told(done.stderr) == ["1 image was made with other settings and is made anew"]
+    assert told(done.stderr) == ["1 image was made with other settings and is remade"]
 
 
 def test_the_same_settings_say_nothing(folder) -> None:

@@ -20,6 +20,7 @@ from typing import Generic, Self
 from dafre_fast.core.errors import WorkerError
 from dafre_fast.engine.executors import forkserver
 from dafre_fast.engine.executors.base import J, Loss, Lost, R, Spec
+from dafre_fast.engine.executors.main_guard import UNGUARDED, no_main_guard
 from dafre_fast.engine.executors.processes import WorkerProcess
 from dafre_fast.engine.executors.schedule import Schedule, Worker
 from dafre_fast.engine.executors.worker import Begun, Raised
@@ -129,7 +130,9 @@ class LocalExecutor(Generic[J, R]):
         """Remove a worker that died; the job it was working on is tried again, or has a result."""
         process = self._end(worker)
         lost = process.loss()
-        if not worker.ready:
+        if process.exit_status == UNGUARDED:
+            self._error = self._error or no_main_guard()
+        elif not worker.ready:
             self._count_failed_start(lost.cause)
         if blamed := self._schedule.remove(worker):
             result = self._spec.on_death(blamed.job, lost)

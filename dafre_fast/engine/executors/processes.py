@@ -92,6 +92,11 @@ class WorkerProcess:
         self._process.kill()  # it is idle, dead, hanging, or its job is abandoned
         self._process.join()
 
+    @property
+    def exit_status(self) -> int | None:
+        """Exit status, negative for a signal; None before `end`."""
+        return self._process.exitcode
+
     def loss(self) -> Lost:
         """Return how it ended. To be called after `end`."""
         return self._killed_for or _loss(self._process.exitcode or 0)
