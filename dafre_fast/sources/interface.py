@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from dafre_fast.core.records import Fetched, Sought
 
-if TYPE_CHECKING:  # stamina takes long to import, and not every command fetches
+if TYPE_CHECKING:
     from dafre_fast.sources.manners.effort import Effort
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
@@ -111,6 +111,14 @@ class Transport(Protocol):
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *error: object) -> None: ...
+
+    def host(self, address: str) -> str | None:
+        """Return the name of the host that is asked for an object, None for no host."""
+        ...
+
+    def is_free(self, host: str) -> bool:
+        """Return whether a host can be asked at once."""
+        ...
 
     def open(
         self, address: str, effort: "Effort", span: Span | None = None, etag: str | None = None

@@ -13,7 +13,9 @@ from dafre_fast.sources.addresses import Addresses, nowhere
 from dafre_fast.sources.arrival import Expected
 from dafre_fast.sources.interface import Check, Planned, Take, Transport
 from dafre_fast.sources.manners.crew import concurrently
-from dafre_fast.sources.manners.effort import Budget, Effort, refused
+from dafre_fast.sources.manners.effort import Budget, Effort
+from dafre_fast.sources.manners.slots import Slot
+from dafre_fast.sources.outcome import refused
 from dafre_fast.sources.transfer import Transfer
 
 
@@ -46,7 +48,7 @@ class Template:
         await self._transport.__aexit__(*error)
 
     async def fetch(self, sought: Iterable[Sought], take: Take) -> None:
-        await concurrently(self._fetch_one, sought, take, self._settings, self._tell)
+        await concurrently(self, sought, take, self._settings, self._tell)
 
     async def plan(
         self, sought: Iterable[Sought], take: Callable[[Sought, Planned | None], None]
@@ -55,8 +57,18 @@ class Template:
             addresses = [address for address, _ in self._addresses.of(one)]
             take(one, Planned(addresses[0], one.bytes) if addresses else None)
 
-    async def _fetch_one(self, sought: Sought) -> Fetched:
-        effort = Effort(self._settings, self._budget, self._tell)
+    def first_host(self, sought: Sought) -> str | None:
+        """Return the name of the host that is asked first (`crew.Downloads`)."""
+        place = next(self._addresses.of(sought), None)
+        return place and self._transport.host(place.address)
+
+    def is_free(self, host: str) -> bool:
+        """Return whether a host can be asked at once (`crew.Downloads`)."""
+        return self._transport.is_free(host)
+
+    async def fetch_one(self, sought: Sought, slot: Slot) -> Fetched:
+        """Download one original (`crew.Downloads`)."""
+        effort = Effort(self._settings, self._budget, self._tell, slot)
         address = None
         try:
             async with effort:

@@ -8,8 +8,8 @@ from dafre_fast.core.records import Fetched
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Span, Transport
-from dafre_fast.sources.manners import flight
 from dafre_fast.sources.manners.effort import Effort, Passing
+from dafre_fast.sources.outcome import fetched
 
 
 class Transfer:
@@ -24,7 +24,7 @@ class Transfer:
         settings: Fetching,
         check: Check,
     ) -> None:
-        self._key, self._address, self._path = key, address, path
+        self._key, self._address = key, address
         self._expected, self._most = expected, settings.max_bytes
         self._arrival = Arrival(path, expected, settings, check)
         self._etag: str | None = None
@@ -45,19 +45,15 @@ class Transfer:
             if self._address not in refusal.detail:
                 refusal.detail = f"{self._address}: {refusal.detail}".removesuffix(": ")
             raise
-        return Fetched(
-            key=self._key,
-            path=str(self._path),
-            url=self._address,
-            final_url=None if body.url == self._address else body.url,
-            http_status=body.status,
-            attempts=effort.attempts,
-            bytes=arrived.bytes,
-            seconds=effort.seconds,
-            sha256=arrived.sha256,
-            proof=arrived.proof,
-            etag=body.etag,
-            last_modified=body.last_modified,
+        attempts, seconds = effort.attempts, effort.seconds
+        return fetched(
+            self._key,
+            self._address,
+            self._arrival.path,
+            arrived,
+            attempts=attempts,
+            seconds=seconds,
+            body=body,
         )
 
     async def _receive(self, transport: Transport, effort: Effort) -> Body:
@@ -71,7 +67,7 @@ class Transfer:
             self._etag = body.etag if body.strong else None
             async for chunk in body.chunks():
                 arrival.write(chunk)
-                flight.received(len(chunk))
+                effort.slot.received(len(chunk))
         if body.total is not None and arrival.size != body.total:
             detail = f"{arrival.size:,} bytes of {body.total:,}"
             raise Passing(Reason.NETWORK_ERROR, detail)

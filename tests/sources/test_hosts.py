@@ -24,9 +24,11 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.interface import Check
 from dafre_fast.sources.manners import hosts as module
+from dafre_fast.sources.manners.effort import Budget, Effort
 from dafre_fast.sources.manners.hosts import FAILURES_UNTIL_DOWN, Breaker, Hosts, Reach, reach_of
 from dafre_fast.sources.template import Template
 from dafre_fast.sources.transports.http import Http
+from tests.sources.loopback import ignore
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(5000) + b"\xff\xd9"
 
@@ -151,14 +153,6 @@ def test_at_no_time_are_two_trials_on_their_way_and_rests_grow_within_bounds(ste
 # Turns at hosts
 
 
-class Waited:
-    def __init__(self) -> None:
-        self.seconds = list[float]()
-
-    def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-
-
 def met(settings: Fetching, reach: Reach = Reach.LOOPBACK) -> tuple[Hosts, list[Event]]:
     told = list[Event]()
 
@@ -167,18 +161,18 @@ def met(settings: Fetching, reach: Reach = Reach.LOOPBACK) -> tuple[Hosts, list[
             told.append(event)
 
     hosts = Hosts(settings, tell)
-    hosts.meet("host", reach)
+    hosts.add("host", reach)
     return hosts, told
 
 
-async def ask(hosts: Hosts, waited: Callable[[float], None] = lambda _: None) -> None:
-    async with hosts.turn("host", waited) as turn:
+async def ask(hosts: Hosts, effort: Effort | None = None) -> None:
+    async with hosts.turn("host", effort) as turn:
         turn.succeeded()
 
 
 async def fail(hosts: Hosts, times: int = FAILURES_UNTIL_DOWN) -> None:
     for _ in range(times):
-        async with hosts.turn("host", lambda _: None) as turn:
+        async with hosts.turn("host") as turn:
             turn.failed()
 
 
@@ -228,7 +222,7 @@ def test_a_host_has_so_many_connections_at_once(reach, per_host, at_once) -> Non
     holding = Counter[str]()
 
     async def hold(hosts: Hosts) -> None:
-        async with hosts.turn("host", lambda _: None):
+        async with hosts.turn("host"):
             holding["now"] += 1
             await asyncio.Event().wait()
 
@@ -243,7 +237,7 @@ def test_a_host_has_so_many_connections_at_once(reach, per_host, at_once) -> Non
 
 @asynccontextmanager
 async def connection_taken(hosts: Hosts) -> AsyncIterator[None]:
-    async with hosts.turn("host", lambda _: None):
+    async with hosts.turn("host"):
         yield
 
 
@@ -255,7 +249,7 @@ async def rate_spent(hosts: Hosts) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def held(hosts: Hosts) -> AsyncIterator[None]:
-    async with hosts.turn("host", lambda _: None) as turn:
+    async with hosts.turn("host") as turn:
         turn.hold(0.3)
     yield
 
@@ -269,7 +263,7 @@ async def resting(hosts: Hosts) -> AsyncIterator[None]:
 @asynccontextmanager
 async def tried(hosts: Hosts) -> AsyncIterator[None]:
     await fail(hosts)
-    async with hosts.turn("host", lambda _: None):
+    async with hosts.turn("host"):
         yield
 
 
@@ -294,13 +288,13 @@ def test_who_waits_and_is_stopped_leaves_nothing_locked_and_tells_how_long_it_wa
 
     async def main() -> None:
         hosts, _ = met(settings)
-        waited = Waited()
+        efforts = [Effort(settings, Budget(0), ignore) for _ in range(5)]
         async with obstacle(hosts):
-            assert await done_at_once(*(ask(hosts, waited) for _ in range(5))) == 0
-        assert len(waited.seconds) == 5
-        assert 0 < max(waited.seconds) < 10
+            assert await done_at_once(*(ask(hosts, effort) for effort in efforts)) == 0
+        assert min(effort.waited for effort in efforts) > 0
+        assert 0 < max(effort.waited for effort in efforts) < 10
         await ask(hosts)
-        await ask(hosts, waited)
+        await ask(hosts, efforts[0])
 
     asyncio.run(main())
 
@@ -308,7 +302,7 @@ def test_who_waits_and_is_stopped_leaves_nothing_locked_and_tells_how_long_it_wa
 def test_a_host_that_asks_to_wait_longer_than_patience_refuses_at_once() -> None:
     async def main() -> list[Event]:
         hosts, told = met(Fetching(patience=10.0))
-        async with hosts.turn("host", lambda _: None) as turn:
+        async with hosts.turn("host") as turn:
             turn.hold(3600.0)
         with pytest.raises(Refusal, match="3,600 s") as refused:
             await ask(hosts)
@@ -321,7 +315,7 @@ def test_a_host_that_asks_to_wait_longer_than_patience_refuses_at_once() -> None
 def test_of_two_demands_to_wait_the_longer_one_counts() -> None:
     async def main() -> list[Event]:
         hosts, told = met(Fetching(patience=10.0))
-        async with hosts.turn("host", lambda _: None) as turn:
+        async with hosts.turn("host") as turn:
             turn.hold(3600.0)
             turn.hold(1.0)
         with pytest.raises(Refusal):
@@ -337,7 +331,7 @@ def test_of_two_demands_to_wait_the_longer_one_counts() -> None:
 def test_who_was_queued_before_a_host_asked_to_wait_waits_as_well(settings) -> None:
     async def main() -> None:
         hosts, _ = met(settings)
-        async with hosts.turn("host", lambda _: None) as turn:
+        async with hosts.turn("host") as turn:
             for _ in range(9 if settings.rate else 0):
                 await ask(hosts)
             queued = [asyncio.create_task(ask(hosts)) for _ in range(3)]
@@ -354,7 +348,7 @@ def test_who_was_queued_before_a_host_asked_to_wait_waits_as_well(settings) -> N
 def test_after_a_demand_to_wait_no_more_than_a_seconds_worth_comes_at_once() -> None:
     async def main() -> None:
         hosts, _ = met(Fetching(rate=10.0, connections=100))
-        async with hosts.turn("host", lambda _: None) as turn:
+        async with hosts.turn("host") as turn:
             queued = [asyncio.create_task(ask(hosts)) for _ in range(30)]
             turn.hold(0.5)
         await asyncio.wait(queued, return_when=asyncio.FIRST_COMPLETED)
@@ -397,7 +391,7 @@ def test_after_a_rest_one_asks_and_the_others_follow_when_it_was_answered() -> N
     answered = asyncio.Event()
 
     async def one(hosts: Hosts, number: int) -> None:
-        async with hosts.turn("host", lambda _: None) as turn:
+        async with hosts.turn("host") as turn:
             asking.add(number)
             when = "after" if answered.is_set() else "before"
             most[when] = max(most[when], len(asking))
@@ -422,7 +416,7 @@ def test_a_trial_of_which_nothing_is_told_leaves_the_next_one_to_try() -> None:
     async def main() -> list[Event]:
         hosts, told = met(Fetching())
         await fail(hosts)
-        async with hosts.turn("host", lambda _: None):
+        async with hosts.turn("host"):
             next_one = asyncio.create_task(ask(hosts))
         await next_one
         return told

@@ -5,8 +5,7 @@ import hashlib
 import ipaddress
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -24,9 +23,8 @@ from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.manners.hosts import Reach
-from dafre_fast.sources.transports import http
-from dafre_fast.sources.transports.http import Hop, guarded_socket, redirected
 from dafre_fast.sources.transports.http_answers import challenges, opted_out, part, retry_after
+from dafre_fast.sources.transports.redirects import Hop, guarded_socket, guarding, redirected
 from dafre_fast.testing.fault_server import (
     Exchange,
     Server,
@@ -417,15 +415,6 @@ def test_a_redirect_from_a_public_host_to_nowhere_or_within_is_refused(location)
     assert refused.value.reason is Reason.BAD_REDIRECT
 
 
-@contextmanager
-def under_way(hop: Hop) -> Iterator[Hop]:
-    token = http._hop.set(hop)
-    try:
-        yield hop
-    finally:
-        http._hop.reset(token)
-
-
 @pytest.mark.parametrize(
     ("address", "allowed", "made"),
     [
@@ -445,7 +434,8 @@ def test_what_a_name_turns_out_to_be_is_looked_at_before_a_socket_is_made(
 ) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     place = (family, socket.SOCK_STREAM, 0, "", (address, 80))
-    with under_way(Hop(URL("http://h/"), frozenset(allowed), first=False)) as hop, ExitStack() as s:
+    hop = Hop(URL("http://h/"), frozenset(allowed), first=False)
+    with guarding(hop), ExitStack() as s:
         if not made:
             s.enter_context(pytest.raises(PermissionError))
         guarded_socket(place).close()

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -11,10 +12,10 @@ from dafre_fast.core.errors import OutputError
 from dafre_fast.core.events import Event
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.sources.manners import crew as module
-from dafre_fast.sources.manners import flight
+from dafre_fast.sources.manners import crew, slots
 from dafre_fast.sources.manners.crew import concurrently
 from dafre_fast.sources.manners.pace import Pace
+from dafre_fast.sources.manners.slots import Slot
 
 SIZE = 50_000
 
@@ -144,16 +145,22 @@ class Job:
         self.told = list[Event]()
         self.open = asyncio.Event()
 
-    async def fetch(self, sought: Sought) -> Fetched:
+    def first_host(self, sought: Sought) -> str | None:
+        return f"host {sought.key}"
+
+    def is_free(self, _: str) -> bool:
+        return True
+
+    async def fetch_one(self, sought: Sought, slot: Slot) -> Fetched:
         self.under_way.add(sought.key)
         self.most = max(self.most, len(self.under_way))
         try:
-            await self.bring(sought.key)
+            await self.download(sought.key, slot)
         finally:
             self.under_way.remove(sought.key)
         return Fetched(key=sought.key)
 
-    async def bring(self, _: str) -> None:
+    async def download(self, key: str, slot: Slot) -> None:
         await asyncio.sleep(0)
 
     async def take(self, sought: Sought, _: Fetched) -> None:
@@ -161,13 +168,14 @@ class Job:
 
     async def run(self, keys: object, **settings: int) -> None:
         sought = (Sought(str(key)) for key in keys)
-        await concurrently(self.fetch, sought, self.take, Fetching(**settings), self.told.append)
+        await concurrently(self, sought, self.take, Fetching(**settings), self.told.append)
 
 
 @pytest.fixture
 def impatient(monkeypatch) -> None:
-    for name in ("_LOOK_SECONDS", "_FIRST_GRACE_SECONDS", "_LEAST_GRACE_SECONDS"):
-        monkeypatch.setattr(module, name, 0.01)
+    monkeypatch.setattr(crew, "_LOOK_SECONDS", 0.01)
+    for name in ("_FIRST_GRACE_SECONDS", "_LEAST_GRACE_SECONDS"):
+        monkeypatch.setattr(slots, name, 0.01)
 
 
 def run(job: Callable[[], Job], *args: object, **settings: int) -> Job:
@@ -189,9 +197,9 @@ def test_nothing_sought_is_nothing_done() -> None:
 
 
 class Network20Ms(Job):
-    async def bring(self, _: str) -> None:
+    async def download(self, _: str, slot: Slot) -> None:
         await asyncio.sleep(0.02)
-        flight.received(SIZE)
+        slot.received(SIZE)
 
 
 def test_all_connections_are_used_in_the_end_and_never_more() -> None:
@@ -203,25 +211,28 @@ def test_all_connections_are_used_in_the_end_and_never_more() -> None:
 
 
 class Failing(Network20Ms):
-    async def bring(self, key: str) -> None:
-        flight.asks("host")
-        await super().bring(key)
-        flight.failed()
+    def first_host(self, _: Sought) -> str | None:
+        return "host"
+
+    async def download(self, key: str, slot: Slot) -> None:
+        slot.ask("host", time.monotonic())
+        await super().download(key, slot)
+        slot.host_failed(time.monotonic())
 
 
 def test_where_all_requests_fail_one_at_a_time_is_left() -> None:
     job = run(Failing, range(100), connections=16)
-    assert job.told[-1] == events.Pace(1, "a host fails")
+    assert job.told[-1] == events.Pace(1, "a host failed")
 
 
 class ThreeStuck(Job):
     """The first three hang until all others are there."""
 
-    async def bring(self, key: str) -> None:
-        flight.asks(f"host {key}")
+    async def download(self, key: str, slot: Slot) -> None:
+        slot.ask(f"host {key}", time.monotonic())
         if int(key) < 3:
             await self.open.wait()
-        flight.received(SIZE)
+        slot.received(SIZE)
 
     async def take(self, sought: Sought, fetched: Fetched) -> None:
         await super().take(sought, fetched)
@@ -237,14 +248,14 @@ def test_those_that_are_stuck_leave_their_slots_to_others() -> None:
 
 
 class ThreeWaiting(ThreeStuck):
-    async def bring(self, key: str) -> None:
+    async def download(self, key: str, slot: Slot) -> None:
         if int(key) < 3:
-            flight.comes("host", free=False)
+            slot.wait()
             await self.open.wait()
 
 
 def test_those_that_wait_for_their_host_leave_their_slots_at_once(monkeypatch) -> None:
-    monkeypatch.setattr(module, "_FIRST_GRACE_SECONDS", 1e9)
+    monkeypatch.setattr(slots, "_FIRST_GRACE_SECONDS", 1e9)
     assert len(run(ThreeWaiting, range(100), connections=2).outcomes) == 100
 
 
@@ -253,7 +264,7 @@ class AllStuck(Job):
         super().__init__()
         self.four = asyncio.Event()
 
-    async def bring(self, _: str) -> None:
+    async def download(self, _: str, slot: Slot) -> None:
         if len(self.under_way) == 4:
             self.four.set()
         if len(self.under_way) == 16:
@@ -270,14 +281,17 @@ def test_where_all_are_stuck_eight_times_the_connections_are_under_way_at_most()
 class OneSlowHost(Job):
     """Of which every tenth is: it hangs until the others are there."""
 
-    async def bring(self, key: str) -> None:
+    def first_host(self, sought: Sought) -> str | None:
+        return "quick" if int(sought.key) % 10 else "slow"
+
+    async def download(self, key: str, slot: Slot) -> None:
         slow = int(key) % 10 == 0
-        flight.asks("slow" if slow else "quick")
+        slot.ask("slow" if slow else "quick", time.monotonic())
         if slow:
             await self.open.wait()
         else:
             await asyncio.sleep(0.001)
-            flight.received(SIZE)
+            slot.received(SIZE)
 
     async def take(self, sought: Sought, fetched: Fetched) -> None:
         await super().take(sought, fetched)
@@ -293,14 +307,18 @@ def test_a_host_that_is_known_to_be_slow_takes_no_more_slots() -> None:
 class HalfAtAHostThatIsDown(Job):
     """Until the other half is there: more than may be under way at once."""
 
-    async def bring(self, key: str) -> None:
-        if int(key) % 2:
-            flight.comes("down", free=self.open.is_set())
+    def first_host(self, sought: Sought) -> str | None:
+        return "down" if int(sought.key) % 2 else "up"
+
+    def is_free(self, host: str) -> bool:
+        return host == "up" or self.open.is_set()
+
+    async def download(self, key: str, slot: Slot) -> None:
+        if int(key) % 2 and not self.open.is_set():
+            slot.wait()
             await self.open.wait()
-        else:
-            flight.comes("up", free=True)
-        flight.asks("down" if int(key) % 2 else "up")
-        flight.received(SIZE)
+        slot.ask("down" if int(key) % 2 else "up", time.monotonic())
+        slot.received(SIZE)
 
     async def take(self, sought: Sought, fetched: Fetched) -> None:
         await super().take(sought, fetched)

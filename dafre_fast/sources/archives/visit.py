@@ -39,7 +39,8 @@ from dafre_fast.sources.archives.members import (
 )
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Planned, Span, Take, Transport
-from dafre_fast.sources.manners.effort import Budget, Effort, Passing, refused
+from dafre_fast.sources.manners.effort import Budget, Effort, Passing
+from dafre_fast.sources.outcome import refused
 
 _MOST_INDEX_BYTES = 1 << 26
 _GZIP_BITS = 31
@@ -392,12 +393,8 @@ class Visit:
 
 async def _hand_over(one: Sought, fetched: Fetched, effort: Effort, take: Take) -> None:
     """What is done with it is no time of the source's."""
-    began = time.monotonic()
-    effort.wait()
-    try:
+    with effort.paused():
         await take(one, fetched)
-    finally:
-        effort.waited(time.monotonic() - began)
 
 
 async def _gunzipped(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -1,81 +1,96 @@
-"""What one original may cost: attempts, time, and the share of the whole run in both."""
+"""Effort: what one original may cost in attempts and time, and its share of a run's retries."""
 
 import asyncio
+import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Self, TypeVar
-
-import stamina
-from stamina.instrumentation import set_on_retry_hooks
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Again, Failed, Tell
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.sources.manners.slots import Slot
 
 T = TypeVar("T")
-set_on_retry_hooks([])  # or each retry is a line on standard error; `Failed` tells of it
 _FREE_RETRIES = 100
-_LONGEST_BACKOFF_SECONDS = 30.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.1, 30.0
+_JITTER_SECONDS = 1.0
 _LONGEST_DETAIL = 300
 """Characters."""
 
 
 class Passing(Refusal):
-    """Worth another attempt."""
+    """A failure after which another attempt may succeed."""
 
     def __init__(self, reason: Reason, detail: str = "", wrong: bytes | None = None) -> None:
-        """`wrong` tells what came (by a hash, say) where that itself was wrong: the same a second
-        time is what the server has.
+        """`wrong` identifies wrong content, for example by its hash. If the same comes a second
+        time, it is what the server has.
         """
         super().__init__(reason, detail)
         self.wrong = wrong
 
 
-class Budget:
-    """Retries of a whole run: each image adds a share of one, and a hundred are free.
+class HostFailed(Passing):
+    """A failure of the host as such, not of one object."""
 
-    The idea is that of Finagle's retry budgets: where most attempts fail, more of them do harm.
+
+class Budget:
+    """The retries of a whole run: 100, and a share of one for each image.
+
+    The idea is that of Finagle's retry budgets: if most attempts fail, more of them do harm.
     """
 
     def __init__(self, per_image: float) -> None:
         self._per_image, self._left = per_image, float(_FREE_RETRIES)
 
     def one_more_image(self) -> None:
+        """Add the share of one image."""
         self._left += self._per_image
 
     def spend(self) -> bool:
-        """True where one more retry is within the budget; it is spent then."""
+        """Take one retry; return False if none is left."""
         if self._left < 1:
             return False
         self._left -= 1
         return True
 
+    def __repr__(self) -> str:
+        return f"<Budget [{self._left:,.1f} retries left]>"
+
 
 class Answer(NamedTuple):
-    """Who answered at last, and with which status of HTTP."""
+    """The address that answered last, and the HTTP status."""
 
     url: str
     status: int | None = None
 
 
 class Effort:
-    """Of one original: a context that ends in `Refusal` DOWNLOAD_TIMEOUT when its time is over."""
+    """The attempts and the time spent on one original.
 
-    def __init__(self, settings: Fetching, budget: Budget, tell: Tell) -> None:
+    A context that raises Refusal DOWNLOAD_TIMEOUT when `--timeout` has passed, pauses aside.
+    """
+
+    def __init__(
+        self, settings: Fetching, budget: Budget, tell: Tell, slot: Slot | None = None
+    ) -> None:
         self._settings, self._budget, self._tell = settings, budget, tell
-        self._waited = 0.0
-        self._left: float | None = None
+        self._began = time.monotonic()
+        self._timeout = asyncio.Timeout(None)
+        self.waited = 0.0
+        """Seconds in pauses."""
+        self.slot = slot or Slot()
         self.attempts = 0
         self.answer: Answer | None = None
-        """Of the last attempt; set by the transport."""
+        """The answer to the last attempt; set by the transport."""
 
     async def __aenter__(self) -> Self:
         self._budget.one_more_image()
         self._began = time.monotonic()
-        self._timeout = asyncio.timeout(self._settings.timeout)
         await self._timeout.__aenter__()
+        self._timeout.reschedule(asyncio.get_running_loop().time() + self._settings.timeout)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -87,54 +102,45 @@ class Effort:
 
     @property
     def seconds(self) -> float:
-        """Since it began, waits for a turn at a host aside."""
-        return time.monotonic() - self._began - self._waited
+        """Seconds since it began, pauses aside."""
+        return time.monotonic() - self._began - self.waited
 
-    def wait(self) -> None:
-        """A turn at a host is waited for: until `waited` no time is taken off."""
-        now = asyncio.get_running_loop().time()
-        self._left = (self._timeout.when() or now) - now
-        self._timeout.reschedule(None)
-
-    def waited(self, seconds: float) -> None:
-        """As long as that, and now it is over."""
-        self._waited += seconds
-        if self._left is not None:
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._left)
-            self._left = None
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock while the original waits for a host, or for whoever takes it."""
+        began, end = time.monotonic(), self._timeout.when()
+        if end is not None:
+            self._timeout.reschedule(None)
+        try:
+            yield
+        finally:
+            seconds = time.monotonic() - began
+            self.waited += seconds
+            if end is not None:
+                self._timeout.reschedule(end + seconds)
 
     async def persist(self, url: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Attempt it until it succeeds, is refused for good, fails twice with the same wrong
-        content, or has no retry left. Backoff is exponential, with jitter.
-        """
-        seen = set[bytes]()
-        try:
-            return await self._count(url, attempt, seen)
-        except Passing as passing:
-            failure = passing
-        # The first attempt of these is the one above: a retry context takes as much CPU time as a
-        # small original, and most never need it.
-        async for retry in stamina.retry_context(
-            on=Passing,
-            attempts=self._settings.retries + 1,
-            timeout=None,
-            wait_max=_LONGEST_BACKOFF_SECONDS,
-        ):
-            with retry:
-                if retry.num == 1:
-                    raise failure
-                if not self._budget.spend():
-                    raise Refusal(failure.reason, f"{failure.detail} (no retries left in this run)")
-                self._tell(Again(url, self.attempts + 1, failure.reason))
-                try:
-                    return await self._count(url, attempt, seen)
-                except Passing as passing:
-                    failure = passing
-                    raise
-        raise AssertionError("stamina raises the last failure")
+        """Return what an attempt returns; repeat it after passing failures.
 
-    async def _count(self, url: str, attempt: Callable[[], Awaitable[T]], seen: set[bytes]) -> T:
-        """One attempt; adds to what was seen of wrong content."""
+        Raises Refusal if it is refused for good, gets the same wrong content twice, or no retry is
+        left, of its own or in the budget.
+        """
+        seen, retries = set[bytes](), 0
+        while True:
+            try:
+                return await self._attempt(url, attempt, seen)
+            except Passing as passing:
+                if retries == self._settings.retries:
+                    raise
+                reason, detail = passing.reason, passing.detail
+            retries += 1
+            await asyncio.sleep(_backoff_seconds(retries))
+            if not self._budget.spend():
+                raise Refusal(reason, f"{detail} (no retries left in this run)")
+            self._tell(Again(url, self.attempts + 1, reason))
+
+    async def _attempt(self, url: str, attempt: Callable[[], Awaitable[T]], seen: set[bytes]) -> T:
+        """Make one attempt. `seen` are the wrong contents of earlier ones."""
         self.attempts += 1
         self.answer = None
         try:
@@ -149,23 +155,19 @@ class Effort:
                 seen.add(wrong)
             raise
 
+    def __repr__(self) -> str:
+        clock = "stopped" if self._timeout.when() is None else "running"
+        return f"<Effort [{self.attempts} attempts, clock {clock}]>"
 
-def refused(sought: Sought, refusal: Refusal, effort: Effort, url: str | None) -> Fetched:
-    """The outcome of an original that was not to be had from there."""
-    answer = effort.answer
-    return Fetched(
-        key=sought.key,
-        reason=refusal.reason,
-        detail=refusal.detail,
-        url=url,
-        final_url=answer.url if answer and answer.url != url else None,
-        http_status=answer.status if answer else None,
-        attempts=effort.attempts,
-        seconds=effort.seconds,
-    )
+
+def _backoff_seconds(retry: int) -> float:
+    """Return how long to wait before a retry, counted from 1: exponential, with jitter."""
+    seconds = _FIRST_BACKOFF_SECONDS * 2.0 ** min(retry - 1, 16)
+    jitter = random.uniform(0, _JITTER_SECONDS)  # noqa: S311  (nothing secret)
+    return min(seconds + jitter, _LONGEST_BACKOFF_SECONDS)
 
 
 def _one_line(text: str) -> str:
-    """What servers and libraries say may be long, of several lines, and no text at all."""
+    """Return what a server or library says as one short line of printable characters."""
     line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     return line if len(line) <= _LONGEST_DETAIL else f"{line[: _LONGEST_DETAIL - 1]}…"

@@ -1,14 +1,15 @@
-"""Who may be asked, and when: the manners of all that goes over a network.
+"""Hosts: how many requests each may get, and when.
 
-Each host has a token bucket of requests, a bound of connections, and is left alone for as long as
-it asks (Retry-After) and, after failures in a row, for a while that doubles (circuit breaker).
+Each host has a token bucket of requests and a maximum of connections. It gets no requests for as
+long as it asks (Retry-After) and, after failures in a row, for a pause that doubles each time
+(circuit breaker).
 """
 
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import inf, isfinite
@@ -19,12 +20,14 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Down, Held, Tell, Up, Waited
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.sources.manners import flight
+from dafre_fast.sources.manners.effort import Effort
+from dafre_fast.sources.manners.slots import Slot
 
 PUBLIC_RATE = 5.0
+"""Requests per second."""
 PUBLIC_CONNECTIONS = 8
 FAILURES_UNTIL_DOWN = 10
-"""In a row, from a host as such: refused, reset, silent, unknown, or a status of 429 or 5xx."""
+"""Failures in a row of the host as such: refused, reset, silent, unknown, or status 429 or 5xx."""
 _FIRST_REST_SECONDS = 2.0
 _LONGEST_REST_SECONDS = 60.0
 _NOTICEABLE_SECONDS = 0.001
@@ -39,7 +42,9 @@ class Reach(IntEnum):
 
 
 def reach_of(address: str) -> Reach:
-    """Of an IP address; whatever is not global, link-local and reserved ones too, is PRIVATE."""
+    """Return the reach of an IP address. All addresses that are not global, such as link-local and
+    reserved ones, are PRIVATE. Raises ValueError for anything but an IP address.
+    """
     ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
@@ -49,8 +54,8 @@ def reach_of(address: str) -> Reach:
 
 
 async def find_reach(host: str, port: int) -> Reach:
-    """Of a host by name: the nearest to the public of its addresses; PUBLIC where it has none, as
-    who asks it will find.
+    """Return the most public reach among the addresses of a host. A host without any is PUBLIC:
+    the request to it will fail.
     """
     try:
         loop = asyncio.get_running_loop()
@@ -60,43 +65,52 @@ async def find_reach(host: str, port: int) -> Reach:
     return min(reach_of(str(place[0])) for *_, place in found)
 
 
-class Breaker:
-    """Of one host: closed, open until some time, or half open while one request tries it.
+def host_name(host: str, port: int) -> str:
+    """Return the name under which `Hosts` knows a host."""
+    return f"{host}:{port}"
 
-    Pure: all times are seconds of a monotonic clock, given by who asks.
+
+class Breaker:
+    """The circuit breaker of one host: closed, open until some time, or half open while one
+    request, the trial, is on its way.
+
+    Pure. Callers give all times, in seconds of a monotonic clock.
     """
 
     def __init__(self) -> None:
         self.failures = 0
-        """In a row."""
+        """Failures in a row."""
         self.down_since: float | None = None
         self._until = 0.0
         self._trials = 0
         self._trial: int | None = None
 
     def wait(self, now: float) -> float:
-        """Seconds until a request may go out; infinite where that depends on one on its way."""
+        """Return the seconds until a request may go out; infinite during a trial."""
         if self.down_since is None:
             return 0.0
         return inf if self._trial is not None else max(self._until - now, 0.0)
 
     def begin(self) -> int | None:
-        """A request goes out for which there is nothing to wait; its number where it is a trial."""
+        """Note that a request goes out. Return its number if it is a trial, else None."""
         if self.down_since is not None:
             self._trials += 1
             self._trial = self._trials
         return self._trial
 
     def succeed(self) -> bool:
-        """The host answered, whatever was asked; True where it was down until now."""
+        """Note that the host answered; return whether it was down until now."""
         was_down = self.down_since is not None
         self.failures, self.down_since, self._trial = 0, None, None
         return was_down
 
     def fail(self, now: float, trial: int | None) -> float:
-        """Seconds for which the host is left alone from now, 0 where it is not."""
+        """Note that the host failed; return for how many seconds it gets no requests from now on.
+
+        A request that went out before the host was down changes nothing.
+        """
         if self.down_since is not None and (trial is None or trial != self._trial):
-            return 0.0  # it was asked before the host went down
+            return 0.0
         self.failures += 1
         if self.failures < FAILURES_UNTIL_DOWN:
             return 0.0
@@ -109,75 +123,99 @@ class Breaker:
         return rest
 
     def leave(self, trial: int | None) -> None:
-        """A request ended without a word about the host."""
+        """Note that a request ended and says nothing about the host."""
         if trial == self._trial:
             self._trial = None
 
+    def __repr__(self) -> str:
+        closed = self.down_since is None
+        state = "closed" if closed else "open" if self._trial is None else "half open"
+        return f"<Breaker [{state}, {self.failures} failures in a row]>"
 
-class _Host:
-    def __init__(self, reach: Reach, settings: Fetching) -> None:
+
+class Host:
+    """The state of one host: its rate, its connections, its demands to wait and its failures."""
+
+    def __init__(self, name: str, reach: Reach, settings: Fetching) -> None:
         public = reach is Reach.PUBLIC
         rate = settings.rate or (PUBLIC_RATE if public else None)
+        self.name = name
         # One second's worth at once: a rate below 1 still lets a single request through.
         self.limiter = AsyncLimiter(max(rate, 1), max(rate, 1) / rate) if rate else None
-        usual = PUBLIC_CONNECTIONS if public else settings.connections
-        self.connections = asyncio.Semaphore(settings.connections_per_host or usual)
+        self.most = settings.connections_per_host or (
+            PUBLIC_CONNECTIONS if public else settings.connections
+        )
+        self.connections = asyncio.Semaphore(self.most)
+        self.in_use = 0
+        """Connections."""
         self.held_until = 0.0
         self.breaker = Breaker()
         self._trial_ended = asyncio.Event()
 
     def wait(self, now: float) -> float:
-        """Seconds until it may be asked, connections and rate aside."""
+        """Return the seconds until it may be asked, as far as it is down or asks to wait."""
         return max(self.held_until - now, self.breaker.wait(now), 0.0)
 
     def is_free(self, now: float) -> bool:
-        """Nothing to wait for."""
+        """Return whether it can be asked at once."""
         has_capacity = self.limiter is None or self.limiter.has_capacity()
         return has_capacity and not self.connections.locked() and not self.wait(now)
 
     def end_trial(self) -> None:
-        """Whoever waits for its end looks again."""
+        """Wake everyone who waits for the end of a trial."""
         self._trial_ended.set()
         self._trial_ended.clear()
 
     async def rest(self, seconds: float) -> None:
-        """So long, or until a trial has ended."""
+        """Sleep, but not beyond the end of a trial."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds if isfinite(seconds) else None):
                 await self._trial_ended.wait()
 
+    def __repr__(self) -> str:
+        now = time.monotonic()
+        if self.breaker.down_since is not None:
+            state = f"down after {self.breaker.failures} failures"
+        elif self.held_until > now:
+            state = "asks to wait"
+        else:
+            state = "free" if self.is_free(now) else "busy"
+        return f"<Host {self.name} [{state}, {self.in_use} of {self.most} connections]>"
+
 
 class Turn:
-    """Leave to ask a host once; tells afterwards how it went."""
+    """Permission to ask a host once. Its holder says how that went."""
 
-    def __init__(self, name: str, host: _Host, tell: Tell) -> None:
-        self._name, self._host, self._tell = name, host, tell
+    def __init__(self, host: Host, slot: Slot, tell: Tell) -> None:
+        self._host, self._slot, self._tell = host, slot, tell
         self._trial = host.breaker.begin()
+        host.in_use += 1
 
     def succeeded(self) -> None:
-        """The host answers, whatever it says."""
+        """Note that the host answers, whatever the answer is."""
         if self._host.breaker.succeed():
-            self._tell(Up(self._name))
+            self._tell(Up(self._host.name))
             self._host.end_trial()
 
     def failed(self) -> None:
-        """The host as such failed."""
-        flight.failed()
-        breaker = self._host.breaker
-        if rest := breaker.fail(time.monotonic(), self._trial):
-            self._tell(Down(self._name, breaker.failures, rest))
+        """Note that the host as such failed."""
+        now, breaker = time.monotonic(), self._host.breaker
+        self._slot.host_failed(now)
+        if rest := breaker.fail(now, self._trial):
+            self._tell(Down(self._host.name, breaker.failures, rest))
             self._host.end_trial()
 
     def hold(self, seconds: float) -> None:
-        """The host asks for patience: nothing is asked of it meanwhile."""
+        """Note that the host asks to get no requests for a while."""
         until = time.monotonic() + seconds
         if until > self._host.held_until:
             self._host.held_until = until
-            self._tell(Held(self._name, seconds))
+            self._tell(Held(self._host.name, seconds))
 
     def close(self) -> None:
-        """Must be called, however it went: the connection is another's then."""
-        flight.asked()
+        """Free the connection. Must be called, however the request ended."""
+        self._slot.answered()
+        self._host.in_use -= 1
         self._host.connections.release()
         if self._trial is not None:
             self._host.breaker.leave(self._trial)
@@ -185,69 +223,84 @@ class Turn:
 
 
 class Hosts:
-    """All hosts of a run."""
+    """All hosts of a run, by name (`host_name`)."""
 
     def __init__(self, settings: Fetching, tell: Tell) -> None:
         self._settings, self._tell = settings, tell
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, Host] = {}
 
-    def knows(self, name: str) -> bool:
-        return name in self._hosts
+    def add(self, name: str, reach: Reach) -> None:
+        """Add a host, unless it is known."""
+        if name not in self._hosts:
+            self._hosts[name] = Host(name, reach, self._settings)
 
-    def meet(self, name: str, reach: Reach) -> None:
-        """A host that is to be asked for the first time."""
-        self._hosts.setdefault(name, _Host(reach, self._settings))
+    async def find(self, host: str, port: int) -> str:
+        """Return the name of a host; look up its reach if it is new."""
+        name = host_name(host, port)
+        if name not in self._hosts:
+            self.add(name, await find_reach(host, port))
+        return name
+
+    def is_free(self, name: str) -> bool:
+        """Return whether a host can be asked at once, as one that is not known yet can."""
+        host = self._hosts.get(name)
+        return host is None or host.is_free(time.monotonic())
 
     @asynccontextmanager
-    async def turn(self, name: str, waited: Callable[[float], None]) -> AsyncIterator[Turn]:
-        """Wait until a host may be asked once, and keep one of its connections. `waited` is told
-        the seconds, however the wait ends. Raises Refusal HOST_DOWN where the host is down, or asks
-        to wait, for longer than `--patience`.
+    async def turn(self, name: str, effort: Effort | None = None) -> AsyncIterator[Turn]:
+        """Wait until a host may be asked once, and keep one of its connections.
+
+        Meanwhile the clock of the effort stops, and its slot is given away. Raises Refusal
+        HOST_DOWN if the host is down, or asks to wait, for longer than `--patience`.
         """
-        host, began = self._hosts[name], time.monotonic()
-        try:
-            flight.comes(name, free=host.is_free(began))
-            turn = await self._wait_for_turn(name, host)
-        finally:
-            waited(time.monotonic() - began)
-        flight.asks(name)
+        host = self._hosts[name]
+        slot = effort.slot if effort else Slot()
+        with effort.paused() if effort else nullcontext():
+            if not host.is_free(time.monotonic()):
+                slot.wait()
+            turn = await self._wait_for_turn(host, slot)
+        slot.ask(name, time.monotonic())
         try:
             yield turn
         finally:
             turn.close()
 
-    async def _wait_for_turn(self, name: str, host: _Host) -> Turn:
+    def __repr__(self) -> str:
+        return f"<Hosts [{', '.join(map(repr, self._hosts.values()))}]>"
+
+    async def _wait_for_turn(self, host: Host, slot: Slot) -> Turn:
         await host.connections.acquire()
         connected = time.monotonic()
         try:
-            await self._rest(name, host)
+            await self._rest(host)
             while host.limiter:
                 await host.limiter.acquire()
                 if not host.wait(time.monotonic()):
                     break
-                # Meanwhile it went down or asked for patience. What all have who wait for that
-                # must not be spent at once when it is over.
-                await self._rest(name, host)
-            return Turn(name, host, self._tell)
+                # Meanwhile the host went down or asked to wait. Requests that wait for that must
+                # not all go out at once when it is over.
+                await self._rest(host)
+            return Turn(host, slot, self._tell)
         except BaseException:
             host.connections.release()
             raise
         finally:
             waited = time.monotonic() - connected
             if waited > _NOTICEABLE_SECONDS:
-                self._tell(Waited(name, waited))
+                self._tell(Waited(host.name, waited))
 
-    async def _rest(self, name: str, host: _Host) -> None:
-        """Until the host may be asked, as far as it goes down or asks for patience."""
+    async def _rest(self, host: Host) -> None:
+        """Wait while the host is down or asks to wait."""
         patience = self._settings.patience
         while seconds := host.wait(now := time.monotonic()):
             if host.held_until - now > patience:
                 asks = host.held_until - now
-                raise Refusal(Reason.HOST_DOWN, f"{name} asks to wait for {asks:,.0f} s")
+                raise Refusal(Reason.HOST_DOWN, f"{host.name} asks to wait for {asks:,.0f} s")
             down_since = host.breaker.down_since
             if down_since is not None:
                 left = down_since + patience - now
                 if left <= 0:
-                    raise Refusal(Reason.HOST_DOWN, f"{name} fails since {now - down_since:,.0f} s")
+                    down = now - down_since
+                    raise Refusal(Reason.HOST_DOWN, f"{host.name} fails since {down:,.0f} s")
                 seconds = min(seconds, left)
             await host.rest(seconds)

@@ -61,7 +61,7 @@ class Pace:
         self._fell = now
         self._fall(1 - share / 2)
         self._begin_anew(now)
-        return "a host fails" if self.slots != before else None
+        return "a host failed" if self.slots != before else None
 
     def _judge(self, seconds: float) -> str | None:
         """Of a round in which all slots were in use: then a slot's time per byte is what each
@@ -75,12 +75,12 @@ class Pace:
         risen = rate > _RISEN * last
         if cost > _LATE * self._least and wait > _HARMLESS_SECONDS and not risen:
             self._fall(_AFTER_LATE)
-            return "originals come later, not faster"
+            return "downloads take longer, and no more come"
         prompt = cost <= _PROMPT * self._least or wait <= _HARMLESS_SECONDS
         if risen or (prompt and rate >= _FALLEN * last):
             more = self._slots * 2 if self._doubling and prompt else self._slots + 1
             self._slots = min(more, self._most)
-            return "all are in use, and more bring more"
+            return "all slots are in use, and more come with more"
         self._doubling = False
         return None
 

@@ -21,7 +21,7 @@ from dafre_fast.core.errors import DafreError, OutputError, SourceError, UsageEr
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.manners.effort import Passing
-from dafre_fast.sources.manners.hosts import Hosts, find_reach
+from dafre_fast.sources.manners.hosts import Hosts
 
 _PORT = 873
 _CHUNK_BYTES = 1 << 16
@@ -109,10 +109,8 @@ class RsyncClient:
         *flags: str,
     ) -> str:
         """What it said of errors; `tell` is given the name and size of each file as it begins."""
-        place = f"{self._host}:{self._port}"
-        if not self._hosts.knows(place):
-            self._hosts.meet(place, await find_reach(self._host, self._port))
-        async with self._hosts.turn(place, lambda _: None) as turn:
+        place = await self._hosts.find(self._host, self._port)
+        async with self._hosts.turn(place) as turn:
             try:
                 command = self._command(into, flags)
                 status, said = await _carry_out(command, names, tell, self._settings.timeout)

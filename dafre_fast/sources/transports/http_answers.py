@@ -15,7 +15,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources import inflate
 from dafre_fast.sources.interface import Span
-from dafre_fast.sources.manners.effort import Passing
+from dafre_fast.sources.manners.effort import HostFailed, Passing
 
 Headers = Mapping[str, str]
 """Names count in any case."""
@@ -63,15 +63,24 @@ _DIRECTIVES_WITH_A_VALUE = {
 }
 
 
-def reason(status: int) -> Reason | None:
-    """Why this is not the object; None for 200, 206 and redirects. SERVER_ERROR may pass."""
+def refusal(status: int, said: str = "") -> Refusal | None:
+    """Return why an answer of this status is not the object; None for 200, 206 and redirects.
+
+    HostFailed if the host is busy or broken, Passing if another attempt may succeed. `said` is
+    what the answer says besides.
+    """
+    detail = f"status {status}{said}"
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT} or status in REDIRECTS:
         return None
     if status in _TRY_AGAIN or status >= 500:
-        return Reason.SERVER_ERROR
+        return HostFailed(Reason.SERVER_ERROR, detail)
     if status in _GONE:
-        return Reason.NOT_FOUND
-    return Reason.FORBIDDEN if status in _FORBIDDEN else Reason.HTTP_ERROR
+        return Refusal(Reason.NOT_FOUND, detail)
+    if status in _FORBIDDEN:
+        return Refusal(Reason.FORBIDDEN, detail)
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the object is another by now
+        return Passing(Reason.HTTP_ERROR, detail)
+    return Refusal(Reason.HTTP_ERROR, detail)
 
 
 def retry_after(headers: Headers, now: datetime) -> float | None:

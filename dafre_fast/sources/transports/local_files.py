@@ -22,6 +22,14 @@ class Local:
     async def __aexit__(self, *error: object) -> None:
         return None
 
+    def host(self, address: str) -> str | None:  # noqa: ARG002
+        """Return None: no host is asked."""
+        return None
+
+    def is_free(self, host: str) -> bool:  # noqa: ARG002
+        """Return True."""
+        return True
+
     @asynccontextmanager
     async def open(
         self,

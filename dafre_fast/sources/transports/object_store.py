@@ -23,9 +23,11 @@ from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
-from dafre_fast.sources.manners.effort import Effort, Passing
-from dafre_fast.sources.manners.hosts import Hosts, Turn, find_reach
+from dafre_fast.sources.manners.effort import Effort, HostFailed, Passing
+from dafre_fast.sources.manners.hosts import Hosts, Turn, host_name
+from dafre_fast.sources.transports import http_answers
 from dafre_fast.sources.transports.http import user_agent
+from dafre_fast.sources.transports.stall import StallGuard
 
 try:
     import obstore
@@ -76,10 +78,6 @@ class _Bucket:
     answered: bool = False
     """It has, at least once; so there are credentials."""
 
-    @property
-    def name(self) -> str:
-        return f"{self.host}:{self.port}"
-
 
 class Objects:
     """A transport (`dafre_fast.sources.interface`) over obstore."""
@@ -94,19 +92,32 @@ class Objects:
     async def __aexit__(self, *error: object) -> None:
         self._buckets.clear()
 
+    def host(self, address: str) -> str | None:
+        """Return the name of the endpoint of an address, None if it is no address of an object."""
+        try:
+            bucket, _ = self._find(address)
+        except Refusal:
+            return None
+        return host_name(bucket.host, bucket.port)
+
+    def is_free(self, host: str) -> bool:
+        """Return whether a host can be asked at once."""
+        return self._hosts.is_free(host)
+
     @asynccontextmanager
     async def open(
         self, address: str, effort: Effort, span: Span | None = None, etag: str | None = None
     ) -> AsyncIterator["ObjectBody"]:
+        """Ask for an object (`dafre_fast.sources.interface.Transport.open`)."""
         bucket, key = self._find(address)
-        if not self._hosts.knows(bucket.name):
-            self._hosts.meet(bucket.name, await find_reach(bucket.host, bucket.port))
-        effort.wait()
-        async with self._hosts.turn(bucket.name, effort.waited) as turn:
+        name = await self._hosts.find(bucket.host, bucket.port)
+        async with self._hosts.turn(name, effort) as turn:
             try:
                 found = await self._ask(bucket, key, span, etag)
             except _ERRORS as error:
-                raise _refusal(address, bucket, error, turn) from error
+                refusal = _translated(address, bucket, error)
+                _tell(turn, refusal)
+                raise refusal from error
             turn.succeeded()
             bucket.answered = True
             body = ObjectBody(address, bucket, found, self._settings)
@@ -192,27 +203,18 @@ class ObjectBody:
         del self._stream
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """Raises Passing TOO_SLOW where fewer bytes come than `--min-rate` in `--stall-timeout`;
-        what is done with them meanwhile does not count.
-        """
-        seconds = self._settings.stall_timeout
-        quota, got, waited = self._settings.min_rate * seconds, 0, 0.0
-        clock = asyncio.get_running_loop().time
+        """Yield the bytes. Raises Passing TOO_SLOW as `StallGuard` does."""
+        stall = StallGuard(self._settings)
         while True:
-            began = clock()
             try:
-                async with asyncio.timeout(seconds - waited):
-                    chunk = await anext(self._stream, b"")
-            except TimeoutError as error:
-                detail = f"{self.url}: {got:,} bytes in {seconds:g} s"
-                raise Passing(Reason.TOO_SLOW, detail) from error
+                chunk = await stall.receive(anext(self._stream, b""))
+            except Passing as slow:
+                slow.detail = f"{self.url}: {slow.detail}"
+                raise
             except _ERRORS as error:
-                raise _refusal(self.url, self._bucket, error, None) from error
+                raise _translated(self.url, self._bucket, error) from error
             if not chunk:
                 return
-            got, waited = got + len(chunk), waited + clock() - began
-            if got >= quota:
-                got, waited = 0, 0.0
             yield chunk
 
 
@@ -220,22 +222,17 @@ _ERRORS = (BaseError, FileNotFoundError, ValueError, TimeoutError)
 """All that obstore raises, and that it took too long."""
 
 
-def _refusal(
-    address: str, bucket: _Bucket, error: Exception, turn: Turn | None
-) -> Refusal | SourceError:
-    """The library's error as ours, told to the host's turn where its answer was waited for."""
-    refusal = _translated(address, bucket, error)
-    host_failed = isinstance(refusal, Passing) and refusal.reason is not Reason.HTTP_ERROR
-    if turn and host_failed:
+def _tell(turn: Turn, refusal: Refusal | SourceError) -> None:
+    if isinstance(refusal, HostFailed):
         turn.failed()
-    elif turn:
+    else:
         turn.succeeded()
-    return refusal
 
 
 def _translated(address: str, bucket: _Bucket, error: Exception) -> Refusal | SourceError:
+    """Return what an error of the library means."""
     if isinstance(error, TimeoutError):
-        return Passing(Reason.TOO_SLOW, f"{address}: no answer")
+        return HostFailed(Reason.TOO_SLOW, f"{address}: no answer")
     text, line = str(error), _first_line(error)
     if isinstance(error, ValueError):
         return Refusal(Reason.HTTP_ERROR, f"{address}: {line}")
@@ -247,23 +244,20 @@ def _translated(address: str, bucket: _Bucket, error: Exception) -> Refusal | So
     if code and code[1] in _OF_THE_SOURCE:
         return SourceError(f"{address}: {_OF_THE_SOURCE[code[1]]} ({code[1]})")
     if status := re.search(r"status code: (\d{3})", line):
-        said = f"status {status[1]}" + (f", {code[1]}" if code else "")
-        return _by_status(int(status[1]), f"{address}: {said}")
+        return _by_status(address, int(status[1]), f", {code[1]}" if code else "")
     if certificate := re.search(r"InvalidCertificate\(\s*(\w+)", text):
         detail = f"{address}: its certificate is not valid ({certificate[1]})"
         return Refusal(Reason.BAD_CERTIFICATE, detail)
     detail = f"{address}: {_cause(text)}"
-    return Passing(Reason.DNS_ERROR if "dns error" in text else Reason.NETWORK_ERROR, detail)
+    return HostFailed(Reason.DNS_ERROR if "dns error" in text else Reason.NETWORK_ERROR, detail)
 
 
-def _by_status(status: int, detail: str) -> Refusal:
-    if status in {404, 410}:
-        return Refusal(Reason.NOT_FOUND, detail)
-    if status in {401, 403, 451}:
-        return Refusal(Reason.FORBIDDEN, detail)
-    if status in {408, 425, 429} or status >= 500:
-        return Passing(Reason.SERVER_ERROR, detail)
-    return (Passing if status == 416 else Refusal)(Reason.HTTP_ERROR, detail)
+def _by_status(address: str, status: int, said: str) -> Refusal:
+    refusal = http_answers.refusal(status, said)
+    if refusal is None:  # a redirect, which obstore does not follow
+        refusal = Refusal(Reason.HTTP_ERROR, f"status {status}{said}")
+    refusal.detail = f"{address}: {refusal.detail}"
+    return refusal
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,119 @@
+"""Part file: the hidden file beside the final one, to which an original is written first.
+
+With `sync` its bytes and its folder are on the disk before the file has its final name. Without,
+nothing waits for the disk, and after a power cut the next run compares sizes with the ledger.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from dafre_fast.core.atomic import temporary
+from dafre_fast.core.errors import OutputError
+from dafre_fast.sources.disk_clock import on_disk
+
+_READ_BYTES = 1 << 20
+
+
+class PartFile:
+    """The part file of `path`. All methods raise OutputError if the disk fails."""
+
+    def __init__(self, path: Path, *, sync: bool) -> None:
+        self.path, self._part, self._sync = path, temporary(path), sync
+        self._file: int | None = None
+        self._exists = False
+
+    def write(self, data: bytes) -> None:
+        """Append bytes; create the file, and its folder, before the first of them."""
+        with self._errors():
+            if self._file is None:
+                self._file = self._create()
+                self._exists = True
+            _write(self._file, data)
+
+    def empty(self) -> None:
+        """Drop what was written so far."""
+        if self._file is not None:
+            with self._errors():
+                os.ftruncate(self._file, 0)
+                os.lseek(self._file, 0, os.SEEK_SET)
+
+    def adopt(self, file: Path) -> Iterator[bytes]:
+        """Take a file of the same file system as the part file, and read it."""
+        with self._errors():
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
+            file.replace(self._part)
+            self._exists = True
+        while data := self._read():
+            yield data
+
+    def map(self) -> mmap:
+        """Return the whole file, mapped for reading. It must not be empty."""
+        assert self._file is not None, "nothing was written"
+        return mmap(self._file, 0, access=ACCESS_READ)
+
+    @on_disk
+    def place(self) -> None:
+        """Give the file its final name."""
+        assert self._file is not None, "nothing was written"
+        with self._errors():
+            if self._sync:
+                os.fdatasync(self._file)
+            file, self._file = self._file, None
+            os.close(file)
+            self._part.replace(self.path)
+            self._exists = False
+            if self._sync:
+                _sync_folder(self.path.parent)
+
+    def discard(self) -> None:
+        """Delete the file, if it still has its hidden name."""
+        if self._file is not None:
+            with suppress(OSError):
+                os.close(self._file)
+            self._file = None
+        if self._exists:
+            self._exists = False
+            with suppress(OSError):
+                self._part.unlink()
+
+    def _read(self) -> bytes:
+        assert self._file is not None
+        with self._errors():
+            return os.read(self._file, _READ_BYTES)
+
+    def _create(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
+        try:
+            return os.open(self._part, flags, 0o666)
+        except FileNotFoundError:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            if self._sync:
+                _sync_folder(self._part.parent.parent)
+            return os.open(self._part, flags, 0o666)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+
+
+@on_disk
+def _write(file: int, data: bytes) -> None:
+    """Write all of `data`. A disk that fills up takes a part of it, and raises at the rest."""
+    written = os.write(file, data)
+    while written < len(data):
+        written += os.write(file, data[written:])
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
