@@ -18,8 +18,8 @@ from dafre_fast.core.events import Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.addressed import addressed
+from dafre_fast.sources.archives.desk import Archive, Desk
 from dafre_fast.sources.archives.source import Archives, Tiers
-from dafre_fast.sources.archives.visit import Archive, Desk
 from dafre_fast.sources.interface import SUFFIXES, Check, Source
 from dafre_fast.sources.manners.hosts import Hosts
 from dafre_fast.sources.transports.http import Http

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import bucket
+from dafre_fast.sources.archives.desk import Archive, Desk
 from dafre_fast.sources.archives.source import Tiers
-from dafre_fast.sources.archives.visit import Archive, Desk
 from dafre_fast.sources.interface import SUFFIXES
 
 _NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")

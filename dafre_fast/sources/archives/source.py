@@ -14,7 +14,8 @@ from dafre_fast.core.events import Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.sources.archives.visit import Archive, Desk, Group, Visit
+from dafre_fast.sources.archives import visit
+from dafre_fast.sources.archives.desk import Archive, Desk, Group
 from dafre_fast.sources.interface import Check, Planned, Take, Transport
 
 Tiers = tuple[tuple[Archive, ...], ...]
@@ -56,25 +57,25 @@ class Archives:
         await self._transport.__aexit__(*error)
 
     async def fetch(self, sought: Iterable[Sought], take: Take) -> None:
-        async def visit(archive: Archive, group: Group) -> None:
-            await Visit(self._desk, archive, group).fetch(take)
+        async def fetch_from(archive: Archive, group: Group) -> None:
+            await visit.fetch(self._desk, archive, group, take)
 
-        for one, trouble in await self._visit_all(sought, visit):
+        for one, trouble in await self._visit_all(sought, fetch_from):
             await take(one, _nowhere(one, trouble))
 
     async def plan(
         self, sought: Iterable[Sought], take: Callable[[Sought, Planned | None], None]
     ) -> None:
-        async def visit(archive: Archive, group: Group) -> None:
-            await Visit(self._desk, archive, group).plan(take)
+        async def plan_from(archive: Archive, group: Group) -> None:
+            await visit.plan(self._desk, archive, group, take)
 
-        for one, _ in await self._visit_all(sought, visit):
+        for one, _ in await self._visit_all(sought, plan_from):
             take(one, None)
 
     async def _visit_all(
         self,
         sought: Iterable[Sought],
-        visit: Callable[[Archive, Group], Coroutine[Any, Any, None]],
+        visit_one: Callable[[Archive, Group], Coroutine[Any, Any, None]],
     ) -> list[tuple[Sought, Refusal | None]]:
         """Group by group of those that may lie in the same archives, several at once; in a group
         tier by tier, as long as something is left. Gives what is left in the end, and why.
@@ -84,7 +85,7 @@ class Archives:
         async def limited(archive: Archive, group: Group) -> None:
             async with open_at_once:
                 if group.left:
-                    await visit(archive, group)
+                    await visit_one(archive, group)
 
         async def in_turn(tiers: Tiers, group: Group) -> None:
             for tier in tiers:
