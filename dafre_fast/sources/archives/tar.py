@@ -20,6 +20,11 @@ _ERRORS = "backslashreplace"
 _MOST_HEADER_BYTES = 1 << 20
 _PAX_SIZE = re.compile(rb"\d{1,18}")
 _PAX_RECORD = re.compile(rb"\d+ (path|size)=([^\n]*)\n")
+_PAX_SPARSE = re.compile(rb"\d+ GNU\.sparse\.")
+_SPARSE_GOES_ON = 482
+"""Byte of a header of GNU tar that tells whether blocks with more of its map follow."""
+_SPARSE_GOES_ON_FURTHER = 504
+"""The same, of such a block."""
 
 
 def index_of(path: Path) -> tuple[Index, Refusal | None]:
@@ -56,7 +61,7 @@ async def members(cursor: Cursor) -> AsyncGenerator[Member]:
     """Members as they come; the cursor stands at the first byte of each, and is moved on to the
     next header, from wherever it has been moved to. Raises Refusal for what is no tar archive.
     """
-    name, size = None, None
+    name, size, sparse = None, None, False
     while any(block := await cursor.read(_BLOCK)):
         try:
             info = tarfile.TarInfo.frombuf(block, "utf-8", _ERRORS)
@@ -74,14 +79,25 @@ async def members(cursor: Cursor) -> AsyncGenerator[Member]:
                 name = known[b"path"].decode(errors=_ERRORS) if b"path" in known else name
                 said = known.get(b"size", b"")
                 size = int(said) if _PAX_SIZE.fullmatch(said) else None
+                sparse = bool(_PAX_SPARSE.search(text))
             continue
+        if info.type == tarfile.GNUTYPE_SPARSE:
+            sparse = True
+            await _skip_map(cursor, block)
         size = info.size if size is None else size
         start = cursor.at
         member = Member(name or info.name, Span(start, start + size), size)
-        if info.isreg() and not info.issparse():
+        if info.isreg() and not sparse:
             yield member
         await cursor.go_to(end_of(member))
-        name, size = None, None
+        name, size, sparse = None, None, False
+
+
+async def _skip_map(cursor: Cursor, header: bytes) -> None:
+    """Skip the blocks that go on with the map of a sparse file, in the old format of GNU tar."""
+    goes_on = header[_SPARSE_GOES_ON]
+    while goes_on:
+        goes_on = (await cursor.read(_BLOCK))[_SPARSE_GOES_ON_FURTHER]
 
 
 async def _extended(cursor: Cursor, size: int) -> bytes:
