@@ -1,6 +1,6 @@
 """Serve every fault of the table on loopback, in a process of its own.
 
-Each fault is served on a port of its own, so that what one does to its host touches no other.
+Each fault has a port of its own: to a client it is a host, and must not count against another.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from dafre_fast.testing.server import Server
 
 @contextmanager
 def serving_faults(jpeg: bytes, png: bytes, certificate: Path) -> Iterator[dict[str, str]]:
-    """Serve every fault on loopback; gives a URL template for the name of each.
+    """Serve every fault on loopback; yields a URL template for each, by name.
 
-    `jpeg` and `png` are what is to be had, 10 kB at least; `certificate` is a PEM file of a key and
-    its certificate that nobody trusts.
+    `jpeg` and `png` are the files to serve, at least 10 kB each. `certificate` is a PEM file with a
+    private key and a certificate that no authority signed.
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -38,7 +38,7 @@ def serving_faults(jpeg: bytes, png: bytes, certificate: Path) -> Iterator[dict[
 
 
 def _serve(jpeg: bytes, png: bytes, certificate: Path, started: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer; it ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the test answers Ctrl-C, and ends this process
     asyncio.run(_serve_forever(jpeg, png, certificate, started))
 
 

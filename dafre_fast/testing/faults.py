@@ -1,4 +1,4 @@
-"""The table of faults: what a server of originals can do wrong, and how it is played."""
+"""The table of faults: what a server of originals can do wrong, and the play that shows it."""
 
 import gzip
 from functools import partial
@@ -51,19 +51,21 @@ MANY_FILES = 200
 
 
 class Fault(Struct, frozen=True):
-    """One thing that goes wrong; recoverable where who tries again ends with the file."""
+    """One thing that goes wrong."""
 
     name: str
     does: str
-    """One sentence."""
+    """One sentence: what the server does."""
     recoverable: bool
+    """Whether a client that tries again gets the file."""
     play: Play | None = None
-    """Answers one request; the connection is kept unless it closes it. None: nobody listens."""
+    """How requests are answered. None: nobody listens on the port."""
     png: bool = False
-    """The file is a PNG, not a JPEG."""
+    """Whether the file is a PNG, not a JPEG."""
     tls: bool = False
     host: str = "127.0.0.1"
     files: int = 1
+    """Number of files asked for at once."""
 
 
 FAULTS = (
@@ -74,7 +76,7 @@ FAULTS = (
     Fault("short-always", "Closes before Content-Length, always.", False, short),
     Fault(
         "short-and-continued",
-        "Closes before Content-Length, and goes on there if asked.",
+        "Closes before Content-Length, and resumes if asked.",
         True,
         where_ranged(resumable),
     ),
@@ -124,7 +126,7 @@ FAULTS = (
     ),
     Fault(
         "page-with-etag",
-        "HTML that could be gone on with, once.",
+        "HTML with a strong ETag, once.",
         True,
         first(1, body("Content-Type: image/jpeg", f"ETag: {ETAG}", of=lambda _: PAGE), resumable),
     ),
@@ -132,30 +134,30 @@ FAULTS = (
     Fault("empty-once", "An empty body, once.", True, first(1, body(of=lambda _: b""))),
     Fault(
         "gzip",
-        "Compresses what was asked for as it is.",
+        "Compresses a file that was asked for uncompressed.",
         True,
         body("Content-Encoding: gzip", of=gzip.compress),
     ),
     Fault("gzip-cut", "Compressed data that break off.", False, broken_gzip),
-    Fault("gzip-bomb", "50 kB of gzip that become 50 MB.", False, gzip_bomb(50)),
-    Fault("brotli", "A coding nobody asked for.", False, body("Content-Encoding: br", of=half)),
-    Fault("redirect", "Redirects to a place on the same host.", True, redirect_once),
+    Fault("gzip-bomb", "50 kB of gzip that unpack to 50 MB.", False, gzip_bomb(50)),
+    Fault("brotli", "An unasked content coding.", False, body("Content-Encoding: br", of=half)),
+    Fault("redirect", "Redirects to a path on the same host.", True, redirect_once),
     Fault("redirect-loop", "Redirects for ever.", False, redirect_forever),
     Fault("redirect-private", "Redirects to 10.0.0.1.", False, redirect("http://10.0.0.1/7.jpg")),
     Fault("redirect-file", "Redirects to file:.", False, redirect("file:///etc/hostname")),
     Fault("redirect-nowhere", "Redirects without a Location.", False, status("302 Found")),
-    Fault("redirect-garbage", "Redirects to no address.", False, redirect("http://a..b:99999/")),
-    Fault("redirect-name", "Redirects to no name.", False, redirect(f"http://{'a' * 64}.b/")),
+    Fault("redirect-garbage", "Redirects to no valid URL.", False, redirect("http://a..b:99999/")),
+    Fault("redirect-name", "Redirects to no valid name.", False, redirect(f"http://{'a' * 64}.b/")),
     Fault(
         "range-ignored",
-        "Breaks off, then sends all where a part is asked for.",
+        "Breaks off, then sends all though a part is asked for.",
         True,
         where_ranged(right),
     ),
     Fault("range-wrong", "Breaks off, then sends another part.", True, where_ranged(other_range)),
     Fault(
         "range-lying",
-        "Breaks off, then lies in Content-Range.",
+        "Breaks off, then sends a false Content-Range.",
         True,
         where_ranged(lying_range),
     ),
@@ -173,37 +175,37 @@ FAULTS = (
     ),
     Fault(
         "changed-unheeded",
-        "Breaks off, the file changes, If-Range is not heeded.",
+        "Breaks off, the file changes, If-Range is ignored.",
         True,
         first(1, of_another_file, partial(resumable, heeds_if_range=False)),
     ),
     Fault(
         "changed-unnamed",
-        "The same, and the part does not say of which file.",
+        "The same, and the part comes without an ETag.",
         True,
         first(1, of_another_file, partial(resumable, heeds_if_range=False, names_etag=False)),
     ),
-    Fault("flipped-once", "One bit is another, once.", True, first(1, body(of=flipped))),
-    Fault("flipped", "One bit is another, always.", False, body(of=flipped)),
-    Fault("flipped-png", "One bit is another, always: a PNG.", False, body(of=flipped), png=True),
+    Fault("flipped-once", "One bit is wrong, once.", True, first(1, body(of=flipped))),
+    Fault("flipped", "One bit is wrong, always.", False, body(of=flipped)),
+    Fault("flipped-png", "One bit is wrong, always: a PNG.", False, body(of=flipped), png=True),
     Fault(
         "flipped-png-once",
-        "One bit is another, once: a PNG.",
+        "One bit is wrong, once: a PNG.",
         True,
         first(1, body(of=flipped)),
         png=True,
     ),
     Fault("headers-many", "4 MB of headers.", False, many_headers),
     Fault("header-long", "4 MB in one header.", False, long_header),
-    Fault("endless", "An endless body that begins as a JPEG does.", False, endless(JPEG_HEAD)),
+    Fault("endless", "An endless body that begins like a JPEG.", False, endless(JPEG_HEAD)),
     Fault("endless-zeros", "An endless body of zeros.", False, endless(b"")),
-    Fault("silent", "Accepts and says nothing.", False, silent),
-    Fault("silent-once", "Accepts and says nothing, once.", True, first(1, silent)),
-    Fault("slow-headers", "Headers a byte every half second.", False, drip_head),
-    Fault("slow-body", "A body a byte every half second.", False, drip_body),
+    Fault("silent", "Accepts and sends nothing.", False, silent),
+    Fault("silent-once", "Accepts and sends nothing, once.", True, first(1, silent)),
+    Fault("slow-headers", "Headers, one byte every half second.", False, drip_head),
+    Fault("slow-body", "A body, one byte every half second.", False, drip_body),
     Fault("dawdling", "A body of 5 kB a second.", False, dawdle),
     Fault("not-http", "Speaks SSH.", False, not_http),
-    Fault("self-signed", "A certificate that nobody vouches for.", False, right, tls=True),
+    Fault("self-signed", "A certificate that no authority signed.", False, right, tls=True),
     Fault("no-such-name", "A host without an address.", False, host="faults.invalid"),
     Fault("nobody", "A port on which nobody listens.", False),
     Fault(
@@ -215,7 +217,7 @@ FAULTS = (
     ),
     Fault(
         "answered-twice",
-        "Sends another file behind each that was asked for.",
+        "Sends another file after each that was asked for.",
         True,
         twice,
         files=20,

@@ -1,4 +1,4 @@
-"""How a server answers: rightly, and in every way in which servers go wrong."""
+"""Plays: one right answer, and every wrong one that servers were seen to give."""
 
 import asyncio
 import gzip
@@ -18,11 +18,12 @@ _PACE_SECONDS = 0.5
 
 
 async def right(x: Exchange) -> None:
+    """Send the whole file."""
     await x.send(head("200 OK", "Content-Type: image/jpeg", length=len(x.file)), x.file)
 
 
 def status(line: str, *headers: str) -> Play:
-    """An answer whose body, where it may have one, is its status."""
+    """Return a play that sends a status, which is the body too if the status allows one."""
     body = b"" if line[:3] in {"204", "304"} else line.encode()
 
     async def play(x: Exchange) -> None:
@@ -32,7 +33,7 @@ def status(line: str, *headers: str) -> Play:
 
 
 def first(times: int, bad: Play, then: Play = right) -> Play:
-    """Bad for the first attempts, good afterwards."""
+    """Return a play that is `bad` for the first `times` requests of a path, then `then`."""
 
     async def play(x: Exchange) -> None:
         await (bad if x.attempt <= times else then)(x)
@@ -40,7 +41,7 @@ def first(times: int, bad: Play, then: Play = right) -> Play:
     return play
 
 
-# Bodies that do not come to their end.
+# Bodies that break off, or go on too long.
 
 
 async def reset(x: Exchange) -> None:
@@ -79,7 +80,7 @@ async def understated(x: Exchange) -> None:
 
 
 async def twice(x: Exchange) -> None:
-    """The second answer is to nothing, and of another file."""
+    """Send the file, and at once a second answer, to no request and with another file."""
     other = flipped(x.file)
     length = len(x.file)
     x.writer.write(head("200 OK", length=length) + x.file + head("200 OK", length=length) + other)
@@ -94,7 +95,7 @@ def half(file: bytes) -> bytes:
 
 
 def body(*headers: str, of: Callable[[bytes], bytes]) -> Play:
-    """An answer that is sound but for its body."""
+    """Return a play that sends a sound answer with the body `of(file)`."""
 
     async def play(x: Exchange) -> None:
         sent = of(x.file)
@@ -104,17 +105,17 @@ def body(*headers: str, of: Callable[[bytes], bytes]) -> Play:
 
 
 def flipped(file: bytes) -> bytes:
-    """The same but for one bit, a quarter of the way: among the pixels."""
+    """Return a file with one bit changed, a quarter of the way through it: among the pixels."""
     at = len(file) // 4
     return b"%b%c%b" % (file[:at], file[at] ^ 1, file[at + 1 :])
 
 
 @cache
 def bomb(megabytes: int) -> bytes:
-    """Gzip data of this many MB that begin as a JPEG does; about a thousandth of their size."""
+    """Return gzip data that unpack to so many MB and begin like a JPEG; about 1 kB per MB."""
     deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     begin = deflate.compress(JPEG_HEAD) + deflate.flush(zlib.Z_FULL_FLUSH)
-    # After a full flush, the same bytes in deflate to the same bytes.
+    # After a full flush, equal input is compressed to equal output.
     zeros = deflate.compress(bytes(1_000_000)) + deflate.flush(zlib.Z_FULL_FLUSH)
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + begin + zeros * megabytes + deflate.flush()
 
@@ -124,6 +125,8 @@ def gzip_bomb(megabytes: int) -> Play:
 
 
 def endless(begin: bytes) -> Play:
+    """Return a play that sends `begin` and then zeros for ever."""
+
     async def play(x: Exchange) -> None:
         await x.send(head("200 OK", "Connection: close"), begin)
         while True:
@@ -156,7 +159,11 @@ def redirect(location: str) -> Play:
 def resumable(
     x: Exchange, etag: str = ETAG, *, heeds_if_range: bool = True, names_etag: bool = True
 ) -> Awaitable[None]:
-    """As RFC 9110 has it: a part only if asked for one of this very file."""
+    """Send a part of the file if the request asks for one of this very file (RFC 9110), else all.
+
+    Without `heeds_if_range`, send a part even if it was asked of a file with another ETag. Without
+    `names_etag`, send the part without an ETag.
+    """
     start = x.range_start()
     if start is None or (heeds_if_range and x.headers.get("if-range") != etag):
         return x.send(head("200 OK", f"ETag: {etag}", length=len(x.file)), x.file)
@@ -167,7 +174,7 @@ def resumable(
 
 
 def where_ranged(bad: Play) -> Play:
-    """Breaks off once; from then on `bad` where a part is asked for, and right otherwise."""
+    """Return a play that breaks off once, and is `bad` for requests of a part from then on."""
 
     async def play(x: Exchange) -> None:
         if x.attempt == 1:
@@ -179,11 +186,13 @@ def where_ranged(bad: Play) -> Play:
 
 
 async def other_range(x: Exchange) -> None:
+    """Send the file from its start, whatever part is asked for."""
     span = f"Content-Range: bytes 0-{len(x.file) - 1}/{len(x.file)}"
     await x.send(head("206 Partial Content", span, f"ETag: {ETAG}", length=len(x.file)), x.file)
 
 
 async def lying_range(x: Exchange) -> None:
+    """Send bytes from the start of the file as the part that is asked for."""
     start = x.range_start() or 0
     part = x.file[: len(x.file) - start]
     span = f"Content-Range: bytes {start}-{len(x.file) - 1}/{len(x.file)}"
@@ -191,12 +200,12 @@ async def lying_range(x: Exchange) -> None:
 
 
 async def of_another_file(x: Exchange) -> None:
-    """Half of what the file was before: another of the same size."""
+    """Send half of another file of the same size, with another ETag."""
     await x.send(head("200 OK", f"ETag: {OTHER_ETAG}", length=len(x.file)), half(flipped(x.file)))
     await x.close()
 
 
-# Servers that are slow, silent, or speak of something else.
+# Servers that are slow, silent, or do not speak HTTP.
 
 
 async def silent(x: Exchange) -> None:
@@ -219,7 +228,7 @@ async def _drip(x: Exchange, data: bytes) -> None:
 
 
 async def dawdle(x: Exchange) -> None:
-    """Fast enough for every moment, too slow for the whole."""
+    """Send 5 kB a second: fast enough for the stall limit, too slow for the time limit."""
     await x.send(head("200 OK", length=len(x.file)))
     for at in range(0, len(x.file), 1000):
         await x.send(x.file[at : at + 1000])
@@ -251,7 +260,7 @@ async def few_connections(x: Exchange) -> None:
 
 
 async def right_then_gone(x: Exchange) -> None:
-    """The connection seems to be kept."""
+    """Send the file and close the connection, though the answer says that it is kept."""
     await right(x)
     await x.close()
 

@@ -1,4 +1,7 @@
-"""A small HTTP server on raw sockets, which answers every request by a play."""
+"""A small HTTP server on raw sockets that can answer wrongly in every way.
+
+A *play* is a function that answers one request, rightly or not.
+"""
 
 import asyncio
 import socket
@@ -11,21 +14,21 @@ from contextlib import asynccontextmanager, closing, suppress
 from msgspec import Struct
 
 _ARRIVES_SECONDS = 0.05
-"""So long after a part of a body it is at the client, who would not see it beside a reset."""
+"""Time for a part of a body to reach the client, which would not see it if a reset came at once."""
 
 
 class Exchange(Struct, frozen=True):
     """One request, and the connection on which it is answered."""
 
     attempt: int
-    """Counted from 1 for each path."""
+    """Number of the request for this path, from 1."""
     connections: int
-    """Accepted so far for this fault."""
+    """Connections accepted so far."""
     path: str
     headers: dict[str, str]
-    """Names in lower case."""
+    """Headers of the request, by name in lower case."""
     file: bytes
-    """What a server without fault would send."""
+    """The body that a server without fault would send."""
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -39,7 +42,7 @@ class Exchange(Struct, frozen=True):
         self.writer.close()
 
     async def reset(self) -> None:
-        """RST instead of FIN."""
+        """Close the connection by RST instead of FIN."""
         await asyncio.sleep(_ARRIVES_SECONDS)
         linger = struct.pack("ii", 1, 0)
         self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -50,16 +53,17 @@ class Exchange(Struct, frozen=True):
         self.writer.close()
 
     def range_start(self) -> int | None:
-        """Of the Range that is asked for."""
+        """Return the first byte that the Range header asks for, or None without such a header."""
         said = self.headers.get("range", "").removeprefix("bytes=").partition("-")[0]
         return int(said) if said else None
 
 
 Play = Callable[[Exchange], Awaitable[None]]
+"""Answer one request. The connection is kept unless the play closes it."""
 
 
 class Server:
-    """Answers every request by one play, and knows what it was asked."""
+    """A server that answers every request by the same play, and records the requests."""
 
     def __init__(self, play: Play, file: bytes = b"") -> None:
         self._play, self._file = play, file
@@ -70,7 +74,7 @@ class Server:
 
     @asynccontextmanager
     async def on(self, host: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-        """Serve on a free port of an address; gives the port."""
+        """Serve on a free port of an address; yields the port."""
         server = await asyncio.start_server(self._begin, host, 0, ssl=tls)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -87,7 +91,7 @@ class Server:
         talk.add_done_callback(self._talks.discard)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A client that goes is no fault of this side.
+        # A client may close its connection at any time.
         with suppress(ConnectionError, asyncio.IncompleteReadError), closing(writer):
             while not writer.is_closing():
                 request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -103,7 +107,7 @@ class Server:
 
 
 def head(status: str, *headers: str, length: int | None = None) -> bytes:
-    """The beginning of an answer, up to its body."""
+    """Return the beginning of an answer, up to its body. `length` is its Content-Length."""
     lines = [f"HTTP/1.1 {status}", *headers]
     if length is not None:
         lines.append(f"Content-Length: {length}")
