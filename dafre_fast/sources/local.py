@@ -32,7 +32,7 @@ def means_archives(spec: str) -> bool:
 
 
 def _holds_archives(folder: Path) -> bool:
-    """Return whether archives lie in a folder or one level below.
+    """Return whether there are archives in a folder or one level below.
 
     Buckets (`0123`) are not searched: they hold originals, too many to list.
     """

@@ -14,10 +14,10 @@ from dafre_fast.sources.interface import Span
 
 
 class Contents(NamedTuple):
-    """What is known of an archive before any member is read."""
+    """The members of an archive, as far as they are known before any is read."""
 
     members: Index | None
-    """By key, as an index has them. None: it has no index and has to be streamed."""
+    """Members by key, or None for an archive without index, which has to be streamed."""
     trouble: Refusal | None = None
     """Damage behind which there may be members that are not known."""
     kept: Path | None = None
@@ -72,11 +72,12 @@ async def _read_directory(desk: Desk, address: str) -> Index:
     _, body = await desk.load(address, Span(0, 1))
     total, wanted = body.total, zip_file.TAIL_BYTES
     if total is None:
-        raise Refusal(Reason.BAD_INDEX, f"{address}: the server tells no size")
+        detail = f"{address}: the server does not send the size, which a zip archive needs"
+        raise Refusal(Reason.BAD_INDEX, detail)
     while True:
         tail, body = await desk.load(address, Span(max(total - wanted, 0), total))
         if body.start != max(total - wanted, 0):
-            detail = f"{address}: its server gives no part of a file"
+            detail = f"{address}: the server sends no part of a file, which a zip archive needs"
             raise Refusal(Reason.BAD_INDEX, detail)
         try:
             return zip_file.index_of(tail, total, address)

@@ -1,4 +1,4 @@
-"""The records of archives, and the desk: what all reading of archives has in common."""
+"""Records about archives, and the desk: transport, settings and retries shared by all of them."""
 
 import asyncio
 import hashlib
@@ -63,7 +63,7 @@ class Group:
         self.left: dict[str, Sought] = {}
         """Originals that no archive was found to hold so far, by key."""
         self.trouble: Refusal | None = None
-        """Why an archive that may hold some of them could not be read, if there is one."""
+        """Reason why an archive that may hold some of them could not be read, if there is one."""
 
     def claim(self, index: Index) -> list[Found]:
         """Remove from `left` and return the originals that an archive holds."""
@@ -111,7 +111,7 @@ class Desk:
         return Arrival(path, expected, self.settings, self._check)
 
     def kept_index(self, archive: Archive) -> Path:
-        """Return where the index of an archive is kept that came without one."""
+        """Return the path at which the index of a streamed archive is kept."""
         name = hashlib.sha256(archive.address.encode()).hexdigest()[:16]
         return self._folder / STATE / "indexes" / f"{name}.json"
 
@@ -127,7 +127,8 @@ class Desk:
                     if size > _MOST_INDEX_BYTES or (span and span.stop == 1):
                         break
                 if size > _MOST_INDEX_BYTES:
-                    raise Refusal(Reason.BAD_INDEX, f"{address}: more than {size:,} bytes")
+                    detail = f"{address}: an index of more than {_MOST_INDEX_BYTES:,} bytes"
+                    raise Refusal(Reason.BAD_INDEX, detail)
                 return b"".join(parts), body
 
         async with self.requests, self.effort() as effort:

@@ -19,7 +19,7 @@ from dafre_fast.sources.manners.effort import Passing, refused
 async def read_by_range(
     desk: Desk, archive: Archive, found: Sequence[Found], kept: Path | None, take: Take
 ) -> None:
-    """Bring each of these members to an outcome and give it to `take`.
+    """Fetch these members, and give the outcome of each to `take`.
 
     `kept` is the file of the index by which they were found, if an earlier run wrote it; it is
     deleted where it turns out to be wrong.
@@ -64,12 +64,13 @@ class Request:
         self._desk, self._archive, self._kept, self._take = desk, archive, kept, take
         self._left = {one.sought.key: one for one in found}
         self._failures: dict[str, Passing] = {}
-        """Why the last attempt for a member failed, by key."""
+        """Failure of the last attempt for a member, by key."""
         self._effort = desk.effort(len(self._left))
         self.by_range = True
         """Whether the server sent the part that was asked for, and not the whole archive."""
 
     async def run(self) -> None:
+        """Fetch the members, and give the outcome of each to `take`."""
         effort = self._effort
         try:
             async with self._desk.requests, effort:
@@ -125,5 +126,5 @@ class Request:
     def _check_within(self, member: Member, total: int | None) -> None:
         if total is not None and (member.record.stop or 0) > total:
             index = self._archive.index_address or self._archive.address
-            detail = f"{index}: {member.name!r} lies behind the end of its archive"
+            detail = f"{index}: {member.name!r} ends after the archive's {total:,} bytes"
             raise Refusal(Reason.BAD_INDEX, detail)

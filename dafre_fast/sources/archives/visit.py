@@ -39,7 +39,7 @@ async def fetch(desk: Desk, archive: Archive, group: Group, take: Take) -> None:
 
 
 async def _contents(desk: Desk, archive: Archive, group: Group) -> Contents:
-    """Return what an archive holds, nothing if it cannot be read: `group` has the reason then."""
+    """Return the members of an archive; none if it cannot be read, with the reason in `group`."""
     try:
         contents = await find_contents(desk, archive)
     except Refusal as refusal:

@@ -53,7 +53,7 @@ class Delivery:
         return Effort(self._settings, self.budget, self._tell)
 
     async def run(self, module: str, wanted: dict[str, Wanted], take: Take) -> None:
-        """Bring each of these files, by name, to an outcome, and remove it from `wanted`."""
+        """Fetch these files, by name, and give the outcome of each to `take`."""
         while wanted:
             effort, before = self.effort(), len(wanted)
             attempt = partial(self._attempt, wanted, take, effort)

@@ -1,4 +1,4 @@
-"""What an exit status of rsync means, and what it wrote to standard error.
+"""Interpret the exit status of rsync and its messages on standard error.
 
 Statuses: rsync(1), EXIT VALUES.
 """

@@ -21,7 +21,7 @@ class Names:
         template = source if "{" in source else f"{source.rstrip('/')}/{_LAYOUT}"
         self.module, inside = split_module(template)
         if "{" in self.module or {"", ".", ".."} & {*inside.split("/")}:
-            raise UsageError(f"--source {source!r}: not rsync://host/module/… or a template of it")
+            raise UsageError(f"--source {source!r}: not rsync://host/module/… or a template there")
         self._addresses = Addresses(template, folder, extensions)
 
     def of(self, sought: Sought) -> Iterator[tuple[str, Place]]:

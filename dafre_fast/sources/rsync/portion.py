@@ -28,7 +28,7 @@ class Refused(NamedTuple):
 
 @dataclass(frozen=True)
 class Portion:
-    """What becomes of each original of a portion."""
+    """A plan for each original of a portion."""
 
     wanted: dict[str, Wanted] = field(default_factory=dict)
     """Originals to be fetched, by name in the module."""

@@ -64,13 +64,14 @@ async def run_rsync(
 
 
 async def _line(stdout: asyncio.StreamReader, timeout_seconds: float) -> bytes:
+    """Read a line, empty at the end of the stream. Raises Passing if none comes in time."""
     try:
         async with asyncio.timeout(timeout_seconds):
             return await stdout.readline()
     except TimeoutError as error:
-        raise Passing(Reason.DOWNLOAD_TIMEOUT, f"no file in {timeout_seconds:g} s") from error
+        raise Passing(Reason.DOWNLOAD_TIMEOUT, f"no file for {timeout_seconds:g} s") from error
     except ValueError as error:
-        raise Passing(Reason.NETWORK_ERROR, "a line without end") from error
+        raise Passing(Reason.NETWORK_ERROR, "rsync wrote a line without end") from error
 
 
 async def _beginning(stream: asyncio.StreamReader) -> str:

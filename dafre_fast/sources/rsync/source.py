@@ -24,7 +24,7 @@ from dafre_fast.sources.rsync.names import Names
 from dafre_fast.sources.rsync.portion import find, plan_portion
 
 PORTION = 1000
-"""Originals asked for by one rsync; as many may lie unchecked on the disk."""
+"""Originals asked for by one rsync; as many may be on the disk unchecked."""
 
 
 class Rsync:
@@ -75,7 +75,7 @@ class Rsync:
                 take(one, Planned(found[1].address, sizes[found[0]]) if found else None)
 
     async def _fetch(self, sought: list[Sought], take: Take) -> None:
-        """Bring each original of a portion to an outcome."""
+        """Fetch a portion of originals, and give the outcome of each to `take`."""
         effort = self._delivery.effort()
         try:
             sizes = await self._list(sought, effort)
