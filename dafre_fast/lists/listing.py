@@ -70,7 +70,7 @@ def _check(run: ListsRun) -> None:
 
 
 def _ask_mirror(run: ListsRun, fetching: Fetching) -> Path:
-    from dafre_fast.sources.rsync.source import list_files
+    from dafre_fast.sources.rsync.listing import list_files
 
     assert run.source is not None
     path = run.output / FILES

@@ -20,7 +20,8 @@ from dafre_fast.sample.cast import Kind, portraits
 from dafre_fast.sample.originals import encode
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check
-from dafre_fast.testing.fault_server import FAULTS, Fault, serving_faults
+from dafre_fast.testing.fault_server import serving_faults
+from dafre_fast.testing.faults import FAULTS, Fault
 
 SETTINGS = Fetching(
     retries=3, timeout=10.0, stall_timeout=0.8, max_bytes=5_000_000, patience=5.0, connections=8

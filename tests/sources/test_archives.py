@@ -29,8 +29,8 @@ from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.archives.desk import Group
 from dafre_fast.sources.archives.members import Member, by_key
-from dafre_fast.sources.archives.visit import Group
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check, Planned, Span
 

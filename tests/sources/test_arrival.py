@@ -17,7 +17,8 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import HEAD_BYTES, Check
 from dafre_fast.sources.manners.effort import Passing
-from dafre_fast.testing.fault_server import Exchange, Server, first, head, right
+from dafre_fast.testing.plays import first, right
+from dafre_fast.testing.server import Exchange, Server, head
 from tests.commands import dafre, tree
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
 

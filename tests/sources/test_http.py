@@ -25,18 +25,16 @@ from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.manners.hosts import Reach
 from dafre_fast.sources.transports.http_answers import challenges, opted_out, part, retry_after
 from dafre_fast.sources.transports.redirects import Hop, guarded_socket, guarding, redirected
-from dafre_fast.testing.fault_server import (
-    Exchange,
-    Server,
+from dafre_fast.testing.plays import (
     body,
     endless,
     first,
     gzip_bomb,
-    head,
     redirect,
     right,
     status,
 )
+from dafre_fast.testing.server import Exchange, Server, head
 from tests.commands import dafre
 from tests.sources.loopback import (
     FAST,

@@ -27,8 +27,7 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check, Planned
-from dafre_fast.sources.rsync.client import failure_of
-from dafre_fast.sources.rsync.source import why_not
+from dafre_fast.sources.rsync.exit_status import failure_of, why_not
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
