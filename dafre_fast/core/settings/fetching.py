@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from dafre_fast.core.formats import USUAL_EXTENSIONS
 from dafre_fast.core.settings.groups import Count, Group
 
 
@@ -28,7 +29,7 @@ class Fetching(Originals, frozen=True):
     extensions: Annotated[
         tuple[str, ...],
         Meta(description="Extensions tried in order where the real one is not known."),
-    ] = ("jpg", "png", "gif", "jpeg", "webp")
+    ] = USUAL_EXTENSIONS
     connections: Annotated[Count, Meta(description="Connections at once, at most.")] = 16
     connections_per_host: Annotated[
         Count | None,

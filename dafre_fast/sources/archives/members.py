@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import EXTENSIONS
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.interface import Span
 
@@ -14,9 +15,7 @@ GAP_BYTES = 1 << 18
 """Up to so much that nobody wants is read along: a request costs more."""
 REQUEST_BYTES = 1 << 26
 
-_NAME = re.compile(
-    r"0*(\d+)\.(?:jpe?g|jfif|png|gif|webp|bmp|tiff?|avif|heic)", re.ASCII | re.IGNORECASE
-)
+_NAME = re.compile(rf"0*(\d+)\.(?:{'|'.join(EXTENSIONS)})", re.ASCII | re.IGNORECASE)
 """Of an image: what WebDataset keeps beside it, and what Danbooru has besides, is none."""
 
 
