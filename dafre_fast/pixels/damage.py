@@ -4,9 +4,10 @@ from collections.abc import Callable
 from mmap import mmap
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import jpeg, png
-from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
+from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
 
 _GIF_TRAILER = b";"
 _UNSUPPORTED = ("unsupported", "not supported", "not configured")

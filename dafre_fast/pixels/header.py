@@ -5,10 +5,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.geometry import Size, oriented
-from dafre_fast.pixels.sniff import Format
 
 
 class Space(StrEnum):

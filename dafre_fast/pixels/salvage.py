@@ -7,13 +7,13 @@ strict decoder gave before it failed.
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import choose, vips
 from dafre_fast.pixels.decoders.scans import whole_scans
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures
-from dafre_fast.pixels.sniff import Format
 
 
 def keep(

@@ -3,24 +3,9 @@
 Magic numbers: the formats' own specifications, and for media containers WHATWG MIME Sniffing.
 """
 
-from enum import StrEnum
-
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-
-
-class Format(StrEnum):
-    """Formats that are read; the value stands as `format` in the manifest."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    GIF = "gif"
-    WEBP = "webp"
-    TIFF = "tiff"
-    AVIF = "avif"
-    HEIC = "heic"
-    BMP = "bmp"
-
 
 SNIFF_BYTES = 512
 """As many first bytes as `sniff` looks at."""

@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 import pyvips
 
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.decoders import choose, jpeg, png
@@ -19,7 +20,7 @@ from dafre_fast.pixels.header import exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.plan import plan_image
-from dafre_fast.pixels.sniff import SNIFF_BYTES, Format
+from dafre_fast.pixels.sniff import SNIFF_BYTES
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.json_lines import LONGEST_LINE, _decoded

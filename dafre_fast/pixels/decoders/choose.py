@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.colour import pixels_to_srgb
 from dafre_fast.pixels.decoders import jpeg, png, vips
@@ -13,7 +14,7 @@ from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.kernels.resample import resize
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, FacePlan, FullPlan, ImagePlan
 from dafre_fast.pixels.rasters import Decoded, Pictures, Pixels, Raster
-from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
+from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
 
 Reader = Callable[[bytes], Header]
 

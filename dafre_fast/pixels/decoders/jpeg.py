@@ -10,6 +10,7 @@ from mmap import mmap
 import numpy as np
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import vips
 from dafre_fast.pixels.decoders.scans import without_refinements
@@ -19,7 +20,6 @@ from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, shrink
 from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, Raster, cut, raster
-from dafre_fast.pixels.sniff import Format
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}

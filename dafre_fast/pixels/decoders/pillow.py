@@ -16,6 +16,7 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.decoders.vips import render
@@ -23,7 +24,6 @@ from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.plan import ImagePlan
 from dafre_fast.pixels.rasters import Pictures
-from dafre_fast.pixels.sniff import Format
 
 Image.MAX_IMAGE_PIXELS = None  # the header's size is checked before anything is decoded
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.unfilter import unfilter
 from dafre_fast.pixels.geometry import Rect, Size
@@ -23,7 +24,6 @@ from dafre_fast.pixels.kernels.resample import block_for, empty_sums, shrunk
 from dafre_fast.pixels.kernels.simd import ROWS
 from dafre_fast.pixels.plan import ImagePlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, cut, raster
-from dafre_fast.pixels.sniff import Format
 
 _SIGNATURE_BYTES, _COLOUR_TYPE = 8, 25
 _CHANNELS = {2: 3, 6: 4}

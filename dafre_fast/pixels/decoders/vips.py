@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.colour import space_of, to_srgb
 from dafre_fast.pixels.decoders import gif
@@ -14,7 +15,6 @@ from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures, Pixels
-from dafre_fast.pixels.sniff import Format
 
 _LOADERS = {
     Format.JPEG: "jpegload_buffer",
