@@ -6,7 +6,7 @@ from mmap import mmap
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.decoders import jpeg, png
+from dafre_fast.pixels.decoders import markers, png
 from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
 
 _GIF_TRAILER = b";"
@@ -53,7 +53,7 @@ def _gif_ends_early(data: bytes | mmap) -> bool:
 
 
 _ENDS_EARLY: dict[Format, Callable[[bytes | mmap], bool]] = {
-    Format.JPEG: jpeg.ends_early,
+    Format.JPEG: markers.ends_early,
     Format.PNG: png.ends_early,
     Format.GIF: _gif_ends_early,
     Format.WEBP: _webp_ends_early,

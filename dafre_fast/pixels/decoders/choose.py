@@ -9,7 +9,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.colour import pixels_to_srgb
-from dafre_fast.pixels.decoders import jpeg, png, vips
+from dafre_fast.pixels.decoders import jpeg, markers, png, vips
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.kernels.resample import resize
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, FacePlan, FullPlan, ImagePlan
@@ -81,7 +81,9 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
 
 def _judged(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    return vips.pictures(jpeg.mended(data) if header.format is Format.JPEG else data, header, plan)
+    return vips.pictures(
+        markers.repaired(data) if header.format is Format.JPEG else data, header, plan
+    )
 
 
 def fast_lane(
