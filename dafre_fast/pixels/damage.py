@@ -6,7 +6,7 @@ from mmap import mmap
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.decoders import markers, png
+from dafre_fast.pixels.decoders import chunks, markers
 from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
 
 _GIF_TRAILER = b";"
@@ -23,7 +23,7 @@ def named(data: bytes, refused: Refusal) -> Refusal:
         return Refusal(Reason.UNSUPPORTED_FORMAT, refused.detail)
     format = sniff(data[:SNIFF_BYTES])
     reason = Reason.TRUNCATED if breaks_off(data, format) else refused.reason
-    told = png.damage(data) if format is Format.PNG else ""
+    told = chunks.damage(data) if format is Format.PNG else ""
     return Refusal(reason, told or refused.detail)
 
 
@@ -34,7 +34,7 @@ def check_end(data: bytes | mmap) -> None:
     format = sniff(data[:SNIFF_BYTES])
     if breaks_off(data, format):
         raise Refusal(Reason.TRUNCATED, f"this {format} does not come to its end")
-    if format is Format.PNG and (told := png.damage(data)):
+    if format is Format.PNG and (told := chunks.damage(data)):
         raise Refusal(Reason.CORRUPT, told)
 
 
@@ -54,7 +54,7 @@ def _gif_ends_early(data: bytes | mmap) -> bool:
 
 _ENDS_EARLY: dict[Format, Callable[[bytes | mmap], bool]] = {
     Format.JPEG: markers.ends_early,
-    Format.PNG: png.ends_early,
+    Format.PNG: chunks.ends_early,
     Format.GIF: _gif_ends_early,
     Format.WEBP: _webp_ends_early,
 }
