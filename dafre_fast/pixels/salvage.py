@@ -27,7 +27,7 @@ def keep(
     if header.format is Format.JPEG and header.scans > 1:
         if (whole := whole_scans(data)) is None:
             raise nothing
-        made = choose.pictures(whole, header, plan)
+        made = choose.decode(whole, header, plan)
         return made, "breaks off; the scans before are kept", plan.refused
     width, height = header.stored
     if header.format not in (Format.JPEG, Format.PNG) or width * height > LARGEST_WHOLE:

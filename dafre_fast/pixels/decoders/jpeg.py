@@ -17,7 +17,7 @@ from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, shrink
-from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, FullPlan, ImagePlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, Raster, cut, raster
 
 _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
@@ -81,6 +81,13 @@ def _coefficient_bytes(pixels: int, frame: bytes) -> int:
     return 2 * pixels * sum(h * v for h, v in sampling) // max(full, 1)
 
 
+def fits(header: Header, plan: ImagePlan) -> bool:
+    """Return True for a plain file whose pixels, as large as they are decoded, fit memory."""
+    width, height = header.stored
+    share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
+    return header.plain and width * height * share**2 <= LARGEST_WHOLE
+
+
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
     """Both outputs' sources, from one pass where one size serves both.
 
@@ -111,7 +118,7 @@ def _scan(data: bytes, stored: Size, eighths: int) -> Pixels:
     """RGB at `eighths` (1, 2, 4 or 8) / 8 of the stored size, rounded up as libjpeg has it."""
     decoder = turbo()
     if decoder is None:
-        return vips.decode(data, Format.JPEG, WHOLE // eighths)
+        return vips.decode_stored(data, Format.JPEG, WHOLE // eighths)
     from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB
 
     width, height = (-(-side * eighths // WHOLE) for side in stored)

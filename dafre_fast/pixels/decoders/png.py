@@ -20,7 +20,7 @@ from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, empty_sums, shrunk
 from dafre_fast.pixels.kernels.simd import ROWS
-from dafre_fast.pixels.plan import ImagePlan
+from dafre_fast.pixels.plan import LARGEST_WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, cut, raster
 
 _COLOUR_TYPE = 25
@@ -79,6 +79,12 @@ def _profile(body: bytes) -> bytes:
         return zlib.decompressobj().decompress(packed[1:], _LARGEST_PROFILE)
     except zlib.error:
         return b""
+
+
+def fits(header: Header, _plan: ImagePlan) -> bool:
+    """Return True for a plain file whose pixels fit memory."""
+    width, height = header.stored
+    return header.plain and width * height <= LARGEST_WHOLE
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
