@@ -17,7 +17,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.records import Wanted
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
-from dafre_fast.pixels.decoders import choose, vips
+from dafre_fast.pixels.decoders import choose, registry, vips
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.plan import ImagePlan, plan_image
@@ -29,13 +29,17 @@ _HASHES = _RECIPE.hashes()
 
 def _decode(path: Path) -> None:
     data, header, plan = _open(path)
-    decode = choose.fast_lane(header, plan) or vips.pictures  # which resizes as it decodes
-    with suppress(Refusal):  # decoded by libvips in the stages to come
-        decode(data, header, plan)
+    name = registry.ROWS[header.format].fast_lane
+    lane = registry.fast_lane(name) if name else None
+    if lane and lane.fits(header, plan):
+        with suppress(Refusal):  # decoded by libvips in the stages to come
+            lane.decode(data, header, plan)
+    else:
+        vips.decode(data, header, plan)  # which resizes as it decodes
 
 
 def _resize(path: Path) -> None:
-    choose.pictures(*_open(path))
+    choose.decode(*_open(path))
 
 
 def _encode(path: Path) -> None:

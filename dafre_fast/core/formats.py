@@ -1,20 +1,36 @@
 """Picture formats: their names, and the file extensions that belong to each."""
 
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """A format that can be decoded. The value is written as `format` into the manifest."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    GIF = "gif"
+    WEBP = "webp"
+    TIFF = "tiff"
+    AVIF = "avif"
+    HEIC = "heic"
+    BMP = "bmp"
+
+
 EXTENSIONS = {
-    "jpg": "jpeg",
-    "jpeg": "jpeg",
-    "jfif": "jpeg",
-    "png": "png",
-    "gif": "gif",
-    "webp": "webp",
-    "bmp": "bmp",
-    "tif": "tiff",
-    "tiff": "tiff",
-    "avif": "avif",
-    "heic": "heic",
+    "jpg": Format.JPEG,
+    "jpeg": Format.JPEG,
+    "jfif": Format.JPEG,
+    "png": Format.PNG,
+    "gif": Format.GIF,
+    "webp": Format.WEBP,
+    "bmp": Format.BMP,
+    "tif": Format.TIFF,
+    "tiff": Format.TIFF,
+    "avif": Format.AVIF,
+    "heic": Format.HEIC,
 }
-"""Name of a format by file extension, in lower case and without the dot. The names are the values
-of `dafre_fast.pixels.sniff.Format`: every format that can be decoded, and no other.
+"""Format by file extension, in lower case and without the dot. How the first bytes of a file show
+its format, and which decoder reads it, is in `dafre_fast.pixels.decoders.registry`.
 """
 
 USUAL_EXTENSIONS = ("jpg", "png", "gif", "jpeg", "webp")

@@ -5,10 +5,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.geometry import Size, oriented
-from dafre_fast.pixels.sniff import Format
 
 
 class Space(StrEnum):
@@ -25,7 +25,8 @@ class Header(Struct, frozen=True):
 
     `plain` tells what the fast lane of its format reads, and every decoder alike: a JPEG of 8 bits,
     grey or YCbCr; a PNG of 8-bit RGB or RGBA. `held` is about how many bytes a decoder must hold
-    at once, 0 where it can go row by row. `careful`: read by Pillow, and to be decoded by it.
+    at once, 0 where it can go row by row. `decoder` decodes what no fast lane does: a name in the
+    rows of `decoders.registry`.
     """
 
     format: Format
@@ -38,7 +39,7 @@ class Header(Struct, frozen=True):
     scans: int = 1
     frames: int = 1
     held: int = 0
-    careful: bool = False
+    decoder: str = "vips"
 
     @property
     def size(self) -> Size:

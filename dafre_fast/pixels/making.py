@@ -12,10 +12,11 @@ from dafre_fast.core.settings.images import Encoding, Recipe
 from dafre_fast.pixels import damage, salvage
 from dafre_fast.pixels.colour import Verdict, judge
 from dafre_fast.pixels.decoders import jpeg
-from dafre_fast.pixels.decoders.choose import ANOTHER_MAY_READ, pictures, readers
+from dafre_fast.pixels.decoders.choose import ANOTHER_MAY_READ, decode, readers
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import ImagePlan, plan_image
 from dafre_fast.pixels.rasters import Pictures, Pixels, upright
+from dafre_fast.pixels.sniff import sniff
 
 P = TypeVar("P", Pixels, Image)
 """A picture, or the file of one."""
@@ -60,7 +61,8 @@ def make_images(
 def show_images(data: bytes, recipe: Recipe, *, full: bool = True, box: Box | None = None) -> Shown:
     """What `make_images` encodes. Raises Refusal likewise."""
     refused = Refusal(Reason.NOT_AN_IMAGE)
-    for read_header in readers(data):
+    format = sniff(data)
+    for read_header in readers(format):
         try:
             header, notes = _with_profile_that_converts(read_header(data))
             return _show(data, header, notes, plan_image(header, recipe, full, box), recipe)
@@ -68,7 +70,7 @@ def show_images(data: bytes, recipe: Recipe, *, full: bool = True, box: Box | No
             refused = refusal
             if refusal.reason not in ANOTHER_MAY_READ:
                 break
-    raise damage.named(data, refused)
+    raise damage.named(data, format, refused)
 
 
 def _with_profile_that_converts(header: Header) -> tuple[Header, tuple[Note, ...]]:
@@ -86,7 +88,7 @@ def _show(
 ) -> Shown:
     detail, refused = "", plan.refused
     try:
-        made = pictures(data, header, plan)
+        made = decode(data, header, plan)
     except Refusal as refusal:
         if recipe.bounds.truncated == "refuse" or not damage.breaks_off(data, header.format):
             raise

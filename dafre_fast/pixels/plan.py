@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.pixels.geometry import (
@@ -16,7 +17,6 @@ from dafre_fast.pixels.geometry import (
     stored_rect,
 )
 from dafre_fast.pixels.header import Header, check_header
-from dafre_fast.pixels.sniff import Format
 
 WHOLE = 8
 """In eighths: a picture decoded at its stored size."""

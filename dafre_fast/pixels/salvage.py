@@ -7,13 +7,13 @@ strict decoder gave before it failed.
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import choose, vips
 from dafre_fast.pixels.decoders.scans import whole_scans
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures
-from dafre_fast.pixels.sniff import Format
 
 
 def keep(
@@ -27,7 +27,7 @@ def keep(
     if header.format is Format.JPEG and header.scans > 1:
         if (whole := whole_scans(data)) is None:
             raise nothing
-        made = choose.pictures(whole, header, plan)
+        made = choose.decode(whole, header, plan)
         return made, "breaks off; the scans before are kept", plan.refused
     width, height = header.stored
     if header.format not in (Format.JPEG, Format.PNG) or width * height > LARGEST_WHOLE:

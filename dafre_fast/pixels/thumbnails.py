@@ -11,7 +11,7 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.libvips import pyvips
-from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
+from dafre_fast.pixels.sniff import sniff
 
 _QUALITY = 80
 _GAP = 4
@@ -88,7 +88,7 @@ def _within(data: bytes, size: int, max_pixels: int) -> pyvips.Image:
 
 
 def _sides(data: bytes, max_pixels: int) -> tuple[int, int]:
-    sniff(data[:SNIFF_BYTES])  # no loader of what is no format of ours is tried
+    sniff(data)  # no loader of what is no format of ours is tried
     try:
         header = pyvips.Image.new_from_buffer(data, "", access="sequential")
     except pyvips.Error as error:

@@ -1,5 +1,4 @@
-from dafre_fast.core.formats import EXTENSIONS, USUAL_EXTENSIONS
-from dafre_fast.pixels.sniff import Format
+from dafre_fast.core.formats import EXTENSIONS, USUAL_EXTENSIONS, Format
 
 
 def test_every_format_that_is_decoded_has_an_extension_and_no_other_has() -> None:

@@ -9,17 +9,17 @@ from random import Random
 import numpy as np
 import pyvips
 
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.decoders import choose, jpeg, png
-from dafre_fast.pixels.decoders.choose import fast_lane
 from dafre_fast.pixels.decoders.scans import whole_scans, without_refinements
 from dafre_fast.pixels.geometry import oriented
 from dafre_fast.pixels.header import exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.plan import plan_image
-from dafre_fast.pixels.sniff import SNIFF_BYTES, Format
+from dafre_fast.pixels.sniff import SNIFF_BYTES
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.json_lines import LONGEST_LINE, _decoded
@@ -152,7 +152,7 @@ def png_pixels(data):
     plan = result_or_reason(plan_image, header, settings, full, box)
     if isinstance(plan, Reason) or not (plan.full or plan.face):
         return
-    if fast_lane(header, plan) is png.decode:
+    if png.fits(header, plan):
         decoded = result_or_reason(png.decode, data, header, plan)
         if not isinstance(decoded, Reason):
             _is_what_libvips_decodes(decoded, data, header.stored, plan)

@@ -5,7 +5,7 @@ from pictures import difference, encoded, opened, pixels, recipe, result_or_reas
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.decoders.jpeg import mended
+from dafre_fast.pixels.decoders.markers import repaired
 from dafre_fast.pixels.making import make_images
 
 PICTURE = smooth(320, 256)
@@ -87,8 +87,8 @@ def test_an_oddity_does_not_hide_damage():
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_header_without_oddities_stays_as_it_is(progressive):
     data = encoded(PICTURE, "JPEG", progressive=progressive)
-    assert mended(data) == data
+    assert repaired(data) == data
 
 
 def test_a_mended_header_is_read_by_others_alike():
-    assert opened(mended(with_junk(JPEG))).size == opened(JPEG).size
+    assert opened(repaired(with_junk(JPEG))).size == opened(JPEG).size

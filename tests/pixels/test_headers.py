@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, check_header, exif_orientation
-from dafre_fast.pixels.sniff import Format
 
 SOI, SOF0, SOF1, SOF2, SOF3, SOF9, SOS = 0xD8, 0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xDA
 APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from pictures import recipe, upright
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
 from dafre_fast.pixels import rasters
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import plan_image, shrink_on_load
-from dafre_fast.pixels.sniff import Format
 
 sides = st.integers(1, 30_000)
 rooms = st.sampled_from([1.5, 2.0])

@@ -43,7 +43,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.decoders import choose, vips
 from dafre_fast.pixels.decoders import png as png_lane
-from dafre_fast.pixels.decoders.choose import fast_lane, read_header
+from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.plan import plan_image
 
@@ -67,18 +67,18 @@ def planned(data, *, box=BOX, full=True, **settings):
     return data, header, plan_image(header, recipe(**{"size": SIZE} | settings), full, box)
 
 
-def lane_of(data):
+def takes_fast_lane(data):
     _, header, plan = planned(data)
-    return fast_lane(header, plan)
+    return png_lane.fits(header, plan)
 
 
 def made(data, **settings):
     """Both outputs, whoever decodes them."""
-    return choose.pictures(*planned(data, **settings))
+    return choose.decode(*planned(data, **settings))
 
 
 def made_by_libvips(data, **settings):
-    return vips.pictures(*planned(data, **settings))
+    return vips.decode(*planned(data, **settings))
 
 
 def furthest(one, other):
@@ -103,7 +103,7 @@ def are_alike(one, other, within=2):
     ],
 )
 def test_plain_file_is_decoded_by_the_fast_lane(data):
-    assert lane_of(data) is png_lane.decode
+    assert takes_fast_lane(data)
     assert png_lane.decode(*planned(data)).full is not None
 
 
@@ -125,13 +125,13 @@ def interlaced(data):
     ],
 )
 def test_other_file_is_left_to_libvips(data):
-    assert lane_of(data) is None
+    assert not takes_fast_lane(data)
 
 
 def test_picture_too_large_for_memory_is_left_to_libvips():
     data = png(8001, 8000, b"")
-    assert lane_of(data) is None
-    assert lane_of(png(8000, 8000, b"")) is png_lane.decode
+    assert not takes_fast_lane(data)
+    assert takes_fast_lane(png(8000, 8000, b""))
 
 
 # The same picture
@@ -206,7 +206,7 @@ def test_orientation_before_the_pixels_is_honoured(orientation):
     tags = chunk(b"eXIf", exif(orientation).tobytes().removeprefix(b"Exif\0\0"))
     header = read_header(data := png(width, height, plain_lines(stored), before=tags))
     assert (header.orientation, header.size) == (orientation, (WIDTH, HEIGHT))
-    assert lane_of(data) is png_lane.decode
+    assert takes_fast_lane(data)
     turned, plainly = (made(file, size=HEIGHT) for file in (data, png(WIDTH, HEIGHT, LINES)))
     for found, expected in zip(turned, plainly, strict=True):
         np.testing.assert_array_equal(upright(found, orientation)[..., :3], expected[..., :3])
@@ -218,7 +218,7 @@ def test_orientation_before_the_pixels_is_honoured(orientation):
 @pytest.mark.parametrize("picture", [smooth, smooth_with_alpha])
 def test_wide_colours_are_converted_as_by_libvips(picture):
     data = encoded(picture(300, 200), icc_profile=wide_profile())
-    assert lane_of(data) is png_lane.decode
+    assert takes_fast_lane(data)
     outputs = made(data)
     for found, expected in zip(outputs, made_by_libvips(data), strict=True):
         assert np.abs(found[..., :3].astype(int) - expected).mean() < 1
@@ -291,7 +291,7 @@ damaged = pytest.mark.parametrize(
 
 @damaged
 def test_fast_lane_refuses_what_is_not_as_it_should_be(data):
-    assert lane_of(data) is png_lane.decode
+    assert takes_fast_lane(data)
     with pytest.raises(Refusal):
         png_lane.decode(*planned(data))
 

@@ -69,7 +69,7 @@ def made(data, recipe):
     """The pixels that go to the encoder."""
     header = read_header(data)
     assert header.orientation == 1
-    return choose.pictures(data, header, plan_image(header, recipe, True, None)).full[..., :3]
+    return choose.decode(data, header, plan_image(header, recipe, True, None)).full[..., :3]
 
 
 def thumbnail(data, width, height):

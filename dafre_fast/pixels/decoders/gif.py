@@ -1,11 +1,14 @@
 """GIF: its size, and where its first frame lies (GIF89a, 18, 20 and 23 to 26)."""
 
+from mmap import mmap
+
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.geometry import Rect, Size
 
 _SCREEN_END = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
+_TRAILER = b";"
 
 
 def screen(data: bytes) -> Size:
@@ -32,6 +35,11 @@ def first_frame(data: bytes) -> Rect:
     if not width or not height:
         raise Refusal(Reason.CORRUPT_HEADER, f"a first frame of {width} x {height} pixels")
     return Rect(left, top, left + width, top + height)
+
+
+def ends_early(data: bytes | mmap) -> bool:
+    """Return True if neither of the last two bytes is the trailer."""
+    return _TRAILER not in data[-2:]
 
 
 def _number(data: bytes, at: int) -> int:

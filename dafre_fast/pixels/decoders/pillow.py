@@ -16,6 +16,7 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.decoders.vips import render
@@ -23,7 +24,6 @@ from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.plan import ImagePlan
 from dafre_fast.pixels.rasters import Pictures
-from dafre_fast.pixels.sniff import Format
 
 Image.MAX_IMAGE_PIXELS = None  # the header's size is checked before anything is decoded
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -37,16 +37,24 @@ _HELD_PER_PIXEL = 12
 """Bytes: Pillow's four, as many for one conversion, and the copies on the way to libvips."""
 
 
-def read_header(data: bytes, format: Format, *, deep: bool) -> Header:
-    """Size, orientation and profile.
+def read_header(data: bytes, format: Format) -> Header:
+    """Return size, orientation and profile of a file of up to 8 bits a channel.
 
-    Raises Refusal: CORRUPT_HEADER, or, unless `deep`, UNSUPPORTED_FORMAT for what has more than 8
-    bits a channel, which libvips reads better.
+    Raises Refusal: CORRUPT_HEADER, or UNSUPPORTED_FORMAT for more bits, which libvips reads better.
     """
+    return _read_header(data, format, most_bits=8)
+
+
+def read_deep_header(data: bytes, format: Format) -> Header:
+    """Return the same of a file of any depth. Raises Refusal (CORRUPT_HEADER)."""
+    return _read_header(data, format)
+
+
+def _read_header(data: bytes, format: Format, most_bits: int | None = None) -> Header:
     with _refusing(Reason.CORRUPT_HEADER):
         image = _open(data, format)
         bits = max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) if format is Format.TIFF else 8
-        if not deep and (bits > 8 or image.mode[0] in "IF"):
+        if most_bits and (bits > most_bits or image.mode[0] in "IF"):
             raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{bits} bits a channel, mode {image.mode}")
         return Header(
             format=format,
@@ -57,11 +65,11 @@ def read_header(data: bytes, format: Format, *, deep: bool) -> Header:
             profile=image.info.get("icc_profile") or None,
             frames=image.n_frames if format is Format.AVIF else 1,
             held=image.width * image.height * _HELD_PER_PIXEL,
-            careful=True,
+            decoder="pillow",
         )
 
 
-def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     """Decode, resize and convert. Raises Refusal (CORRUPT) where the file is damaged."""
     with _refusing(Reason.CORRUPT):
         image = _plain(_open(data, header.format))

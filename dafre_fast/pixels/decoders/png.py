@@ -6,32 +6,30 @@ Chunks and scanlines: PNG, third edition, 5 and 9. Inflate is libdeflate's: 9 ms
 
 import struct
 import zlib
-from collections.abc import Iterator
-from itertools import groupby
-from mmap import mmap
 
 import deflate
 import numpy as np
 from numpy.typing import NDArray
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders.chunks import OUT_OF_ORDER, are_in_order, chunks
 from dafre_fast.pixels.decoders.unfilter import unfilter
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, empty_sums, shrunk
 from dafre_fast.pixels.kernels.simd import ROWS
-from dafre_fast.pixels.plan import ImagePlan
+from dafre_fast.pixels.plan import LARGEST_WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, cut, raster
-from dafre_fast.pixels.sniff import Format
 
-_SIGNATURE_BYTES, _COLOUR_TYPE = 8, 25
+_COLOUR_TYPE = 25
+"""Offset of IHDR's colour type in the file."""
 _CHANNELS = {2: 3, 6: 4}
 _GREY = (0, 4)
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bits that each colour type may have (11.2.1)."""
 _MOST_CHANNELS = 4
-_OUT_OF_ORDER = "chunks out of order, or one that must be understood"
 _LARGEST_PROFILE = 16_000_000
 
 
@@ -41,7 +39,7 @@ def read_header(data: bytes) -> Header:
     Raises Refusal (CORRUPT_HEADER) where there is no IHDR, or one that the format does not know.
     """
     first, exif, packed, keyed = b"", b"", None, False
-    for name, body in _chunks(data, checked=False):
+    for name, body in chunks(data, checked=False):
         if not first:
             if name != b"IHDR" or len(body) != 13:
                 break
@@ -72,40 +70,6 @@ def read_header(data: bytes) -> Header:
     )
 
 
-def _chunks(data: bytes | mmap, *, checked: bool) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and body of each chunk up to IEND or the end of the data.
-
-    Raises Refusal where a checksum is wrong or the data ends within a chunk, if `checked`.
-    """
-    view = memoryview(data)
-    at, name = _SIGNATURE_BYTES, b""
-    while name != b"IEND":
-        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
-        if end + 4 > len(view):
-            if checked:
-                raise Refusal(Reason.TRUNCATED, "the file ends within a chunk")
-            return
-        name = bytes(view[at + 4 : at + 8])
-        if checked and deflate.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4]):
-            raise Refusal(Reason.CORRUPT, f"wrong checksum of a chunk {name!r}")
-        yield name, view[at + 8 : end]
-        at = end + 4
-
-
-def ends_early(data: bytes | mmap) -> bool:
-    """True where the chunks do not come to an IEND."""
-    return all(name != b"IEND" for name, _ in _chunks(data, checked=False))
-
-
-def damage(data: bytes | mmap) -> str:
-    """What is wrong with the chunks, in words; empty where nothing is."""
-    try:
-        names = [name for name, _ in _chunks(data, checked=True)]
-    except Refusal as refusal:
-        return refusal.detail
-    return "" if _in_order(names) else _OUT_OF_ORDER
-
-
 def _profile(body: bytes) -> bytes:
     """The ICC profile of an iCCP chunk: a name, a zero, the method 0, and zlib data; empty where it
     cannot be unpacked.
@@ -115,6 +79,12 @@ def _profile(body: bytes) -> bytes:
         return zlib.decompressobj().decompress(packed[1:], _LARGEST_PROFILE)
     except zlib.error:
         return b""
+
+
+def fits(header: Header, _plan: ImagePlan) -> bool:
+    """Return True for a plain file whose pixels fit memory."""
+    width, height = header.stored
+    return header.plain and width * height <= LARGEST_WHOLE
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
@@ -165,10 +135,10 @@ def _scan(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.
 
 
 def _inflate(data: bytes, size: int) -> bytearray:
-    chunks = list(_chunks(data, checked=True))
-    if not _in_order([name for name, _ in chunks]):
-        raise Refusal(Reason.CORRUPT, _OUT_OF_ORDER)
-    packed = b"".join(body for name, body in chunks if name == b"IDAT")
+    found = list(chunks(data, checked=True))
+    if not are_in_order([name for name, _ in found]):
+        raise Refusal(Reason.CORRUPT, OUT_OF_ORDER)
+    packed = b"".join(body for name, body in found if name == b"IDAT")
     try:
         lines = deflate.zlib_decompress(packed, size)
     except deflate.DeflateError as error:
@@ -176,13 +146,3 @@ def _inflate(data: bytes, size: int) -> bytearray:
     if len(lines) < size:
         raise Refusal(Reason.TRUNCATED, f"{len(lines)} bytes of pixels, {size} wanted")
     return lines
-
-
-def _in_order(names: list[bytes]) -> bool:
-    """True for one IHDR, one run of IDAT and one IEND, and no other chunk but a palette that a
-    decoder may not skip: critical ones begin with a capital (5.4), and names are letters.
-    """
-    runs = [name for name, _ in groupby(names)]
-    critical = [name for name in runs if name[:1].isupper() and name != b"PLTE"]
-    in_order = names.count(b"IHDR") == 1 and critical == [b"IHDR", b"IDAT", b"IEND"]
-    return in_order and all(map(bytes.isalpha, runs))

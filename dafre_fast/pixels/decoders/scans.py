@@ -8,28 +8,26 @@ the decoding and costs 1.4 dB, leaving out both saves 54% and costs 3.7 dB, agai
 the full size; the bounds below keep each of them above 46 dB.
 """
 
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-_SOS, _EOI, _DQT, _SOF2 = 0xDA, 0xD9, 0xDB, 0xC2
-_FRAMES = {0xC0, 0xC1, _SOF2, 0xC9, 0xCA}
-_END = b"\xff\xd9"
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-"""In entropy-coded data; zeros are stuffed after 0xFF, and restarts belong to the scan."""
+from dafre_fast.pixels.decoders.markers import (
+    DQT,
+    END,
+    EOI,
+    SOF0,
+    SOF1,
+    SOF2,
+    SOS,
+    Segment,
+    segments,
+)
+
+_DECODED = {SOF0, SOF1, SOF2, 0xC9, 0xCA}
+"""Frames of the processes that decoders know."""
 _LOW_FREQUENCIES = slice(1, 6)
 """Coefficients that survive the reduction, in zigzag order."""
 _STEPS_FOR_ONE, _STEPS_FOR_BOTH = 1.2, 0.6
 """Largest quantisation step, per unit of scale, at which one or both refinements are left out."""
-
-
-class Segment(NamedTuple):
-    """A marker, its body, and where the segment ends: for a scan, behind its coded data."""
-
-    marker: int
-    body: bytes
-    start: int
-    end: int
 
 
 def without_refinements(data: bytes, scale: float) -> bytes:
@@ -38,20 +36,20 @@ def without_refinements(data: bytes, scale: float) -> bytes:
     What is left out is not looked at, but the file must be whole: one without its end comes back
     as it is.
     """
-    segments = list(_segments(data))
-    if not segments or segments[-1].marker != _EOI:
+    parts = list(_with_coded_data(data))
+    if not parts or parts[-1].marker != EOI:
         return data
-    frame = next((part.body for part in segments if part.marker == _SOF2), b"")
-    steps = _steps(segments, frame)
+    frame = next((part.body for part in parts if part.marker == SOF2), b"")
+    steps = _steps(parts, frame)
     if steps is None:
         return data
     hidden = 2 if steps <= _STEPS_FOR_BOTH * scale else 1 if steps <= _STEPS_FOR_ONE * scale else 0
-    left_out = [part for part in segments if _refines_luma(part, frame[6], hidden)]
+    left_out = [part for part in parts if _refines_luma(part, frame[6], hidden)]
     if not left_out:
         return data
     # What stands between segments stays: the decoder is to complain of it.
     begins = [0, *(part.end for part in left_out)]
-    ends = [*(part.start for part in left_out), segments[-1].end]
+    ends = [*(part.start for part in left_out), parts[-1].end]
     return b"".join(data[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
@@ -59,41 +57,36 @@ def whole_scans(data: bytes) -> bytes | None:
     """A file that breaks off, without its last scan, which is not whole, and ended as it should be;
     None where a component has no scan then.
     """
-    segments = list(_segments(data))
-    scans = [part for part in segments if part.marker == _SOS]
-    frame = next((part.body for part in segments if part.marker in _FRAMES), b"")
+    parts = list(_with_coded_data(data))
+    scans = [part for part in parts if part.marker == SOS]
+    frame = next((part.body for part in parts if part.marker in _DECODED), b"")
     whole = [part.body for part in scans[:-1] if part.body]
     shown = {number for body in whole for number in body[1 : 1 + 2 * body[0] : 2]}
     if len(frame) < 9 or not shown >= {*frame[6::3]}:
         return None
-    return data[: scans[-1].start] + _END
+    return data[: scans[-1].start] + END
 
 
-def _segments(data: bytes) -> Iterator[Segment]:
-    """All segments up to EOI; fewer where the file breaks off."""
-    at = 2
-    while found := _MARKER.search(data, at):
-        at = found.start()
-        marker = data[at + 1]
-        if marker == _EOI:
-            yield Segment(marker, b"", at, at + 2)
-            return
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        body = data[at + 4 : end]
-        if marker == _SOS:
-            behind = _MARKER.search(data, end)
-            end = behind.start() if behind else len(data)
-        yield Segment(marker, body, at, end)
-        at = end
+def _with_coded_data(data: bytes) -> Iterator[Segment]:
+    """Yield all segments, each scan with its coded data: up to the next segment or the end."""
+    scan = None
+    for part in segments(data):
+        if scan:
+            yield scan._replace(end=part.start)
+        scan = part if part.marker == SOS else None
+        if not scan:
+            yield part
+    if scan:
+        yield scan._replace(end=len(data))
 
 
-def _steps(segments: list[Segment], frame: bytes) -> float | None:
+def _steps(parts: list[Segment], frame: bytes) -> float | None:
     """Mean quantisation step of luma's low frequencies; None where it is not told plainly."""
     if len(frame) < 9:
         return None
     wanted = frame[8]
-    for part in segments:
-        tables = part.body if part.marker == _DQT else b""
+    for part in parts:
+        tables = part.body if part.marker == DQT else b""
         while len(tables) >= 65 and tables[0] < 16:
             if tables[0] == wanted:
                 steps = tables[1:65][_LOW_FREQUENCIES]
@@ -104,7 +97,7 @@ def _steps(segments: list[Segment], frame: bytes) -> float | None:
 
 def _refines_luma(part: Segment, luma: int, hidden: int) -> bool:
     """True for a scan that adds one of the last `hidden` bits to luma's AC coefficients alone."""
-    if part.marker != _SOS or len(part.body) != 6 or part.body[:2] != bytes([1, luma]):
+    if part.marker != SOS or len(part.body) != 6 or part.body[:2] != bytes([1, luma]):
         return False
     first, _last, bits = part.body[3:]
     before, after = bits >> 4, bits & 15

@@ -6,15 +6,16 @@ from contextlib import suppress
 import numpy as np
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.colour import space_of, to_srgb
 from dafre_fast.pixels.decoders import gif
 from dafre_fast.pixels.decoders.libvips import pyvips
+from dafre_fast.pixels.decoders.markers import repaired
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures, Pixels
-from dafre_fast.pixels.sniff import Format
 
 _LOADERS = {
     Format.JPEG: "jpegload_buffer",
@@ -62,11 +63,13 @@ def _field(image: pyvips.Image, name: str, default: int) -> int:
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
-def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Decode, resize and convert; what no other lane reads, or where one has a doubt.
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Decode, resize and convert.
 
     Raises Refusal, TRUNCATED or CORRUPT, where the file is damaged.
     """
+    if header.format is Format.JPEG:
+        data = repaired(data)
 
     def load(shrink: int) -> pyvips.Image:
         return _open(data, header.format, **({"shrink": shrink} if shrink > 1 else {}))
@@ -110,7 +113,7 @@ def whole_rows(data: bytes, header: Header) -> tuple[pyvips.Image, int]:
     return part.embed(0, 0, image.width, image.height, extend=no_ink).copy_memory(), rows
 
 
-def decode(data: bytes, format: Format, shrink: int) -> Pixels:
+def decode_stored(data: bytes, format: Format, shrink: int) -> Pixels:
     """RGB pixels of an 8-bit original, colours as they are stored, `shrink` (1, 2, 4 or 8, JPEG
     alone) times smaller. Raises Refusal where the file is damaged.
     """
