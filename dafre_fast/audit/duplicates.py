@@ -31,6 +31,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import open_manifest
+from dafre_fast.tables.unreadable import reading
 
 _COLUMNS = {
     "id": pl.Int64,
@@ -61,11 +62,8 @@ def read_images(folder: Path) -> pl.DataFrame:
     Raises InputError where the manifest cannot be read, or is not one of `full`.
     """
     rows = open_manifest(folder)
-    try:
+    with reading(folder / MANIFEST):
         images = rows.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()).collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{folder / MANIFEST}: cannot be read: {reason}") from error
     nameless = images["id"].is_null().arg_true()
     if len(nameless):
         raise InputError(f"{folder / MANIFEST}: row {nameless[0] + 1} names no image")

@@ -67,6 +67,7 @@ from dafre_fast.report.records import (
 from dafre_fast.report.settings import ReportRun
 from dafre_fast.report.throughput import throughput
 from dafre_fast.stats.records import Level, Statistics
+from dafre_fast.tables.unreadable import reading
 
 _TILE, _SHEET_TILE, _CLASS_TILE, _REFUSED, _CLOUD = 144, 96, 112, 192, 800
 """Pictures of the report, in pixels."""
@@ -97,15 +98,11 @@ def write_report(run: ReportRun) -> Written:
     if final.exists() and not (final / INDEX).is_file():
         raise OutputError(f"{final}: is there and is no report; move it away")
     manifest = open_manifest(run.output)
-    try:
-        with _replacing_folder(final) as folder:
-            page = _Author(run, manifest, folder).page()
-            for name, text in render(page, version("dafre_fast")).items():
-                (folder / name).write_text(text, encoding="utf-8")
-            sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{run.output / MANIFEST}: cannot be read: {reason}") from error
+    with reading(run.output / MANIFEST), _replacing_folder(final) as folder:
+        page = _Author(run, manifest, folder).page()
+        for name, text in render(page, version("dafre_fast")).items():
+            (folder / name).write_text(text, encoding="utf-8")
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     return Written(
         index=str(final / INDEX),
         files=len(sizes),
