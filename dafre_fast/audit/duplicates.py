@@ -10,6 +10,7 @@ already: of what stays no two are duplicates, in one split or in two, and each i
 duplicate of one that stays.
 """
 
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import open_manifest
+from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.unreadable import reading
 
 _COLUMNS = {
@@ -67,10 +69,8 @@ def read_images(folder: Path) -> pl.DataFrame:
     nameless = images["id"].is_null().arg_true()
     if len(nameless):
         raise InputError(f"{folder / MANIFEST}: row {nameless[0] + 1} names no image")
-    bucket = (pl.col("id") % 1000).cast(pl.String).str.zfill(4)
-    return images.unique("id", keep="first", maintain_order=True).with_columns(
-        path=pl.format("{}/{}.jpg", bucket, "id")
-    )
+    first = images.unique("id", keep="first", maintain_order=True)
+    return first.with_columns(image_paths().alias("path"))
 
 
 def find_duplicates(images: pl.DataFrame, *, distance: int, keep: str, threads: int) -> Duplicates:
@@ -215,7 +215,7 @@ def _pairs(ranked: pl.DataFrame, bits: _Bits, distance: int, threads: int) -> Pa
 def _leaked(ranked: pl.DataFrame, nodes: int, pairs: Pairs) -> dict[str, int]:
     """By `test in train` and so on, images of a split that make a pair with one of another."""
     leaked = {}
-    for into, split in (("train", "val"), ("train", "test"), ("val", "test")):
+    for into, split in combinations(SPLITS, 2):
         has = np.zeros(nodes, np.bool_)
         has[ranked.filter(split=into)["node"].to_numpy()] = True
         near = has.copy()

@@ -37,6 +37,7 @@ from dafre_fast.core.layout import (
     STATISTICS,
     TAGS_FUNNEL,
     bucket,
+    image_path,
 )
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.summaries import Funnel, TagFunnel
@@ -301,9 +302,7 @@ class _Author:
 
     def _twins(self, pair: Pair, names: Mapping[int, str]) -> Twins:
         leaves, stays = (
-            self._tile(
-                FULL_IMAGE, Example(one, f"{bucket(one)}/{one}.jpg", names.get(class_id, ""))
-            )
+            self._tile(FULL_IMAGE, Example(one, image_path(one), names.get(class_id, "")))
             for one, class_id in zip(pair.ids, pair.class_ids, strict=True)
         )
         return Twins(leaves, stays, pair.splits, pair.distance)
