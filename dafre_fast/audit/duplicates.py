@@ -10,6 +10,7 @@ two kept images are duplicates, in whatever splits, and every image left out is 
 kept one.
 """
 
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import open_manifest
+from dafre_fast.tables.image_paths import image_paths
+from dafre_fast.tables.unreadable import reading
 
 _COLUMNS = {
     "id": pl.Int64,
@@ -62,18 +65,13 @@ def read_images(folder: Path) -> pl.DataFrame:
     Raises InputError if the manifest cannot be read or lacks a column of `full`.
     """
     rows = open_manifest(folder)
-    try:
+    with reading(folder / MANIFEST):
         images = rows.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()).collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{folder / MANIFEST}: cannot be read: {reason}") from error
     nameless = images["id"].is_null().arg_true()
     if len(nameless):
         raise InputError(f"{folder / MANIFEST}: row {nameless[0] + 1} names no image")
-    bucket = (pl.col("id") % 1000).cast(pl.String).str.zfill(4)
-    return images.unique("id", keep="first", maintain_order=True).with_columns(
-        path=pl.format("{}/{}.jpg", bucket, "id")
-    )
+    first = images.unique("id", keep="first", maintain_order=True)
+    return first.with_columns(image_paths().alias("path"))
 
 
 def find_duplicates(images: pl.DataFrame, *, distance: int, keep: str, threads: int) -> Duplicates:
@@ -218,7 +216,7 @@ def _pairs(ranked: pl.DataFrame, bits: _Bits, distance: int, threads: int) -> Pa
 def _leaked(ranked: pl.DataFrame, nodes: int, pairs: Pairs) -> dict[str, int]:
     """Count the images of a split that form a pair with one of another: `test in train` …"""
     leaked = {}
-    for into, split in (("train", "val"), ("train", "test"), ("val", "test")):
+    for into, split in combinations(SPLITS, 2):
         has = np.zeros(nodes, np.bool_)
         has[ranked.filter(split=into)["node"].to_numpy()] = True
         near = has.copy()

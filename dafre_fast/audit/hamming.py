@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.jit import kernel
 from dafre_fast.tables.kernels.vectors import ones
 
 _WORDS, _WORD_BITS = 16, 16
@@ -105,10 +106,9 @@ def _with(room, count, one, other, bits):  # type: ignore[no-untyped-def]
     return room
 
 
-@njit(
+@kernel(
     "int32[:, ::1](uint64[:, ::1], int32[::1], int64[::1], int64[::1], int64, int64[::1], int64,"
     " int64)",
-    cache=True,
     nogil=True,
 )
 def _compare(hashes, order, starts, masks, word, radii, distance, most):  # type: ignore[no-untyped-def]
@@ -141,7 +141,7 @@ def _compare(hashes, order, starts, masks, word, radii, distance, most):  # type
     return room[:count].copy()
 
 
-@njit("int32[::1](int64, int32[::1], int32[::1])", cache=True)
+@kernel("int32[::1](int64, int32[::1], int32[::1])")
 def components(count, first, second):  # type: ignore[no-untyped-def]
     """Return, for each of `count` nodes, the lowest node of its connected component."""
     root = np.arange(count).astype(np.int32)
@@ -171,7 +171,7 @@ def representatives(count: int, pairs: Pairs) -> Indices:
     return found
 
 
-@njit("int32[::1](int64, int32[::1], int32[::1])", cache=True)
+@kernel("int32[::1](int64, int32[::1], int32[::1])")
 def _representatives(count, first, second):  # type: ignore[no-untyped-def]
     stays = np.arange(count).astype(np.int32)
     for pair in range(first.size):
@@ -187,7 +187,7 @@ def distances(hashes: Hashes, first: Indices, second: Indices) -> Indices:
     return np.asarray(found, np.int32)
 
 
-@njit("int32[::1](uint64[:, ::1], int64[::1])", cache=True)
+@kernel("int32[::1](uint64[:, ::1], int64[::1])")
 def spreads(hashes, starts):  # type: ignore[no-untyped-def]
     """Return the largest distance in each run of hashes; run k is starts[k]:starts[k + 1]."""
     largest = np.zeros(starts.size - 1, np.int32)

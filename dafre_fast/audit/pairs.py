@@ -6,8 +6,8 @@ from typing import NamedTuple
 import polars as pl
 
 from dafre_fast.audit.records import Why
-from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import AUDIT, EXCLUDE
+from dafre_fast.tables.unreadable import reading
 
 _KINDS = {
     **dict.fromkeys(("id", "class_id", "distance", "kept_id", "kept_class_id"), pl.Int64()),
@@ -33,7 +33,7 @@ def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
     Raises InputError if the list cannot be read.
     """
     path = dataset / AUDIT / EXCLUDE
-    try:
+    with reading(path):
         rows = pl.scan_csv(path, schema_overrides=_KINDS, glob=False).select(*_KINDS)
         within = pl.col("why") != Why.OTHER_SPLIT.value
         differs = (pl.col("distance") > 0).fill_null(value=False)
@@ -47,8 +47,6 @@ def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
             .head(at_most)
             .collect()
         )
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
     return [
         Pair(
             (row["id"], row["kept_id"]),

@@ -21,5 +21,10 @@ list of bad rows stands there too, so that it is not taken for one of them.
 
 
 def bucket(image_id: int) -> str:
-    """The folder of an id in every tree of Danbooru: `id % 1000` with four digits."""
+    """Return the folder of an id in every tree of Danbooru: `id % 1000` with four digits."""
     return f"{image_id % 1000:04d}"
+
+
+def image_path(image_id: int, extension: str = "jpg") -> str:
+    """Return the path of an id in every tree of Danbooru: `0446/332446.jpg`."""
+    return f"{bucket(image_id)}/{image_id}.{extension}"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.dataset.outcomes import status
+from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 _OF_ARRIVAL = ("final_url", "http_status", "attempts")
@@ -90,8 +90,5 @@ def read_ids(path: Path, *, opened: bool) -> pl.Series:
     RGB. Raises InputError where it cannot be read or is no manifest of a catalogue.
     """
     is_one = pl.col("status") == SUCCESS if opened else pl.col("original_bytes").is_not_null()
-    try:
+    with reading(path, "is no manifest of images"):
         return pl.scan_parquet(path, glob=False).filter(is_one).select("id").collect()["id"]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: is no manifest of images: {reason}") from error

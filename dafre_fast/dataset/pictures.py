@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dafre_fast.core.findings import Output
-from dafre_fast.core.layout import FACES, FULL, bucket
+from dafre_fast.core.layout import FACES, FULL, image_path
 from dafre_fast.dataset.places import COLUMNS, places_of
 
 
@@ -27,7 +27,7 @@ class Picture(NamedTuple):
 
     def file(self, image_id: int) -> str:
         """Its path in a dataset of trees. It is made of the id, never of text."""
-        return f"{self.tree}/{bucket(image_id)}/{image_id}.jpg"
+        return f"{self.tree}/{image_path(image_id)}"
 
     def member(self, image_id: int) -> str:
         """Its name in a shard of both."""

@@ -23,7 +23,7 @@ from dafre_fast.engine.observers import watching
 from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue
 from dafre_fast.engine.run import make_all
-from dafre_fast.tables.image_paths import image_path
+from dafre_fast.tables.image_paths import image_paths
 
 
 def make_table(
@@ -38,7 +38,7 @@ def make_table(
     """Images of any table of ids, and crops where it has boxes; returns and writes the manifest."""
     faces = output / FACES if {*Box._fields} <= {*table.columns} else None
     boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if faces is None]
-    rows = table.with_columns(image_path().alias("path"), *boxes)
+    rows = table.with_columns(image_paths().alias("path"), *boxes)
     asked = ask_catalogue(rows, full=output / FULL, faces=faces)
     metadata = open_metadata(source, fetching, asked, Selection())
     with watching("images", tell) as watch:

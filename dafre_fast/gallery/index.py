@@ -31,6 +31,7 @@ from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.core.layout import LABELS, MANIFEST
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import open_manifest, open_tags
+from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 BOX = ("left", "top", "right", "bottom")
@@ -96,16 +97,12 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
     if missing:
         raise InputError(f"{dataset / MANIFEST}: has no column {', '.join(missing)}")
     made_from, stamp = _made_from(dataset), folder / "index.json"
-    with _alone(folder):
+    with reading(dataset, "its tables cannot be read"), _alone(folder):
         if all((folder / name).exists() for name in _FILES) and stamp.read_bytes() == made_from:
             return
         begin()
         stamp.unlink(missing_ok=True)
-        try:
-            _build(source, tags, folder)
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"{dataset}: its tables cannot be read: {reason}") from error
+        _build(source, tags, folder)
         with replacing(stamp) as part:
             part.write_bytes(made_from)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from dafre_fast.core.atomic import replacing
-from dafre_fast.core.layout import ORIGINALS, SMALL, bucket
+from dafre_fast.core.layout import ORIGINALS, SMALL, image_path
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.blocks import read_lines
@@ -110,7 +110,7 @@ def write_lists(split: Split, files: FileList, folder: Path) -> Mapping[str, int
         found = names["name"].drop_nulls()
         write_list(found, folder / f"{split.name}_{called}.txt")
         lost = names.filter(pl.col("name").is_null())["id"]
-        missing += [f"{tree}/{bucket(one)}/{one}.{_MISSING[tree]}" for one in lost]
+        missing += [f"{tree}/{image_path(one, _MISSING[tree])}" for one in lost]
         there[tree] = len(found)
     write_list(missing, folder / f"{split.name}_missing.txt")
     return there

@@ -16,6 +16,7 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import LISTS, open_dataset
 from dafre_fast.dataset.samples import Damaged
 from dafre_fast.dataset.shard_order import ordered
+from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 RECORDED = ("bytes", "sha256", "face_bytes", "face_sha256")
@@ -65,11 +66,9 @@ def read_packable(folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series
     if missing := [name for name in RECORDED if name not in known]:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
     wanted = ("status", *(_TOLD if told else (*_OF_IMAGE, *RECORDED)))
-    try:
+    with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.select(name for name in wanted if name in known).collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path}: {str(error).partition(chr(10))[0]}") from error
     _check(path, brief)
     stays = ~pl.col("id").is_in(exclude.implode())
     rows, asked = rows.filter(stays), brief.filter(stays)

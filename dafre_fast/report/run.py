@@ -27,7 +27,7 @@ from dafre_fast.core.layout import (
     REPORT,
     STATISTICS,
     TAGS_FUNNEL,
-    bucket,
+    image_path,
 )
 from dafre_fast.core.summaries import Funnel, TagFunnel
 from dafre_fast.dataset.places import lies_in_shards
@@ -39,6 +39,7 @@ from dafre_fast.report.pictures import ReportPictures
 from dafre_fast.report.records import Duplicates, Example, Overview, Page, Twins, Written
 from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.records import Statistics
+from dafre_fast.tables.unreadable import reading
 
 
 def write_report(run: ReportRun) -> Written:
@@ -51,15 +52,11 @@ def write_report(run: ReportRun) -> Written:
     if final.exists() and not (final / INDEX).is_file():
         raise OutputError(f"{final}: is there and is no report; move it away")
     manifest = open_manifest(run.output)
-    try:
-        with _replacing_folder(final) as folder:
-            page = _page(run, manifest, folder)
-            for name, text in render(page, version("dafre_fast")).items():
-                (folder / name).write_text(text, encoding="utf-8")
-            sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{run.output / MANIFEST}: cannot be read: {reason}") from error
+    with reading(run.output / MANIFEST), _replacing_folder(final) as folder:
+        page = _page(run, manifest, folder)
+        for name, text in render(page, version("dafre_fast")).items():
+            (folder / name).write_text(text, encoding="utf-8")
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     return Written(
         index=str(final / INDEX),
         files=len(sizes),
@@ -134,7 +131,7 @@ def _duplicates(
 
 def _twins(pair: Pair, names: dict[int, str], pictures: ReportPictures) -> Twins:
     leaves, stays = (
-        pictures.tile(Example(one, f"{bucket(one)}/{one}.jpg", names.get(class_id, "")))
+        pictures.tile(Example(one, image_path(one), names.get(class_id, "")))
         for one, class_id in zip(pair.ids, pair.class_ids, strict=True)
     )
     return Twins(leaves, stays, pair.splits, pair.distance)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from dafre_fast.core.categories import CATEGORY_NAMES
+from dafre_fast.core.categories import CATEGORY_NAMES, column
 from dafre_fast.stats.records import Level, Spread
 from dafre_fast.tables.writing import write_parquet
 
@@ -65,12 +65,12 @@ def _tally(rows: pl.LazyFrame, *names: str) -> pl.LazyFrame:
 
 
 def _ranked(rows: pl.LazyFrame, name: str, fill: str | None = None) -> pl.LazyFrame:
-    column = pl.col(name) if fill is None else pl.col(name).fill_null(fill)
-    return _tally(rows.select(column), name).sort("images", name, descending=[True, False])
+    values = pl.col(name) if fill is None else pl.col(name).fill_null(fill)
+    return _tally(rows.select(values), name).sort("images", name, descending=[True, False])
 
 
 def _numbers(rows: pl.LazyFrame, category: int, level: Level) -> pl.LazyFrame:
-    tags = pl.col(f"tags_cat{category}")
+    tags = pl.col(column(category))
     number = (
         tags.list.len() if level is Level.TAGS else tags.list.join(" ").str.count_matches(_WORD)
     )
@@ -79,7 +79,7 @@ def _numbers(rows: pl.LazyFrame, category: int, level: Level) -> pl.LazyFrame:
 
 
 def _uses(rows: pl.LazyFrame, category: int) -> pl.LazyFrame:
-    tags = rows.select(tag=f"tags_cat{category}").filter(pl.col("tag").list.len() > 0)
+    tags = rows.select(tag=column(category)).filter(pl.col("tag").list.len() > 0)
     used = tags.explode("tag").group_by("tag").agg(uses=pl.len().cast(pl.Int64))
     return _by_use(used, category, Level.TAGS)
 

@@ -24,6 +24,7 @@ from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.stats.show import lines, to_json
 from dafre_fast.stats.tagged import read_tagged
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.unreadable import reading
 
 
 def stats(run: StatsRun, plotting: Plotting) -> Statistics:
@@ -134,10 +135,8 @@ def _read_funnels(run: StatsRun) -> tuple[Funnel | None, TagFunnel | None]:
 
 
 def _read_funnel(path: Path) -> Funnel | TagFunnel:
-    try:
+    with reading(path):
         text = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
     try:
         return msgspec.json.decode(text, type=Funnel)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -8,8 +8,7 @@ lines of JSON (`tables.posts`). Of columns the names count, not the order.
 
 import warnings
 from ast import literal_eval
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from dafre_fast.tables.blocks import COMPRESSED
 from dafre_fast.tables.posts import SHAPE, organise
 from dafre_fast.tables.record_files import read_records
 from dafre_fast.tables.text import BOM, something_else
+from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 _PARQUET = b"PAR1"
@@ -31,7 +31,6 @@ _NUMBERS = ("image_width", "image_height", "class_id")
 _TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
 _SURPLUS = tuple(f"field {number} beyond the header" for number in range(1, 9))
 """What stands farther behind, after so many empty fields, polars does not tell."""
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 _IN_APOSTROPHES = r"'[^'\\\n\r\x00]*'"
 _IN_QUOTES = r'"[^"\\\n\r\x00]*"'
@@ -61,7 +60,7 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
     """
     tables, judged = list[pl.LazyFrame](), list[pl.DataFrame]()
     for number, path in enumerate(paths):
-        with _naming(path):
+        with reading(path):
             rows = _read(path, scratch / str(number)).with_columns(table=pl.lit(number, pl.UInt32))
             # Ids of three million rows are small; all else stays where it is.
             of_table = rows.select("table", "line", "problem", "remark", "id")
@@ -94,20 +93,6 @@ def _mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     again = good & ~pl.struct("problem", "id").is_first_distinct()
     repeated = pl.when(again).then(pl.lit(RowProblem.DUPLICATE_ID.value))
     return rows.with_columns(problem=pl.coalesce("problem", repeated))
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """What is raised names the file, in one line."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except _UNREADABLE as error:
-        why = str(error).partition("\n")[0]
-        if "not properly escaped" in str(error):
-            why = "a quoted field does not end, or goes on behind its end"
-        raise InputError(f"{path}: cannot be read: {why}") from error
 
 
 def _read(path: Path, folder: Path) -> pl.LazyFrame:

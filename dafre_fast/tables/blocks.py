@@ -16,6 +16,7 @@ import polars as pl
 from dafre_fast.core.errors import InputError
 from dafre_fast.tables.row_problems import LONGEST
 from dafre_fast.tables.text import BOM, something_else
+from dafre_fast.tables.unreadable import reading
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -57,7 +58,7 @@ def blocks(
     Raises InputError where the file cannot be read or is something else than `what` it must be.
     """
     try:
-        with _opened(path, what) as file:
+        with reading(path), _opened(path, what) as file:
             rest, data = b"", file.read(BLOCK_BYTES).removeprefix(BOM)
             while data:
                 end = data.rfind(b"\n") + 1
@@ -70,8 +71,6 @@ def blocks(
                 yield rest
     except _UNREADABLE as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
 
 
 def _opened(path: Path, what: str) -> IO[bytes]:

@@ -15,10 +15,11 @@ import polars as pl
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.settings.tables import Selection
-from dafre_fast.core.splits import SPLITS, TRAIN_SHARE, VAL_SHARE
+from dafre_fast.core.splits import SPLITS, TEST, TRAIN, TRAIN_SHARE, VAL, VAL_SHARE
 from dafre_fast.core.summaries import Step
 from dafre_fast.tables.bad_rows import refuse_too_many, table_name
 from dafre_fast.tables.faces import EDGES, read_faces
+from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.tag_ids import read_tags
 from dafre_fast.tables.text import mark_repeats
 
@@ -101,25 +102,23 @@ def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(class_id=pl.col("tag_id").rle_id().cast(pl.Int64))
         .with_columns(
             split=pl.when(place < (images * TRAIN_SHARE).cast(pl.Int64))
-            .then(pl.lit("train"))
+            .then(pl.lit(TRAIN))
             .when(place < (images * (TRAIN_SHARE + VAL_SHARE)).cast(pl.Int64))
-            .then(pl.lit("val"))
-            .otherwise(pl.lit("test"))
+            .then(pl.lit(VAL))
+            .otherwise(pl.lit(TEST))
         )
     )
 
 
 def with_names(rows: pl.LazyFrame, tags: pl.DataFrame | None) -> pl.LazyFrame:
     """The columns of `Catalogue.kept`: the class's name and the image's path join."""
-    bucket = (pl.col("id") % 1000 + 10_000).cast(pl.String).str.tail(4)
-    path = pl.concat_str(bucket, pl.lit("/"), pl.col("id").cast(pl.String), pl.lit(".jpg"))
     if tags is None:
         named = rows.with_columns(class_name=pl.lit(None, dtype=pl.String))
     else:
         names = tags.lazy().filter(_is_good).select("tag_id", "class_name")
         named = rows.join(names, on="tag_id", how="left", maintain_order="left")
     of_class = ("tag_id", "class_id", "class_name", "split")
-    return named.select("id", path.alias("path"), *of_class, *EDGES, "confidence")
+    return named.select("id", image_paths().alias("path"), *of_class, *EDGES, "confidence")
 
 
 def _step(name: str, rows: pl.LazyFrame) -> Step:

@@ -7,6 +7,7 @@ import polars as pl
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.tables.json_lines import Shape, read_json_lines
+from dafre_fast.tables.unreadable import reading
 
 _PARQUET = b"PAR1"
 _BATCH_ROWS = 20_000
@@ -40,15 +41,12 @@ def read_records(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
 
 
 def _is_parquet(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_PARQUET)) == _PARQUET
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    with reading(path), path.open("rb") as file:
+        return file.read(len(_PARQUET)) == _PARQUET
 
 
 def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
-    try:
+    with reading(path):
         table = pl.scan_parquet(path, glob=False, low_memory=True)
         kinds = table.collect_schema()
         if "id" not in kinds:
@@ -57,8 +55,6 @@ def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
         rows = table.select(pl.lit(None, pl.String).alias("problem"), *columns)
         numbered = rows.with_row_index("line", offset=1)
         yield from numbered.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
 
 
 def _column(path: Path, name: str, kind: pl.DataType | None, to: pl.DataType) -> pl.Expr:

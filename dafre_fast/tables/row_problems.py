@@ -8,10 +8,7 @@ import re
 from dafre_fast.core.reasons import RowProblem
 
 LONGEST = 65_536
-"""Bytes of a line beyond which it is no row: what is looked at closer must have an end.
-
-It is compiled into the parser; numba's cache does not notice where it is changed here.
-"""
+"""Bytes of a line beyond which it is no row: what is looked at closer must have an end."""
 
 _MOST_DIGITS = 18
 _PATH = re.compile(rb"(?:([0-9]+)[/\\])?([0-9]+)\.[0-9A-Za-z]+")

@@ -16,6 +16,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.tables.row_problems import LONGEST
+from dafre_fast.tables.unreadable import reading
 
 _SLICE = 1 << 22
 _NEWLINE = 10
@@ -46,10 +47,8 @@ def read_text(path: Path) -> bytes:
     Raises InputError where it cannot be read, is empty, or is something else than lines of UTF-8,
     saying what.
     """
-    try:
+    with reading(path):
         text = path.read_bytes().removeprefix(BOM)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
     if not text:
         raise InputError(f"{path}: is empty")
     if kind := something_else(text[:LONGEST]):

@@ -17,7 +17,7 @@ from dafre_fast.core.summaries import TagCount, TagsSummary, TagStep
 from dafre_fast.dataset.manifest import read_ids
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
-from dafre_fast.tables.image_paths import image_path
+from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.posts import read_posts
 from dafre_fast.tags import steps as step
@@ -179,7 +179,7 @@ def _fill(kept: _Kept) -> _Kept:
 
 
 def _write_all(kept: _Kept, output: Path) -> TagsSummary:
-    rows = kept.posts.select("id", image_path().alias("dir"), pl.exclude("id"))
+    rows = kept.posts.select("id", image_paths().alias("dir"), pl.exclude("id"))
     write_tag_table(rows, kept.tags.names, output / ALL)
     write_vocabulary(count_numbers(rows, 0), kept.tags.names, output / VOCABULARY)
     images = kept.funnel[-1].images

@@ -3,7 +3,7 @@
 In the original's order, which reads and writes a table of its own for each:
 
     1  posts.organise                                   what is needed of each post
-    2  posts.read_posts                                 all files together; `image_path`
+    2  posts.read_posts                                 all files together; `image_paths`
     3  `unflagged` `rated` `among` `fully_tagged`       which posts are kept: true for those
     4  `without_symbols`                                what becomes of each tag: the new one,
     5  `long_enough` or `too_short`, `used`             null for none

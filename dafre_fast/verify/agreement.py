@@ -17,6 +17,7 @@ from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.records import Fetched, Made
 from dafre_fast.dataset.outcomes import last_outcomes, status
 from dafre_fast.dataset.places import placed
+from dafre_fast.tables.unreadable import reading
 
 _OF_OUTPUT: Mapping[str, pl.DataType] = {
     "bytes": pl.Int64(),
@@ -43,7 +44,7 @@ def read_manifest(path: Path) -> pl.DataFrame:
 
     Raises InputError where it cannot be read or is no manifest.
     """
-    try:
+    with reading(path, "is damaged, or no manifest"):
         with path.open("rb") as file:
             manifest = pl.read_parquet(file)
         of_catalogue = "class_id" in manifest.columns
@@ -52,10 +53,6 @@ def read_manifest(path: Path) -> pl.DataFrame:
             pl.col("id" if of_catalogue else "path").cast(pl.String).alias("key"),
             *(pl.col(name).cast(kind) for name, kind in columns.items()),
         )
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise InputError(f"{path}: is damaged, or no manifest: {_first_line(error)}") from error
     return _with_keys(path, rows)
 
 
@@ -64,13 +61,14 @@ def read_outcomes(ledger: Path) -> pl.DataFrame:
 
     Raises InputError where one cannot be read, with its line.
     """
-    try:
-        made = last_outcomes(ledger, "make").with_columns(status()).select("key", *_OF_OUTCOME)
-        rows = made.collect()
-    except OSError as error:
-        raise InputError(f"{ledger}: {error.strerror or error}") from error
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{ledger}: {_damaged_line(ledger) or _first_line(error)}") from error
+    made = last_outcomes(ledger, "make").with_columns(status()).select("key", *_OF_OUTCOME)
+    with reading(ledger):
+        try:
+            rows = made.collect()
+        except pl.exceptions.PolarsError as error:
+            if damaged := _damaged_line(ledger):
+                raise InputError(f"{ledger}: {damaged}") from error
+            raise
     return _with_keys(ledger, rows)
 
 
@@ -287,7 +285,3 @@ def _found(flaw: Flaw, rows: pl.DataFrame, detail: str = "", *names: str) -> pl.
 
 def _text(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).fill_null("nothing")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]

@@ -24,7 +24,7 @@ from dafre_fast.core.layout import (
     LABELS,
     MANIFEST,
     STATE,
-    bucket,
+    image_path,
 )
 from dafre_fast.core.settings.running import Workers
 from dafre_fast.core.splits import SPLITS
@@ -141,10 +141,7 @@ def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
     for key in keys:
         if key.startswith("/") or ".." in key.split("/") or "\0" in key:
             raise InputError(f"{records.names[0]}: {key!r} leads out of the folder")
-    if records.catalogue:
-        paths = [f"{bucket(int(key))}/{key}.jpg" for key in keys]
-    else:
-        paths = jpg_names(keys)
+    paths = [image_path(int(key)) for key in keys] if records.catalogue else jpg_names(keys)
     full, face = (f"{FULL}/", f"{FACES}/") if records.whole else ("", "")
     named = outcomes.with_columns(path=pl.Series(paths, dtype=pl.String))
     places = None

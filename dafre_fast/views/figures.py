@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from unicodedata import east_asian_width
 
-PARTS = frozenset({"train", "val", "test"})
+from dafre_fast.core.splits import SPLITS
+
+PARTS = frozenset(SPLITS)
 """Steps that divide what is left instead of following on each other."""
 _MOST_TICKS = 6
 

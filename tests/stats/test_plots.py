@@ -272,7 +272,7 @@ def test_drawing_leaves_no_trace_in_the_settings_of_matplotlib() -> None:
 
 def test_drawing_needs_no_pyplot_nor_a_package_that_sets_fonts() -> None:
     code = (
-        "import sys; from dafre_fast.views import plots\n"
+        "import sys; from dafre_fast.stats import plots\n"
         "with plots.drawing(): plots.images.formats('x', {'jpg': 1})\n"
         "assert not {'matplotlib.pyplot', 'matplotlib_fontja'} & {*sys.modules}"
     )

@@ -9,6 +9,7 @@ with AVX2), where one row after the other, the channels in registers, takes 5.3.
 import numpy as np
 from numba import njit
 
+from dafre_fast.core.jit import kernel
 from dafre_fast.pixels.kernels.resample import add_row, sum_blocks
 from dafre_fast.pixels.kernels.simd import (
     ROWS,
@@ -67,10 +68,9 @@ def _copy(source, target):  # type: ignore[no-untyped-def]
         target[i] = source[i]
 
 
-@njit(
+@kernel(
     "boolean(uint8[::1], uint8[::1], int64, int64, int64, int64, uint16[::1], int64, int64,"
-    " uint8[:, ::1])",
-    cache=True,
+    " uint8[:, ::1])"
 )
 def unfilter(lines, last, width, height, channels, block, sums, left, top, region):  # type: ignore[no-untyped-def]
     """Undo the filters of 8-bit RGB or RGBA scanlines, transparency on white.

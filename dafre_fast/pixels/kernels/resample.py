@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from dafre_fast.core.jit import kernel
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.kernels.simd import add_times, load_word, same, store_clipped, store_word
 from dafre_fast.pixels.rasters import Pixels, Raster, raster
@@ -77,7 +78,7 @@ def shrunk(sums: NDArray[np.uint16], size: Size, block: int) -> Raster:
     return Raster(sums, (size.width / block, size.height / block), 1 / block**2)
 
 
-@njit("Tuple((int64[::1], float32[:, ::1]))(int64, float64, int64, float64)", cache=True)
+@kernel("Tuple((int64[::1], float32[:, ::1]))(int64, float64, int64, float64)")
 def _taps(source, extent, target, scale):  # type: ignore[no-untyped-def]
     """First source pixel and weights, zero-filled to a multiple of _RUN, of each target pixel."""
     step = extent / target
@@ -125,13 +126,12 @@ def _mix_rows(source, first, weights, out):  # type: ignore[no-untyped-def]
 _FirstAndWeights = "int64[::1], float32[:, ::1]"
 
 
-@njit(
-    [
+@kernel(
+    *(
         f"void({kind}[:, ::1], int64, {_FirstAndWeights}, {_FirstAndWeights},"
         " float32[::1], int64, uint8[::1])"
         for kind in ("uint8", "uint16")
-    ],
-    cache=True,
+    ),
     fastmath=True,
 )
 def _resize(source, channels, top, down, left, across, strip, pitch, out):  # type: ignore[no-untyped-def]
@@ -193,7 +193,7 @@ def sum_blocks(total, size, channels, block, rows, out, at):  # type: ignore[no-
             out[i] = out[i] * block // rows
 
 
-@njit("void(uint8[:, ::1], int64, int64, uint16[::1])", cache=True)
+@kernel("void(uint8[:, ::1], int64, int64, uint16[::1])")
 def _shrink(source, channels, block, out):  # type: ignore[no-untyped-def]
     total = np.empty(source.shape[1] + 4, np.uint16)
     size = source.shape[1] // channels

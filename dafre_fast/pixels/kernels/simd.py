@@ -12,6 +12,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
+from dafre_fast.core.jit import element_pointer
+
 ROWS = 8
 """Enough independent work to hide how long a pixel waits for the one before it."""
 
@@ -43,11 +45,6 @@ class _PixelModel(models.PrimitiveModel):
 
 
 rows, pixel = _Rows("rows"), _Pixel("pixel")
-
-
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, to: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
 
 
 def _lane(number: int) -> Any:
@@ -87,7 +84,7 @@ def load_rows(typing: Any, array: Any, first: Any, step: Any) -> Any:
         words = ir.Constant(_ROWS_AS_WORDS, ir.Undefined)
         for number in range(ROWS):
             index = _row(builder, first, step, number)
-            pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+            pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
             words = builder.insert_element(words, builder.load(pointer, align=1), _lane(number))
         return builder.zext(builder.bitcast(words, _ROWS_AS_BYTES), _ROWS)
 
@@ -103,7 +100,7 @@ def store_rows(typing: Any, array: Any, first: Any, step: Any, value: Any) -> An
         words = builder.bitcast(builder.trunc(value, _ROWS_AS_BYTES), _ROWS_AS_WORDS)
         for number in range(ROWS):
             index = _row(builder, first, step, number)
-            pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+            pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
             builder.store(builder.extract_element(words, _lane(number)), pointer, align=1)
         return context.get_dummy_value()
 
@@ -117,7 +114,7 @@ def store_last_row(typing: Any, array: Any, index: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
         words = builder.bitcast(builder.trunc(value, _ROWS_AS_BYTES), _ROWS_AS_WORDS)
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
         builder.store(builder.extract_element(words, _lane(ROWS - 1)), pointer, align=1)
         return context.get_dummy_value()
 
@@ -130,7 +127,7 @@ def row_below(typing: Any, value: Any, array: Any, index: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, array, index = arguments
-        pointer = _pointer(context, builder, signature.args[1], array, index, _I32)
+        pointer = element_pointer(context, builder, signature.args[1], array, index, _I32)
         words = ir.Constant(_ROWS_AS_WORDS, ir.Undefined)
         words = builder.insert_element(words, builder.load(pointer, align=1), _lane(0))
         above = builder.zext(builder.bitcast(words, _ROWS_AS_BYTES), _ROWS)
@@ -151,7 +148,9 @@ def rows_equal(typing: Any, array: Any, first: Any, step: Any, value: Any) -> An
         flags = []
         for number in range(ROWS):
             index = _row(builder, first, step, number)
-            byte = builder.load(_pointer(context, builder, signature.args[0], array, index, _I8))
+            byte = builder.load(
+                element_pointer(context, builder, signature.args[0], array, index, _I8)
+            )
             flags.append(builder.icmp_signed("==", builder.zext(byte, _I64), value))
         return _each_row(builder, flags)
 
@@ -261,7 +260,7 @@ def add_times(typing: Any, sum: Any, weight: Any, array: Any, index: Any) -> Any
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         total, weight, array, index = arguments
-        pointer = _pointer(context, builder, signature.args[2], array, index, _PIXEL)
+        pointer = element_pointer(context, builder, signature.args[2], array, index, _PIXEL)
         product = builder.fmul(weight, builder.load(pointer, align=4), flags=["contract"])
         return builder.fadd(total, product, flags=["contract"])
 
@@ -279,7 +278,7 @@ def store_clipped(typing: Any, array: Any, index: Any, value: Any) -> Any:
         value = builder.select(builder.fcmp_ordered("<", value, high), value, high)
         whole = builder.fptosi(value, ir.VectorType(_I32, 4))
         word = builder.bitcast(builder.trunc(whole, ir.VectorType(_I8, 4)), _I32)
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
         builder.store(word, pointer, align=1)
         return context.get_dummy_value()
 
@@ -292,7 +291,7 @@ def load_word(typing: Any, array: Any, index: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index = arguments
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I64)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I64)
         return builder.load(pointer, align=1)
 
     return types.uint64(array, types.intp), generate
@@ -304,7 +303,7 @@ def store_word(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I64)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I64)
         builder.store(value, pointer, align=1)
         return context.get_dummy_value()
 

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from dafre_fast.core.jit import kernel
 from dafre_fast.tables.row_problems import LONGEST
 
 BLANK, GOOD, UNREAD = 0, 1, 2
@@ -52,12 +53,12 @@ class TagLines(NamedTuple):
 
 def parse_faces(text: NDArray[np.uint8]) -> FaceLines:
     """Read the lines of some text; `text` is contiguous and read-only."""
-    return FaceLines(*faces_in(text))
+    return FaceLines(*faces_in(text, LONGEST))
 
 
 def parse_tags(text: NDArray[np.uint8]) -> TagLines:
     """Read the lines of some text; `text` is contiguous and read-only."""
-    return TagLines(*tags_in(text))
+    return TagLines(*tags_in(text, LONGEST))
 
 
 _Text = "Array(uint8, 1, 'C', readonly=True)"
@@ -224,10 +225,10 @@ def _rest(text, at):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _state(text, start, at, good):  # type: ignore[no-untyped-def]
+def _state(text, start, at, good, longest):  # type: ignore[no-untyped-def]
     """What the line from `start` is whose rest begins at `at`, and the index of its end."""
     only_blanks, end = _rest(text, at)
-    if good and only_blanks and end - start <= np.uintp(LONGEST):
+    if good and only_blanks and end - start <= np.uintp(longest):
         return GOOD, end
     only_blanks, end = _rest(text, start)
     return (BLANK if only_blanks else UNREAD), end
@@ -245,8 +246,8 @@ _Faces = "Tuple((uint8[::1], int64[::1], int64[::1], int64[::1], float32[:, ::1]
 _Tags = "Tuple((uint8[::1], int64[::1], int64[::1], int64[::1]))"
 
 
-@njit(f"{_Faces}({_Text})", cache=True, nogil=True)
-def faces_in(text):  # type: ignore[no-untyped-def]
+@kernel(f"{_Faces}({_Text}, int64)", nogil=True)
+def faces_in(text, longest):  # type: ignore[no-untyped-def]
     """The arrays of `FaceLines`."""
     lines, at = _count_lines(text), np.uintp(0)
     states, starts = np.empty(lines, np.uint8), np.empty(lines, np.int64)
@@ -262,7 +263,7 @@ def faces_in(text):  # type: ignore[no-untyped-def]
             good, at = _tab(text, at)
         if good and tag_id >= 0:
             good, at = _box(text, at, five)
-        state, at = _state(text, start, at, good and tag_id >= 0)
+        state, at = _state(text, start, at, good and tag_id >= 0, longest)
         states[line], starts[line] = state, start
         if state == GOOD:
             ids[line], tag_ids[line] = image_id, tag_id
@@ -272,8 +273,8 @@ def faces_in(text):  # type: ignore[no-untyped-def]
     return states, starts, ids, tag_ids, numbers
 
 
-@njit(f"{_Tags}({_Text})", cache=True, nogil=True)
-def tags_in(text):  # type: ignore[no-untyped-def]
+@kernel(f"{_Tags}({_Text}, int64)", nogil=True)
+def tags_in(text, longest):  # type: ignore[no-untyped-def]
     """The arrays of `TagLines`."""
     lines, at, one = _count_lines(text), np.uintp(0), np.uintp(1)
     states, starts = np.empty(lines, np.uint8), np.empty(lines, np.int64)
@@ -290,7 +291,7 @@ def tags_in(text):  # type: ignore[no-untyped-def]
         tag_id = np.int64(-1)
         if good:
             tag_id, at = _whole(text, at)
-        states[line], at = _state(text, start, at, plain and filled and tag_id >= 0)
+        states[line], at = _state(text, start, at, plain and filled and tag_id >= 0, longest)
         tag_ids[line] = tag_id
         at += one
     return states, starts, name_ends, tag_ids

@@ -11,6 +11,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from dafre_fast.core.jit import element_pointer
+
 WIDTH = 16
 """Bytes of a vector; most strings of metadata are shorter."""
 WORD = 8
@@ -20,13 +22,8 @@ _I8, _BITS, _I64 = ir.IntType(8), ir.IntType(WIDTH), ir.IntType(64)
 _VECTOR = ir.VectorType(_I8, WIDTH)
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, first: Any, to: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [first]), to.as_pointer())
-
-
 def _load(context: Any, builder: Any, kind: Any, array: Any, first: Any, to: Any) -> Any:
-    return builder.load(_pointer(context, builder, kind, array, first, to), align=1)
+    return builder.load(element_pointer(context, builder, kind, array, first, to), align=1)
 
 
 @intrinsic
@@ -73,7 +70,7 @@ def copy(typing: Any, array: Any, first: Any, to: Any, place: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first, to, place = arguments
         loaded = _load(context, builder, signature.args[0], array, first, _VECTOR)
-        pointer = _pointer(context, builder, signature.args[2], to, place, _VECTOR)
+        pointer = element_pointer(context, builder, signature.args[2], to, place, _VECTOR)
         builder.store(loaded, pointer, align=1)
         return context.get_dummy_value()
 
