@@ -34,7 +34,7 @@ ORIGINALS = {
     "0002/2.gif": GIF,
     "0003/1003.jpg": JPEG + b"\0",
 }
-"""Of the split: 4 is not there, and 5 is not in it."""
+"""Originals of the split that the daemon has. It lacks 4; 5 is not in the split."""
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def made(folder: Path, source: str) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def expected(folder) -> dict[str, bytes]:
-    """From the tree itself."""
+    """Outputs of a run on the tree itself."""
     found = made(folder, "tree")
     assert len(found) == 12 + 12 + 5
     return found

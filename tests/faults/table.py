@@ -1,4 +1,4 @@
-"""Every fault of the sample's server, through the real source, with the md5 known and not."""
+"""Run every fault of the fault server through the real source, with the md5 known and without."""
 
 import asyncio
 import hashlib
@@ -73,8 +73,8 @@ REFUSED = {
     "no-such-name": Reason.DNS_ERROR,
     "nobody": Reason.NETWORK_ERROR,
 }
-"""What comes of those from which nothing is to be had, where no md5 is known. None: what nobody can
-tell from the file passes, as `unverified`.
+"""Reason of each fault that a retry does not cure, without an md5. A fault that cannot be detected
+without one has None: the file is kept as `unverified`.
 """
 REFUSED_BY_MD5 = {
     "unsized-always": Reason.WRONG_HASH,
@@ -83,13 +83,13 @@ REFUSED_BY_MD5 = {
     "flipped": Reason.WRONG_HASH,
     "flipped-png": Reason.WRONG_HASH,
 }
-"""What comes of them instead where it is known."""
+"""Reason of the same faults with an md5, where it differs."""
 UNVERIFIED = {"flipped", "flipped-once"}
-"""Faults that nobody can tell from a sound file without its md5."""
+"""Faults that cannot be detected without an md5."""
 
 
 class Verdict(StrEnum):
-    """In what a fault ends."""
+    """Endings of a fault."""
 
     RIGHT = "right"
     REFUSED = "refused"
@@ -105,7 +105,7 @@ GOOD = {Verdict.RIGHT, Verdict.REFUSED, Verdict.UNVERIFIED}
 
 @dataclass(frozen=True)
 class Ending:
-    """Of one fault; attempts and seconds are those of the file that took most."""
+    """How one fault ended; attempts and seconds are those of the file that needed most."""
 
     fault: Fault
     md5_known: bool
@@ -118,13 +118,13 @@ class Ending:
 
     @property
     def good(self) -> bool:
-        """As it must be: the file where that was to be had, or refused for the right reason."""
+        """Whether it ended rightly: with the file if a retry can get it, else for its reason."""
         lost = self.fault.recoverable and self.verdict is Verdict.REFUSED
         return self.verdict in GOOD and self.reason is self.expected and not lost
 
     @property
     def expected(self) -> Reason | None:
-        """The reason that is right."""
+        """The right reason; None if the file has to be kept."""
         name = self.fault.name
         by_md5 = REFUSED_BY_MD5.get(name) if self.md5_known else None
         return by_md5 or REFUSED.get(name)
@@ -132,7 +132,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Files:
-    """What a server without fault would send."""
+    """The files that a server without fault would send."""
 
     jpeg: bytes
     png: bytes
@@ -212,7 +212,7 @@ async def end(
 def judge(
     fault: Fault, fetched: Sequence[Fetched], sought: int, folder: Path, right: bytes
 ) -> Verdict:
-    """By what lies there, whatever was said of it."""
+    """Return the verdict by the files on the disk, whatever the outcomes say."""
     files = {path for path in folder.rglob("*") if path.is_file()}
     said = {Path(one.path) for one in fetched if one.path and one.reason is None}
     if len(fetched) != sought or files != said:

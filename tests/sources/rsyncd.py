@@ -24,7 +24,7 @@ secrets file = {root}/secrets
 
 
 class Daemon:
-    """Serves `root`; its originals lie in `root/original`."""
+    """Serves `root`, with originals in `root/original`."""
 
     def __init__(self, root: Path, port: int, pid: int) -> None:
         self.root, self.pid = root, pid
@@ -52,7 +52,7 @@ def answers(port: int) -> bool:
 
 @contextmanager
 def daemon_of(root: Path, config: Path, limit: int | None = None) -> Iterator[Daemon]:
-    """`limit`: KiB per second."""
+    """Run a daemon for `root`; `limit` is in KiB per second."""
     port = free_port()
     ids = f"uid = {os.getuid()}\ngid = {os.getgid()}" if os.getuid() == 0 else ""
     config.write_text(CONFIG.format(root=root, ids=ids))

@@ -407,7 +407,7 @@ def test_a_member_that_passes_by_is_looked_up_not_searched_for() -> None:
 def fetch_known(
     spec: object, folder: Path, sought: list[Sought], settings: Fetching, slow: float = 0.0
 ) -> dict[str, Fetched]:
-    """What is taken takes `slow` seconds each."""
+    """Fetch with a taker that needs `slow` seconds for each outcome."""
     found: dict[str, Fetched] = {}
 
     async def take(one: Sought, fetched: Fetched) -> None:

@@ -23,7 +23,7 @@ from dafre_fast.core.reasons import Reason
 
 
 def header_of(name: str, size: int) -> bytes:
-    """Of GNU tar, in base 256, in which a size may be negative."""
+    """Return a header in GNU tar's base 256, in which a size may be negative."""
     header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
     header[124:136] = (size % 256**12).to_bytes(12, "big")
     header[124] |= 0x80

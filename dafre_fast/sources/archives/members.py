@@ -108,8 +108,8 @@ def coalesce(
 ) -> Iterator[list[Any]]:
     """Group neighbouring records into requests; yield what goes with the records of each.
 
-    Records are in ascending order of their start. Gaps between records of a request are at most
-    `gap_bytes`, and a request is at most `request_bytes` long, unless a single record is longer.
+    The records of a request ascend by their start. Gaps between them are at most `gap_bytes`, and a
+    request is at most `request_bytes` long, unless a single record is longer.
     """
     request: list[Any] = []
     start = end = 0
