@@ -10,7 +10,8 @@ import asyncio
 import gc
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from dafre_fast.core import events
 from dafre_fast.core.records import Fetched, Sought
@@ -40,11 +41,24 @@ async def concurrently(
     tell: events.Tell,
 ) -> None:
     """What one raises ends them all and is raised here, on its own."""
-    gc.freeze()  # what is loaded by now would make every sweep slow, and so rare
+    with _quick_sweeps():
+        try:
+            await _Crew(fetch, sought, take, settings, tell).work()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+
+@contextmanager
+def _quick_sweeps() -> Iterator[None]:
+    """Exclude what is loaded by now from garbage collection, or every sweep would be slow, and so
+    rare. A process that has excluded objects of its own is left as it is.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
     try:
-        await _Crew(fetch, sought, take, settings, tell).work()
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        yield
     finally:
         gc.unfreeze()
 

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from threading import Lock
 from typing import NamedTuple, Self, TypeVar
 
 import stamina
-from stamina.instrumentation import set_on_retry_hooks
+from stamina.instrumentation import RetryHook, get_on_retry_hooks, set_on_retry_hooks
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Again, Failed, Tell
@@ -15,11 +16,37 @@ from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
 
 T = TypeVar("T")
-set_on_retry_hooks([])  # or each retry is a line on standard error; `Failed` tells of it
 _FREE_RETRIES = 100
 _LONGEST_BACKOFF_SECONDS = 30.0
 _LONGEST_DETAIL = 300
 """Characters."""
+
+
+class _Silence:
+    """A context in which stamina's hooks, those of the whole process, are not called: they would
+    write a line to standard error for each retry, and `Failed` reports it. It may be entered again
+    before it is left; the hooks are restored at the last exit.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._entered = Lock(), 0
+        self._hooks: tuple[RetryHook, ...] = ()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._entered == 0:
+                self._hooks = get_on_retry_hooks()
+                set_on_retry_hooks([])
+            self._entered += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._entered -= 1
+            if self._entered == 0:
+                set_on_retry_hooks(self._hooks)
+
+
+_silence = _Silence()
 
 
 class Passing(Refusal):
@@ -114,23 +141,25 @@ class Effort:
             failure = passing
         # The first attempt of these is the one above: a retry context takes as much CPU time as a
         # small original, and most never need it.
-        async for retry in stamina.retry_context(
-            on=Passing,
-            attempts=self._settings.retries + 1,
-            timeout=None,
-            wait_max=_LONGEST_BACKOFF_SECONDS,
-        ):
-            with retry:
-                if retry.num == 1:
-                    raise failure
-                if not self._budget.spend():
-                    raise Refusal(failure.reason, f"{failure.detail} (no retries left in this run)")
-                self._tell(Again(url, self.attempts + 1, failure.reason))
-                try:
-                    return await self._count(url, attempt, seen)
-                except Passing as passing:
-                    failure = passing
-                    raise
+        with _silence:
+            async for retry in stamina.retry_context(
+                on=Passing,
+                attempts=self._settings.retries + 1,
+                timeout=None,
+                wait_max=_LONGEST_BACKOFF_SECONDS,
+            ):
+                with retry:
+                    if retry.num == 1:
+                        raise failure
+                    if not self._budget.spend():
+                        detail = f"{failure.detail} (no retries left in this run)"
+                        raise Refusal(failure.reason, detail)
+                    self._tell(Again(url, self.attempts + 1, failure.reason))
+                    try:
+                        return await self._count(url, attempt, seen)
+                    except Passing as passing:
+                        failure = passing
+                        raise
         raise AssertionError("stamina raises the last failure")
 
     async def _count(self, url: str, attempt: Callable[[], Awaitable[T]], seen: set[bytes]) -> T:
