@@ -13,8 +13,8 @@ import secrets
 import signal
 import socket
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -92,23 +92,35 @@ def _indexed(run: GalleryRun, tell: Tell) -> Index:
 @asynccontextmanager
 async def serving(run: GalleryRun, index: Index) -> AsyncIterator[str]:
     """Serve in this loop; gives the address. Raises UsageError where the port is not to be had."""
-    # What is no HTTP aiohttp answers by itself, with its version and Python's, and logs at length.
-    web_response.SERVER_SOFTWARE = _NAME  # type: ignore[attr-defined]
     quiet = logging.getLogger(f"{__name__}.protocol")
     quiet.setLevel(logging.CRITICAL)
     app = _Server(run, index).application()
     runner = web.AppRunner(app, access_log=None, logger=quiet, shutdown_timeout=_SECONDS_TO_END)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, run.host, run.port)
+    with _name_of_aiohttp(_NAME):
+        await runner.setup()
         try:
-            await site.start()
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UsageError(f"--host {run.host} --port {run.port}: {reason}") from error
-        yield f"http://{_in_address(run.host)}:{runner.addresses[0][1]}/"
+            site = web.TCPSite(runner, run.host, run.port)
+            try:
+                await site.start()
+            except (OSError, UnicodeError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise UsageError(f"--host {run.host} --port {run.port}: {reason}") from error
+            yield f"http://{_in_address(run.host)}:{runner.addresses[0][1]}/"
+        finally:
+            await runner.cleanup()
+
+
+@contextmanager
+def _name_of_aiohttp(name: str) -> Iterator[None]:
+    """What is not HTTP, aiohttp answers by itself, with its version and Python's: replace these by
+    a name while the gallery is served.
+    """
+    before = web_response.SERVER_SOFTWARE  # type: ignore[attr-defined]
+    web_response.SERVER_SOFTWARE = name  # type: ignore[attr-defined]
+    try:
+        yield
     finally:
-        await runner.cleanup()
+        web_response.SERVER_SOFTWARE = before  # type: ignore[attr-defined]
 
 
 def _in_address(host: str) -> str:

@@ -1,7 +1,7 @@
 """Metrics of a run for Prometheus: in a file, and over HTTP on the loopback."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event as Flag
@@ -13,7 +13,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    disable_created_metrics,
+    Metric,
     start_http_server,
     write_to_textfile,
 )
@@ -36,7 +36,15 @@ from dafre_fast.core.settings.fetching import Watching
 
 _EVERY_SECONDS = 5.0
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class _Registry(CollectorRegistry):
+    """Leaves out when each metric was created, which prometheus_client adds to every one."""
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
+            yield metric
 
 
 class Metrics:
@@ -48,7 +56,7 @@ class Metrics:
 
     def __init__(self, settings: Watching, tell: Tell) -> None:
         self._settings, self._tell = settings, tell
-        self._registry = CollectorRegistry()
+        self._registry = _Registry()
         self._over, self._stack = Flag(), ExitStack()
         self._outdated = False
         self._held_until = dict[str, float]()

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 import polars as pl
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web_response
 from multidict import CIMultiDictProxy
 from small_dataset import GENERAL, images
 from yarl import URL
@@ -501,3 +501,9 @@ def test_a_port_that_is_taken_is_wrong_usage(dataset) -> None:
 
         with pytest.raises(UsageError, match=f"--port {port}: .*in use"):
             asyncio.run(main())
+
+
+def test_other_servers_of_the_process_keep_their_name_after_it(dataset) -> None:
+    before = web_response.SERVER_SOFTWARE
+    assert asked(dataset, "/").headers["Server"] == "dafre-fast"
+    assert before == web_response.SERVER_SOFTWARE

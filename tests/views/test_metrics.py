@@ -84,6 +84,7 @@ def test_a_file_is_written_again_and_again_and_at_the_end(tmp_path, monkeypatch)
         assert "dafre_fast_received_bytes_total 1000.0\n" in path.read_text()
         metrics(EVENTS[1])
     assert "dafre_fast_received_bytes_total 2000.0\n" in path.read_text()
+    assert "_created" not in path.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["run.prom"]
 
 

@@ -3,13 +3,25 @@ comes twice.
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set variables of the environment that are not set, and remove them afterwards."""
+    unset = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(unset)
+    try:
+        yield
+    finally:
+        for name in unset:
+            os.environ.pop(name, None)
+
 
 # Read once, when libvips loads. What it warns of, it raises too.
-os.environ.setdefault("VIPS_CONCURRENCY", "1")
-os.environ.setdefault("VIPS_WARNING", "off")
-
-import pyvips
+with _environment(VIPS_CONCURRENCY="1", VIPS_WARNING="off"):
+    import pyvips
 
 pyvips.cache_set_max(0)
 with suppress(AttributeError):  # it fails where a warning quotes bytes that are no UTF-8

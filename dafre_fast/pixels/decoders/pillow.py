@@ -10,6 +10,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,6 @@ from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.plan import ImagePlan
 from dafre_fast.pixels.rasters import Pictures
 
-Image.MAX_IMAGE_PIXELS = None  # the header's size is checked before anything is decoded
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-
 FORMATS = {Format.BMP: "BMP", Format.TIFF: "TIFF", Format.AVIF: "AVIF"}
 _BITS_PER_SAMPLE = 258
 _SPACES = {"L": Space.GREY, "CMYK": Space.CMYK}
@@ -35,6 +33,8 @@ _INTERPRETATIONS = {"L": "b-w", "CMYK": "cmyk"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 _HELD_PER_PIXEL = 12
 """Bytes: Pillow's four, as many for one conversion, and the copies on the way to libvips."""
+_one_at_a_time = Lock()
+"""Held by the thread that has changed settings of the process."""
 
 
 def read_header(data: bytes, format: Format) -> Header:
@@ -102,8 +102,7 @@ def _plain(image: Any) -> Any:
 @contextmanager
 def _refusing(reason: Reason) -> Iterator[None]:
     """Whatever Pillow raises becomes a Refusal; its warnings are nobody's business."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _own_settings():
         try:
             yield
         except (Refusal, MemoryError):
@@ -112,3 +111,19 @@ def _refusing(reason: Reason) -> Iterator[None]:
             raise Refusal(reason, "Pillow finds no picture in it") from error
         except Exception as error:  # of a dozen kinds
             raise Refusal(reason, f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """Have Pillow warn of nothing, open images of any size, since the size in the header is checked
+    before anything is decoded, and decode AVIF with one thread. These are settings of the process,
+    and afterwards as they were.
+    """
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS
+        Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS = None, 1
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS = before
