@@ -186,7 +186,8 @@ class _Author:
         try:
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
-            self._left_out[section] = f"{name} is not there"
+            hint = "; `full` writes it if --metadata is given" if section == "tags" else ""
+            self._left_out[section] = f"{name} is not there{hint}"
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             self._left_out[section] = f"{name} cannot be read"
             self._unread.add(name)
