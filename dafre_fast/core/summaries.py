@@ -118,7 +118,7 @@ class Work(Struct, frozen=True):
     seconds: float
     cpu_seconds: float
     downloads: Downloads | None = None
-    """None if no server was asked for anything."""
+    """Is None if no server was asked for anything."""
 
 
 class TagsSummary(Struct, frozen=True):
