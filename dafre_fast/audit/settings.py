@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class AuditRun(Group, frozen=True):
-    """Which dataset is searched for duplicates, what counts as one, and which are kept."""
+    """Dataset of the audit, what counts as a duplicate, and which of them stays."""
 
     output: Annotated[Path, Meta(description="Folder of a dataset.")] = Path("dataset")
     distance: Annotated[

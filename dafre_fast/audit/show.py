@@ -38,7 +38,8 @@ def _lines(audit: Audit) -> Iterator[str]:
         yield f"no duplicates: no two hashes within {audit.distance} bits, no bytes twice"
     yield (
         f"{audit.images:,} images = {audit.compared:,} compared + {audit.not_made:,} not made"
-        f" + {len(audit.refused):,} not as recorded; {audit.plain:,} too plain but for their bytes"
+        f" + {len(audit.refused):,} not as recorded; {audit.plain:,} of them too plain for a"
+        " hash, compared by their bytes alone"
     )
     yield (
         f"{audit.seconds:,.1f} s, {audit.compared / audit.seconds:,.1f} images/s;"

@@ -26,7 +26,7 @@ def crop(
     running: Running,
     tell: Tell = silent,
 ) -> Summary:
-    """A crop for every kept row whose original lies in the tree."""
+    """Make the head crop of every kept row of faces.tsv, of originals in a folder."""
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, faces=run.output)
     originals = Originals(Tree(run.input), folder=None)

@@ -28,7 +28,10 @@ def download(
     running: Running,
     tell: Tell = silent,
 ) -> Summary:
-    """Originals of the kept rows."""
+    """Fetch the originals of the kept rows of faces.tsv into `run.output`.
+
+    Raises InputError, UsageError, OutputError or SourceError, as `engine.fetch.fetch_all` does.
+    """
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
@@ -45,7 +48,7 @@ def download(
 def simulate(
     faces: Path, run: DownloadRun, selection: Selection, fetching: Fetching, running: Running
 ) -> Simulation:
-    """What `download` would do; nothing is written, and no original is asked for."""
+    """Return what `download` would do; nothing is written, and no original is asked for."""
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)

@@ -1,4 +1,4 @@
-"""What a download would do: a table for people, JSON for machines. On standard output."""
+"""Print what a download would do, on standard output: a table for people, or JSON."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _MOST_PLACES = 20
 
 
 def show(found: Simulation, *, as_json: bool) -> None:
-    """Print it: all places as JSON, or the twenty with the most originals as text."""
+    """Print all places as JSON, or the twenty with the most originals as text."""
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:

@@ -1,4 +1,4 @@
-"""One function per command: settings in, summary out, in the order in which the data flows."""
+"""Make the images of a table, and write their manifest."""
 
 from pathlib import Path
 
@@ -35,7 +35,12 @@ def make_table(
     running: Running,
     tell: Tell,
 ) -> pl.DataFrame:
-    """Images of any table of ids, and crops where it has boxes; returns and writes the manifest."""
+    """Make the images of a table of ids, and head crops if it has boxes; write the manifest.
+
+    `table` has `id` int64, and perhaps left, top, right, bottom float32 (shares of the upright
+    image); `source` is read as `--source`. Returns the manifest, one row per row of the table.
+    Raises UsageError, InputError, OutputError, SourceError or WorkerError.
+    """
     faces = output / FACES if {*Box._fields} <= {*table.columns} else None
     boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if faces is None]
     rows = table.with_columns(image_paths().alias("path"), *boxes)
@@ -58,6 +63,9 @@ def make_with_manifest(
     manifest_path: Path | None,
     tell: Tell,
 ) -> tuple[pl.DataFrame, Work]:
+    """Make all images of a plan (`engine.plan`), and write the manifest to `manifest_path` if it is
+    not None. Returns the manifest and the work done; `label` names the images on the screen.
+    """
     with watching(label, tell) as watch:
         manifest, work = make_all(asked, originals, recipe, running, output, watch)
     if manifest_path:

@@ -26,7 +26,7 @@ def counted(tell: Tell, label: str, total: int, bad: str = "refused") -> Iterato
 
 
 class Watch(NamedTuple):
-    """What a run of the engine reports to: the counts of its summary, and its observer."""
+    """The counts of a run for its summary, and the observer that it reports to."""
 
     label: str
     tally: Tally

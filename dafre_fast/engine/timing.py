@@ -101,5 +101,5 @@ class Tally:
             Bottleneck.NETWORK: part * self._transfers,
             Bottleneck.DISK: disk,
             Bottleneck.CPU: 1 - loop.idle / loop.all - disk + part * self._workers,
-            Bottleneck.MANNERS: part * self._turns,
+            Bottleneck.RATE_LIMITS: part * self._turns,
         }

@@ -1,5 +1,6 @@
 """The command line of `full`: flags in, exit status out."""
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def command(
         show_pack(summary.packed, as_json=False)
     if run.report:
         _write_report(run.output, reporting)
+    if summary.success and not reporting.json:
+        _show_next(run.output)
     return status
 
 
@@ -78,8 +81,18 @@ def _write_report(output: Path, reporting: Reporting) -> None:
         show(written, as_json=False)
 
 
+def _show_next(output: Path) -> None:
+    folder = shlex.quote(str(output))
+    print(
+        f"next: `dafre-fast gallery --output {folder}` shows the images;"
+        " verify, audit and pack take the same flag"
+    )
+
+
 def _with_inputs(run: FullRun, fetching: Fetching, stack: ExitStack) -> tuple[FullRun, Fetching]:
-    """Those named; without any, those of the sample."""
+    """Return settings with the inputs of the sample, if none are named; the sample's server runs
+    until `stack` is closed. Raises UsageError if only some are named.
+    """
     named = (run.faces, run.tag_ids, run.source)
     if all(named):
         return run, fetching

@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class GalleryRun(Group, frozen=True):
-    """Which dataset is served, and where."""
+    """Dataset and address of the gallery."""
 
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     host: Annotated[

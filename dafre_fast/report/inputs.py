@@ -36,7 +36,8 @@ class Records:
         try:
             return msgspec.json.decode((self._output / name).read_bytes(), type=kind)
         except FileNotFoundError:
-            self.left_out[section] = f"{name} is not there"
+            hint = "; `full` writes it if --metadata is given" if section == "tags" else ""
+            self.left_out[section] = f"{name} is not there{hint}"
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             self.left_out[section] = f"{name} cannot be read"
             self.unread.add(name)

@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class ReportRun(Group, frozen=True):
-    """Which dataset is reported on, and how much the page shows."""
+    """Dataset of the report, and how much of it is shown."""
 
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     title: Annotated[

@@ -14,7 +14,7 @@ from dafre_fast.resize.settings import ResizeRun
 
 
 def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent) -> Summary:
-    """A full image for every file of a tree or list."""
+    """Make a full image of every original in a folder or list; relative paths are kept."""
     files, problems = originals_in(run.input)
     asked = ask_files(files, run.output)
     done = make_with_manifest(

@@ -10,7 +10,7 @@ from dafre_fast.core.settings.tables import Tolerance
 
 
 class StatsRun(Tolerance, frozen=True, kw_only=True):
-    """What is counted, and where to."""
+    """Inputs and output of the statistics."""
 
     input: Annotated[
         tuple[Path, ...],
@@ -27,7 +27,7 @@ class StatsRun(Tolerance, frozen=True, kw_only=True):
 
 
 class Plotting(Group, frozen=True):
-    """What is made of counts."""
+    """Statistics and their plots."""
 
     title: Annotated[
         str | None,

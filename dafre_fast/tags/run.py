@@ -173,7 +173,7 @@ def _fill(kept: _Kept) -> _Kept:
         category: left.with_unlabeled(category, before, empty[column(category)].item())
         for category, before in funnel[-1].categories.items()
     }
-    filled = TagStep("empty lists filled", funnel[-1].images, counts)
+    filled = TagStep("empty lists filled with unlabeled", funnel[-1].images, counts)
     lists = (step.filled(category, left.unlabeled) for category in CATEGORIES)
     return _Kept(posts.with_columns(*lists), left, [*funnel, filled])
 

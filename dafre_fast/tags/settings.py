@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class TagsRun(Group, frozen=True):
-    """From which metadata to which tables of tags."""
+    """Metadata, labels, and the folder of the tables of tags."""
 
     metadata: Annotated[
         tuple[Path, ...],

@@ -1,4 +1,4 @@
-"""What figures have in common, whoever draws them: names, ticks, and shares of a funnel."""
+"""Helpers that all figures share: shortened names, ticks, and the shares of a funnel."""
 
 from collections.abc import Sequence
 from unicodedata import east_asian_width
@@ -6,13 +6,14 @@ from unicodedata import east_asian_width
 from dafre_fast.core.splits import SPLITS
 
 PARTS = frozenset(SPLITS)
-"""Steps that divide what is left instead of following on each other."""
+"""Steps of a funnel that divide the images of the step before them."""
 _MOST_TICKS = 6
 
 
 def shortened(text: str, width: int) -> str:
-    """At most so many columns, of which letters of East Asia take two, ending in `…` where some is
-    cut off; what does not print is replaced.
+    """Return `text` cut to `width` columns of a terminal, with `…` at the end if it was cut.
+
+    A letter of East Asian width takes two columns; one that does not print is replaced.
     """
     shown, taken = "", 0
     for letter in text:
@@ -24,8 +25,10 @@ def shortened(text: str, width: int) -> str:
 
 
 def ticks(low: float, high: float) -> list[int]:
-    """Round whole numbers between two positive ones: of the finest steps of which there are few, or
-    else powers of ten.
+    """Return round whole numbers from `low` to `high` for a logarithmic axis.
+
+    Both bounds are positive. The steps are the finest that give at most six ticks, else powers of
+    ten.
     """
     decades = [10**power for power in range(len(f"{high:.0f}") + 1)]
     found = list[int]()
@@ -37,7 +40,10 @@ def ticks(low: float, high: float) -> list[int]:
 
 
 def kept(names: Sequence[str], numbers: Sequence[int]) -> list[float | None]:
-    """Of each step, the share of the last one before it that is no part (train, val, test)."""
+    """Return the share that each step of a funnel keeps of the step before it; None for the first.
+
+    A step that is a part (train, val, test) is not counted as the one before another.
+    """
     shares, before = list[float | None](), 0
     for name, number in zip(names, numbers, strict=True):
         shares.append(number / before if before else None)

@@ -398,12 +398,12 @@ def test_what_is_not_there_is_left_out_with_a_line_that_says_why(ds) -> None:
     assert sorted(done.stdout.splitlines()[1:]) == [
         "left out: funnel (labels/funnel.json is not there)",
         "left out: settings (settings and versions were not recorded)",
-        "left out: tags (stats/stats.json is not there)",
+        "left out: tags (stats/stats.json is not there; `full` writes it if --metadata is given)",
         "left out: throughput (there is no ledger)",
     ]
     page = Page((ds / "report/index.html").read_text())
     assert "Left out: labels/funnel.json is not there." in page.text
-    assert "Left out: stats/stats.json is not there." in page.text
+    assert "Left out: stats/stats.json is not there; `full` writes it" in page.text
     assert "Left out: there is no ledger." in page.text
 
 
@@ -460,7 +460,9 @@ def test_the_summary_for_machines_has_what_is_left_out_and_unread(ds) -> None:
         "images": 30,
         "left_out": {
             "funnel": "labels/funnel.json is not there",
-            "tags": "labels/tags_funnel.json is not there",
+            "tags": (
+                "labels/tags_funnel.json is not there; `full` writes it if --metadata is given"
+            ),
         },
         "unread": [],
     }

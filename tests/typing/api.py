@@ -41,4 +41,4 @@ df.make_images(manifest, "original", "out", truncated="drop")  # type: ignore[ar
 dataset: pl.LazyFrame = df.open_dataset("out")
 df.open_dataset(1)  # type: ignore[arg-type]
 
-print(df.nothing)  # type: ignore[attr-defined]
+nothing = df.nothing  # type: ignore[attr-defined]

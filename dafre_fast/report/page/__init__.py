@@ -78,7 +78,7 @@ def show(written: Written, *, as_json: bool) -> None:
 
 def lines_of(written: Written) -> Iterator[str]:
     """Yield the lines that `show` prints as text."""
-    yield f"{written.index}: {written.files:,} files, {size(written.bytes)}"
+    yield f"open {written.index} ({written.files:,} files, {size(written.bytes)})"
     for section, why in written.left_out.items():
         yield f"left out: {section} ({why})"
     for path in written.unread:
