@@ -7,9 +7,11 @@ JPEG's warnings, so no JPEG comes here, and reads PNGs whose checksums are wrong
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,11 +27,10 @@ from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.plan import ImagePlan
 from dafre_fast.pixels.rasters import Pictures
 
-Image.MAX_IMAGE_PIXELS = None  # the header's size is checked before anything is decoded
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-
-FORMATS = {Format.BMP: "BMP", Format.TIFF: "TIFF", Format.AVIF: "AVIF"}
+_PREFIX_BYTES = 16
+"""First bytes by which Pillow's plugins accept a file."""
 _BITS_PER_SAMPLE = 258
+_LOCK = Lock()
 _SPACES = {"L": Space.GREY, "CMYK": Space.CMYK}
 _INTERPRETATIONS = {"L": "b-w", "CMYK": "cmyk"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
@@ -80,7 +81,34 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
 
 def _open(data: bytes, format: Format) -> Any:
-    return Image.open(io.BytesIO(data), formats=(FORMATS[format],))
+    """Open a file with the plugin of its format, as `Image.open` does, except that Pillow's guard
+    against large pictures is not asked: their size is checked before they are decoded.
+    """
+    name = format.upper()
+    if name not in Image.OPEN:
+        Image.init()
+    plugin, accepts = Image.OPEN[name]
+    try:
+        if accepts and accepts(data[:_PREFIX_BYTES]) is not True:
+            raise UnidentifiedImageError
+        with _one_thread_per_avif():
+            return plugin(io.BytesIO(data), "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise UnidentifiedImageError from error
+
+
+@contextmanager
+def _one_thread_per_avif() -> Iterator[None]:
+    """Open AVIFs with one thread each: there is a process per core. Pillow has no other way to say
+    so than a variable of its module.
+    """
+    with _LOCK:
+        before = AvifImagePlugin.DEFAULT_MAX_THREADS
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        try:
+            yield
+        finally:
+            AvifImagePlugin.DEFAULT_MAX_THREADS = before
 
 
 def _plain(image: Any) -> Any:
