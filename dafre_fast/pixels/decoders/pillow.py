@@ -7,6 +7,7 @@ JPEG's warnings, so no JPEG comes here, and reads PNGs whose checksums are wrong
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,15 +27,15 @@ from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.plan import ImagePlan
 from dafre_fast.pixels.rasters import Pictures
 
-FORMATS = {Format.BMP: "BMP", Format.TIFF: "TIFF", Format.AVIF: "AVIF"}
+_PREFIX_BYTES = 16
+"""First bytes by which Pillow's plugins accept a file."""
 _BITS_PER_SAMPLE = 258
+_LOCK = Lock()
 _SPACES = {"L": Space.GREY, "CMYK": Space.CMYK}
 _INTERPRETATIONS = {"L": "b-w", "CMYK": "cmyk"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 _HELD_PER_PIXEL = 12
 """Bytes: Pillow's four, as many for one conversion, and the copies on the way to libvips."""
-_one_at_a_time = Lock()
-"""Held by the thread that has changed settings of the process."""
 
 
 def read_header(data: bytes, format: Format) -> Header:
@@ -80,7 +81,34 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
 
 def _open(data: bytes, format: Format) -> Any:
-    return Image.open(io.BytesIO(data), formats=(FORMATS[format],))
+    """Open a file with the plugin of its format, as `Image.open` does, except that Pillow's guard
+    against large pictures is not asked: their size is checked before they are decoded.
+    """
+    name = format.upper()
+    if name not in Image.OPEN:
+        Image.init()
+    plugin, accepts = Image.OPEN[name]
+    try:
+        if accepts and accepts(data[:_PREFIX_BYTES]) is not True:
+            raise UnidentifiedImageError
+        with _one_thread_per_avif():
+            return plugin(io.BytesIO(data), "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise UnidentifiedImageError from error
+
+
+@contextmanager
+def _one_thread_per_avif() -> Iterator[None]:
+    """Open AVIFs with one thread each: there is a process per core. Pillow has no other way to say
+    so than a variable of its module.
+    """
+    with _LOCK:
+        before = AvifImagePlugin.DEFAULT_MAX_THREADS
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        try:
+            yield
+        finally:
+            AvifImagePlugin.DEFAULT_MAX_THREADS = before
 
 
 def _plain(image: Any) -> Any:
@@ -102,7 +130,8 @@ def _plain(image: Any) -> Any:
 @contextmanager
 def _refusing(reason: Reason) -> Iterator[None]:
     """Whatever Pillow raises becomes a Refusal; its warnings are nobody's business."""
-    with _own_settings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             yield
         except (Refusal, MemoryError):
@@ -111,19 +140,3 @@ def _refusing(reason: Reason) -> Iterator[None]:
             raise Refusal(reason, "Pillow finds no picture in it") from error
         except Exception as error:  # of a dozen kinds
             raise Refusal(reason, f"{type(error).__name__}: {error}") from error
-
-
-@contextmanager
-def _own_settings() -> Iterator[None]:
-    """Have Pillow warn of nothing, open images of any size, since the size in the header is checked
-    before anything is decoded, and decode AVIF with one thread. These are settings of the process,
-    and afterwards as they were.
-    """
-    with _one_at_a_time, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS
-        Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS = None, 1
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS = before

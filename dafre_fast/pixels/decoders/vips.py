@@ -17,15 +17,8 @@ from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures, Pixels
 
-_LOADERS = {
-    Format.JPEG: "jpegload_buffer",
-    Format.PNG: "pngload_buffer",
-    Format.GIF: "gifload_buffer",
-    Format.WEBP: "webpload_buffer",
-    Format.TIFF: "tiffload_buffer",
-    Format.AVIF: "heifload_buffer",
-    Format.HEIC: "heifload_buffer",
-}
+_LOADED_AS = {Format.AVIF: "heif", Format.HEIC: "heif"}
+"""Names in libvips's loaders where they differ from the format's."""
 _SHORT_OF_MEMORY = ("out of memory", "insufficient memory", "memory allocation")
 """As libvips, libjpeg and libheif say it."""
 _PROFILE = "icc-profile-data"
@@ -175,7 +168,7 @@ def _on_white(image: pyvips.Image) -> pyvips.Image:
 
 
 def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
-    loader = getattr(pyvips.Image, _LOADERS[format])
+    loader = getattr(pyvips.Image, f"{_LOADED_AS.get(format, format)}load_buffer")
     try:
         return loader(data, access="sequential", fail_on=_fail_on(format), **options)
     except pyvips.Error as error:
