@@ -30,7 +30,8 @@ try:
     from torch import Tensor
     from torch.utils.data import Dataset, IterableDataset, get_worker_info
 except ModuleNotFoundError as error:
-    raise ImportError("PyTorch is not installed: pip install 'dafre_fast[torch]'") from error
+    message = "PyTorch is not installed: pip install 'dafre_fast[torch]'"
+    raise ModuleNotFoundError(message, name="torch") from error
 
 __all__ = ["Images", "Shards", "Square", "read_tag_names"]
 
