@@ -21,10 +21,11 @@ from dafre_fast.stats.records import (
     Vocabulary,
 )
 from dafre_fast.stats.settings import Plotting, StatsRun
-from dafre_fast.stats.show import lines, to_json
+from dafre_fast.stats.show import lines
 from dafre_fast.stats.tagged import read_tagged
 from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
 from dafre_fast.tables.unreadable import reading
+from dafre_fast.views.show import to_json
 
 
 def stats(run: StatsRun, plotting: Plotting) -> Statistics:
