@@ -14,7 +14,7 @@ from dafre_fast.engine.inputs import summarize
 from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue
 from dafre_fast.sources.tree import Tree
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 
 
@@ -30,9 +30,8 @@ def crop(
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, faces=run.output)
     originals = Originals(Tree(run.input), folder=None)
-    write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
+    bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = make_with_manifest(
         "faces", asked, originals, recipe, running, run.output, run.manifest, tell
     )
-    summary = summarize(*done, catalogue.funnel)
-    return with_bad_rows(summary, catalogue.bad_rows, run.output / STATE / BAD_ROWS)
+    return bad_rows.added_to(summarize(*done, catalogue.funnel))
