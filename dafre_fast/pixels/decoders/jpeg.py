@@ -34,7 +34,7 @@ def read_header(data: bytes) -> Header:
     """
     exif, profile, transform, first_scan = b"", dict[int, bytes](), -1, 0
     frame: tuple[int, bytes] | None = None
-    for marker, body, _, _ in markers.header_segments(data):
+    for marker, body, _, _ in markers.segments(data, until=markers.SOS):
         if marker in markers.FRAMES and len(body) >= 6:
             frame = frame or (marker, body)
         elif marker == markers.APP1 and body.startswith(b"Exif\0"):

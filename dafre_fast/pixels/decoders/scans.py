@@ -8,8 +8,6 @@ the decoding and costs 1.4 dB, leaving out both saves 54% and costs 3.7 dB, agai
 the full size; the bounds below keep each of them above 46 dB.
 """
 
-from collections.abc import Iterator
-
 from dafre_fast.pixels.decoders.markers import (
     DQT,
     END,
@@ -36,7 +34,7 @@ def without_refinements(data: bytes, scale: float) -> bytes:
     What is left out is not looked at, but the file must be whole: one without its end comes back
     as it is.
     """
-    parts = list(_with_coded_data(data))
+    parts = _with_coded_data(data)
     if not parts or parts[-1].marker != EOI:
         return data
     frame = next((part.body for part in parts if part.marker == SOF2), b"")
@@ -57,7 +55,7 @@ def whole_scans(data: bytes) -> bytes | None:
     """A file that breaks off, without its last scan, which is not whole, and ended as it should be;
     None where a component has no scan then.
     """
-    parts = list(_with_coded_data(data))
+    parts = _with_coded_data(data)
     scans = [part for part in parts if part.marker == SOS]
     frame = next((part.body for part in parts if part.marker in _DECODED), b"")
     whole = [part.body for part in scans[:-1] if part.body]
@@ -67,17 +65,14 @@ def whole_scans(data: bytes) -> bytes | None:
     return data[: scans[-1].start] + END
 
 
-def _with_coded_data(data: bytes) -> Iterator[Segment]:
-    """Yield all segments, each scan with its coded data: up to the next segment or the end."""
-    scan = None
-    for part in segments(data):
-        if scan:
-            yield scan._replace(end=part.start)
-        scan = part if part.marker == SOS else None
-        if not scan:
-            yield part
-    if scan:
-        yield scan._replace(end=len(data))
+def _with_coded_data(data: bytes) -> list[Segment]:
+    """Return all segments, each scan with its coded data: up to the next segment or the end."""
+    parts = list(segments(data))
+    ends = [*(part.start for part in parts[1:]), len(data)]
+    return [
+        Segment(part.marker, part.body, part.start, end) if part.marker == SOS else part
+        for part, end in zip(parts, ends, strict=False)
+    ]
 
 
 def _steps(parts: list[Segment], frame: bytes) -> float | None:
