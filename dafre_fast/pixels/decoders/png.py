@@ -1,7 +1,7 @@
-"""PNG: the header, and a fast lane for what most files are: 8-bit RGB or RGBA, not interlaced.
+"""PNG: the header, and a fast lane for most files: 8-bit RGB or RGBA, not interlaced.
 
-Chunks and scanlines: PNG, third edition, 5 and 9. Inflate is libdeflate's: 9 ms where zlib takes
-28 and ISA-L 12 (2.7 MP).
+Chunks and filters: PNG, third edition, 9 and 11. libdeflate inflates 2.7 MP in 9 ms; zlib takes
+28 ms, ISA-L 12 ms.
 """
 
 import struct
@@ -28,15 +28,15 @@ _COLOUR_TYPE = 25
 _CHANNELS = {2: 3, 6: 4}
 _GREY = (0, 4)
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-"""Bits that each colour type may have (11.2.1)."""
+"""Bit depths of each colour type (11.2.1)."""
 _MOST_CHANNELS = 4
 _LARGEST_PROFILE = 16_000_000
 
 
 def read_header(data: bytes) -> Header:
-    """Size, orientation and profile from the chunks before the first IDAT.
+    """Read size, orientation and profile from the chunks before the first IDAT.
 
-    Raises Refusal (CORRUPT_HEADER) where there is no IHDR, or one that the format does not know.
+    Raises Refusal (CORRUPT_HEADER) if there is no IHDR, or one that the specification rules out.
     """
     first, exif, packed, keyed = b"", b"", None, False
     for name, body in chunks(data, checked=False):
@@ -45,7 +45,7 @@ def read_header(data: bytes) -> Header:
                 break
             first = bytes(body)
         elif name == b"eXIf" and body[:4] in {b"II*\0", b"MM\0*"}:
-            exif = exif or bytes(body)  # of several, the first counts: libpng's rule
+            exif = exif or bytes(body)  # the first one counts, as in libpng
         elif name == b"iCCP":
             packed = bytes(body) if packed is None else packed
         elif name == b"tRNS":
@@ -56,8 +56,8 @@ def read_header(data: bytes) -> Header:
         raise Refusal(Reason.CORRUPT_HEADER, "no IHDR chunk")
     width, height, depth, colour, *methods = struct.unpack(">IIBBBBB", first)
     if depth not in _DEPTHS.get(colour, ()) or methods not in ([0, 0, 0], [0, 0, 1]):
-        told = f"colour type {colour} of {depth} bits, methods {methods}"
-        raise Refusal(Reason.CORRUPT_HEADER, told)
+        wrong = f"colour type {colour} of {depth} bits, methods {methods}"
+        raise Refusal(Reason.CORRUPT_HEADER, wrong)
     interlaced = bool(methods[2])
     return Header(
         format=Format.PNG,
@@ -71,8 +71,8 @@ def read_header(data: bytes) -> Header:
 
 
 def _profile(body: bytes) -> bytes:
-    """The ICC profile of an iCCP chunk: a name, a zero, the method 0, and zlib data; empty where it
-    cannot be unpacked.
+    """Return the ICC profile of an iCCP chunk (11.3.2.3): a name, a zero, the method 0, zlib data;
+    empty if it cannot be unpacked.
     """
     _, _, packed = body.partition(b"\0")
     try:
@@ -108,11 +108,13 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
 
 
 def _scan(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.uint16], Pixels]:
-    """Sums over blocks of `block` x `block` pixels (0: none), and the pixels in `shown`, RGBX."""
+    """Return sums over blocks of `block` x `block` pixels, uint16 (rows, columns, 3), none for 0,
+    and the pixels in `shown`, RGBX uint8 (height, width, 4).
+    """
     channels = _CHANNELS[data[_COLOUR_TYPE]]
     stride = size.width * channels + 1
     lines = np.frombuffer(_inflate(data, size.height * stride), np.uint8)
-    # The last eight rows stand apart: the kernel reads beyond their end.
+    # The last eight rows are copied: the kernel reads beyond their end.
     begin = (size.height - 1) // ROWS * ROWS * stride
     last = np.zeros((ROWS + 1) * stride + 4 * ROWS, np.uint8)
     last[: lines.size - begin] = lines[begin:]
