@@ -17,6 +17,8 @@ from dafre_fast.core.records import Box, Image
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.images import (
+    FULL_IMAGE,
+    HEAD_CROP,
     Bounds,
     Encoding,
     FaceImage,
@@ -49,9 +51,8 @@ def resize_image(data: bytes, **settings: Any) -> Image:
     from dafre_fast.pixels import making
 
     full, encoding, bounds = _groups(settings, FullImage, Encoding, Bounds)
-    made = making.make_images(data, Recipe(full=full, encoding=encoding, bounds=bounds)).full
-    assert made
-    return made
+    recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
+    return making.make_images(data, recipe, [FULL_IMAGE.name])[FULL_IMAGE.name]
 
 
 def crop_head(data: bytes, box: tuple[float, float, float, float], **settings: Any) -> Image:
@@ -63,11 +64,10 @@ def crop_head(data: bytes, box: tuple[float, float, float, float], **settings: A
 
     face, encoding, bounds = _groups(settings, FaceImage, Encoding, Bounds)
     recipe = Recipe(face=face, encoding=encoding, bounds=bounds)
-    made = making.make_images(data, recipe, full=False, box=Box(*box))
+    made = making.make_images(data, recipe, [HEAD_CROP.name], box=Box(*box))
     if made.refused:
         raise made.refused
-    assert made.face
-    return made.face
+    return made[HEAD_CROP.name]
 
 
 def make_images(

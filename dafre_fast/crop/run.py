@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dafre_fast.core.layout import BAD_ROWS, STATE
-from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.images import HEAD_CROP, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
@@ -22,7 +22,7 @@ def crop(
 ) -> Summary:
     """A crop for every kept row whose original lies in the tree."""
     catalogue = read_catalogue(faces, None, selection)
-    asked = ask_catalogue(catalogue.kept, faces=run.output)
+    asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     originals = Originals(Tree(run.input), folder=None)
     write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = make_with_manifest("faces", asked, originals, recipe, running, run.output, run.manifest)

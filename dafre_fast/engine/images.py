@@ -5,8 +5,6 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.core.layout import (
-    FACES,
-    FULL,
     MANIFEST,
     ORIGINALS,
 )
@@ -34,10 +32,11 @@ def make_table(
     running: Running,
 ) -> pl.DataFrame:
     """Images of any table of ids, and crops where it has boxes; returns and writes the manifest."""
-    faces = output / FACES if {*Box._fields} <= {*table.columns} else None
-    boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if faces is None]
+    has_boxes = {*Box._fields} <= {*table.columns}
+    boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if not has_boxes]
     rows = table.with_columns(image_path().alias("path"), *boxes)
-    asked = ask_catalogue(rows, full=output / FULL, faces=faces)
+    folders = {one: output / one.tree for one in recipe.outputs if has_boxes or not one.needs_box}
+    asked = ask_catalogue(rows, folders)
     metadata = open_metadata(source, fetching, asked, Selection())
     with watching("images") as watch:
         originals = open_originals(source, output / ORIGINALS, fetching, metadata, watch.tell)

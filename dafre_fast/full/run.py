@@ -6,7 +6,6 @@ from msgspec.structs import replace
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.layout import (
     BAD_ROWS,
-    FACES,
     FULL,
     FUNNEL,
     LABELS,
@@ -58,7 +57,7 @@ def full(
     output = run.output
     spools = _spools(run, running)
     catalogue = read_catalogue(run.faces, run.tag_ids, selection)
-    asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
+    asked = ask_catalogue(catalogue.kept, {one: output / one.tree for one in recipe.outputs})
     metadata = open_metadata(run.source, fetching, asked, selection)
     bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     write_labels(catalogue.kept, output / LABELS)

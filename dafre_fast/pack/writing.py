@@ -32,7 +32,7 @@ class Task(NamedTuple):
         where that is not possible.
         """
         part, path = self.part, self.folder / self.part.name
-        reading = Reading(read_samples(self.pictures, part.rows, part.pictures), advance)
+        reading = Reading(read_samples(self.pictures, part.rows, part.outputs), advance)
         files = {f"{path.name}{end}": file for end, file in part.write(path, reading).items()}
         shard = Shard(part.contents, part.rows.height, reading.damaged, files)
         record(self.folder, part.name, shard)

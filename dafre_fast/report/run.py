@@ -39,11 +39,11 @@ from dafre_fast.core.layout import (
     bucket,
 )
 from dafre_fast.core.reasons import Reason
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
 from dafre_fast.core.summaries import Funnel, TagFunnel
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.ledger import Marks, marks
-from dafre_fast.dataset.pictures import FACE, FULL_IMAGE, Pictures, Place
-from dafre_fast.dataset.pictures import Picture as Kind
+from dafre_fast.dataset.pictures import Pictures, Place
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.provenance import CHOICE, Choice, File, Making, choice, makings
 from dafre_fast.dataset.provenance import NAME as MAKINGS
@@ -248,29 +248,29 @@ class _Author:
                         yield Cloud(category, level.value, self._save(shown, file))
 
     def _sheets(self, split: str) -> Iterator[Sheet]:
-        """Of the same images in both trees."""
+        """Of the same images in every tree."""
         run = self._run
         examples = chosen(self._manifest, split, run.sheet, run.seed)
-        for kind in (FULL_IMAGE, FACE) if examples else ():
-            places = [self._pictures.place(kind, example.id) for example in examples]
+        for output in self._pictures.outputs if examples else ():
+            places = [self._pictures.place(output, example.id) for example in examples]
             drawn = sheet(map(self._read, places), _SHEET_TILE, _SHEET_COLUMNS, _MOST_PIXELS)
             self._unread.update(places[number].name for number in drawn.broken)
-            picture = self._save(drawn.picture, f"sheet-{kind.tree}-{split}.webp")
-            tiles = [self._tile(kind, example) for example in examples[: run.labelled]]
+            picture = self._save(drawn.picture, f"sheet-{output.tree}-{split}.webp")
+            tiles = [self._tile(output, example) for example in examples[: run.labelled]]
             number = len(examples) - sum(place.name in self._unread for place in places)
-            yield Sheet(split, kind.tree, number, picture if number else None, tiles)
+            yield Sheet(split, output.tree, number, picture if number else None, tiles)
 
-    def _tile(self, kind: Kind, example: Example) -> Tile:
-        place = self._pictures.place(kind, example.id)
+    def _tile(self, output: Output, example: Example) -> Tile:
+        place = self._pictures.place(output, example.id)
         shown = self._shown(place, partial(square, size=_TILE))
-        saved = self._save(shown, f"{kind.tree}/{example.id}.webp") if shown else None
+        saved = self._save(shown, f"{output.tree}/{example.id}.webp") if shown else None
         return Tile(example, saved)
 
     def _class_pictures(self, found: Overview) -> Mapping[int, Picture]:
         classes = [one.class_id for one in found.classes]
         pictures = {}
         for class_id, example in one_of_each(self._manifest, classes, self._run.seed).items():
-            place = self._pictures.place(FACE, example.id)
+            place = self._pictures.place(HEAD_CROP, example.id)
             if shown := self._shown(place, partial(square, size=_CLASS_TILE)):
                 pictures[class_id] = self._save(shown, f"class/{class_id}.webp")
         return pictures

@@ -11,8 +11,8 @@ from dafre_fast.pixels.colour import pixels_to_srgb
 from dafre_fast.pixels.decoders import jpeg, png, vips
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.kernels.resample import resize
-from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, FacePlan, FullPlan, ImagePlan
-from dafre_fast.pixels.rasters import Decoded, Pictures, Pixels, Raster
+from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
+from dafre_fast.pixels.rasters import Decoded, Pictures
 from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
 
 Reader = Callable[[bytes], Header]
@@ -59,7 +59,7 @@ def read_header(data: bytes) -> Header:
 
 
 def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Both outputs at their final size. What a fast lane has a doubt about, libvips judges.
+    """The outputs at their final size. What a fast lane has a doubt about, libvips judges.
 
     Raises Refusal where the file is damaged.
     """
@@ -71,12 +71,13 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     if decode is None:
         return _judged(data, header, plan)
     try:
-        full, face = decode(data, header, plan)
+        sources = decode(data, header, plan)
     except Refusal:
         return _judged(data, header, plan)
-    return Pictures(
-        _finish(full, plan.full, header.profile), _finish(face, plan.face, header.profile)
-    )
+    return {
+        one.name: pixels_to_srgb(resize(sources[one.name], one.size), header.profile)
+        for one in plan.outputs
+    }
 
 
 def _judged(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
@@ -92,14 +93,6 @@ def fast_lane(
     width, height = header.stored
     if header.format is Format.PNG:
         return png.decode if width * height <= LARGEST_WHOLE else None
-    share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
+    share = max((one.eighths / WHOLE for one in plan.outputs), default=1.0)
     fits = width * height * share**2 <= LARGEST_WHOLE
     return jpeg.decode if fits else None
-
-
-def _finish(
-    source: Raster | None, plan: FullPlan | FacePlan | None, profile: bytes | None
-) -> Pixels | None:
-    if source is None or plan is None:
-        return None
-    return pixels_to_srgb(resize(source, plan.size), profile)

@@ -17,7 +17,7 @@ from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, shrink
-from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import WHOLE, ImagePlan, OutputPlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, Raster, cut, raster
 from dafre_fast.pixels.sniff import Format
 
@@ -149,25 +149,23 @@ def mended(data: bytes) -> bytes:
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
-    """Both outputs' sources, from one pass where one size serves both.
+    """What the outputs are resized from, from one pass where one size serves all.
 
     Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
     good picture and behind others none, and libvips is asked then.
     """
-    full, face, pixels = None, None, None
-    if plan.face:
-        pixels = _scan(data, header.stored, WHOLE)
-        face = raster(cut(pixels, plan.face.rect))
-    if plan.full:
-        if pixels is None or plan.full.eighths != WHOLE:
-            if header.progressive and not plan.full.exact:
-                data = without_refinements(data, min(header.stored) / min(plan.full.size))
-            pixels = _scan(data, header.stored, plan.full.eighths)
-        full = _source(pixels, header.stored, plan.full)
-    return Decoded(full, face)
+    whole = _scan(data, header.stored, WHOLE) if plan.has_crops else None
+    return {one.name: _source(data, header, one, whole) for one in plan.outputs}
 
 
-def _source(pixels: Pixels, stored: Size, plan: FullPlan) -> Raster:
+def _source(data: bytes, header: Header, plan: OutputPlan, whole: Pixels | None) -> Raster:
+    pixels, stored = whole, header.stored
+    if pixels is None or plan.eighths != WHOLE:
+        if header.progressive and not plan.exact:
+            data = without_refinements(data, min(stored) / min(plan.size))
+        pixels = _scan(data, stored, plan.eighths)
+    if plan.rect:
+        return raster(cut(pixels, plan.rect))
     if plan.eighths == WHOLE:
         return shrink(pixels, 1 if plan.exact else block_for(stored, plan.size))
     share = plan.eighths / WHOLE
