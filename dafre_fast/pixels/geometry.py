@@ -5,6 +5,7 @@ picture is turned to become the oriented one, which viewers show.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from dafre_fast.core.errors import Refusal
@@ -36,6 +37,19 @@ class Rect(NamedTuple):
     @property
     def size(self) -> Size:
         return Size(self.right - self.left, self.bottom - self.top)
+
+    def within(self, other: "Rect") -> "Rect":
+        """The same region as seen from the left and top of another."""
+        left, top = other.left, other.top
+        return Rect(self.left - left, self.top - top, self.right - left, self.bottom - top)
+
+
+def enclosing(rects: Sequence[Rect]) -> Rect:
+    """Return the smallest region that holds all of these; an empty one where there are none."""
+    if not rects:
+        return Rect(0, 0, 0, 0)
+    left, top, right, bottom = zip(*rects, strict=True)
+    return Rect(min(left), min(top), max(right), max(bottom))
 
 
 def swaps_sides(orientation: int) -> bool:

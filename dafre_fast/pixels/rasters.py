@@ -22,18 +22,10 @@ class Raster(NamedTuple):
     """Factor that makes the values 0 to 255."""
 
 
-class Decoded(NamedTuple):
-    """What both outputs of one original are resized from."""
-
-    full: Raster | None
-    face: Raster | None
-
-
-class Pictures(NamedTuple):
-    """Both outputs of one original, at their final size, as the original is stored."""
-
-    full: Pixels | None
-    face: Pixels | None
+Decoded = dict[str, Raster]
+"""What each output of one original is resized from, by the name of the output."""
+Pictures = dict[str, Pixels]
+"""The outputs of one original by name, at their final size, not yet turned."""
 
 
 def raster(pixels: Pixels) -> Raster:

@@ -7,7 +7,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import ImagePlan, OutputPlan
 
 
 def check_whole(data: bytes) -> Header:
@@ -22,5 +22,5 @@ def check_whole(data: bytes) -> Header:
 
 def check_pixels(data: bytes, header: Header) -> None:
     """Decode every pixel. Raises Refusal (TRUNCATED or CORRUPT) for any warning of the decoder."""
-    whole = FullPlan(WHOLE, header.stored, exact=True)
-    jpeg.decode(data, header, ImagePlan(full=whole, face=None))
+    whole = OutputPlan("whole", header.stored, exact=True)
+    jpeg.decode(data, header, ImagePlan((whole,)))

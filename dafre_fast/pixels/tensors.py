@@ -5,7 +5,7 @@ import numpy as np
 
 from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import ImagePlan, OutputPlan
 from dafre_fast.pixels.rasters import Pixels
 
 
@@ -15,10 +15,9 @@ def decode(data: bytes) -> Pixels:
     Raises Refusal for any warning of the decoder.
     """
     header = jpeg.read_header(data)
-    whole = FullPlan(WHOLE, header.stored, exact=True)
-    full = jpeg.decode(data, header, ImagePlan(full=whole, face=None)).full
-    assert full is not None
-    return full.pixels.view(np.uint8)
+    whole = OutputPlan("whole", header.stored, exact=True)
+    decoded = jpeg.decode(data, header, ImagePlan((whole,)))
+    return decoded["whole"].pixels.view(np.uint8)
 
 
 def square(pixels: Pixels, side: int) -> Pixels:

@@ -18,7 +18,7 @@ from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, shrink
-from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan, OutputPlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, Raster, cut, raster
 
 _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
@@ -85,30 +85,28 @@ def _coefficient_bytes(pixels: int, frame: bytes) -> int:
 def fits(header: Header, plan: ImagePlan) -> bool:
     """Return True for a plain file whose pixels fit memory at the size they are decoded to."""
     width, height = header.stored
-    share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
+    share = max((one.eighths / WHOLE for one in plan.outputs), default=1.0)
     return header.plain and width * height * share**2 <= LARGEST_WHOLE
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
-    """Both outputs' sources, from one pass where one size serves both.
+    """What the outputs are resized from, from one pass where one size serves all.
 
     Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
     good picture and behind others none, and libvips is asked then.
     """
-    full, face, pixels = None, None, None
-    if plan.face:
-        pixels = _scan(data, header.stored, WHOLE)
-        face = raster(cut(pixels, plan.face.rect))
-    if plan.full:
-        if pixels is None or plan.full.eighths != WHOLE:
-            if header.progressive and not plan.full.exact:
-                data = without_refinements(data, min(header.stored) / min(plan.full.size))
-            pixels = _scan(data, header.stored, plan.full.eighths)
-        full = _source(pixels, header.stored, plan.full)
-    return Decoded(full, face)
+    whole = _scan(data, header.stored, WHOLE) if plan.has_crops else None
+    return {one.name: _source(data, header, one, whole) for one in plan.outputs}
 
 
-def _source(pixels: Pixels, stored: Size, plan: FullPlan) -> Raster:
+def _source(data: bytes, header: Header, plan: OutputPlan, whole: Pixels | None) -> Raster:
+    pixels, stored = whole, header.stored
+    if pixels is None or plan.eighths != WHOLE:
+        if header.progressive and not plan.exact:
+            data = without_refinements(data, min(stored) / min(plan.size))
+        pixels = _scan(data, stored, plan.eighths)
+    if plan.rect:
+        return raster(cut(pixels, plan.rect))
     if plan.eighths == WHOLE:
         return shrink(pixels, 1 if plan.exact else block_for(stored, plan.size))
     share = plan.eighths / WHOLE

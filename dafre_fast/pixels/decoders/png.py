@@ -16,11 +16,11 @@ from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.chunks import OUT_OF_ORDER, are_in_order, chunks
 from dafre_fast.pixels.decoders.unfilter import unfilter
-from dafre_fast.pixels.geometry import Rect, Size
+from dafre_fast.pixels.geometry import Rect, Size, enclosing
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, empty_sums, shrunk
 from dafre_fast.pixels.kernels.simd import ROWS
-from dafre_fast.pixels.plan import LARGEST_WHOLE, ImagePlan
+from dafre_fast.pixels.plan import LARGEST_WHOLE, ImagePlan, OutputPlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, cut, raster
 
 _COLOUR_TYPE = 25
@@ -88,23 +88,32 @@ def fits(header: Header, _plan: ImagePlan) -> bool:
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
-    """Both outputs' sources from one pass over the scanlines, transparency on white.
+    """What the outputs are resized from, from one pass over the scanlines, transparency on white.
 
     Raises Refusal where anything is not as it should be: libvips is asked then.
     """
     size = header.stored
-    block = 0
-    if plan.full:
-        block = 1 if plan.full.exact else block_for(size, plan.full.size)
-    whole = Rect(0, 0, *size)
-    shown = whole if block == 1 else plan.face.rect if plan.face else Rect(0, 0, 0, 0)
-    sums, pixels = _scan(data, size, block if block > 1 else 0, shown)
-    full, face = None, None
-    if plan.full:
-        full = shrunk(sums, size, block) if block > 1 else raster(pixels)
-    if plan.face:
-        face = raster(cut(pixels, plan.face.rect) if block == 1 else pixels)
-    return Decoded(full, face)
+    blocks = {one.name: _block(one, size) for one in plan.outputs}
+    regions = {
+        one.name: one.rect or Rect(0, 0, *size) for one in plan.outputs if blocks[one.name] == 1
+    }
+    shown = enclosing([*regions.values()])
+    first, *others = sorted({block for block in blocks.values() if block > 1}) or [0]
+    sums, pixels = _scan(data, size, first, shown)
+    sums_of = {first: sums}
+    for block in others:  # outputs of other sizes, which no command asks for
+        sums_of[block], _ = _scan(data, size, block, enclosing([]))
+    return {
+        name: raster(cut(pixels, regions[name].within(shown)))
+        if block == 1
+        else shrunk(sums_of[block], size, block)
+        for name, block in blocks.items()
+    }
+
+
+def _block(plan: OutputPlan, size: Size) -> int:
+    """Side of the blocks that are summed for an output; 1: it is made of the pixels."""
+    return 1 if plan.rect or plan.exact else block_for(size, plan.size)
 
 
 def _scan(data: bytes, size: Size, block: int, shown: Rect) -> tuple[NDArray[np.uint16], Pixels]:

@@ -72,20 +72,18 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
 
 def render(load: Load, header: Header, plan: ImagePlan, frame: Rect | None = None) -> Pictures:
-    """Both outputs of what `load` gives; white outside `frame`.
+    """The outputs of what `load` gives; white outside `frame`.
 
     Raises Refusal where the file turns out to be damaged.
     """
-    original = _Original(load, header, frame, whole=plan.face is not None)
-    full, face = None, None
-    if plan.full:
-        image = original.at(plan.full.eighths)
-        full = _render(_resize(image, plan.full.size), header.profile)
-    if plan.face:
-        region = plan.face.rect
-        image = original.at(WHOLE).crop(region.left, region.top, *region.size)
-        face = _render(_resize(image, plan.face.size), header.profile)
-    return Pictures(full, face)
+    original = _Original(load, header, frame, whole=plan.has_crops)
+    made = Pictures()
+    for one in plan.outputs:
+        image = original.at(one.eighths)
+        if one.rect:
+            image = image.crop(one.rect.left, one.rect.top, *one.rect.size)
+        made[one.name] = _render(_resize(image, one.size), header.profile)
+    return made
 
 
 def whole_rows(data: bytes, header: Header) -> tuple[pyvips.Image, int]:
