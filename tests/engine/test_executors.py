@@ -12,25 +12,24 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import TextIO
 
 import pytest
-from executing import Results, new_executor, run_executor, submit_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs_for_workers import (
+
+from dafre_fast.core.errors import UsageError, WorkerError
+from dafre_fast.engine.executors.base import Executor, Loss, Lost
+from dafre_fast.engine.executors.choose import DEFAULT, NAMES
+from tests.executing import Results, new_executor, run_executor, submit_all
+from tests.jobs_for_workers import (
     KillsItsReader,
     die_instead,
     fail_to_initialise,
     initialise_and_note,
     initialise_large,
 )
-from processes import needs_proc, runs
-
-from dafre_fast.core.errors import UsageError, WorkerError
-from dafre_fast.engine.executors.base import Executor, Loss, Lost
-from dafre_fast.engine.executors.choose import DEFAULT, NAMES
+from tests.processes import needs_proc, runs
 
 ALL_EXECUTORS = [
     "local",
@@ -441,9 +440,8 @@ def test_no_worker_is_left(name, tmp_path, early) -> None:
 def test_ctrl_c_is_left_to_the_parent_which_ends_its_workers(name, tmp_path, short_tmpdir) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    script = Path(__file__).resolve().parents[1] / "parent_of_a_hanging_worker.py"
     parent = subprocess.Popen(
-        [sys.executable, script, gate, name],
+        [sys.executable, "-m", "tests.parent_of_a_hanging_worker", gate, name],
         env=os.environ | {"TMPDIR": short_tmpdir},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
