@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
-from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.images import HEAD_CROP, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
@@ -28,7 +28,7 @@ def crop(
 ) -> Summary:
     """Make the head crop of every kept row of faces.tsv, of originals in a folder."""
     catalogue = read_catalogue(faces, None, selection)
-    asked = ask_catalogue(catalogue.kept, faces=run.output)
+    asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     originals = Originals(Tree(run.input), folder=None)
     bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = make_with_manifest(

@@ -7,7 +7,6 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import (
     BAD_ROWS,
-    FACES,
     FULL,
     FUNNEL,
     LABELS,
@@ -59,7 +58,7 @@ def full(
     output = run.output
     spools = _spools(run, running)
     catalogue = read_catalogue(run.faces, run.tag_ids, selection)
-    asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
+    asked = ask_catalogue(catalogue.kept, {one: output / one.tree for one in recipe.outputs})
     metadata = open_metadata(run.source, fetching, asked, selection)
     write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)

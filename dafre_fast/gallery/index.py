@@ -2,7 +2,8 @@
 
     rows.parquet    those of the manifest in small groups, so that one row costs little
     terms.parquet   every class, split, status and tag: how many images, and where they are listed
-    grid.npy        int64, a line per `Column`, a place per row: all that a page of images needs
+    grid.npy        int64, a line per `Column` and two per output, a place per row: all that a page
+                    of images needs
     postings.npy    uint32, lists of row numbers, ascending, one behind the other
     tags.npy        uint32, lists of the tags of each row, as places in terms, one behind the other
     tag_starts.npy  int64, a line per kind of tags: where the list of each row starts, and the end
@@ -29,15 +30,16 @@ from dafre_fast.core.atomic import replacing
 from dafre_fast.core.categories import TAG_KINDS, column
 from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.core.layout import LABELS, MANIFEST
+from dafre_fast.core.settings.images import HEAD_CROP, Output
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 BOX = ("left", "top", "right", "bottom")
-_SIZES = ("width", "height", "face_width", "face_height", "original_width", "original_height")
-_NEEDED = (*BOX, *_SIZES, "error_message")
-_REVISION = 2
+_NEEDED = (*BOX, "original_width", "original_height", "error_message")
+_REVISION = 3
 """Raised by whoever changes the code such that the files change."""
 _ROWS_PER_GROUP = 5_000
 _ARRAYS = ("grid", "postings", "tags", "tag_starts", "by_id")
@@ -50,18 +52,15 @@ Places = NDArray[np.uint32]
 
 
 class Column(IntEnum):
-    """Lines of the grid. Class, split and status are places in `terms`; sizes are in pixels, 0
-    where there is no picture; `ORIGINAL` and `HEAD` are the shorter sides of original and crop.
+    """Lines of the grid; width and height of each output follow. Class, split and status are
+    places in `terms`; sizes are in pixels, 0 where there is no picture; `ORIGINAL` and `HEAD` are
+    the shorter sides of original and head crop.
     """
 
     ID = 0
     CLASS = auto()
     SPLIT = auto()
     STATUS = auto()
-    WIDTH = auto()
-    HEIGHT = auto()
-    FACE_WIDTH = auto()
-    FACE_HEIGHT = auto()
     ORIGINAL = auto()
     HEAD = auto()
 
@@ -74,6 +73,7 @@ class Index:
     `tags` are places in it, the lists of a kind from `tag_starts` on, kinds as in `TAG_KINDS`.
     """
 
+    outputs: tuple[Output, ...]
     rows: pl.LazyFrame
     terms: pl.DataFrame
     grid: NDArray[np.int64]
@@ -93,16 +93,18 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
     written.
     """
     source, tags = open_manifest(dataset), open_tags(dataset)
-    missing = [name for name in _NEEDED if name not in source.collect_schema()]
+    outputs = read_outputs(dataset)
+    needed = (*_NEEDED, *(name for output in outputs for name in _sides(output)))
+    missing = [name for name in needed if name not in source.collect_schema()]
     if missing:
         raise InputError(f"{dataset / MANIFEST}: has no column {', '.join(missing)}")
-    made_from, stamp = _made_from(dataset), folder / "index.json"
+    made_from, stamp = _made_from(dataset, outputs), folder / "index.json"
     with reading(dataset, "its tables cannot be read"), _alone(folder):
         if all((folder / name).exists() for name in _FILES) and stamp.read_bytes() == made_from:
             return
         begin()
         stamp.unlink(missing_ok=True)
-        _build(source, tags, folder)
+        _build(source, tags, outputs, folder)
         with replacing(stamp) as part:
             part.write_bytes(made_from)
 
@@ -110,7 +112,9 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
 def open_index(folder: Path) -> Index:
     """What `index_dataset` left there."""
     arrays = {name: _mapped(folder, name) for name in _ARRAYS}
+    stamp = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Stamp)
     return Index(
+        outputs=stamp.outputs,
         rows=pl.scan_parquet(folder / "rows.parquet", glob=False),
         terms=pl.read_parquet(folder / "terms.parquet", glob=False),
         **arrays,
@@ -123,12 +127,25 @@ def _mapped(folder: Path, name: str) -> NDArray[Any]:
     return np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)  # type: ignore[no-any-return]
 
 
-def _made_from(dataset: Path) -> bytes:
-    """Sizes in bytes and times of change in ns of the tables that an index is made from."""
+class _Stamp(msgspec.Struct):
+    """What an index was made from: `tables` with their sizes in bytes and times of change in ns."""
+
+    revision: int
+    polars: str
+    tables: dict[str, tuple[int, int]]
+    outputs: tuple[Output, ...]
+
+
+def _sides(output: Output) -> tuple[str, str]:
+    prefix = prefix_of(output.name)
+    return f"{prefix}width", f"{prefix}height"
+
+
+def _made_from(dataset: Path, outputs: tuple[Output, ...]) -> bytes:
     tables = [MANIFEST, *(f"{LABELS}/{split}_tags.parquet" for split in SPLITS)]
     found = {name: (dataset / name).stat() for name in tables if (dataset / name).exists()}
     sizes = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
-    return msgspec.json.encode({"revision": _REVISION, "polars": pl.__version__, "tables": sizes})
+    return msgspec.json.encode(_Stamp(_REVISION, pl.__version__, sizes, outputs))
 
 
 @contextmanager
@@ -142,7 +159,12 @@ def _alone(folder: Path) -> Iterator[None]:
         raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
-def _build(source: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> None:
+def _build(
+    source: pl.LazyFrame,
+    tags: Sequence[pl.LazyFrame],
+    outputs: Sequence[Output],
+    folder: Path,
+) -> None:
     path = folder / "rows.parquet"
     named = source.join(
         _class_names(source), on="class_id", how="left", maintain_order="left", nulls_equal=True
@@ -150,31 +172,36 @@ def _build(source: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> 
     write_parquet(named, path, row_group_size=_ROWS_PER_GROUP)
     rows = pl.scan_parquet(path, glob=False)
     terms = _write_terms(rows, tags, folder)
-    grid = _grid(rows, terms)
+    grid = _grid(rows, terms, outputs)
     _write_array(grid, folder / "grid.npy")
     _write_array(grid[Column.ID].argsort(kind="stable").astype(np.uint32), folder / "by_id.npy")
 
 
-def _grid(rows: pl.LazyFrame, terms: pl.DataFrame) -> NDArray[np.int64]:
-    """An array of `len(Column)` lines, filled line by line."""
+def _grid(rows: pl.LazyFrame, terms: pl.DataFrame, outputs: Sequence[Output]) -> NDArray[np.int64]:
+    """An array of `len(Column)` lines and two for each output, filled line by line."""
     found = rows.select(pl.len()).collect().item()
-    grid = np.zeros((len(Column), found), np.int64)
-    for line in Column:
-        name = line.name.lower()
-        match line:
-            case Column.CLASS | Column.SPLIT | Column.STATUS:
-                own = terms.with_row_index("place").filter(kind=name)
-                values = pl.col(name).replace_strict(
-                    own["name"], own["place"], default=None, return_dtype=pl.Int64
-                )
-            case Column.ORIGINAL:
-                values = pl.min_horizontal("original_width", "original_height")
-            case Column.HEAD:
-                values = pl.min_horizontal("face_width", "face_height")
-            case _:
-                values = pl.col(name)
+    sides = [pl.col(name) for output in outputs for name in _sides(output)]
+    lines = [*(_line(column, terms) for column in Column), *sides]
+    grid = np.zeros((len(lines), found), np.int64)
+    for line, values in enumerate(lines):
         grid[line] = rows.select(values.fill_null(0)).collect().to_series().to_numpy()
     return grid
+
+
+def _line(column: Column, terms: pl.DataFrame) -> pl.Expr:
+    name = column.name.lower()
+    match column:
+        case Column.CLASS | Column.SPLIT | Column.STATUS:
+            own = terms.with_row_index("place").filter(kind=name)
+            return pl.col(name).replace_strict(
+                own["name"], own["place"], default=None, return_dtype=pl.Int64
+            )
+        case Column.ORIGINAL:
+            return pl.min_horizontal("original_width", "original_height")
+        case Column.HEAD:
+            return pl.min_horizontal(*_sides(HEAD_CROP))
+        case _:
+            return pl.col(name)
 
 
 def _class_names(source: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,7 +1,7 @@
 """What the gallery shows, and the address that says so: each leads to the other and back."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -27,7 +27,8 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     and of the head as it is cut out.
     """
 
-    show: Literal["full", "faces"] = "full"
+    show: Name = "full"
+    """The word of an output (`dataset.outputs.word_of`)."""
     split: Name | None = None
     status: Name | None = None
     klass: Name | None = msgspec.field(default=None, name="class")
@@ -129,14 +130,15 @@ def read_view(pairs: Iterable[tuple[str, str]]) -> View:
 
 
 class Tile(Struct, frozen=True):
-    """One of many on a page. Sizes are in pixels, 0 for what was not made."""
+    """One of many on a page; `sizes` by the names of outputs: width and height in pixels, 0 for
+    what was not made.
+    """
 
     id: int
     klass: str
     split: str
     status: str
-    full: tuple[int, int]
-    face: tuple[int, int]
+    sizes: Mapping[str, tuple[int, int]]
 
 
 class Page(Struct, frozen=True):

@@ -105,7 +105,7 @@ def test_a_tile_tells_what_the_manifest_does(index) -> None:
     chosen = random.Random(0).choice([one for one in ALL if one.status == "success"])
     (tile,) = (tile for tile in _tiles(index) if tile.id == chosen.id)
     assert (tile.klass, tile.split, tile.status) == (chosen.klass, chosen.split, "success")
-    assert (tile.full, tile.face) == ((chosen.width, chosen.height), chosen.face)
+    assert tile.sizes == {"full": (chosen.width, chosen.height), "face": chosen.face}
 
 
 def _tiles(index: Index) -> list:
@@ -115,7 +115,7 @@ def _tiles(index: Index) -> list:
 
 def test_what_was_refused_has_no_sizes(index) -> None:
     page = tables.page(index, View(status="refused"))
-    assert {(tile.status, tile.full, tile.face) for tile in page.tiles} == {
+    assert {(tile.status, *tile.sizes.values()) for tile in page.tiles} == {
         ("truncated", (0, 0), (0, 0))
     }
 
