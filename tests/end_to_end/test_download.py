@@ -94,6 +94,7 @@ def test_a_template_with_an_md5_needs_metadata(folder, served) -> None:
     assert served.asked == []
 
 
+@pytest.mark.slow
 def test_bad_rows_of_metadata_are_counted_beside_those_of_the_table(folder, served) -> None:
     with (folder / "meta.json").open("a") as file:
         file.write("{\n")
@@ -282,6 +283,7 @@ def test_a_retry_and_what_the_host_asked_for_are_seen_by_people_and_machines(
     assert retries in (folder / "run.prom").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_full_takes_metadata_and_its_manifest_keeps_what_is_known_of_each_download(
     folder, served
 ) -> None:

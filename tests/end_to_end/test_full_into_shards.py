@@ -24,6 +24,8 @@ from dafre_fast.engine.work import make
 from tests.commands import dafre, ledger_keys, tree
 from tests.torture.kills import await_true
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 60
 SPOOLS = f"{STATE}/spools"
 
@@ -83,7 +85,6 @@ def verified(folder: Path) -> list[dict[str, str]]:
     return json.loads(dafre("verify", "--output", "ds", "--json", cwd=folder).stdout)["findings"]
 
 
-@pytest.mark.slow
 def test_shards_are_those_that_pack_makes_of_files(inputs, made, tmp_path) -> None:
     full(inputs, tmp_path)
     dafre("pack", "--output", "ds", "--shard-size", 9, cwd=tmp_path)
@@ -117,7 +118,6 @@ def test_the_same_command_again_makes_nothing_and_writes_nothing(inputs, folder)
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
-@pytest.mark.slow
 def test_in_shards_of_another_size_lie_the_same_images_and_none_is_made_again(
     inputs, folder, tmp_path_factory
 ) -> None:
@@ -129,7 +129,6 @@ def test_in_shards_of_another_size_lie_the_same_images_and_none_is_made_again(
     assert shards(folder) == shards(other)
 
 
-@pytest.mark.slow
 def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path) -> None:
     some = tmp_path / "some"
     shutil.copytree(inputs, some)
@@ -140,7 +139,6 @@ def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path
     assert verified(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_an_original_that_comes_later_changes_no_shard_but_its_own(inputs, made, tmp_path) -> None:
     late = tmp_path / "late"
     shutil.copytree(inputs, late)
@@ -160,7 +158,6 @@ def has_come_to(run: subprocess.Popen[bytes], ledger: Path, size: int) -> bool:
     return run.poll() is not None or size_of(ledger) >= size
 
 
-@pytest.mark.slow
 def test_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
     inputs, made, tmp_path, short_tmpdir
 ) -> None:
@@ -210,7 +207,6 @@ cli.run(pack.command)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["take", "close", "rows", "record"])
 def test_killed_while_shards_are_written_anew_it_loses_no_image(inputs, folder, moment) -> None:
     again = ["--output", "ds", "--shard-size", "4", "--workers", "1"]
@@ -253,7 +249,6 @@ def test_what_a_spool_is_too_short_for_is_made_again(inputs, made, tmp_path) -> 
     assert shards(tmp_path) == shards(made)
 
 
-@pytest.mark.slow
 def test_what_a_spool_has_other_bytes_of_is_left_out_and_made_by_the_next_run(
     inputs, made, tmp_path
 ) -> None:
@@ -286,7 +281,6 @@ def test_a_picture_that_is_damaged_is_found_removed_and_made_anew(inputs, made, 
     assert shards(folder) == shards(made)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".tar", ".json", ".parquet", "_stats.json"])
 def test_a_file_of_a_shard_that_is_gone_is_found_and_made_anew(
     inputs, made, folder, ending
@@ -349,7 +343,6 @@ def test_a_spool_without_room_is_an_error_that_names_it(inputs) -> None:
         make(recipe, recipe.hashes(), wanted)
 
 
-@pytest.mark.slow
 def test_what_reads_datasets_finds_the_same_images_in_shards(inputs, made, folder) -> None:
     """Of files, `pack` makes the same archives."""
     files = folder / "files"

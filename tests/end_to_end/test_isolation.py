@@ -84,6 +84,7 @@ DIES_IN_ITS_LINE = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [DIES_AFTER_ITS_LINE, DIES_IN_ITS_LINE])
 def test_whenever_a_worker_dies_each_image_has_one_line_and_its_output(originals, code) -> None:
     folder = originals.parent

@@ -160,6 +160,7 @@ def test_an_original_that_is_missing_costs_itself_and_is_made_when_it_is_there(f
     assert (again["success"], images_of(again)) == (3, 1)
 
 
+@pytest.mark.slow
 def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
     summary(folder)
     done = dafre("resize", "--quality", 80, "--json", cwd=folder)
@@ -176,6 +177,7 @@ def test_another_bound_makes_anew_what_followed_from_it_and_says_so(folder) -> N
     assert told(done.stderr) == ["1 image was made with other settings and is remade"]
 
 
+@pytest.mark.slow
 def test_the_same_settings_say_nothing(folder) -> None:
     summary(folder)
     assert not told(dafre("resize", cwd=folder).stderr)

@@ -25,6 +25,8 @@ from dafre_fast.report.run import write_report
 from dafre_fast.report.settings import ReportRun
 from tests.datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory) -> Path:

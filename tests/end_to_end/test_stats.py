@@ -97,6 +97,7 @@ def test_a_tag_table_leads_to_these_plots_and_one_line_on_the_others(folder) -> 
     )
 
 
+@pytest.mark.slow
 def test_metadata_tells_formats_and_sizes(folder) -> None:
     done = dafre("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
     told = json.loads(done.stdout)
@@ -128,6 +129,7 @@ def test_as_many_tags_are_listed_as_wanted(folder) -> None:
     assert pl.read_parquet(folder / "stats/tag_counts.parquet").height == 11
 
 
+@pytest.mark.slow
 def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     (folder / "tags_funnel.json").write_text(json.dumps({"steps": [TAG_STEP]}))
@@ -137,6 +139,7 @@ def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
         assert f"<!-- {text} -->" in drawn
 
 
+@pytest.mark.slow
 def test_a_funnel_can_be_named(folder) -> None:
     (folder / "other.json").write_text(json.dumps({"steps": [STEP]}))
     done = dafre("stats", "--input", "val_tags.csv", "--funnel", "other.json", cwd=folder)

@@ -157,6 +157,7 @@ def test_a_worker_that_dies_costs_the_job_it_was_at_and_no_other(name, death, lo
     assert found == {job: job.upper() for job in jobs}
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(
     deaths=st.dictionaries(st.integers(0, 299), st.sampled_from(["die", "segfault"]), max_size=4),

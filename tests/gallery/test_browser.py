@@ -106,6 +106,7 @@ def test_a_tag_is_searched_an_image_opened_and_left_again(open_page) -> None:
     expect(page).to_have_url(re.compile(r"/\?general=long\+hair$"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("one", [MADE[0], MADE[4], MADE[-1]], ids=lambda one: f"{one.box[2]}")
 def test_the_box_is_drawn_where_the_manifest_says(open_page, one, width) -> None:
@@ -230,6 +231,7 @@ def test_a_name_that_is_long_and_written_backwards_leaves_the_page_as_it_is(open
     assert begin < end  # of the word "image"
 
 
+@pytest.mark.slow
 def test_everything_is_there_without_a_script(open_page) -> None:
     page = open_page(java_script_enabled=False)
     page.get_by_role("searchbox").fill("long hair")
