@@ -10,6 +10,7 @@ from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from dafre_fast.core.findings import Output
 from dafre_fast.core.records import Made
 from dafre_fast.dataset.recorder import Recorder
 
@@ -72,6 +73,10 @@ ENDINGS = {
     "exhaust": exhaust,
     "hang": lambda: threading.Event().wait(),
 }
+
+
+def look_and_die_at(outputs: tuple[Output, ...]) -> list[str]:
+    return [work(output.file) for output in outputs]
 
 
 def append_and_wait(recorder: Recorder, go_on: Event) -> None:
