@@ -59,6 +59,17 @@ def spin(seconds: str) -> None:
 ACTIONS = {"tell-and-hang": tell_and_hang, "tell-and-wait": tell_and_wait, "spin": spin}
 
 
+class Stays(Exception):
+    """One that cannot be read back: pickle gives `__init__` the message alone."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+def raise_what_stays() -> None:
+    raise Stays("what", "stays")
+
+
 def exhaust() -> None:
     hoard = []
     while True:
@@ -72,6 +83,7 @@ ENDINGS = {
     "exit": lambda: os._exit(3),
     "exhaust": exhaust,
     "hang": lambda: threading.Event().wait(),
+    "raise-what-stays": raise_what_stays,
 }
 
 
@@ -101,6 +113,10 @@ def fail_to_initialise(folder: str) -> Callable[[str], str]:
     """Leave a file per call."""
     Path(folder, str(time.monotonic_ns())).touch()
     raise FileNotFoundError("no weights")
+
+
+def give_what_stays(job: str) -> Callable[[], str]:
+    return lambda: job
 
 
 def die_instead() -> Callable[[str], str]:
