@@ -1,4 +1,4 @@
-"""Statistics of a table: lines for people, JSON for machines."""
+"""Print the statistics of a table as text or JSON."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _ON_SCREEN = 10
 
 
 def show(statistics: Statistics, *, as_json: bool) -> None:
-    """Print all as JSON, or as text with the first ten of each ranking."""
+    """Print all statistics as JSON, or as text with the first ten entries of each ranking."""
     if as_json:
         print(to_json(statistics))
     else:
@@ -21,11 +21,12 @@ def show(statistics: Statistics, *, as_json: bool) -> None:
 
 
 def to_json(statistics: Statistics) -> str:
+    """Return the statistics as indented JSON, as in `stats.json`."""
     return msgspec.json.format(msgspec.json.encode(statistics), indent=2).decode()
 
 
 def lines(found: Statistics, top: int | None = None) -> Iterator[str]:
-    """All of it, and of each ranking the first `top`, else as many as there are."""
+    """Yield the lines of the text, with the first `top` entries of each ranking, or all of them."""
     yield f"{found.title}: {found.images:,} images"
     if found.extensions is not None:
         yield from columns(("extension", "images"), found.extensions.items())
@@ -54,8 +55,8 @@ def _about_files(found: Statistics) -> Iterator[str]:
         by_reason = defaultdict[str, list[str]](list)
         for name, why in found.not_drawn.items():
             by_reason[why].append(name)
-        told = (f"{', '.join(names)} ({why})" for why, names in by_reason.items())
-        yield f"not drawn: {'; '.join(told)}"
+        reasons = (f"{', '.join(names)} ({why})" for why, names in by_reason.items())
+        yield f"not drawn: {'; '.join(reasons)}"
 
 
 def _vocabulary(found: Vocabulary, top: int | None) -> Iterator[str]:
@@ -66,7 +67,7 @@ def _vocabulary(found: Vocabulary, top: int | None) -> Iterator[str]:
     )
     yield f"uses per {found.level.one}:   {_spread(found.per_use)}"
     yield f"{kind} per image: {_spread(found.per_image)}"
-    # Numbers first: names may be of letters that take two columns.
+    # Numbers come first: names may have letters that are two columns wide.
     widest = max((len(f"{one.uses:,}") for one in found.top), default=0)
     for one in found.top[:top]:
         yield f"{one.uses:{widest},}  {_printable(one.name)}"
