@@ -22,7 +22,9 @@ class StatsRun(Tolerance, frozen=True, kw_only=True):
     output: Annotated[Path, Meta(description="Folder of the statistics.")] = Path("stats")
     funnel: Annotated[
         tuple[Path, ...],
-        Meta(description="Funnels to plot. Default: funnel.json and tags_funnel.json next to input."),
+        Meta(
+            description="Funnels to plot. Default: funnel.json, tags_funnel.json next to the input."
+        ),
     ] = ()
 
 
@@ -34,9 +36,7 @@ class Plotting(Group, frozen=True):
         Meta(description="Name of the dataset in text and plots. Default: name of the input."),
     ] = None
     top_k: Annotated[Count, Meta(description="How many of the most used tags to list.")] = 1000
-    words: Annotated[
-        bool, Meta(description="Count the words in general tags, too.")
-    ] = True
+    words: Annotated[bool, Meta(description="Count the words in general tags, too.")] = True
     plots: Annotated[bool, Meta(description="Draw plots.")] = True
     format: Annotated[
         Literal["png", "pdf", "svg"], Meta(description="File format of the plots.")
