@@ -7,6 +7,7 @@ import msgspec
 
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.stats.records import Spread, Statistics, Vocabulary
+from dafre_fast.views.figures import printable
 from dafre_fast.views.summary import columns, lines_of_bad_rows
 
 _ON_SCREEN = 10
@@ -70,13 +71,7 @@ def _vocabulary(found: Vocabulary, top: int | None) -> Iterator[str]:
     # Numbers come first: names may have letters that are two columns wide.
     widest = max((len(f"{one.uses:,}") for one in found.top), default=0)
     for one in found.top[:top]:
-        yield f"{one.uses:{widest},}  {_printable(one.name)}"
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+        yield f"{one.uses:{widest},}  {printable(one.name)}"
 
 
 def _spread(found: Spread) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 from dafre_fast.core.findings import Finding, Verification
 from dafre_fast.core.layout import MANIFEST
+from dafre_fast.views.figures import printable
 
 _EXAMPLES = 10
 
@@ -64,7 +65,4 @@ def table(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _example(finding: Finding) -> str:
-    text = f"{finding.where}: {finding.detail}" if finding.detail else finding.where
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return printable(f"{finding.where}: {finding.detail}" if finding.detail else finding.where)
