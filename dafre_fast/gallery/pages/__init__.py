@@ -1,7 +1,7 @@
-"""The pages of the gallery: templates, style and script lie beside this file, and nothing comes
-from elsewhere.
+"""The pages of the gallery, made from the templates, style and script beside this file.
 
-Everything works without the script. It adds completion, endless scrolling and keys.
+Pages load nothing from other servers. They work without the script, which adds completion, endless
+scrolling and keys.
 """
 
 from collections.abc import Sequence
@@ -28,17 +28,17 @@ STATIC = {
     "gallery.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-"""Files that pages name, and their types."""
+"""Files that pages load, and their media types."""
 
 
 @cache
 def static(name: str) -> bytes:
-    """The content of a file of `STATIC`."""
+    """Return the content of a file of `STATIC`."""
     return (files("dafre_fast.gallery.pages") / "static" / name).read_bytes()
 
 
 class Pages:
-    """Pages of one dataset, called `title`: text of HTML."""
+    """The pages of the dataset called `title`, as HTML text."""
 
     def __init__(self, title: str) -> None:
         self._environment = Environment(
@@ -57,46 +57,49 @@ class Pages:
             refused=REFUSED,
         )
         self._environment.filters["number"] = "{:,}".format
-        self._environment.filters["told"] = _told
+        self._environment.filters["text"] = _text
 
     def grid(
         self, view: View, page: Page, splits: Sequence[Choice], statuses: Sequence[Choice]
     ) -> str:
-        """Many images, and all that chooses them."""
+        """Return a page of a view, with the filters to change it."""
         return self._render("grid.html", view=view, page=page, splits=splits, statuses=statuses)
 
     def image(self, view: View, details: Details, place: Place) -> str:
-        """One image, reached from a view."""
+        """Return the page of one image, with links to its neighbours in a view."""
         return self._render(
             "image.html", view=view, details=details, place=place, box=_box(details)
         )
 
     def choose(self, view: View, text: str, choices: Sequence[Choice]) -> str:
-        """What a text that was looked for may mean."""
+        """Return the page of the matches of a search."""
         return self._render("choose.html", view=view, text=text, choices=choices)
 
     def completion(self, view: View, choices: Sequence[Choice]) -> str:
-        """The same as items of a list, for the script."""
+        """Return the matches as list items, for completion by the script."""
         return self._render("completion.html", view=view, choices=choices)
 
     def error(self, status: int, phrase: str, reason: str) -> str:
-        """What went wrong."""
+        """Return the page of an error: HTTP status, its phrase, and the reason."""
         return self._render("error.html", view=View(), status=status, phrase=phrase, reason=reason)
 
     def _render(self, name: str, **values: object) -> str:
         return self._environment.get_template(name).render(values)
 
 
-def _told(value: object) -> str:
-    """A value of the manifest for people; nothing for none."""
+def _text(value: object) -> str:
+    """Return a value of the manifest as text; floats with four digits, None as ''."""
+    if isinstance(value, float):
+        return str(round(value, 4))
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
 
 
 def _box(details: Details) -> tuple[float, float, float, float] | None:
-    """Left, top, width and height of the head box as shares of the picture, as far as it lies in
-    it; None where no head was cut.
+    """Return left, top, width and height of the head box, or None if there is no head crop.
+
+    All are shares (0 to 1) of the full image; parts of the box outside it are cut off.
     """
     edges = [details.row[name] for name in ("left", "top", "right", "bottom")]
     if not details.tile.face[0] or None in edges:
