@@ -18,7 +18,15 @@ from dafre_fast.core.records import Box, Image
 from dafre_fast.core.settings.build import build
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.groups import Group
-from dafre_fast.core.settings.images import Bounds, Encoding, FaceImage, FullImage, Recipe
+from dafre_fast.core.settings.images import (
+    FULL_IMAGE,
+    HEAD_CROP,
+    Bounds,
+    Encoding,
+    FaceImage,
+    FullImage,
+    Recipe,
+)
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 
@@ -108,9 +116,7 @@ def resize_image(
 
     full, encoding = _group(FullImage, given), _group(Encoding, given)
     recipe = Recipe(full=full, encoding=encoding, bounds=_group(Bounds, given))
-    made = making.make_images(data, recipe).full
-    assert made
-    return made
+    return making.make_images(data, recipe, [FULL_IMAGE.name])[FULL_IMAGE.name]
 
 
 def crop_head(
@@ -161,11 +167,10 @@ def crop_head(
 
     face, encoding = _group(FaceImage, given), _group(Encoding, given)
     recipe = Recipe(face=face, encoding=encoding, bounds=_group(Bounds, given))
-    made = making.make_images(data, recipe, full=False, box=Box(*box))
+    made = making.make_images(data, recipe, [HEAD_CROP.name], box=Box(*box))
     if made.refused:
         raise made.refused
-    assert made.face
-    return made.face
+    return made[HEAD_CROP.name]
 
 
 def make_images(

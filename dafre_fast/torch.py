@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from dafre_fast.dataset.items import Item, Items, Square, Stream, making, read_tag_names
+from dafre_fast.dataset.items import Item, Items, Making, Square, Stream, read_tag_names
 from dafre_fast.pixels.rasters import Pixels
 from dafre_fast.pixels.tensors import planar
 
@@ -81,7 +81,7 @@ class Images(Dataset[Item]):
         tag_names: Sequence[str] | None = None,
         exclude: str | Path | None = None,
     ) -> None:
-        made = making(images, ToTensor(transform), tag_names)
+        made = Making(images, ToTensor(transform), tag_names)
         self._items = Items(Path(folder), split, made, Path(exclude) if exclude else None)
         self.class_names = self._items.class_names
         self.ids, self.class_ids = self._items.ids, self._items.class_ids
@@ -113,7 +113,7 @@ class Shards(IterableDataset[Item]):
         tag_names: Sequence[str] | None = None,
         seed: int | None = None,
     ) -> None:
-        made = making(images, ToTensor(transform), tag_names)
+        made = Making(images, ToTensor(transform), tag_names)
         self._stream = Stream(Path(folder), made, seed)
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 

@@ -59,7 +59,7 @@ def _full_images(workload: Workload) -> list[tuple[bytes, Size]]:
     found = []
     for original in workload.corpus.originals:
         with suppress(Refusal):
-            full = make_images(original.path.read_bytes(), Recipe()).full
+            full = make_images(original.path.read_bytes(), Recipe())["full"]
             if full:
                 found.append((full.data, Size(full.width, full.height)))
     return found

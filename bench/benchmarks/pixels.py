@@ -14,8 +14,8 @@ from bench.measure import Contender, timed_in_fresh_folder
 from bench.peers import floor
 from bench.records import Role
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.records import Wanted
-from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.records import Wanted, WantedOutput
+from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.engine.work import make
 from dafre_fast.pixels.decoders import choose, registry, vips
 from dafre_fast.pixels.header import Header
@@ -47,13 +47,17 @@ def _encode(path: Path) -> None:
 
 
 def _write(path: Path, folder: Path) -> None:
-    make(_RECIPE, _HASHES, Wanted(path.stem, str(path), full=f"{folder}/{path.stem}.jpg"))
+    make(_RECIPE, _HASHES, Wanted(path.stem, str(path), (_wanted(path, folder),)))
+
+
+def _wanted(path: Path, folder: Path) -> WantedOutput:
+    return WantedOutput(FULL_IMAGE.name, f"{folder}/{path.stem}.jpg")
 
 
 def _open(path: Path) -> tuple[bytes, Header, ImagePlan]:
     data = path.read_bytes()
     header = choose.read_header(data)
-    return data, header, plan_image(header, _RECIPE, full=True, box=None)
+    return data, header, plan_image(header, [FULL_IMAGE], _RECIPE.bounds, box=None)
 
 
 @contextmanager

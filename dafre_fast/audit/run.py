@@ -20,12 +20,13 @@ from dafre_fast.core.layout import (
     AUDIT,
     AUDIT_SUMMARY,
     EXCLUDE,
-    FULL,
     MANIFEST,
     STATE,
 )
+from dafre_fast.core.settings.images import FULL_IMAGE
 from dafre_fast.core.settings.running import Workers, usable_cores
 from dafre_fast.dataset.locks import undisturbed
+from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.places import placed, places_of
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
@@ -80,9 +81,9 @@ def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
 def _placed(folder: Path, made: pl.DataFrame) -> pl.DataFrame:
     """Where the full image of each lies: all columns of `Output`."""
     named = made.with_columns(
-        file=pl.lit(f"{FULL}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
+        file=pl.lit(f"{FULL_IMAGE.tree}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
     )
-    return placed(named, places_of(folder), "")
+    return placed(named, places_of(folder), FULL_IMAGE, read_outputs(folder))
 
 
 async def _hash_all(

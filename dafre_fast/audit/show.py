@@ -2,19 +2,15 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from dafre_fast.audit.records import Audit
+from dafre_fast.views import show as shown
 from dafre_fast.views.findings import table
 from dafre_fast.views.summary import columns
 
 
 def show(audit: Audit, *, as_json: bool) -> None:
     """Print it."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(audit), indent=2).decode())
-    else:
-        print("\n".join(_lines(audit)))
+    shown.show(audit, _lines(audit), as_json=as_json)
 
 
 def _lines(audit: Audit) -> Iterator[str]:

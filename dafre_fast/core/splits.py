@@ -3,4 +3,4 @@
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 
 TRAIN_SHARE, VAL_SHARE = 0.7, 0.1
-"""Shares of each class's images; the rest is for tests."""
+"""Shares of the images of each class; the rest is the test split."""

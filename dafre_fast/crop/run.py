@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
-from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.images import HEAD_CROP, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
@@ -14,7 +14,7 @@ from dafre_fast.engine.inputs import summarize
 from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue
 from dafre_fast.sources.tree import Tree
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 
 
@@ -28,11 +28,10 @@ def crop(
 ) -> Summary:
     """Make the head crop of every kept row of faces.tsv, of originals in a folder."""
     catalogue = read_catalogue(faces, None, selection)
-    asked = ask_catalogue(catalogue.kept, faces=run.output)
+    asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     originals = Originals(Tree(run.input), folder=None)
-    write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
+    bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = make_with_manifest(
         "faces", asked, originals, recipe, running, run.output, run.manifest, tell
     )
-    summary = summarize(*done, catalogue.funnel)
-    return with_bad_rows(summary, catalogue.bad_rows, run.output / STATE / BAD_ROWS)
+    return bad_rows.added_to(summarize(*done, catalogue.funnel))

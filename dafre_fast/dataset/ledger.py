@@ -33,12 +33,11 @@ from numpy.typing import NDArray
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.records import Fetched, Made
+from dafre_fast.dataset.ledger_lines import check, decode, encode
 from dafre_fast.dataset.recorder import LocalRecorder, Recorder, append_lines
 
 NAME, LOCK = "ledger.jsonl", "lock"
 _PATIENCE_SECONDS = 2.0
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Made | Fetched).decode
 _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are escaped
 
 
@@ -102,11 +101,11 @@ class Ledger:
         """What became of an image in this run, None where it has no line yet."""
         if os.fstat(self._file).st_size == self._mended:
             return None
-        begin = _encode(Made(key=key))[:-1]
+        begin = encode(Made(key=key))[:-1]
         with mmap(self._file, 0, access=ACCESS_READ) as text:
             at = text.rfind(begin, self._mended)
             line = text[at : text.find(b"\n", at)] if at >= 0 else b""
-        made = (entry for entry, _ in _whole(line) if entry.key == key)
+        made = (decode(text) for entry, text in _whole(line) if entry.key == key)
         return next((entry for entry in made if isinstance(entry, Made)), None)
 
     def mend(self) -> None:
@@ -208,7 +207,7 @@ def marks(folder: Path) -> Marks:
 
 def _is_whole(line: bytes) -> bool:
     try:
-        _decode(line)
+        check(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return line.endswith(b"\n")
@@ -219,4 +218,4 @@ def _whole(line: bytes) -> Iterator[tuple[Made | Fetched, bytes]]:
     for piece in _begin_of_line.split(line):
         text = piece.rstrip(b"\n")
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            yield _decode(text), text
+            yield check(text), text

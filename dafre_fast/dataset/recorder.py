@@ -15,13 +15,11 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.records import Fetched, Made
-
-_encode = msgspec.json.Encoder().encode
+from dafre_fast.dataset.ledger_lines import encode
 
 
 class Recorder(Protocol):
@@ -60,7 +58,7 @@ def append_lines(file: int, path: Path, entries: Iterable[Made | Fetched]) -> No
     appending. Raises OutputError, with `path`, also if the disk is full.
     """
     at = round(time.time(), 3)
-    lines = b"".join(_encode(replace(entry, at=at)) + b"\n" for entry in entries)
+    lines = b"".join(encode(replace(entry, at=at)) + b"\n" for entry in entries)
     try:
         written = os.write(file, lines)
     except OSError as error:

@@ -16,7 +16,7 @@ from dafre_fast.engine.fetch import fetch_all
 from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
 from dafre_fast.engine.observers import watching
 from dafre_fast.engine.simulate import simulate_all
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 
 
@@ -35,14 +35,14 @@ def download(
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
-    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     with watching("originals", tell) as watch:
         originals = open_originals(run.source, run.output, fetching, metadata, watch.tell)
-        write_bad_rows(bad_rows, run.output / STATE / BAD_ROWS)
+        bad_rows = write_bad_rows(all_bad, run.output / STATE / BAD_ROWS)
         manifest, work = fetch_all(asked, originals, running, run.output, watch)
     if run.manifest:
         write_manifest(manifest, run.manifest)
-    return with_bad_rows(summarize(manifest, work), bad_rows, run.output / STATE / BAD_ROWS)
+    return bad_rows.added_to(summarize(manifest, work))
 
 
 def simulate(

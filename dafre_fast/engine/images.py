@@ -6,8 +6,6 @@ import polars as pl
 
 from dafre_fast.core.events import Tell
 from dafre_fast.core.layout import (
-    FACES,
-    FULL,
     MANIFEST,
     ORIGINALS,
 )
@@ -41,10 +39,11 @@ def make_table(
     image); `source` is read as `--source`. Returns the manifest, one row per row of the table.
     Raises UsageError, InputError, OutputError, SourceError or WorkerError.
     """
-    faces = output / FACES if {*Box._fields} <= {*table.columns} else None
-    boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if faces is None]
+    has_boxes = {*Box._fields} <= {*table.columns}
+    boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if not has_boxes]
     rows = table.with_columns(image_paths().alias("path"), *boxes)
-    asked = ask_catalogue(rows, full=output / FULL, faces=faces)
+    folders = {one: output / one.tree for one in recipe.outputs if has_boxes or not one.needs_box}
+    asked = ask_catalogue(rows, folders)
     metadata = open_metadata(source, fetching, asked, Selection())
     with watching("images", tell) as watch:
         originals = open_originals(source, output / ORIGINALS, fetching, metadata, watch.tell)

@@ -80,8 +80,10 @@ def make_all(
             todo = table_of_originals(todo, last_outcomes(ledger.path, "fetch"), originals)
         work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
         ledger.mend()  # a worker may have died in the middle of a line
-        made, fetched = (last_outcomes(ledger.path, stage) for stage in ("make", "fetch"))
-        return build_manifest(asked.lazy(), made, fetched).collect(), work
+        made, fetched = (
+            last_outcomes(ledger.path, stage, recipe.outputs) for stage in ("make", "fetch")
+        )
+        return build_manifest(asked.lazy(), made, fetched, recipe.outputs).collect(), work
 
 
 def _todo(
@@ -92,15 +94,16 @@ def _todo(
     spools: Spools | None,
     watch: Watch,
 ) -> pl.DataFrame:
-    made = last_outcomes(ledger.path, "make").collect().lazy()
+    made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
     standing = settled(made, recipes=recipe.hashes(), retry_failed=running.retry_failed)
     finished = settled(made, recipes=None, retry_failed=running.retry_failed)
     of_others = finished.join(standing, on="key", how="anti")
     if anew := asked.lazy().join(of_others, on="key", how="semi").collect().height:
         watch.tell(_remade(anew))
     if spools:
-        return remaining_of_spools(asked, standing, all_places(spools.dataset, made))
-    return remaining(asked, standing, _size)
+        places = all_places(spools.dataset, made, recipe.outputs)
+        return remaining_of_spools(asked, standing, places, recipe.outputs)
+    return remaining(asked, standing, recipe.outputs, _size)
 
 
 def _remade(images: int) -> Notice:
@@ -129,6 +132,7 @@ class _Run:
         watch: Watch,
     ) -> None:
         self._originals, self._hashes = originals, recipe.hashes()
+        self._outputs = recipe.outputs
         self._ledger, self._watch = ledger, watch
         self._done = 0
         self._spec = Spec(
@@ -159,11 +163,11 @@ class _Run:
     async def _feed(self, todo: pl.DataFrame, executor: Executor[Wanted]) -> None:
         """Images to the workers, their originals brought before; waits where workers are busy."""
         if self._originals is None:
-            for image in wanted(todo):
+            for image in wanted(todo, self._outputs):
                 await executor.submit(image)
             return
 
-        image_at = wanted_at(todo)
+        image_at = wanted_at(todo, self._outputs)
 
         async def take(sought: Sought, fetched: Fetched) -> None:
             image = image_at(sought.row)
@@ -212,7 +216,6 @@ class _Run:
 
 def _remove_partial_outputs(images: list[Wanted]) -> None:
     for image in images:
-        for output in (image.full, image.face):
-            if output is not None:
-                with suppress(OSError):
-                    temporary(Path(output)).unlink(missing_ok=True)
+        for output in image.outputs:
+            with suppress(OSError):
+                temporary(Path(output.path)).unlink(missing_ok=True)

@@ -7,7 +7,6 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import (
     BAD_ROWS,
-    FACES,
     FULL,
     FUNNEL,
     LABELS,
@@ -34,7 +33,7 @@ from dafre_fast.full.settings import FullRun
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.settings import Plotting
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
@@ -59,12 +58,12 @@ def full(
     output = run.output
     spools = _spools(run, running)
     catalogue = read_catalogue(run.faces, run.tag_ids, selection)
-    asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
+    asked = ask_catalogue(catalogue.kept, {one: output / one.tree for one in recipe.outputs})
     metadata = open_metadata(run.source, fetching, asked, selection)
-    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
-    write_bad_rows(bad_rows, output / BAD_ROWS)
+    all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    bad_rows = write_bad_rows(all_bad, output / BAD_ROWS)
     tags = None
     if run.tags:
         tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
@@ -80,7 +79,7 @@ def full(
     if spools and summary.success:
         into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
         summary = replace(summary, packed=pack(into_shards, tell, digests=False))
-    return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
+    return bad_rows.added_to(summary)
 
 
 def _spools(run: FullRun, running: Running) -> Spools | None:

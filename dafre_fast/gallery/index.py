@@ -2,7 +2,8 @@
 
     rows.parquet    the manifest in small row groups, so that one row is read fast
     terms.parquet   each class, split, status and tag, with its images and its place in postings
-    grid.npy        int64 (columns, rows), see `Column`: the values that a page of images needs
+    grid.npy        int64 (lines, rows): the values that a page of images needs; lines are those of
+                    `Column`, then width and height of each output
     postings.npy    uint32, the ascending row numbers of each term, all lists concatenated
     tags.npy        uint32, the tags of each row as places in terms, all lists concatenated
     tag_starts.npy  int64 (kinds of tags, rows + 1): the start of each row's list, then the end
@@ -30,15 +31,16 @@ from dafre_fast.core.atomic import replacing
 from dafre_fast.core.categories import TAG_KINDS, column
 from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.core.layout import LABELS, MANIFEST
+from dafre_fast.core.settings.images import HEAD_CROP, Output
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 BOX = ("left", "top", "right", "bottom")
-_SIZES = ("width", "height", "face_width", "face_height", "original_width", "original_height")
-_NEEDED = (*BOX, *_SIZES, "error_message")
-_REVISION = 2
+_NEEDED = (*BOX, "original_width", "original_height", "error_message")
+_REVISION = 3
 """Must be raised by any change of code that changes the files."""
 _ROWS_PER_GROUP = 5_000
 _ARRAYS = ("grid", "postings", "tags", "tag_starts", "by_id")
@@ -51,20 +53,16 @@ Places = NDArray[np.uint32]
 
 
 class Column(IntEnum):
-    """The lines of the grid. Class, split and status are places in `terms`.
+    """The first lines of the grid; width and height of each output follow.
 
-    Sizes are in pixels, 0 if there is no picture. `ORIGINAL` and `HEAD` are the shorter sides of
-    the original and of the head crop.
+    Class, split and status are places in `terms`. Sizes are in pixels, 0 if there is no picture.
+    `ORIGINAL` and `HEAD` are the shorter sides of the original and of the head crop.
     """
 
     ID = 0
     CLASS = auto()
     SPLIT = auto()
     STATUS = auto()
-    WIDTH = auto()
-    HEIGHT = auto()
-    FACE_WIDTH = auto()
-    FACE_HEIGHT = auto()
     ORIGINAL = auto()
     HEAD = auto()
 
@@ -79,6 +77,7 @@ class Index:
     first. The lines of `tag_starts` are in the order of `TAG_KINDS`.
     """
 
+    outputs: tuple[Output, ...]
     rows: pl.LazyFrame
     terms: pl.DataFrame
     grid: NDArray[np.int64]
@@ -97,16 +96,18 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
     InputError if the dataset cannot be read, and OutputError if `folder` cannot be written.
     """
     source, tags = open_manifest(dataset), open_tags(dataset)
-    missing = [name for name in _NEEDED if name not in source.collect_schema()]
+    outputs = read_outputs(dataset)
+    needed = (*_NEEDED, *(name for output in outputs for name in _sides(output)))
+    missing = [name for name in needed if name not in source.collect_schema()]
     if missing:
         raise InputError(f"{dataset / MANIFEST}: has no column {', '.join(missing)}")
-    made_from, stamp = _made_from(dataset), folder / "index.json"
+    made_from, stamp = _made_from(dataset, outputs), folder / "index.json"
     with reading(dataset, "its tables cannot be read"), _alone(folder):
         if all((folder / name).exists() for name in _FILES) and stamp.read_bytes() == made_from:
             return
         begin()
         stamp.unlink(missing_ok=True)
-        _build(source, tags, folder)
+        _build(source, tags, outputs, folder)
         with replacing(stamp) as part:
             part.write_bytes(made_from)
 
@@ -114,7 +115,9 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
 def open_index(folder: Path) -> Index:
     """Open the index that `index_dataset` built in `folder`."""
     arrays = {name: _mapped(folder, name) for name in _ARRAYS}
+    stamp = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Stamp)
     return Index(
+        outputs=stamp.outputs,
         rows=pl.scan_parquet(folder / "rows.parquet", glob=False),
         terms=pl.read_parquet(folder / "terms.parquet", glob=False),
         **arrays,
@@ -127,12 +130,29 @@ def _mapped(folder: Path, name: str) -> NDArray[Any]:
     return np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)  # type: ignore[no-any-return]
 
 
-def _made_from(dataset: Path) -> bytes:
-    """Return the content of index.json: sizes in bytes and change times in ns of the tables."""
+class _Stamp(msgspec.Struct):
+    """The content of index.json: the inputs of an index.
+
+    `tables` have their sizes in bytes and change times in ns, by path.
+    """
+
+    revision: int
+    polars: str
+    tables: dict[str, tuple[int, int]]
+    outputs: tuple[Output, ...]
+
+
+def _sides(output: Output) -> tuple[str, str]:
+    prefix = prefix_of(output.name)
+    return f"{prefix}width", f"{prefix}height"
+
+
+def _made_from(dataset: Path, outputs: tuple[Output, ...]) -> bytes:
+    """Return the content of index.json for a dataset as it is now."""
     tables = [MANIFEST, *(f"{LABELS}/{split}_tags.parquet" for split in SPLITS)]
     found = {name: (dataset / name).stat() for name in tables if (dataset / name).exists()}
     sizes = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
-    return msgspec.json.encode({"revision": _REVISION, "polars": pl.__version__, "tables": sizes})
+    return msgspec.json.encode(_Stamp(_REVISION, pl.__version__, sizes, outputs))
 
 
 @contextmanager
@@ -146,7 +166,12 @@ def _alone(folder: Path) -> Iterator[None]:
         raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
-def _build(source: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> None:
+def _build(
+    source: pl.LazyFrame,
+    tags: Sequence[pl.LazyFrame],
+    outputs: Sequence[Output],
+    folder: Path,
+) -> None:
     path = folder / "rows.parquet"
     named = source.join(
         _class_names(source), on="class_id", how="left", maintain_order="left", nulls_equal=True
@@ -154,31 +179,36 @@ def _build(source: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> 
     write_parquet(named, path, row_group_size=_ROWS_PER_GROUP)
     rows = pl.scan_parquet(path, glob=False)
     terms = _write_terms(rows, tags, folder)
-    grid = _grid(rows, terms)
+    grid = _grid(rows, terms, outputs)
     _write_array(grid, folder / "grid.npy")
     _write_array(grid[Column.ID].argsort(kind="stable").astype(np.uint32), folder / "by_id.npy")
 
 
-def _grid(rows: pl.LazyFrame, terms: pl.DataFrame) -> NDArray[np.int64]:
-    """Return the grid, int64 (columns, rows)."""
+def _grid(rows: pl.LazyFrame, terms: pl.DataFrame, outputs: Sequence[Output]) -> NDArray[np.int64]:
+    """Return the grid, int64 (lines, rows)."""
     found = rows.select(pl.len()).collect().item()
-    grid = np.zeros((len(Column), found), np.int64)
-    for line in Column:
-        name = line.name.lower()
-        match line:
-            case Column.CLASS | Column.SPLIT | Column.STATUS:
-                own = terms.with_row_index("place").filter(kind=name)
-                values = pl.col(name).replace_strict(
-                    own["name"], own["place"], default=None, return_dtype=pl.Int64
-                )
-            case Column.ORIGINAL:
-                values = pl.min_horizontal("original_width", "original_height")
-            case Column.HEAD:
-                values = pl.min_horizontal("face_width", "face_height")
-            case _:
-                values = pl.col(name)
+    sides = [pl.col(name) for output in outputs for name in _sides(output)]
+    lines = [*(_line(column, terms) for column in Column), *sides]
+    grid = np.zeros((len(lines), found), np.int64)
+    for line, values in enumerate(lines):
         grid[line] = rows.select(values.fill_null(0)).collect().to_series().to_numpy()
     return grid
+
+
+def _line(column: Column, terms: pl.DataFrame) -> pl.Expr:
+    name = column.name.lower()
+    match column:
+        case Column.CLASS | Column.SPLIT | Column.STATUS:
+            own = terms.with_row_index("place").filter(kind=name)
+            return pl.col(name).replace_strict(
+                own["name"], own["place"], default=None, return_dtype=pl.Int64
+            )
+        case Column.ORIGINAL:
+            return pl.min_horizontal("original_width", "original_height")
+        case Column.HEAD:
+            return pl.min_horizontal(*_sides(HEAD_CROP))
+        case _:
+            return pl.col(name)
 
 
 def _class_names(source: pl.LazyFrame) -> pl.LazyFrame:
@@ -265,11 +295,11 @@ class _Uses(NamedTuple):
 def _uses(values: Sequence[pl.LazyFrame]) -> _Uses:
     """Return the uses in tables of `row` and `name`. The names of a row keep their order."""
     nothing = pl.LazyFrame(schema={"row": pl.UInt32, "name": pl.String})
-    told = pl.concat([nothing, *values]).drop_nulls("name")
-    counted = told.group_by("name").agg(images=pl.len().cast(pl.Int64))
+    known = pl.concat([nothing, *values]).drop_nulls("name")
+    counted = known.group_by("name").agg(images=pl.len().cast(pl.Int64))
     names = counted.sort("images", "name", descending=[True, False]).collect(engine="streaming")
     places = names.lazy().select("name").with_row_index("place")
-    used = told.join(places, on="name", maintain_order="left").select("row", "place")
+    used = known.join(places, on="name", maintain_order="left").select("row", "place")
     found = used.collect(engine="streaming")
     return _Uses(names, found["row"].to_numpy(), found["place"].to_numpy())
 

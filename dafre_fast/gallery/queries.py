@@ -30,7 +30,6 @@ from dafre_fast.gallery.view import (
 PAGE = 60
 """Number of images on a page."""
 _CHOICES = 12
-_SIDES = (Column.WIDTH, Column.HEIGHT, Column.FACE_WIDTH, Column.FACE_HEIGHT)
 
 Mask = NDArray[np.bool_]
 
@@ -113,7 +112,7 @@ def complete(index: Index, view: View, text: str) -> list[Choice]:
     return [_counted(index, mask, term) for term in found.iter_rows(named=True)]
 
 
-def meant(index: Index, text: str) -> list[tuple[str, str]]:
+def exact_matches(index: Index, text: str) -> list[tuple[str, str]]:
     """Return kind and name of the classes and tags that equal `text`, in any case."""
     return _matching(index, text).filter(pl.col("rank") == 0).select("kind", "name").rows()
 
@@ -210,13 +209,13 @@ def _having(index: Index, kind: str, name: str) -> Mask:
 
 
 def _tiles(index: Index, rows: RowNumbers) -> list[Tile]:
-    names = index.terms["name"]
+    names, outputs = index.terms["name"], [output.name for output in index.outputs]
     found = index.grid[:, rows]
     texts = [names.gather(found[line]) for line in (Column.CLASS, Column.SPLIT, Column.STATUS)]
-    numbers = (found[line].tolist() for line in (Column.ID, *_SIDES))
+    sides = found[len(Column) :].T.reshape(len(rows), len(outputs), 2).tolist()
     return [
-        Tile(image, klass, split, status, (width, height), (face_width, face_height))
-        for image, width, height, face_width, face_height, klass, split, status in zip(
-            *numbers, *texts, strict=True
+        Tile(image, klass, split, status, dict(zip(outputs, map(tuple, sizes), strict=True)))
+        for image, klass, split, status, sizes in zip(
+            found[Column.ID].tolist(), *texts, sides, strict=True
         )
     ]

@@ -26,7 +26,8 @@ from aiohttp import web, web_response
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
-from dafre_fast.dataset.pictures import FACE, FULL_IMAGE, Pictures, Place
+from dafre_fast.dataset.outputs import word_of
+from dafre_fast.dataset.pictures import Pictures, Place
 from dafre_fast.gallery import queries
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.pages import STATIC, Pages, static
@@ -48,7 +49,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@/\\\[\]]+)(:[0-9]+)?")
-_PICTURES = {"full": FULL_IMAGE, "face": FACE}
 _SECONDS_OF_PICTURES = 600
 _SECONDS_TO_END = 2.0
 _log = logging.getLogger(__name__)
@@ -148,7 +148,8 @@ class _Server:
     def __init__(self, run: GalleryRun, index: Index) -> None:
         self._index = index
         self._pictures = Pictures.of(run.output)
-        self._pages = Pages(run.output.resolve().name)
+        self._outputs = {output.name: output for output in index.outputs}
+        self._pages = Pages(run.output.resolve().name, index.outputs)
         self._names = {"localhost", run.host.lower()}
         if not _is_loopback(run.host):
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
@@ -160,7 +161,8 @@ class _Server:
         app.router.add_get("/image/{id:[0-9]{1,18}}", self._image)
         app.router.add_get("/search", self._search)
         app.router.add_get("/complete", self._complete)
-        app.router.add_get("/{tree:full|face}/{id:[0-9]{1,18}}.jpg", self._picture)
+        names = "|".join(self._outputs)
+        app.router.add_get(f"/{{output:{names}}}/{{id:[0-9]{{1,18}}}}.jpg", self._picture)
         app.router.add_get("/static/{name}", self._static)
         return app
 
@@ -217,7 +219,7 @@ class _Server:
         return _html(self._pages.error(status, status.phrase, reason), status)
 
     async def _grid(self, request: web.Request) -> web.Response:
-        view = _view(request)
+        view = self._view(request)
         return _html(await asyncio.to_thread(self._page, view))
 
     def _page(self, view: View) -> str:
@@ -229,7 +231,7 @@ class _Server:
         return self._pages.grid(view, page, splits, statuses)
 
     async def _image(self, request: web.Request) -> web.Response:
-        view, image = _view(request), int(request.match_info["id"])
+        view, image = self._view(request), int(request.match_info["id"])
         return _html(await asyncio.to_thread(self._one, view, image))
 
     def _one(self, view: View, image: int) -> str:
@@ -239,22 +241,48 @@ class _Server:
         return self._pages.image(view, details, queries.place(self._index, view, image))
 
     async def _search(self, request: web.Request) -> web.Response:
-        text, view = _searched(request)
+        text, view = self._searched(request)
         return _html(await asyncio.to_thread(self._found, view, text))
 
     def _found(self, view: View, text: str) -> str:
         """Redirect to the only exact match, a class, tag or id; else return a page of choices."""
-        if len(meant := queries.meant(self._index, text)) == 1:
-            raise _Redirect(f"/{address(view.added(*meant[0]))}")
+        if len(exact := queries.exact_matches(self._index, text)) == 1:
+            raise _Redirect(f"/{address(view.added(*exact[0]))}")
         is_id = re.fullmatch("[0-9]{1,18}", text)
-        if not meant and is_id and queries.exists(self._index, int(text)):
+        if not exact and is_id and queries.exists(self._index, int(text)):
             raise _Redirect(f"/image/{int(text)}{address(view)}")
         return self._pages.choose(view, text, queries.complete(self._index, view, text))
 
     async def _complete(self, request: web.Request) -> web.Response:
-        text, view = _searched(request)
+        text, view = self._searched(request)
         choices = await asyncio.to_thread(queries.complete, self._index, view, text)
         return _html(self._pages.completion(view, choices))
+
+    def _view(self, request: web.Request) -> View:
+        """Return the view of a request's address.
+
+        Redirects to the shortest address of the view, and gives a random order a seed, so that
+        every address can be bookmarked. Raises UsageError for a bad parameter.
+        """
+        pairs = split_query(request.rel_url.raw_query_string)
+        view = self._read_view(pairs)
+        if view.order == "random" and view.seed is None:
+            view = msgspec.structs.replace(view, seed=secrets.randbits(32))
+        if sorted(pairs) != sorted(pairs_of(view)):
+            raise _Redirect(f"{request.path}{address(view)}")
+        return view
+
+    def _searched(self, request: web.Request) -> tuple[str, View]:
+        """Return the text of a search (`q`) and its view. Raises UsageError for a bad parameter."""
+        pairs = split_query(request.rel_url.raw_query_string)
+        text = " ".join(value for name, value in pairs if name == "q").strip()
+        return text, self._read_view([pair for pair in pairs if pair[0] != "q"])
+
+    def _read_view(self, pairs: list[tuple[str, str]]) -> View:
+        view, words = read_view(pairs), [*map(word_of, self._outputs.values())]
+        if view.show not in words:
+            raise UsageError(f"show: must be one of {', '.join(words)}, not {view.show!r}")
+        return view
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -264,10 +292,10 @@ class _Server:
         return _unless_known(request, sha256(content).hexdigest(), content, STATIC[name])
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
-        image, tree = int(request.match_info["id"]), request.match_info["tree"]
+        image, output = int(request.match_info["id"]), request.match_info["output"]
         if not queries.exists(self._index, image):
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
-        place = self._pictures.place(_PICTURES[tree], image)
+        place = self._pictures.place(self._outputs[output], image)
         try:
             content, tag = await asyncio.to_thread(_read_inside, self._pictures.folder, place)
         except OSError as error:
@@ -290,28 +318,6 @@ def _unless_known(request: web.Request, tag: str, content: bytes, kind: str) -> 
         answer = web.Response(body=content, content_type=kind, charset=charset)
     answer.etag = tag
     return answer
-
-
-def _view(request: web.Request) -> View:
-    """Return the view of a request's address.
-
-    Redirects to the shortest address of the view, and gives a random order a seed, so that every
-    address can be bookmarked. Raises UsageError for a bad parameter.
-    """
-    pairs = split_query(request.rel_url.raw_query_string)
-    view = read_view(pairs)
-    if view.order == "random" and view.seed is None:
-        view = msgspec.structs.replace(view, seed=secrets.randbits(32))
-    if sorted(pairs) != sorted(pairs_of(view)):
-        raise _Redirect(f"{request.path}{address(view)}")
-    return view
-
-
-def _searched(request: web.Request) -> tuple[str, View]:
-    """Return the text of a search (`q`) and its view. Raises UsageError for a bad parameter."""
-    pairs = split_query(request.rel_url.raw_query_string)
-    text = " ".join(value for name, value in pairs if name == "q").strip()
-    return text, read_view((name, value) for name, value in pairs if name != "q")
 
 
 def _read_inside(root: Path, wanted: Place) -> tuple[bytes, str]:

@@ -1,7 +1,7 @@
 """Views of the gallery, and the conversion of views to addresses (URLs) and back."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -28,7 +28,8 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     the random order. Pages count from 1.
     """
 
-    show: Literal["full", "faces"] = "full"
+    show: Name = "full"
+    """The word of an output (`dataset.outputs.word_of`)."""
     split: Name | None = None
     status: Name | None = None
     klass: Name | None = msgspec.field(default=None, name="class")
@@ -133,14 +134,16 @@ def read_view(pairs: Iterable[tuple[str, str]]) -> View:
 
 
 class Tile(Struct, frozen=True):
-    """One image of a page. Sizes are (width, height) in pixels, zeros if it was not made."""
+    """One image of a page.
+
+    `sizes` are (width, height) in pixels by the name of the output, zeros if it was not made.
+    """
 
     id: int
     klass: str
     split: str
     status: str
-    full: tuple[int, int]
-    face: tuple[int, int]
+    sizes: Mapping[str, tuple[int, int]]
 
 
 class Page(Struct, frozen=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 from dafre_fast.core.layout import BAD_ROWS, FUNNEL
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
@@ -16,7 +16,6 @@ def labels(faces: Path, tag_ids: Path, output: Path, selection: Selection) -> Su
     catalogue = read_catalogue(faces, tag_ids, selection)
     write_labels(catalogue.kept, output)
     write_funnel(catalogue.funnel, output / FUNNEL)
-    write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
+    bad_rows = write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
     images = catalogue.kept.height
-    summary = Summary(images, images, {}, None, catalogue.funnel)
-    return with_bad_rows(summary, catalogue.bad_rows, output / BAD_ROWS)
+    return bad_rows.added_to(Summary(images, images, {}, None, catalogue.funnel))

@@ -17,23 +17,21 @@ from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.blocks import read_lines
 from dafre_fast.tables.labels import Split
+from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats
 from dafre_fast.tables.path_columns import (
     FILE,
     FOLDER,
-    bad_rows_of,
     groups_of,
     problems_of_path,
     problems_of_text,
     stripped,
 )
-from dafre_fast.tables.text import mark_repeats
 
 TREES = {ORIGINALS: "originalext", SMALL: "512jpg"}
 """Trees of a mirror, and what the original calls the lists of what is wanted of them."""
 _MISSING = {ORIGINALS: "*", SMALL: "jpg"}
 """Extensions of what is not there, as far as they are known."""
 _LISTED = rf"^(?:\./)?(?P<tree>[^/\\]+)/{FOLDER}/{FILE}"
-_is_good = pl.col("problem").is_null()
 
 
 class FileList(NamedTuple):
@@ -60,17 +58,17 @@ def read_file_list(path: Path, wanted: pl.Series, max_bad_rows: float) -> FileLi
     kept, lines, unwanted, elsewhere = [], 0, 0, 0
     for block in read_lines(path):
         rows = judge_files(block.lazy()).collect()
-        good = rows.filter(_is_good)
+        good = rows.filter(is_good)
         in_trees = good.filter(pl.col("tree").is_in([*TREES]))
         found = in_trees.join(ids, on="id", how="semi")
-        kept += [found, rows.filter(~_is_good)]
+        kept += [found, rows.filter(~is_good)]
         lines += rows.height
         elsewhere += good.height - in_trees.height
         unwanted += in_trees.height - found.height
     judged = _without_repeats(pl.concat(kept)).sort("line")
     bad_rows = bad_rows_of(path, judged)
     refuse_too_many(path, bad_rows, lines, max_bad_rows)
-    good = judged.filter(_is_good).drop("line", "problem")
+    good = judged.filter(is_good).drop("line", "problem")
     return FileList(good, lines, unwanted, elsewhere, bad_rows)
 
 
@@ -118,6 +116,6 @@ def write_lists(split: Split, files: FileList, folder: Path) -> Mapping[str, int
 
 def _without_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     """In each tree by itself."""
-    bad = rows.filter(~_is_good)
-    trees = (rows.filter(_is_good, tree=tree) for tree in TREES)
+    bad = rows.filter(~is_good)
+    trees = (rows.filter(is_good, tree=tree) for tree in TREES)
     return pl.concat([bad, *(mark_repeats(tree, "id", RowProblem.DUPLICATE_ID) for tree in trees)])

@@ -21,7 +21,7 @@ from dafre_fast.lists.file_lists import (
     write_lists,
 )
 from dafre_fast.lists.settings import ListsRun
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.metadata import read_metadata
 
@@ -48,9 +48,7 @@ def lists(
         fetching.metadata if run.source else (), keys.unique(), tolerance.max_bad_rows
     )
     set_aside = (files.bad_rows, *(split.bad_rows for split in splits), metadata.bad_rows)
-    bad_rows = pl.concat(set_aside)
-    write_bad_rows(bad_rows, run.output / BAD_ROWS)
-    found = with_bad_rows(found, bad_rows, run.output / BAD_ROWS)
+    found = write_bad_rows(pl.concat(set_aside), run.output / BAD_ROWS).added_to(found)
     if run.source is None:
         return found
     from dafre_fast.lists.run import fetch_listed

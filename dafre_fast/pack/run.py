@@ -8,7 +8,7 @@ import asyncio
 import csv
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,11 +24,13 @@ from dafre_fast.core.layout import (
     STATE,
 )
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.images import HEAD_CROP, Output, Whole
 from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import alone, undisturbed
-from dafre_fast.dataset.pictures import PICTURES, Pictures
+from dafre_fast.dataset.outputs import choose_outputs
+from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.samples import Damaged, still_damaged
 from dafre_fast.dataset.spools import Spools, clear_spools
@@ -38,7 +40,7 @@ from dafre_fast.pack.formats import huggingface
 from dafre_fast.pack.formats.choose import Part, hub_table, parts_of
 from dafre_fast.pack.receipts import all_recorded, forget, recorded
 from dafre_fast.pack.records import Shard
-from dafre_fast.pack.rows import RECORDED, Packable, made_of, read_packable
+from dafre_fast.pack.rows import Packable, made_of, read_packable, recorded_columns
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.pack.writing import Task, carry_out_all
 
@@ -111,7 +113,9 @@ class _Packing:
 
     def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
         self._run, self._folder = run, folder
-        self._recorded = packable.asked.filter(status=SUCCESS).select("id", *RECORDED)
+        self._recorded = packable.asked.filter(status=SUCCESS).select(
+            "id", *recorded_columns(packable.outputs)
+        )
         self._digests, self.cpu_seconds = digests, 0.0
         own = _holds_dataset(run, folder)
         self._spools = Spools(run.output, run.shard_size) if own else None
@@ -151,7 +155,7 @@ class _Packing:
             return None
         left_out = pl.col("id").is_in([one.id for one in shard.damaged])
         rows = part.rows.filter(left_out).iter_rows(named=True)
-        if not all(still_damaged(self._pictures, row, part.pictures) for row in rows):
+        if not all(still_damaged(self._pictures, row, part.outputs) for row in rows):
             return None
         _advance(advance, shard)
         return shard
@@ -248,11 +252,18 @@ def _write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-_COLUMNS_OF_PICTURES = {
-    "full": "`image` is the whole picture.",
-    "faces": "`image` is the head.",
-    "both": "`image` is the whole picture, `face` the head.",
-}
+def _what_columns_hold(columns: Mapping[str, str], outputs: Sequence[Output]) -> str:
+    """Return a sentence on the columns of pictures: `image` is the whole picture, …"""
+    parts = [f"`{columns[output.name]}` {_what_it_shows(output)}" for output in outputs]
+    return ", ".join([parts[0].replace("` ", "` is ", 1), *parts[1:]]) + "."
+
+
+def _what_it_shows(output: Output) -> str:
+    if isinstance(output.region, Whole):
+        return "the whole picture"
+    if output.name == HEAD_CROP.name:
+        return "the head"
+    return f"the head with a margin of {output.region.margin:g}"
 
 
 def _card(run: PackRun, packable: Packable) -> str:
@@ -261,8 +272,11 @@ def _card(run: PackRun, packable: Packable) -> str:
         Split(huggingface.SPLITS[str(split)], in_split.height, in_split["class_id"].n_unique())
         for (split,), in_split in rows.group_by("split", maintain_order=True)
     ]
-    schema = hub_table(rows.clear(), PICTURES[run.images], ()).schema
+    outputs = choose_outputs(packable.outputs, run.images)
+    columns, schema = huggingface.pictures(outputs), hub_table(rows.clear(), outputs, ()).schema
     names = [split.name for split in splits]
-    head = huggingface.front_matter(title, rows.height, names, schema, packable.class_names)
+    head = huggingface.front_matter(
+        title, rows.height, names, schema, packable.class_names, columns.values()
+    )
     classes = rows["class_id"].n_unique()
-    return head + card(title, classes, splits, _COLUMNS_OF_PICTURES[run.images])
+    return head + card(title, classes, splits, _what_columns_hold(columns, outputs))

@@ -33,7 +33,7 @@ class Task(NamedTuple):
         with it, if anything. Raises OutputError if a file cannot be written.
         """
         part, path = self.part, self.folder / self.part.name
-        reading = Reading(read_samples(self.pictures, part.rows, part.pictures), advance)
+        reading = Reading(read_samples(self.pictures, part.rows, part.outputs), advance)
         files = {f"{path.name}{end}": file for end, file in part.write(path, reading).items()}
         shard = Shard(part.contents, part.rows.height, reading.damaged, files)
         record(self.folder, part.name, shard)

@@ -1,4 +1,4 @@
-"""What is wrong with a file that no decoder reads, as its container shows."""
+"""Damage of a file as its container shows it: where it breaks off, and which parts are wrong."""
 
 from mmap import mmap
 

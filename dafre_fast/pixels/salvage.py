@@ -19,7 +19,7 @@ from dafre_fast.pixels.rasters import Pictures
 def keep(
     data: bytes, header: Header, plan: ImagePlan, refused: Refusal
 ) -> tuple[Pictures, str, Refusal | None]:
-    """Both outputs, what is kept in words, and why there is no face where one was wanted.
+    """The outputs, what is kept in words, and why some that were wanted are missing.
 
     Raises `refused` as TRUNCATED where there is nothing to keep.
     """
@@ -35,9 +35,10 @@ def keep(
     image, rows = vips.whole_rows(data, header)
     if rows == 0:
         raise nothing
-    full = plan.full and replace(plan.full, eighths=WHOLE)
-    face, face_refused = plan.face, plan.refused
-    if face and face.rect.bottom > rows:
-        face, face_refused = None, Refusal(Reason.TRUNCATED, "the head is not in what is kept")
-    made = vips.render(lambda _shrink: image, header, ImagePlan(full, face, face_refused))
-    return made, f"breaks off; {rows} of {height} stored rows are kept", face_refused
+    there = [one for one in plan.outputs if not one.rect or one.rect.bottom <= rows]
+    missing = plan.refused
+    if len(there) < len(plan.outputs):
+        missing = Refusal(Reason.TRUNCATED, "the head is not in what is kept")
+    kept = ImagePlan(tuple(replace(one, eighths=WHOLE) for one in there), missing)
+    made = vips.render(lambda _shrink: image, header, kept)
+    return made, f"breaks off; {rows} of {height} stored rows are kept", missing

@@ -1,6 +1,7 @@
-"""What a file is, by its first bytes; its name does not count.
+"""Recognise the format of a file by its first bytes; its name does not count.
 
-Magic numbers: the formats' own specifications, and for media containers WHATWG MIME Sniffing.
+Formats that can be decoded are in `decoders.registry`; the tables here name what else a file may
+be. Sources: the formats' specifications, and WHATWG MIME Sniffing for media containers.
 """
 
 from mmap import mmap

@@ -12,8 +12,8 @@ from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.layout import ORIGINALS, STATISTICS, bucket
 from dafre_fast.core.reasons import Reason
-from dafre_fast.dataset.pictures import FACE, FULL_IMAGE, Pictures, Place
-from dafre_fast.dataset.pictures import Picture as Kind
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.dataset.pictures import Pictures, Place
 from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
 from dafre_fast.report.records import Cloud, Example, Picture, Refused, Sheet, Tile
 from dafre_fast.stats.records import Level
@@ -54,14 +54,14 @@ class ReportPictures:
         """Yield a contact sheet of the same images for each tree; the first `labelled` images are
         tiles of their own as well.
         """
-        for kind in (FULL_IMAGE, FACE) if examples else ():
-            places = [self._pictures.place(kind, example.id) for example in examples]
+        for output in self._pictures.outputs if examples else ():
+            places = [self._pictures.place(output, example.id) for example in examples]
             drawn = sheet(map(self._read, places), _SHEET_TILE, _SHEET_COLUMNS, _MOST_PIXELS)
             self.unread.update(places[number].name for number in drawn.broken)
-            picture = self._save(drawn.picture, f"sheet-{kind.tree}-{split}.webp")
-            tiles = [self._tile(kind, example) for example in examples[:labelled]]
+            picture = self._save(drawn.picture, f"sheet-{output.tree}-{split}.webp")
+            tiles = [self._tile(output, example) for example in examples[:labelled]]
             number = len(examples) - sum(place.name in self.unread for place in places)
-            yield Sheet(split, kind.tree, number, picture if number else None, tiles)
+            yield Sheet(split, output.tree, number, picture if number else None, tiles)
 
     def tile(self, example: Example) -> Tile:
         """Return the full image of an example as a square tile."""
@@ -71,7 +71,7 @@ class ReportPictures:
         """Return a head crop for each class id that has a readable one."""
         pictures = {}
         for class_id, example in examples.items():
-            place = self._pictures.place(FACE, example.id)
+            place = self._pictures.place(HEAD_CROP, example.id)
             if shown := self._shown(place, partial(square, size=_CLASS_TILE)):
                 pictures[class_id] = self._save(shown, f"class/{class_id}.webp")
         return pictures
@@ -88,10 +88,10 @@ class ReportPictures:
                         break
         return pictures
 
-    def _tile(self, kind: Kind, example: Example) -> Tile:
-        place = self._pictures.place(kind, example.id)
+    def _tile(self, output: Output, example: Example) -> Tile:
+        place = self._pictures.place(output, example.id)
         shown = self._shown(place, partial(square, size=_TILE))
-        saved = self._save(shown, f"{kind.tree}/{example.id}.webp") if shown else None
+        saved = self._save(shown, f"{output.tree}/{example.id}.webp") if shown else None
         return Tile(example, saved)
 
     def _originals(self, example: Example) -> Iterator[Path]:

@@ -45,6 +45,7 @@ class Addresses:
     def __init__(self, template: str, folder: Path, extensions: tuple[str, ...]) -> None:
         self._template, self._folder, self._extensions = template, folder, extensions
         self._asks_extension, self._asks_md5 = "{ext" in template, "{md5" in template
+        self.have_one_host = "{" not in template.partition("://")[2].partition("/")[0]
         try:
             one, other = (
                 self._address(Sought(str(n), md5=f"{n:032}", name=str(n)), "jpg") for n in (1, 1001)
@@ -65,9 +66,9 @@ class Addresses:
         known = sought.extension
         if not known or not _EXTENSION.fullmatch(known):
             known = None if self._asks_extension else "jpg"
-        folder = self._folder / bucket(int(sought.key))
+        name = bucket(int(sought.key))
         for extension in (known,) if known else self._extensions:
-            path = folder / f"{sought.key}.{extension}"
+            path = self._folder.joinpath(name, f"{sought.key}.{extension}")
             yield Place(self._address(sought, extension), path)
 
     def _address(self, sought: Sought, extension: str) -> str:

@@ -4,8 +4,6 @@ They are written to a part file. Before that gets its final name it must have th
 the format that are known of the original, and must be complete.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,15 +52,21 @@ class Arrival:
         Raises Refusal if there are too many, Passing if they are no image, and OutputError if the
         disk fails. What has come is discarded then.
         """
-        with self._or_discard():
+        try:
             self._evidence.add(data)
             self._part.write(data)
+        except BaseException:
+            self.discard()
+            raise
 
     def adopt(self, file: Path) -> None:
         """Take a file of the same file system in place of written bytes. Raises as `write` does."""
-        with self._or_discard():
+        try:
             for data in self._part.adopt(file):
                 self._evidence.add(data)
+        except BaseException:
+            self.discard()
+            raise
 
     def finish(self, *, sized: bool = True, proven: Proof | None = None) -> Arrived:
         """Check the original and give it its final name.
@@ -74,13 +78,16 @@ class Arrival:
         been cut on the way; `--truncated keep` keeps it only if the same comes twice. `proven` is
         the proof that its bytes already had before they came here.
         """
-        with self._or_discard():
+        try:
             proof = self._evidence.prove() or proven
             if proof is None:
                 self._check_whole(sized=sized)
                 proof = Proof.UNVERIFIED
             arrived = Arrived(self._evidence.size, self._evidence.sha256, proof)
             self._part.place()
+        except BaseException:
+            self.discard()
+            raise
         return arrived
 
     def discard(self) -> None:
@@ -90,14 +97,6 @@ class Arrival:
 
     def _no_evidence(self) -> Evidence:
         return Evidence(self._expected, self._settings.max_bytes, self._check)
-
-    @contextmanager
-    def _or_discard(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.discard()
-            raise
 
     def _check_whole(self, *, sized: bool) -> None:
         evidence = self._evidence

@@ -6,7 +6,7 @@ nothing waits for the disk, and after a power cut the next run compares sizes wi
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -27,27 +27,33 @@ class PartFile:
 
     def write(self, data: bytes) -> None:
         """Append bytes; create the file, and its folder, before the first of them."""
-        with self._errors():
+        try:
             if self._file is None:
                 self._file = self._create()
                 self._exists = True
             _write(self._file, data)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def empty(self) -> None:
         """Drop what was written so far."""
-        if self._file is not None:
-            with self._errors():
+        try:
+            if self._file is not None:
                 os.ftruncate(self._file, 0)
                 os.lseek(self._file, 0, os.SEEK_SET)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def adopt(self, file: Path) -> Iterator[bytes]:
         """Take a file of the same file system as the part file, and read it."""
-        with self._errors():
+        try:
             self._part.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
             file.replace(self._part)
             self._exists = True
-        while data := self._read():
+        except OSError as error:
+            raise self._failure(error) from error
+        while data := self._read(self._file):
             yield data
 
     def map(self) -> mmap:
@@ -59,7 +65,7 @@ class PartFile:
     def place(self) -> None:
         """Give the file its final name."""
         assert self._file is not None, "nothing was written"
-        with self._errors():
+        try:
             if self._sync:
                 os.fdatasync(self._file)
             file, self._file = self._file, None
@@ -68,6 +74,8 @@ class PartFile:
             self._exists = False
             if self._sync:
                 _sync_folder(self.path.parent)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def discard(self) -> None:
         """Delete the file, if it still has its hidden name."""
@@ -80,10 +88,11 @@ class PartFile:
             with suppress(OSError):
                 self._part.unlink()
 
-    def _read(self) -> bytes:
-        assert self._file is not None
-        with self._errors():
-            return os.read(self._file, _READ_BYTES)
+    def _read(self, file: int) -> bytes:
+        try:
+            return os.read(file, _READ_BYTES)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def _create(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -95,12 +104,8 @@ class PartFile:
                 _sync_folder(self._part.parent.parent)
             return os.open(self._part, flags, 0o666)
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self.path}: {error.strerror}") from error
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path}: {error.strerror}")
 
 
 @on_disk

@@ -39,6 +39,7 @@ class Template:
         self._transport = transport
         self._settings, self._check, self._tell = settings, check, tell
         self._budget = Budget(settings.retry_budget)
+        self._only_host: str | None = None
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -59,8 +60,13 @@ class Template:
 
     def first_host(self, sought: Sought) -> str | None:
         """Return the name of the host that is asked first (`crew.Downloads`)."""
+        if self._only_host:
+            return self._only_host
         place = next(self._addresses.of(sought), None)
-        return place and self._transport.host(place.address)
+        host = place and self._transport.host(place.address)
+        if self._addresses.have_one_host:
+            self._only_host = host
+        return host
 
     def is_free(self, host: str) -> bool:
         """Return whether a host can be asked at once (`crew.Downloads`)."""

@@ -21,10 +21,11 @@ from dafre_fast.stats.records import (
     Vocabulary,
 )
 from dafre_fast.stats.settings import Plotting, StatsRun
-from dafre_fast.stats.show import lines, to_json
+from dafre_fast.stats.show import lines
 from dafre_fast.stats.tagged import read_tagged
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.unreadable import reading
+from dafre_fast.views.show import to_json
 
 
 def stats(run: StatsRun, plotting: Plotting) -> Statistics:
@@ -37,10 +38,10 @@ def stats(run: StatsRun, plotting: Plotting) -> Statistics:
     with scratch(run.output, "rows") as folder:
         table = read_tagged(run.input, run.max_bad_rows, folder)
         counts = count(table.rows, words=plotting.words)
-    write_bad_rows(table.bad_rows, run.output / BAD_ROWS)
+    bad_rows = write_bad_rows(table.bad_rows, run.output / BAD_ROWS)
     write_counts(counts, run.output)
     found = _statistics(counts, plotting.title or run.input[0].stem, plotting.top_k)
-    found = with_bad_rows(found, table.bad_rows, run.output / BAD_ROWS)
+    found = bad_rows.added_to(found)
     if plotting.plots:
         found = _draw(found, counts, (funnel, tag_funnel), run.output, plotting.format)
     _write(run.output / "stats.json", to_json(found))

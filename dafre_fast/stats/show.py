@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-import msgspec
-
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.stats.records import Spread, Statistics, Vocabulary
+from dafre_fast.views import show as shown
 from dafre_fast.views.figures import printable
 from dafre_fast.views.summary import columns, lines_of_bad_rows
 
@@ -15,15 +14,7 @@ _ON_SCREEN = 10
 
 def show(statistics: Statistics, *, as_json: bool) -> None:
     """Print all statistics as JSON, or as text with the first ten entries of each ranking."""
-    if as_json:
-        print(to_json(statistics))
-    else:
-        print("\n".join(lines(statistics, _ON_SCREEN)))
-
-
-def to_json(statistics: Statistics) -> str:
-    """Return the statistics as indented JSON, as in `stats.json`."""
-    return msgspec.json.format(msgspec.json.encode(statistics), indent=2).decode()
+    shown.show(statistics, lines(statistics, _ON_SCREEN), as_json=as_json)
 
 
 def lines(found: Statistics, top: int | None = None) -> Iterator[str]:

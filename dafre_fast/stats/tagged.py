@@ -22,6 +22,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.blocks import COMPRESSED
+from dafre_fast.tables.marks import mark_repeats, when
 from dafre_fast.tables.posts import SHAPE, organise
 from dafre_fast.tables.record_files import read_records
 from dafre_fast.tables.text import BOM, something_else
@@ -74,7 +75,9 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
             if judged[-1].is_empty():
                 raise InputError(f"{path}: has no rows")
             tables.append(rows)
-    places = _mark_repeats(pl.concat(judged).sort("table", "line"))
+    # Only ids are compared, so that it is unknown whether two rows of an image are equal.
+    again = RowProblem.DUPLICATE_ID
+    places = mark_repeats(pl.concat(judged).sort("table", "line"), "id", again, equal=again)
     bad = places.drop_nulls("problem")
     reported = places.with_columns(pl.coalesce("problem", "remark").alias("problem"))
     reported = reported.drop_nulls("problem")
@@ -93,13 +96,6 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
 def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
     names = pl.Series([table_name(path) for path in paths], dtype=pl.String)
     return rows.select(names.gather(rows["table"]).alias("table"), "line", "problem").cast(SCHEMA)  # type: ignore[arg-type]
-
-
-def _mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    good = pl.col("problem").is_null()
-    again = good & ~pl.struct("problem", "id").is_first_distinct()
-    repeated = pl.when(again).then(pl.lit(RowProblem.DUPLICATE_ID.value))
-    return rows.with_columns(problem=pl.coalesce("problem", repeated))
 
 
 def _read(path: Path, folder: Path) -> pl.LazyFrame:
@@ -191,7 +187,7 @@ def _problem() -> pl.Expr:
     """Return the first problem of a row; null for a good row."""
     sizes = ("image_width", "image_height")
     problems = (
-        ("surplus", RowProblem.EXTRA_COLUMNS),
+        (pl.col("surplus"), RowProblem.EXTRA_COLUMNS),
         (pl.col("id").is_null(), RowProblem.BAD_ID),
         (pl.any_horizontal(_is_unread(name) for name in _TAGS), RowProblem.BAD_TAGS),
         (
@@ -201,7 +197,7 @@ def _problem() -> pl.Expr:
         (_is_unread("class_id"), RowProblem.BAD_CLASS_ID),
         (~pl.col("file_ext").str.contains("^[0-9a-z]{1,5}$"), RowProblem.BAD_EXTENSION),
     )
-    return pl.coalesce(pl.when(bad).then(pl.lit(problem.value)) for bad, problem in problems)
+    return pl.coalesce(when(bad, problem) for bad, problem in problems)
 
 
 def _is_unread(name: str) -> pl.Expr:

@@ -1,7 +1,8 @@
 """Rows that were set aside: summed up for the summary, and as a list of all of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 from msgspec import Struct
@@ -40,24 +41,31 @@ def summed_up(bad_rows: pl.DataFrame) -> list[Problem]:
     return [Problem(*row) for row in found.rows()]
 
 
-def write_bad_rows(bad_rows: pl.DataFrame, path: Path) -> None:
-    """Write `table,line,problem`, a line per row below a header; without bad rows, what an earlier
-    run left there is removed. Raises OutputError where that fails.
+class BadRows(NamedTuple):
+    """Bad rows as a summary shows them: their problems, and the path of the list of all of them,
+    None if there are none.
+    """
+
+    problems: Sequence[Problem] = ()
+    path: str | None = None
+
+    def added_to(self, summary: S) -> S:
+        """Return a summary with its fields `bad_rows` and `bad_rows_list` set."""
+        return replace(summary, bad_rows=self.problems, bad_rows_list=self.path)
+
+
+def write_bad_rows(bad_rows: pl.DataFrame, path: Path) -> BadRows:
+    """Write the list of all bad rows (columns as in `SCHEMA`) as CSV with a header, and return what
+    a summary shows of them. Without bad rows, the list that an earlier run left is removed.
+
+    Raises OutputError where that fails.
     """
     if not bad_rows.is_empty():
         with replacing(path) as part:
             bad_rows.write_csv(part)
-        return
+        return BadRows(summed_up(bad_rows), str(path))
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from error
-
-
-def with_bad_rows(summary: S, bad_rows: pl.DataFrame, path: Path) -> S:
-    """Return a summary (with fields `bad_rows` and `bad_rows_list`) with the bad rows of its tables
-    summed up, and the path of their list.
-    """
-    if bad_rows.is_empty():
-        return summary
-    return replace(summary, bad_rows=summed_up(bad_rows), bad_rows_list=str(path))
+    return BadRows()

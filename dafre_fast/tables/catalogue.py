@@ -17,11 +17,11 @@ from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.splits import SPLITS, TEST, TRAIN, TRAIN_SHARE, VAL, VAL_SHARE
 from dafre_fast.core.summaries import Step
-from dafre_fast.tables.bad_rows import refuse_too_many, table_name
+from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.faces import EDGES, read_faces
 from dafre_fast.tables.image_paths import image_paths
+from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
 from dafre_fast.tables.tag_ids import read_tags
-from dafre_fast.tables.text import mark_repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +65,30 @@ def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> C
     classes = rows.filter(pl.col("tag_id") >= 0)["tag_id"].n_unique()
     funnel = [
         Step("rows of faces.tsv", rows.height, classes),
-        _step(f"confidence >= {selection.min_confidence}", sure.lazy().filter(_is_good)),
+        _step(f"confidence >= {selection.min_confidence}", sure.lazy().filter(is_good)),
         _step(f"classes of >= {selection.min_images} images", kept.lazy()),
         *(_step(split, kept.lazy().filter(split=split)) for split in SPLITS),
     ]
     return Catalogue(kept, funnel, pl.concat(bad_rows))
 
 
-_is_good = pl.col("problem").is_null()
-
-
 def confident(rows: pl.LazyFrame, min_confidence: float) -> pl.LazyFrame:
     """Good rows whose head is sure enough; compared as float32, the type of the column, so that a
     row at the very bar is in.
     """
-    return rows.filter(_is_good, pl.col("confidence") >= pl.lit(min_confidence, dtype=pl.Float32))
+    return rows.filter(is_good, pl.col("confidence") >= pl.lit(min_confidence, dtype=pl.Float32))
 
 
 def mark_unknown(rows: pl.LazyFrame, tags: pl.DataFrame) -> pl.LazyFrame:
     """Mark good rows of a tag that has no good row in tagIds.tsv."""
-    known = pl.col("tag_id").is_in(tags.filter(_is_good)["tag_id"].implode())
-    unknown = pl.when(_is_good & ~known).then(pl.lit(RowProblem.UNKNOWN_TAG_ID.value))
+    known = pl.col("tag_id").is_in(tags.filter(is_good)["tag_id"].implode())
+    unknown = when(is_good & ~known, RowProblem.UNKNOWN_TAG_ID)
     return rows.with_columns(problem=pl.coalesce("problem", unknown))
 
 
 def large_classes(rows: pl.LazyFrame, min_images: int) -> pl.LazyFrame:
     """Good rows of the classes that have at least `min_images` of them."""
-    return rows.filter(_is_good).filter(pl.len().over("tag_id") >= min_images)
+    return rows.filter(is_good).filter(pl.len().over("tag_id") >= min_images)
 
 
 def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -115,7 +112,7 @@ def with_names(rows: pl.LazyFrame, tags: pl.DataFrame | None) -> pl.LazyFrame:
     if tags is None:
         named = rows.with_columns(class_name=pl.lit(None, dtype=pl.String))
     else:
-        names = tags.lazy().filter(_is_good).select("tag_id", "class_name")
+        names = tags.lazy().filter(is_good).select("tag_id", "class_name")
         named = rows.join(names, on="tag_id", how="left", maintain_order="left")
     of_class = ("tag_id", "class_id", "class_name", "split")
     return named.select("id", image_paths().alias("path"), *of_class, *EDGES, "confidence")
@@ -129,10 +126,6 @@ def _set_aside(
     path: Path, at_most: float, rows: pl.DataFrame, *later: pl.DataFrame
 ) -> pl.DataFrame:
     """The bad rows of a table: those of `rows`, which are all it has, and those marked later."""
-    name = pl.lit(table_name(path)).alias("table")
-    bad = pl.concat(
-        table.lazy().filter(~_is_good).select(name, "line", "problem") for table in (rows, *later)
-    )
-    found = bad.sort("line").collect()
+    found = pl.concat(bad_rows_of(path, table) for table in (rows, *later)).sort("line")
     refuse_too_many(path, found, rows.height, at_most)
     return found

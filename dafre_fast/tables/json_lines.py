@@ -20,6 +20,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.tables.blocks import blocks
+from dafre_fast.tables.marks import is_good
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -162,7 +163,6 @@ def _good_and_bad(
             pl.Series("problem", problems, pl.String),
         ]
     )
-    is_good = pl.col("problem").is_null()
     pairs = zip(lines, problems, strict=True)
     good = pl.Series([line.decode() for (_, line), bad in pairs if not bad], dtype=pl.String)
     decoded = _fields(rows.filter(is_good), good, shape)

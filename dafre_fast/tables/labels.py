@@ -12,20 +12,17 @@ from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.blocks import read_lines
+from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
 from dafre_fast.tables.path_columns import (
     FILE,
     FOLDER,
-    bad_rows_of,
     groups_of,
     problems_of_path,
     problems_of_text,
     stripped,
-    when,
 )
-from dafre_fast.tables.text import mark_repeats
 
 _LABELLED = rf"^(?:\./)?(?:{FOLDER}[/\\])?{FILE}"
-_is_good = pl.col("problem").is_null()
 
 
 class Split(NamedTuple):
@@ -85,7 +82,7 @@ def _read_split(path: Path, max_bad_rows: float) -> Split:
     rows = mark_repeats(rows, "id", RowProblem.DUPLICATE_ID)
     bad_rows = bad_rows_of(path, rows)
     refuse_too_many(path, bad_rows, rows.height, max_bad_rows)
-    images = rows.filter(_is_good).select("id", "class_id", "dir")
+    images = rows.filter(is_good).select("id", "class_id", "dir")
     return Split(path.name.partition(".")[0], images, bad_rows)
 
 

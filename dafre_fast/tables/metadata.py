@@ -13,8 +13,9 @@ import msgspec
 import polars as pl
 
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
+from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many
 from dafre_fast.tables.json_lines import Shape, Text
+from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
 from dafre_fast.tables.record_files import files_of, read_records
 
 
@@ -45,15 +46,14 @@ def read_metadata(paths: Sequence[Path], keys: pl.Series, max_bad_rows: float) -
         return NOTHING
     paths, wanted = [*files_of(paths)], keys.cast(pl.Int64).to_frame("id").lazy()
     tables = [_read(number, path, wanted) for number, path in enumerate(paths)]
-    rows = _mark_repeats(pl.concat(table.rows for table in tables))
-    good = pl.col("problem").is_null()
+    rows = pl.concat(table.rows for table in tables)
+    rows = mark_repeats(rows, "id", RowProblem.DUPLICATE_ID)
     bad_rows = []
     for number, (path, table) in enumerate(zip(paths, tables, strict=True)):
-        bad = rows.filter(~good, table=number).sort("line")
-        found = bad.select(pl.lit(table_name(path)).alias("table"), "line", "problem")
+        found = bad_rows_of(path, rows.filter(table=number)).sort("line")
         refuse_too_many(path, found, table.height, max_bad_rows)
         bad_rows.append(found)
-    known = rows.lazy().filter(good).select("key", "extension", "known_bytes", "md5")
+    known = rows.lazy().filter(is_good).select("key", "extension", "known_bytes", "md5")
     return Metadata(known, pl.concat(bad_rows))
 
 
@@ -68,8 +68,7 @@ def _read(number: int, path: Path, wanted: pl.LazyFrame) -> _Table:
     kept, height = [], 0
     for block in read_records(path, _SHAPE):
         rows = _judged(block.lazy())
-        good = rows.filter(pl.col("problem").is_null())
-        both = good.join(wanted, on="id", how="semi"), rows.filter(pl.col("problem") != "")
+        both = rows.filter(is_good).join(wanted, on="id", how="semi"), rows.filter(~is_good)
         kept.append(pl.concat(both).with_columns(table=pl.lit(number)).collect())
         height += block.height
     return _Table(pl.concat(kept).sort("line"), height)
@@ -99,7 +98,7 @@ def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
         (~_fits(extension, "[0-9a-zA-Z]{1,5}"), RowProblem.BAD_EXTENSION),
         (~_fits(size, "0*[1-9][0-9]{0,17}"), RowProblem.BAD_SIZE),
     )
-    found = (pl.when(bad).then(pl.lit(problem.value)) for bad, problem in problems)
+    found = (when(bad, problem) for bad, problem in problems)
     return rows.select(
         "line",
         pl.col("id").cast(pl.Int64, strict=False),
@@ -112,18 +111,3 @@ def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def _fits(text: pl.Expr, pattern: str) -> pl.Expr:
     return text.str.contains(f"^(?:{pattern})$")
-
-
-def _mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    """As `text.mark_repeats`, over several tables."""
-    good = pl.col("problem").is_null()
-    known = ("id", "extension", "known_bytes", "md5")
-    same = good & ~pl.struct("problem", *known).is_first_distinct()
-    again = good & ~pl.struct("problem", "id").is_first_distinct()
-    return rows.with_columns(
-        problem=pl.when(same)
-        .then(pl.lit(RowProblem.DUPLICATE_ROW.value))
-        .when(again)
-        .then(pl.lit(RowProblem.DUPLICATE_ID.value))
-        .otherwise("problem")
-    )

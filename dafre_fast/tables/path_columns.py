@@ -1,12 +1,11 @@
 """Paths of images in tables of text: what they tell, and what is wrong with them."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import polars as pl
 
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.tables.bad_rows import table_name
+from dafre_fast.tables.marks import when
 from dafre_fast.tables.row_problems import LONGEST
 
 FOLDER = "(?P<folder>[0-9]{1,18})"
@@ -33,14 +32,3 @@ def groups_of(lines: pl.LazyFrame, path: pl.Expr, pattern: str) -> pl.LazyFrame:
 def stripped(text: pl.Expr) -> pl.Expr:
     """Without blanks around it."""
     return text.str.strip_chars(" \t\r")
-
-
-def when(is_so: pl.Expr, problem: RowProblem) -> pl.Expr:
-    """A problem, null for none."""
-    return pl.when(is_so).then(pl.lit(problem.value))
-
-
-def bad_rows_of(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
-    """As `Catalogue.bad_rows`, of rows with `line` and `problem`."""
-    table = pl.lit(table_name(path)).alias("table")
-    return rows.filter(pl.col("problem").is_not_null()).select(table, "line", "problem")

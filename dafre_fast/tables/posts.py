@@ -18,8 +18,9 @@ import polars as pl
 
 from dafre_fast.core.categories import ALL_CATEGORIES, CATEGORIES, column
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.tables.bad_rows import refuse_too_many, table_name
+from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.json_lines import LONGEST_LINE, PlainLines, Shape, Text
+from dafre_fast.tables.marks import bad_rows_of, is_good, when
 from dafre_fast.tables.record_files import files_of, read_records
 from dafre_fast.tables.writing import write_parquet
 
@@ -113,9 +114,10 @@ def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> P
         found, height = list[pl.DataFrame](), 0
         for block in _larger(read_records(path, SHAPE)):
             judged = seen.judge(organise(block.lazy()).collect())
-            good = judged.filter(pl.col("problem").is_null())
+            good = judged.filter(is_good)
             parts.add(good.lazy().select(_numbered(numberings)).collect())
-            found.append(judged.lazy().pipe(_remarks, path).collect())
+            remarked = judged.with_columns(problem=pl.coalesce("problem", "remark"))
+            found.append(bad_rows_of(path, remarked))
             height += block.height
         bad_rows.append(pl.concat(found))
         refuse_too_many(path, bad_rows[-1], height, max_bad_records)
@@ -152,7 +154,6 @@ def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
     lists of their names, and `line`, `problem` and `remark`: `RowProblem`s of a post that is set
     aside, and of one of which a tag is. A tag without a name or in no category is in no list.
     """
-    good = pl.col("problem").is_null()
     fits = pl.col("id").str.contains("^0*[0-9]{1,18}$").fill_null(value=False)
     texts = [pl.col(f"tag_string_{name}").is_null() for name in CATEGORIES.values()]
     untagged = pl.all_horizontal(pl.col("tags").is_null(), *texts)
@@ -165,11 +166,11 @@ def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
         "rating",
         *(_names(category).alias(column(category)) for category in CATEGORIES),
         problem=pl.coalesce(
-            "problem", _when(~fits, RowProblem.BAD_ID), _when(untagged, RowProblem.NO_TAGS)
+            "problem", when(~fits, RowProblem.BAD_ID), when(untagged, RowProblem.NO_TAGS)
         ),
         remark=pl.coalesce(
-            _when(good & _has_tag(~_in_a_category), RowProblem.UNKNOWN_CATEGORY),
-            _when(good & _has_tag(~_named), RowProblem.UNNAMED_TAG),
+            when(is_good & _has_tag(~_in_a_category), RowProblem.UNKNOWN_CATEGORY),
+            when(is_good & _has_tag(~_named), RowProblem.UNNAMED_TAG),
         ),
     )
 
@@ -177,10 +178,6 @@ def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
 _field = pl.element().struct.field
 _named = (_field("name") != "").fill_null(value=False)
 _in_a_category = _field("category").is_in(ALL_CATEGORIES).fill_null(value=False)
-
-
-def _when(is_so: pl.Expr, problem: RowProblem) -> pl.Expr:
-    return pl.when(is_so).then(pl.lit(problem.value))
 
 
 def _has_tag(of_this_kind: pl.Expr) -> pl.Expr:
@@ -198,13 +195,6 @@ def _names(category: int) -> pl.Expr:
 def _numbered(numberings: "Mapping[int, _Numbering]") -> list[pl.Expr]:
     numbers = [numbering.of(column(category)) for category, numbering in numberings.items()]
     return [pl.exclude("line", "problem", "remark", *map(column, CATEGORIES)), *numbers]
-
-
-def _remarks(judged: pl.LazyFrame, path: Path) -> pl.LazyFrame:
-    """As `Catalogue.bad_rows`."""
-    problem = pl.coalesce("problem", "remark")
-    name = pl.lit(table_name(path)).alias("table")
-    return judged.select(name, "line", problem.alias("problem")).drop_nulls("problem")
 
 
 class _Numbering:
@@ -239,7 +229,7 @@ class _Seen:
         ids = posts["id"].filter(good)
         again = self._among(ids) | ~ids.is_first_distinct()
         repeated = pl.Series("line", posts["line"].filter(good).filter(again))
-        marked = pl.col("line").is_in(repeated.implode()) & pl.col("problem").is_null()
+        marked = pl.col("line").is_in(repeated.implode()) & is_good
         duplicate = pl.lit(RowProblem.DUPLICATE_ID.value)
         return posts.with_columns(problem=pl.when(marked).then(duplicate).otherwise("problem"))
 

@@ -7,8 +7,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dafre_fast.core.reasons import RowProblem
+from dafre_fast.tables.marks import mark_repeats
 from dafre_fast.tables.row_problems import problem_of_tag
-from dafre_fast.tables.text import mark_repeats, problem_column, read_rows
+from dafre_fast.tables.text import problem_column, read_rows
 
 
 def read_tags(path: Path) -> pl.DataFrame:

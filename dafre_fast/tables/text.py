@@ -119,25 +119,3 @@ def problem_column(
         look(text[start:end].tobytes()) for start, end in zip(starts[lines], ends, strict=True)
     ]
     return problems.scatter(lines, pl.Series(found, dtype=pl.String))
-
-
-def mark_repeats(rows: pl.DataFrame, key: str, clash: RowProblem) -> pl.DataFrame:
-    """Mark good rows whose key an earlier good one has: `duplicate_row` where all else is the same
-    too, `clash` where it is not. The first of them stays good.
-    """
-    good = rows.filter(pl.col("problem").is_null())
-    first = good[key].is_first_distinct()
-    if first.all():
-        return rows
-    repeated = good.filter(pl.col(key).is_in(good.filter(~first)[key].implode()))
-    same = ~pl.struct(pl.exclude("line", "problem")).is_first_distinct()
-    marks = repeated.select(
-        "line",
-        problem=pl.when(same)
-        .then(pl.lit(RowProblem.DUPLICATE_ROW.value))
-        .when(~pl.col(key).is_first_distinct())
-        .then(pl.lit(clash.value)),
-    )
-    marked = rows.join(marks, on="line", how="left", maintain_order="left", suffix="_of_repeat")
-    problem = pl.coalesce("problem", "problem_of_repeat")
-    return marked.with_columns(problem=problem).drop("problem_of_repeat")

@@ -15,7 +15,7 @@ from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import TagCount, TagsSummary, TagStep
 from dafre_fast.dataset.manifest import read_ids
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.labels import Split, read_splits
@@ -71,8 +71,8 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
     filters, changes = _filters(run, steps, labels), _changes(steps)
     with scratch(run.output, "posts") as folder:
         posts = read_posts(run.metadata, folder, steps.max_bad_records)
-        bad_rows = pl.concat([posts.bad_rows, *(split.bad_rows for split in splits)])
-        write_bad_rows(bad_rows, run.output / BAD_RECORDS)
+        all_bad = pl.concat([posts.bad_rows, *(split.bad_rows for split in splits)])
+        bad_rows = write_bad_rows(all_bad, run.output / BAD_RECORDS)
         judged = posts.rows.with_columns(passed=_passed(filters))
         vocabulary = read_vocabulary(judged, posts.names, by="passed")
         kept = _clean(judged, vocabulary, filters, changes)
@@ -83,7 +83,7 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
         else:
             summary = _write_all(kept, run.output)
     write_funnel(summary.steps, run.output / TAGS_FUNNEL)
-    return with_bad_rows(summary, bad_rows, run.output / BAD_RECORDS)
+    return bad_rows.added_to(summary)
 
 
 def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list[_Filter]:

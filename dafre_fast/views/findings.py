@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-import msgspec
-
 from dafre_fast.core.findings import Finding, Verification
 from dafre_fast.core.layout import MANIFEST
+from dafre_fast.views import show as shown
 from dafre_fast.views.figures import printable
 
 _EXAMPLES = 10
@@ -14,10 +13,7 @@ _EXAMPLES = 10
 
 def show(verification: Verification, *, as_json: bool) -> None:
     """Print all findings as JSON, or up to ten of each kind as text."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(verification), indent=2).decode())
-    else:
-        print("\n".join(_lines(verification)))
+    shown.show(verification, _lines(verification), as_json=as_json)
 
 
 def _lines(found: Verification) -> Iterator[str]:

@@ -5,8 +5,6 @@ Plain text by hand: a library for tables takes longer to import than `labels` ma
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.summaries import (
@@ -18,16 +16,13 @@ from dafre_fast.core.summaries import (
     TagStep,
     Work,
 )
+from dafre_fast.views import show as shown
 
 
 def show(summary: Summary | TagsSummary, *, as_json: bool) -> None:
     """Print a summary."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
-    elif isinstance(summary, TagsSummary):
-        print("\n".join(lines_of_tags(summary)))
-    else:
-        print("\n".join(lines_of(summary)))
+    lines = lines_of_tags(summary) if isinstance(summary, TagsSummary) else lines_of(summary)
+    shown.show(summary, lines, as_json=as_json)
 
 
 def lines_of(summary: Summary) -> Iterator[str]:

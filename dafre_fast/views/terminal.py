@@ -19,7 +19,8 @@ def terminal(watching: Watching | None = None) -> Iterator[Tell]:
     """
     watching = watching or Watching()
     with ExitStack() as stack:
-        observers: list[Tell] = [stack.enter_context(Progress())]
+        progress = stack.enter_context(Progress())
+        observers: list[Tell] = [progress]
 
         def tell(event: Event) -> None:
             for observer in observers:
@@ -30,5 +31,6 @@ def terminal(watching: Watching | None = None) -> Iterator[Tell]:
         if watching.metrics_file or watching.metrics_port is not None:
             from dafre_fast.views.metrics import Metrics  # its library takes 60 ms
 
-            observers.append(stack.enter_context(Metrics(watching, tell)))
+            # Its notices are for the screen: on a full disk the log could not take them either.
+            observers.append(stack.enter_context(Metrics(watching, progress)))
         yield tell

@@ -124,19 +124,19 @@ def originals():
 def shown(data):
     """All outputs before encoding, RGB: the full image alone, and beside a head crop, twice."""
     for recipe in RECIPES.values():
-        yield show_images(data, recipe).full[..., :3]
+        yield show_images(data, recipe)["full"][..., :3]
         both = show_images(data, recipe, box=BOX)
-        yield both.full[..., :3]
-        yield both.face[..., :3]
+        yield both["full"][..., :3]
+        yield both["face"][..., :3]
 
 
 def encoded(data):
     """All outputs as files, in the same order."""
     for recipe in RECIPES.values():
-        yield make_images(data, recipe).full.data
+        yield make_images(data, recipe)["full"].data
         both = make_images(data, recipe, box=BOX)
-        yield both.full.data
-        yield both.face.data
+        yield both["full"].data
+        yield both["face"].data
 
 
 def sheet(images):

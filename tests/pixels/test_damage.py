@@ -76,7 +76,7 @@ ODD = {
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in ODD.items()])
 def test_what_says_nothing_about_the_pixels_costs_no_picture(data):
-    assert difference(pixels(made(data).full.data), pixels(made(JPEG).full.data)) < 1
+    assert difference(pixels(made(data)["full"].data), pixels(made(JPEG)["full"].data)) < 1
 
 
 def test_an_oddity_does_not_hide_damage():

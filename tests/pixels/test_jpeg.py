@@ -4,14 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import encoded, opened, plain, recipe, result_or_reason, smooth, wide_profile
+from pictures import (
+    encoded,
+    opened,
+    parts_of,
+    plain,
+    plan_of,
+    recipe,
+    result_or_reason,
+    smooth,
+    wide_profile,
+)
 
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.decoders import choose, jpeg, vips
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.plan import plan_image
 
 pytestmark = pytest.mark.skipif(turbo() is None, reason="no libjpeg-turbo on this machine")
 
@@ -20,7 +29,7 @@ BOX = Box(0.2, 0.3, 0.7, 0.8)
 
 def planned(data, *, box=BOX, **settings):
     header = read_header(data)
-    return data, header, plan_image(header, recipe(**{"size": 64} | settings), True, box)
+    return data, header, plan_of(header, recipe(**{"size": 64} | settings), box=box)
 
 
 def takes_fast_lane(data, **settings):
@@ -31,7 +40,8 @@ def takes_fast_lane(data, **settings):
 def both(data, **settings):
     """Both outputs, whoever decodes them, and the same by libvips."""
     plan = planned(data, **settings)
-    return zip(choose.decode(*plan), vips.decode(*plan), strict=True)
+    made = choose.decode(*plan), vips.decode(*plan)
+    return zip(*(outputs.values() for outputs in made), strict=True)
 
 
 def furthest(one, other):
@@ -51,7 +61,7 @@ def furthest(one, other):
 def test_plain_file_is_decoded_by_the_fast_lane(options):
     data = encoded(smooth(640, 480), "JPEG", **options)
     assert takes_fast_lane(data)
-    assert jpeg.decode(*planned(data)).full is not None
+    assert "full" in jpeg.decode(*planned(data))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +125,7 @@ def test_picture_is_not_shifted_where_an_eighth_ends_within_a_pixel(side):
     ramp = np.tile(np.linspace(0, 255, side)[None, :, None], (side, 1, 3)).astype(np.uint8)
     data = encoded(ramp, "JPEG")
     shrunk, whole = (
-        choose.decode(*planned(data, size=64, box=box)).full.astype(int) for box in (None, BOX)
+        choose.decode(*planned(data, size=64, box=box))["full"].astype(int) for box in (None, BOX)
     )
     assert abs((shrunk - whole)[:, 4:-4, :3].mean()) < 0.3
 
@@ -133,5 +143,5 @@ def test_file_with_a_byte_changed_is_a_picture_or_refused(at, byte, box):
 
     outcome = result_or_reason(made)
     if isinstance(outcome, tuple):
-        (full, _), (_, _, plan) = outcome
-        assert full.shape[:2] == plan.full.size[::-1]
+        made, (_, _, plan) = outcome
+        assert made["full"].shape[:2] == parts_of(plan)["full"].size[::-1]

@@ -113,7 +113,7 @@ def test_a_row_and_a_decoder_are_all_that_a_new_format_needs(raw):
     assert sniff(raw) == "raw"
     made, expected = (make_images(data, recipe()) for data in (raw, encoded(smooth(64, 48))))
     assert made.header.format == "raw"
-    assert difference(pixels(made.full.data), pixels(expected.full.data)) < 1
+    assert difference(pixels(made["full"].data), pixels(expected["full"].data)) < 1
 
 
 def test_a_file_of_a_new_format_that_ends_early_is_found_by_its_row(raw):

@@ -36,7 +36,7 @@ def ours(path: str) -> np.ndarray:
     """RGB before it is encoded, at its own size."""
     data = Path(path).read_bytes()
     shown = show_images(data, Recipe(full=FullImage(size=_short_side(data), exact=True)))
-    return np.ascontiguousarray(shown.full[..., :3])
+    return np.ascontiguousarray(shown["full"][..., :3])
 
 
 def _short_side(data: bytes) -> int:

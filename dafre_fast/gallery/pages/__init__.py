@@ -7,11 +7,14 @@ scrolling and keys.
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.dataset.outputs import word_of
 from dafre_fast.gallery.view import (
     REFUSED,
     Choice,
@@ -38,9 +41,10 @@ def static(name: str) -> bytes:
 
 
 class Pages:
-    """The pages of the dataset called `title`, as HTML text."""
+    """The pages of the dataset called `title`, with these outputs, as HTML text."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, outputs: Sequence[Output]) -> None:
+        self._outputs = [_described(output) for output in outputs]
         self._environment = Environment(
             loader=PackageLoader("dafre_fast.gallery.pages"),
             autoescape=True,
@@ -50,6 +54,7 @@ class Pages:
         )
         self._environment.globals.update(
             title=title,
+            outputs=self._outputs,
             address=address,
             pairs_of=pairs_of,
             tag_kinds=list(TAG_KINDS),
@@ -67,8 +72,10 @@ class Pages:
 
     def image(self, view: View, details: Details, place: Place) -> str:
         """Return the page of one image, with links to its neighbours in a view."""
+        sizes = details.tile.sizes
+        shown = [(one, *sizes[one.name]) for one in self._outputs if sizes[one.name][0]]
         return self._render(
-            "image.html", view=view, details=details, place=place, box=_box(details)
+            "image.html", view=view, details=details, place=place, box=_box(details), shown=shown
         )
 
     def choose(self, view: View, text: str, choices: Sequence[Choice]) -> str:
@@ -87,6 +94,38 @@ class Pages:
         return self._environment.get_template(name).render(values)
 
 
+class _Described(NamedTuple):
+    """The words for an output on pages."""
+
+    name: str
+    word: str
+    """Its word in the address of a grid."""
+    button: str
+    several: str
+    of_class: str
+    """The text before the class of a picture."""
+    caption: str
+    origin: str
+    """The text before the image that it was made from."""
+    part: str
+
+    @property
+    def is_full(self) -> bool:
+        return self.name == FULL_IMAGE.name
+
+
+_DESCRIBED = {
+    FULL_IMAGE.name: ("Full images", "images", "", "", "", "Full image"),
+    HEAD_CROP.name: ("Heads", "heads", "Head of ", "Head", "Head crop of", "Head crop"),
+}
+
+
+def _described(output: Output) -> _Described:
+    name, title = output.name, output.name.capitalize()
+    others = (f"{title}s", f"{name}s", f"{title} of ", title, f"{title} of", title)
+    return _Described(name, word_of(output), *_DESCRIBED.get(name, others))
+
+
 def _text(value: object) -> str:
     """Return a value of the manifest as text; floats with four digits, None as ''."""
     if isinstance(value, float):
@@ -102,7 +141,7 @@ def _box(details: Details) -> tuple[float, float, float, float] | None:
     All are shares (0 to 1) of the full image; parts of the box outside it are cut off.
     """
     edges = [details.row[name] for name in ("left", "top", "right", "bottom")]
-    if not details.tile.face[0] or None in edges:
+    if not details.tile.sizes[HEAD_CROP.name][0] or None in edges:
         return None
     left, top, right, bottom = (min(max(float(edge), 0.0), 1.0) for edge in edges)
     return left, top, right - left, bottom - top

@@ -14,8 +14,8 @@ from dafre_fast.pixels.colour import pixels_to_srgb
 from dafre_fast.pixels.decoders import jpeg, png, registry, vips  # noqa: F401
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.kernels.resample import resize
-from dafre_fast.pixels.plan import FacePlan, FullPlan, ImagePlan
-from dafre_fast.pixels.rasters import Decoded, Pictures, Pixels, Raster
+from dafre_fast.pixels.plan import ImagePlan
+from dafre_fast.pixels.rasters import Decoded, Pictures
 from dafre_fast.pixels.sniff import sniff
 
 Reader = Callable[[bytes], Header]
@@ -48,7 +48,7 @@ def read_header(data: bytes) -> Header:
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Return both outputs at their final size, sRGB uint8 (height, width, 3 or 4), not yet turned.
+    """Return the outputs at their final size, sRGB uint8 (height, width, 3 or 4), not yet turned.
 
     Raises Refusal if the file is damaged. A doubt of the fast lane is no damage: the decoder has
     the last word.
@@ -56,10 +56,10 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     sources = _by_fast_lane(data, header, plan)
     if sources is None:
         return registry.decoder(header.decoder).decode(data, header, plan)
-    full, face = sources
-    return Pictures(
-        _finish(full, plan.full, header.profile), _finish(face, plan.face, header.profile)
-    )
+    return {
+        one.name: pixels_to_srgb(resize(sources[one.name], one.size), header.profile)
+        for one in plan.outputs
+    }
 
 
 def _by_fast_lane(data: bytes, header: Header, plan: ImagePlan) -> Decoded | None:
@@ -70,11 +70,3 @@ def _by_fast_lane(data: bytes, header: Header, plan: ImagePlan) -> Decoded | Non
         return registry.fast_lane(name).decode(data, header, plan)
     except Refusal:
         return None
-
-
-def _finish(
-    source: Raster | None, plan: FullPlan | FacePlan | None, profile: bytes | None
-) -> Pixels | None:
-    if source is None or plan is None:
-        return None
-    return pixels_to_srgb(resize(source, plan.size), profile)

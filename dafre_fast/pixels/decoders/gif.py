@@ -1,4 +1,4 @@
-"""GIF: its size, and where its first frame lies (GIF89a, 18, 20 and 23 to 26)."""
+"""GIF: the size, the region of the first frame, and the trailer (GIF89a, 18, 20, 23 to 27)."""
 
 from mmap import mmap
 
@@ -12,20 +12,23 @@ _TRAILER = b";"
 
 
 def screen(data: bytes) -> Size:
-    """Width and height, as browsers take them: a first frame that is larger counts."""
+    """Return width and height as browsers do: the screen, enlarged if the first frame is larger.
+
+    Raises Refusal as `first_frame` does.
+    """
     frame = first_frame(data)
     return Size(max(_number(data, 6), frame.right), max(_number(data, 8), frame.bottom))
 
 
 def first_frame(data: bytes) -> Rect:
-    """The region of the first frame, which may reach beyond the screen.
+    """Return the region of the first frame, which may reach beyond the screen.
 
-    Raises Refusal (CORRUPT_HEADER) where the file has none, or one of no pixel.
+    Raises Refusal (CORRUPT_HEADER) if there is no frame, or one of no pixels.
     """
     at = _SCREEN_END + _palette_bytes(data, 10)
     while at < len(data) and data[at] == _EXTENSION:
         at += 2
-        while at < len(data) and data[at]:  # blocks, each after its length, up to an empty one
+        while at < len(data) and data[at]:  # sub-blocks, each after its length; an empty one ends
             at += 1 + data[at]
         at += 1
     if at + 9 >= len(data) or data[at] != _IMAGE:

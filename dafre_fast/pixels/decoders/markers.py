@@ -37,27 +37,20 @@ class Segment(NamedTuple):
     end: int
 
 
-def segments(data: bytes) -> Iterator[Segment]:
-    """Yield all segments up to EOI or the end of the file; bytes between them are skipped.
+def segments(data: bytes, until: int = EOI) -> Iterator[Segment]:
+    """Yield the segments up to the first one of marker `until`, EOI, or the end of the file.
 
-    Coded data is searched only when the segment after a scan header is asked for.
+    Bytes between segments are skipped. Coded data is searched only when the segment after a scan
+    header is asked for.
     """
     at = 2
     while found := _SEGMENT.search(data, at):
-        start, marker = found.start(), data[found.start() + 1]
-        at = start + 2
+        start = found.start()
+        marker, at = data[start + 1], start + 2
         if marker != EOI:
             at += max(int.from_bytes(data[at : at + 2], "big"), 2)
         yield Segment(marker, data[start + 4 : at], start, at)
-        if marker == EOI:
-            return
-
-
-def header_segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments up to the header of the first scan."""
-    for segment in segments(data):
-        yield segment
-        if segment.marker == SOS:
+        if marker in (until, EOI):
             return
 
 
@@ -73,7 +66,7 @@ def repaired(data: bytes) -> bytes:
     Removed are bytes between segments; corrected are JFIF versions and Adobe transforms that do not
     exist, and parameters of progression in a sequential scan. None of them decides a pixel.
     """
-    parts = list(header_segments(data))
+    parts = list(segments(data, until=SOS))
     frame = next((one for one in parts if one.marker in FRAMES and len(one.body) > 5), None)
     end = parts[-1].end if parts else len(data)
     return b"".join([data[:2], *(_corrected(one, data, frame) for one in parts), data[end:]])

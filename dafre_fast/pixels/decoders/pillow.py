@@ -1,9 +1,10 @@
-"""Pillow, the careful lane: what libvips does not read, or reads otherwise than it is meant.
+"""Pillow: formats that libvips does not read, or does not read correctly.
 
-That is BMP; TIFF of up to 8 bits, where libvips takes YCbCr for RGB and unknown channels for
-opacity; and AVIF, whose grey pictures it leaves in their limited range. Formats are always named:
-left to itself, Pillow starts Ghostscript for what looks like PostScript. It looks no further than
-JPEG's warnings, so no JPEG comes here, and reads PNGs whose checksums are wrong, so no PNG does.
+These are BMP; TIFF of up to 8 bits, where libvips takes YCbCr for RGB and unknown channels for
+alpha; and AVIF, whose grey pictures libvips leaves in limited range. Files are opened with the
+plugin of their format: left to choose, Pillow starts Ghostscript for anything like PostScript. JPEG
+and PNG are not decoded here, since Pillow ignores warnings of the one and wrong checksums of the
+other.
 """
 
 import io
@@ -35,7 +36,7 @@ _SPACES = {"L": Space.GREY, "CMYK": Space.CMYK}
 _INTERPRETATIONS = {"L": "b-w", "CMYK": "cmyk"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 _HELD_PER_PIXEL = 12
-"""Bytes: Pillow's four, as many for one conversion, and the copies on the way to libvips."""
+"""Bytes: four for Pillow, as many for one conversion, and the copies on the way to libvips."""
 
 
 def read_header(data: bytes, format: Format) -> Header:
@@ -60,7 +61,7 @@ def _read_header(data: bytes, format: Format, most_bits: int | None = None) -> H
         return Header(
             format=format,
             stored=Size(*image.size),
-            # A TIFF is turned by Pillow itself, and its size is that of the turned picture.
+            # Pillow turns a TIFF itself, and gives the size of the turned picture.
             orientation=exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0")),
             space=_SPACES.get(image.mode, Space.RGB),
             profile=image.info.get("icc_profile") or None,
@@ -71,7 +72,10 @@ def _read_header(data: bytes, format: Format, most_bits: int | None = None) -> H
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Decode, resize and convert. Raises Refusal (CORRUPT) where the file is damaged."""
+    """Decode, resize and convert to sRGB uint8 (height, width, 3).
+
+    Raises Refusal: CORRUPT if the file is damaged, UNSUPPORTED_FORMAT for 32-bit or float samples.
+    """
     with _refusing(Reason.CORRUPT):
         image = _plain(_open(data, header.format))
     pixels = np.asarray(image)
@@ -112,7 +116,7 @@ def _one_thread_per_avif() -> Iterator[None]:
 
 
 def _plain(image: Any) -> Any:
-    """Pixels as L, RGB, RGBA or CMYK."""
+    """Decode an image to mode L, RGB, RGBA or CMYK."""
     image.load()
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
         return image.convert("RGBA")
@@ -129,14 +133,14 @@ def _plain(image: Any) -> Any:
 
 @contextmanager
 def _refusing(reason: Reason) -> Iterator[None]:
-    """Whatever Pillow raises becomes a Refusal; its warnings are nobody's business."""
+    """Turn whatever Pillow raises into a Refusal, and ignore its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield
         except (Refusal, MemoryError):
             raise
-        except UnidentifiedImageError as error:  # which names an object in memory, not the cause
+        except UnidentifiedImageError as error:  # its words name no cause
             raise Refusal(reason, "Pillow finds no picture in it") from error
-        except Exception as error:  # of a dozen kinds
+        except Exception as error:  # Pillow has a dozen kinds
             raise Refusal(reason, f"{type(error).__name__}: {error}") from error

@@ -64,7 +64,7 @@ def _no_damage(_data: bytes | mmap) -> str:
 
 
 class Row(NamedTuple):
-    """What is known of one format."""
+    """One format: how its files are recognised, decoded and checked for an end."""
 
     format: Format
     signature: Signature

@@ -6,7 +6,6 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dafre_fast.core.categories import CATEGORY_NAMES
@@ -14,6 +13,7 @@ from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.summaries import Step
 from dafre_fast.report.page import figures
 from dafre_fast.report.records import Page, Share, Written
+from dafre_fast.views import show as shown
 from dafre_fast.views.figures import PARTS, kept, shortened
 
 INDEX, STYLE = "index.html", "style.css"
@@ -70,10 +70,7 @@ def render(page: Page, version: str) -> Mapping[str, str]:
 
 def show(written: Written, *, as_json: bool) -> None:
     """Print the result of `report`, as text or as JSON."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(written), indent=2).decode())
-    else:
-        print("\n".join(lines_of(written)))
+    shown.show(written, lines_of(written), as_json=as_json)
 
 
 def lines_of(written: Written) -> Iterator[str]:

@@ -93,15 +93,16 @@ class Http:
         name = await self._name(hop)
         async with self._hosts.turn(name, effort) as turn:
             with self._translated(hop, turn):
-                async with self._get(hop, request) as response:
+                response = await self._get(hop, request)
+                async with response:
+                    hop.check(response.peer)
                     effort.answer = Answer(request.named(hop.url), response.status)
                     incoming = Incoming(response, self._settings)
                     await self._check(incoming, turn)
                     yield incoming
 
-    @asynccontextmanager
-    async def _get(self, hop: Hop, request: Request) -> AsyncIterator[Response]:
-        """Send the request, and wait for the answer up to its body."""
+    async def _get(self, hop: Hop, request: Request) -> Response:
+        """Return the answer, up to its body."""
         seconds = self._settings.stall_timeout
         try:
             with redirects.guarding(hop):
@@ -114,10 +115,8 @@ class Http:
                     )
         except TimeoutError as error:
             raise HostFailed(Reason.TOO_SLOW, f"no answer in {seconds:g} s") from error
-        async with response:
-            assert isinstance(response, Response)
-            hop.check(response.peer)
-            yield response
+        assert isinstance(response, Response)
+        return response
 
     def _credentials(self, url: URL) -> dict[str, str]:
         token = self._bearer.get(url.host or "")
@@ -147,14 +146,14 @@ class Http:
                 f"{response.url}: the server asks whether a person is there (a challenge page,"
                 f" status {status}); stopped instead of asking on; see --rate and --contact"
             )
-        refusal = http_answers.refusal(status)
-        if isinstance(refusal, HostFailed):
+        refused = http_answers.refused(status)
+        if refused and refused.kind is HostFailed:
             if wait := http_answers.retry_after(headers, datetime.now(UTC)):
                 turn.hold(wait)
-            raise refusal
+            raise HostFailed(refused.reason, f"status {status}")
         turn.succeeded()
-        if refusal:
-            raise refusal
+        if refused:
+            raise refused.kind(refused.reason, f"status {status}")
         if good and self._settings.respect_noai:
             said = http_answers.opted_out(headers.getall("X-Robots-Tag", []))
             if said:
@@ -165,17 +164,14 @@ class Http:
         """Translate the library's errors, add the address, and note failures of the host."""
         try:
             yield
-        except (aiohttp.ClientError, OSError, Refusal) as error:
+        except Refusal as refusal:
+            _noted(refusal, hop, turn)
+            raise
+        except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 self._forget_address(hop.url)
-            refusal = _refusal(error, hop)
-            if isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
-                turn.failed()
-            if str(hop.url) not in refusal.detail:
-                refusal.detail = f"{hop.url}: {refusal.detail}"
-            if refusal is error:
-                raise
-            raise refusal from error
+            # A variable would keep the refusal, its traceback and this frame alive in a cycle.
+            raise _noted(_refusal(error, hop), hop, turn) from error
 
     def _forget_address(self, url: URL) -> None:
         """Look up the host again next time: it may have moved."""
@@ -202,12 +198,19 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
     )
 
 
+def _noted(refusal: Refusal, hop: Hop, turn: Turn) -> Refusal:
+    """Return a refusal with the address in its detail; note it if the host failed."""
+    if isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
+        turn.failed()
+    if str(hop.url) not in refusal.detail:
+        refusal.detail = f"{hop.url}: {refusal.detail}"
+    return refusal
+
+
 def _refusal(error: Exception, hop: Hop) -> Refusal:
     """Return the refusal that an error of the library means."""
     detail = str(error) or type(error).__name__
     match error:
-        case Refusal():
-            return error
         case aiohttp.ClientConnectorError() if hop.refused:
             return Refusal(Reason.BAD_REDIRECT, f"to {hop.refused}")
         case aiohttp.ClientConnectorDNSError():

@@ -20,13 +20,6 @@ from dafre_fast.sources.manners.effort import HostFailed, Passing
 Headers = Mapping[str, str]
 """Names count in any case."""
 
-_TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-_GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-_FORBIDDEN = {
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
-}
 REDIRECTS = {
     HTTPStatus.MOVED_PERMANENTLY,
     HTTPStatus.FOUND,
@@ -63,24 +56,36 @@ _DIRECTIVES_WITH_A_VALUE = {
 }
 
 
-def refusal(status: int, said: str = "") -> Refusal | None:
-    """Return why an answer of this status is not the object; None for 200, 206 and redirects.
+class Refused(NamedTuple):
+    """Which refusal the status of an answer means."""
 
-    HostFailed if the host is busy or broken, Passing if another attempt may succeed. `said` is
-    what the answer says besides.
-    """
-    detail = f"status {status}{said}"
+    kind: type[Refusal]
+    """HostFailed if the host is busy or broken, Passing if another attempt may succeed."""
+    reason: Reason
+
+
+_BUSY = Refused(HostFailed, Reason.SERVER_ERROR)
+_GONE = Refused(Refusal, Reason.NOT_FOUND)
+_FORBIDDEN = Refused(Refusal, Reason.FORBIDDEN)
+_BY_STATUS: dict[int, Refused] = {
+    HTTPStatus.UNAUTHORIZED: _FORBIDDEN,
+    HTTPStatus.FORBIDDEN: _FORBIDDEN,
+    HTTPStatus.NOT_FOUND: _GONE,
+    HTTPStatus.REQUEST_TIMEOUT: _BUSY,
+    HTTPStatus.GONE: _GONE,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: Refused(Passing, Reason.HTTP_ERROR),
+    HTTPStatus.TOO_EARLY: _BUSY,
+    HTTPStatus.TOO_MANY_REQUESTS: _BUSY,
+    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS: _FORBIDDEN,
+}
+_OTHER = Refused(Refusal, Reason.HTTP_ERROR)
+
+
+def refused(status: int) -> Refused | None:
+    """Return which refusal a status means; None for 200, 206 and redirects."""
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT} or status in REDIRECTS:
         return None
-    if status in _TRY_AGAIN or status >= 500:
-        return HostFailed(Reason.SERVER_ERROR, detail)
-    if status in _GONE:
-        return Refusal(Reason.NOT_FOUND, detail)
-    if status in _FORBIDDEN:
-        return Refusal(Reason.FORBIDDEN, detail)
-    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the object is another by now
-        return Passing(Reason.HTTP_ERROR, detail)
-    return Refusal(Reason.HTTP_ERROR, detail)
+    return _BUSY if status >= 500 else _BY_STATUS.get(status, _OTHER)
 
 
 def retry_after(headers: Headers, now: datetime) -> float | None:

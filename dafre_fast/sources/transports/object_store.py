@@ -115,9 +115,7 @@ class Objects:
             try:
                 found = await self._ask(bucket, key, span, etag)
             except _ERRORS as error:
-                refusal = _translated(address, bucket, error)
-                _tell(turn, refusal)
-                raise refusal from error
+                raise _noted(_refusal(address, bucket, error), turn) from error
             turn.succeeded()
             bucket.answered = True
             body = ObjectBody(address, bucket, found, self._settings)
@@ -212,25 +210,29 @@ class ObjectBody:
                 slow.detail = f"{self.url}: {slow.detail}"
                 raise
             except _ERRORS as error:
-                raise _translated(self.url, self._bucket, error) from error
+                raise _refusal(self.url, self._bucket, error) from error
             if not chunk:
                 return
             yield chunk
 
 
+_REDIRECTED = http_answers.Refused(Refusal, Reason.HTTP_ERROR)
+"""Obstore follows no redirect."""
 _ERRORS = (BaseError, FileNotFoundError, ValueError, TimeoutError)
 """All that obstore raises, and that it took too long."""
 
 
-def _tell(turn: Turn, refusal: Refusal | SourceError) -> None:
+def _noted(refusal: Refusal | SourceError, turn: Turn) -> Refusal | SourceError:
+    """Return a refusal; note whether the host failed."""
     if isinstance(refusal, HostFailed):
         turn.failed()
     else:
         turn.succeeded()
+    return refusal
 
 
-def _translated(address: str, bucket: _Bucket, error: Exception) -> Refusal | SourceError:
-    """Return what an error of the library means."""
+def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | SourceError:
+    """Return the refusal that an error of the library means."""
     if isinstance(error, TimeoutError):
         return HostFailed(Reason.TOO_SLOW, f"{address}: no answer")
     text, line = str(error), _first_line(error)
@@ -244,20 +246,14 @@ def _translated(address: str, bucket: _Bucket, error: Exception) -> Refusal | So
     if code and code[1] in _OF_THE_SOURCE:
         return SourceError(f"{address}: {_OF_THE_SOURCE[code[1]]} ({code[1]})")
     if status := re.search(r"status code: (\d{3})", line):
-        return _by_status(address, int(status[1]), f", {code[1]}" if code else "")
+        refused = http_answers.refused(int(status[1])) or _REDIRECTED
+        said = f"status {status[1]}" + (f", {code[1]}" if code else "")
+        return refused.kind(refused.reason, f"{address}: {said}")
     if certificate := re.search(r"InvalidCertificate\(\s*(\w+)", text):
         detail = f"{address}: its certificate is not valid ({certificate[1]})"
         return Refusal(Reason.BAD_CERTIFICATE, detail)
     detail = f"{address}: {_cause(text)}"
     return HostFailed(Reason.DNS_ERROR if "dns error" in text else Reason.NETWORK_ERROR, detail)
-
-
-def _by_status(address: str, status: int, said: str) -> Refusal:
-    refusal = http_answers.refusal(status, said)
-    if refusal is None:  # a redirect, which obstore does not follow
-        refusal = Refusal(Reason.HTTP_ERROR, f"status {status}{said}")
-    refusal.detail = f"{address}: {refusal.detail}"
-    return refusal
 
 
 def _first_line(error: Exception) -> str:
