@@ -152,7 +152,7 @@ def test_a_funnel_that_is_none_is_told_in_one_line(folder, text) -> None:
     (folder / "funnel.json").write_text(text)
     done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("dafre-fast stats: funnel.json: is no funnel: ")
+    assert done.stderr.startswith("dafre-fast stats: funnel.json: is not a funnel: ")
     assert len(done.stderr.splitlines()) == 1
 
 
