@@ -1,4 +1,4 @@
-"""Files of records: lines of JSON, or Parquet as a table of the same shape."""
+"""Read files of records: JSON lines, or Parquet with columns of the same names."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +14,10 @@ _BATCH_ROWS = 20_000
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files, and all files in folders, less hidden ones. Raises InputError for a folder without."""
+    """Yield these files, and all files in these folders except hidden ones.
+
+    Raises InputError if a folder has no file.
+    """
     for path in paths:
         if not path.is_dir():
             yield path
@@ -26,11 +29,11 @@ def files_of(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def read_records(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
-    """As `read_json_lines`; `line` of a Parquet file is the number of a row (from 1), and fields
-    that it has no column for are null.
+    """Yield the records of a file as `read_json_lines` does. The `line` of a record in Parquet is
+    the number of its row (from 1); fields without a column are null.
 
-    Raises InputError where the file cannot be read, is neither, has no record, or a column of
-    another kind.
+    Raises InputError if the file cannot be read, is neither JSON lines nor Parquet, has no record,
+    or a column has an unsuitable type.
     """
     height = 0
     for block in _parquet(path, shape) if _is_parquet(path) else read_json_lines(path, shape):
@@ -58,8 +61,10 @@ def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
 
 
 def _column(path: Path, name: str, kind: pl.DataType | None, to: pl.DataType) -> pl.Expr:
-    """A column as text; whole numbers among floats, as pandas makes them of missing ones, too.
-    Flags and lists must be what they are to be.
+    """Return a column of Parquet as the type `to`. Floats that are whole numbers become text
+    without a point: pandas makes floats of columns with missing numbers.
+
+    Raises InputError if its type is unsuitable.
     """
     column = pl.col(name)
     if kind is None:
