@@ -53,13 +53,13 @@ def lists(
 
 def _check(run: ListsRun) -> None:
     if run.files is None and run.source is None:
-        raise UsageError("--files is needed, or --source rsync://host/module, which lists itself")
+        raise UsageError("--files is missing; only --source rsync://host/module can do without it")
     if run.source is None:
         return
     if not run.source.startswith("rsync://") and "{name}" not in run.source:
-        raise UsageError(f"--source {run.source!r}: neither rsync:// nor with {{name}} in it")
+        raise UsageError(f"--source {run.source!r} must begin with rsync:// or contain {{name}}")
     if len({*run.sizes}) > 1 and run.originals.absolute() == run.small.absolute():
-        raise UsageError(f"--originals and --small are both {run.small}")
+        raise UsageError(f"--originals and --small are both {run.small}; they must be two folders")
 
 
 def _ask_mirror(run: ListsRun, fetching: Fetching) -> Path:

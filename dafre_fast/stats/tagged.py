@@ -214,7 +214,7 @@ def _number(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
     """
     kind = kinds.get(name)
     if kind is not None and (kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))):
-        raise InputError(f"{path}: its column {name} is neither of numbers nor of text")
+        raise InputError(f"{path}: column {name} must hold numbers or text")
     digits = _text(name, kinds).str.extract(r"^0*([0-9]{1,18})(?:\.0+)?$")
     return digits.cast(pl.Int64)
 
@@ -227,7 +227,7 @@ def _tags(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
     if isinstance(kind, pl.String):
         return _parse_lists(pl.col(name))
     if kind is not None:
-        raise InputError(f"{path}: its column {name} is neither of lists of names nor of text")
+        raise InputError(f"{path}: column {name} must hold lists of names, or text")
     if joined in kinds:
         return pl.col(joined).cast(pl.String).fill_null("").str.extract_all("[^ ]+")
     return pl.lit(None, pl.List(pl.String))

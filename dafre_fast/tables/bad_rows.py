@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, OutputError
+from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.summaries import NAMED_LINES, Problem
 
 S = TypeVar("S", bound=Struct)
@@ -29,7 +30,8 @@ def refuse_too_many(path: Path, bad_rows: pl.DataFrame, rows: int, at_most: floa
         worst = max(summed_up(bad_rows), key=lambda problem: problem.rows)
         raise InputError(
             f"{path}: {bad_rows.height:,} of {rows:,} rows are malformed (at most "
-            f"{at_most:.2%} may be); most often {worst.problem}, first in line {worst.lines[0]}"
+            f"{at_most:.2%} may be); most often {worst.problem}, first in line {worst.lines[0]}:"
+            f" {RowProblem(worst.problem).cause}"
         )
 
 

@@ -60,7 +60,8 @@ def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> C
     if kept.is_empty():
         raise InputError(
             f"{faces}: of {rows.height:,} rows none is left at confidence >= "
-            f"{selection.min_confidence} in a class of >= {selection.min_images} images"
+            f"{selection.min_confidence} in a class of >= {selection.min_images} images;"
+            " lower --min-confidence or --min-images"
         )
     classes = rows.filter(pl.col("tag_id") >= 0)["tag_id"].n_unique()
     funnel = [

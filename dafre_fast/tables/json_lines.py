@@ -89,7 +89,7 @@ def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[
 def _blocks(path: Path) -> Iterator[bytes]:
     for number, block in enumerate(blocks(path, LONGEST_LINE, "lines of JSON")):
         if number == 0 and block.lstrip().startswith(b"["):
-            raise InputError(f"{path}: is an array; it must be JSON with an object a line")
+            raise InputError(f"{path}: is an array; it must be JSON lines, an object in each")
         yield block
 
 

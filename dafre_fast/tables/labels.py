@@ -66,7 +66,7 @@ def read_splits(files_or_folders: Sequence[Path], max_bad_rows: float) -> list[S
     paths = [path for one in files_or_folders for path in _label_files(one)]
     splits = {path.name.partition(".")[0]: _read_split(path, max_bad_rows) for path in paths}
     if len(splits) < len(paths):
-        raise UsageError("--labels names two splits of one name")
+        raise UsageError("--labels: two files have the same name, which names their split")
     return [*splits.values()]
 
 

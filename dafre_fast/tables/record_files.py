@@ -71,7 +71,7 @@ def _column(path: Path, name: str, kind: pl.DataType | None, to: pl.DataType) ->
         return pl.lit(None, to).alias(name)
     unlike = kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))
     if isinstance(to, pl.String) == unlike:
-        raise InputError(f"{path}: its column {name} is of {kind}, which cannot be read")
+        raise InputError(f"{path}: column {name} has the unsuitable type {kind}")
     if not kind.is_float():
         return column.cast(to)
     whole = column.cast(pl.Int64, strict=False)

@@ -99,7 +99,7 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
     ):
         if wanted:
             if run.manifest is None:
-                raise UsageError("--filter-exist and --filter-opened ask a --manifest")
+                raise UsageError("--filter-exist and --filter-opened need --manifest")
             name = "opened as RGB" if opened else "original exists"
             found.append(_Filter(name, reason, step.among(read_ids(run.manifest, opened=opened))))
     if steps.filter_empty:
@@ -114,7 +114,7 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
 def _changes(steps: TagSteps) -> list[_Step]:
     """Steps 4 to 6, in order."""
     if steps.return_less_than and not steps.remove_short:
-        raise UsageError("--return-less-than needs --remove-short, whose inverse it is")
+        raise UsageError("--return-less-than inverts --remove-short, which must be on")
     found = []
     if steps.remove_symbols:
         found.append(_Step("symbols removed", step.without_symbols()))

@@ -205,7 +205,7 @@ def write_parquet_with_damage(path: Path) -> None:
         (lambda path: table(path, f'{ROW}\n6,"'), "a quoted field does not end"),
         (lambda path: path.write_text("<html>"), "is an HTML page"),
         (lambda path: path.write_bytes(b"\x1f\x8b0"), "cannot be read"),
-        (write_parquet_of_numbers, "its column tags_cat0 is neither"),
+        (write_parquet_of_numbers, "column tags_cat0 must hold lists"),
         (write_cut_parquet, "cannot be read"),
         (write_parquet_with_damage, "cannot be read"),
         (Path.exists, "No such file"),
