@@ -1,1 +1,1 @@
-"""`labels`: write the label files of faces.tsv; no image is needed."""
+"""The command `labels`: write label files from faces.tsv. It needs no images."""

@@ -1,1 +1,1 @@
-"""`lists`: the part of a mirror's list of files that splits need, for rsync."""
+"""The command `lists`: find the images of label files in a mirror, for rsync or to download."""

@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.lists`: what splits need of a mirror, by its list of files, for rsync."""
+"""`python -m dafre_fast.lists`: find the images of label files in a mirror's list of files."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.fetching import Fetching, Watching
@@ -16,9 +16,9 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Find the images of label files in a mirror's list of files: lists for rsync --files-from.
+    """Find the images of label files in a mirror's list of files.
 
-    With --source what is listed is fetched as well.
+    Writes lists for rsync --files-from. With --source, it downloads the files as well.
     """
     from dafre_fast.lists.listing import lists
     from dafre_fast.lists.show import show

@@ -1,4 +1,4 @@
-"""The lists command: tables only, so that it starts without network where nothing is fetched."""
+"""Run `lists`. It imports no network code unless something is downloaded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,13 +25,17 @@ from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.metadata import read_metadata
 
 FILES = "files.txt"
-"""What a mirror has that was asked for it, in the folder of the lists."""
+"""File in the folder of the lists, with the list that rsync got from the mirror."""
 
 
 def lists(
     run: ListsRun, tolerance: Tolerance, fetching: Fetching, running: Running, watchers: Watching
 ) -> Lists:
-    """List what the splits need of a mirror, and fetch it where a source is named."""
+    """Write lists of the files that splits need, and download these if a source is given.
+
+    Raises UsageError for settings that contradict each other, InputError if a table or list cannot
+    be read, OutputError if the folder cannot be written, and SourceError if the mirror refuses.
+    """
     _check(run)
     splits = read_splits(run.labels, tolerance.max_bad_rows)
     wanted = pl.concat(split.images["id"] for split in splits)

@@ -1,4 +1,4 @@
-"""What a list of files has of splits: tables for people, JSON for machines. On standard output."""
+"""Print the result of `lists`: a table for people, or JSON."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from dafre_fast.views.summary import columns, lines_of, lines_of_bad_rows
 
 
 def show(found: Lists, *, as_json: bool) -> None:
-    """Print it."""
+    """Print the numbers of files, listed and missing, and the summaries of downloads."""
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:

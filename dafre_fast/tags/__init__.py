@@ -1,1 +1,1 @@
-"""`tags`: write tables of clean tags from Danbooru's metadata; no image is needed."""
+"""The command `tags`: write tables of clean tags from Danbooru's metadata. It needs no images."""

@@ -1,4 +1,4 @@
-"""Words whose tags are left out: a list of the user's, or a short one of ours."""
+"""Read the words whose tags are removed: the user's list, or a short built-in one."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -9,9 +9,9 @@ _OURS = files("dafre_fast.tags") / "profanities.txt"
 
 
 def read_profanities(path: Path | None) -> list[str]:
-    """The lines of a file without blanks around them; blank lines are none.
+    """Return the lines of a file that are not blank, stripped and sorted.
 
-    Raises InputError where it cannot be read or is empty.
+    Raises InputError if the file cannot be read or is empty.
     """
     text = read_text(path) if path else _OURS.read_bytes()
     lines = text.decode(errors="replace").splitlines()

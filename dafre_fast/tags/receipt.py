@@ -1,7 +1,7 @@
-"""What was made from the same files by the same settings need not be made again.
+"""Receipts of tables of tags: with the same inputs and settings they need not be made again.
 
-For tables that take minutes and depend on nothing else. A receipt, written last, says from what
-they were made, which files there are of them, and what there was to say.
+A receipt is written last. It holds a fingerprint of inputs and settings, the sizes of the files
+that were made, and the summary of that run.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from dafre_fast.core.atomic import replacing
 from dafre_fast.core.summaries import TagsSummary
 
 _REVISION = 1
-"""Raised by whoever changes the code such that tables change."""
+"""Revision of the tables. Raise it with any change of code that changes them."""
 
 
 class _Receipt(Struct, frozen=True):
@@ -26,9 +26,10 @@ class _Receipt(Struct, frozen=True):
 
 
 def fingerprint(settings: Iterable[Struct], large: Iterable[Path], small: Iterable[Path]) -> str:
-    """Of settings, of files by path, size and time of their last change, and of others by content.
+    """Return a hash of settings, of large files (path, size and time of last change), and of small
+    files (content).
 
-    Raises OSError where a file is not there.
+    Raises OSError if a file is missing.
     """
     stats = [(str(path), path.stat()) for path in large]
     seen = (
@@ -41,7 +42,9 @@ def fingerprint(settings: Iterable[Struct], large: Iterable[Path], small: Iterab
 
 
 def recall(receipt: Path, made_from: str) -> TagsSummary | None:
-    """What there was to say of it, where all of it stands; else None."""
+    """Return the summary on a receipt if its fingerprint is the same and its files are complete,
+    else None.
+    """
     with suppress(OSError, msgspec.DecodeError):
         found = msgspec.json.decode(receipt.read_bytes(), type=_Receipt)
         sizes = {name: Path(name).stat().st_size for name in found.sizes}
@@ -51,7 +54,7 @@ def recall(receipt: Path, made_from: str) -> TagsSummary | None:
 
 
 def remember(receipt: Path, made_from: str, made: Iterable[Path], summary: TagsSummary) -> None:
-    """Write the receipt. Raises OutputError where that is not possible."""
+    """Write the receipt of the files `made`. Raises OutputError if the system refuses."""
     sizes = {str(path): path.stat().st_size for path in made}
     with replacing(receipt) as part:
         part.write_bytes(msgspec.json.encode(_Receipt(made_from, sizes, summary)))

@@ -1,4 +1,4 @@
-"""From Danbooru's metadata to tables of tags, step by step as `tags.steps` lists them."""
+"""Run `tags`: make tables of tags from Danbooru's metadata, step by step as in `tags.steps`."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -36,7 +36,7 @@ NOT_THERE = "not_in_metadata"
 
 
 class _Filter(NamedTuple):
-    """A condition on posts: what the step is called, and why a post is left out by it."""
+    """A step that filters posts: its name, the reason of posts it drops, and its condition."""
 
     name: str
     reason: str
@@ -44,14 +44,14 @@ class _Filter(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """A change of tags."""
+    """A step that changes tags: its name, and the new tag, null if the tag is dropped."""
 
     name: str
     tag: pl.Expr
 
 
 class _Kept(NamedTuple):
-    """Posts that are kept, `id` and lists of numbers of `tags`, and the funnel so far."""
+    """The posts that are kept (`id`, and lists of numbers of `tags`), and the funnel so far."""
 
     posts: pl.LazyFrame
     tags: Tags
@@ -61,8 +61,8 @@ class _Kept(NamedTuple):
 def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
     """Read metadata, choose posts, clean their tags, and write tables, vocabulary and funnel.
 
-    Raises UsageError for steps that contradict each other, InputError for what cannot be read or
-    leaves nothing, OutputError where something cannot be written.
+    Raises UsageError for steps that contradict each other, InputError if a file cannot be read or
+    no post is left, and OutputError if the folder cannot be written.
     """
     splits = read_splits(run.labels, steps.max_bad_records)
     labels = pl.concat(split.images for split in splits) if splits else None
@@ -85,7 +85,7 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
 
 
 def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list[_Filter]:
-    """Step 3, in order."""
+    """Return the filters of step 3, in order."""
     found = []
     if steps.filter_flags:
         name = "not pending, flagged, deleted or banned"
@@ -112,7 +112,7 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
 
 
 def _changes(steps: TagSteps) -> list[_Step]:
-    """Steps 4 to 6, in order."""
+    """Return the changes of steps 4 to 6, in order."""
     if steps.return_less_than and not steps.remove_short:
         raise UsageError("--return-less-than inverts --remove-short, which must be on")
     found = []
@@ -132,7 +132,7 @@ def _changes(steps: TagSteps) -> list[_Step]:
 
 
 def _passed(filters: Sequence[_Filter]) -> pl.Expr:
-    """How many filters a post passes before the first that it does not."""
+    """Return how many filters a post passes before the first that drops it."""
     so_far = accumulate((one.keeps for one in filters), and_)
     return pl.sum_horizontal(pl.lit(0), *so_far).cast(pl.UInt8)
 
@@ -163,7 +163,7 @@ def _clean(
 
 
 def _fill(kept: _Kept) -> _Kept:
-    """Step 7."""
+    """Fill empty lists with `unlabeled`: step 7."""
     posts, left, funnel = kept
     empty = posts.select(
         pl.len().alias("images"),
@@ -187,7 +187,7 @@ def _write_all(kept: _Kept, output: Path) -> TagsSummary:
 
 
 def _reasons(judged: pl.LazyFrame, filters: Sequence[_Filter]) -> pl.LazyFrame:
-    """Of every post the reason for which it is not kept, null for none."""
+    """Return the `id` of each post and the `reason` why it was dropped, null if it is kept."""
     reasons = [one.reason for one in filters]
     reason = pl.col("passed").replace_strict(
         [*range(len(reasons))], reasons, default=None, return_dtype=pl.String
@@ -198,7 +198,7 @@ def _reasons(judged: pl.LazyFrame, filters: Sequence[_Filter]) -> pl.LazyFrame:
 def _write_splits(
     kept: _Kept, splits: Sequence[Split], reasons: pl.LazyFrame, output: Path
 ) -> TagsSummary:
-    """Step 8: the images of each split, in the order of its file."""
+    """Write a table per split, with its images in the order of its file: step 8."""
     labels = pl.concat(
         split.images.select(pl.lit(split.name).alias("split"), "id", "dir", "class_id")
         for split in splits
@@ -222,7 +222,7 @@ def _write_splits(
 
 
 def _untagged(labels: pl.DataFrame, posts: pl.DataFrame, reasons: pl.LazyFrame) -> pl.DataFrame:
-    """Images of the labels that have no post among those that are kept, and why."""
+    """Return the labelled images that have no post among those kept, each with its reason."""
     return (
         labels.lazy()
         .join(posts.lazy(), on="id", how="anti", maintain_order="left")

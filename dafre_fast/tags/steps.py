@@ -1,23 +1,23 @@
 """The original's steps from Danbooru's metadata to clean tags, each a pure expression.
 
-In the original's order, which reads and writes a table of its own for each:
+The steps in their order (the original reads and writes a table for each):
 
-    1  posts.organise                                   what is needed of each post
-    2  posts.read_posts                                 all files together; `image_paths`
-    3  `unflagged` `rated` `among` `fully_tagged`       which posts are kept: true for those
-    4  `without_symbols`                                what becomes of each tag: the new one,
-    5  `long_enough` or `too_short`, `used`             null for none
+    1  posts.organise                                   select the fields of each post
+    2  posts.read_posts                                 join all files; `image_paths`
+    3  `unflagged` `rated` `among` `fully_tagged`       filter posts: true for those kept
+    4  `without_symbols`                                change tags: the new tag,
+    5  `long_enough` or `too_short`, `used`             null for a tag that is dropped
     6  `clean`
-    7  `filled`                                         lists without tags
-    8  `among` the images of the labels
+    7  `filled`                                         fill lists without tags
+    8  `among` the labelled images
 
-Steps 3 and 7 look at posts (`posts.Posts.rows`); steps 4 to 6 at the vocabulary
+Steps 3 and 7 work on posts (`posts.Posts.rows`), steps 4 to 6 on the vocabulary
 (`vocabulary.read_vocabulary`), which has each distinct tag of a category once.
 
-What the original has otherwise: its flags of step 3 do the opposite of their names (`--filt_bool`
+The original differs in this: its flags of step 3 do the opposite of their names (`--filt_bool`
 switches that filter off); an id below 100 gets a folder of one or two digits; `kaede,_the_fox`
-becomes two tags, since lists are joined and split at comma and space; a word list with a blank line
-takes every tag for a profanity.
+becomes two tags, since lists are joined and split at comma and space; and with a blank line in its
+list of words every tag is a profanity.
 """
 
 from collections.abc import Sequence
@@ -32,60 +32,60 @@ _SYMBOLS = r'[\\~#%&*{}<>?!|"\-^;.:_/]+'
 
 
 def unflagged() -> pl.Expr:
-    """Not pending, flagged, deleted or banned; a flag that is missing is not set."""
+    """Keep posts that are not pending, flagged, deleted or banned. A missing flag is not set."""
     return ~pl.any_horizontal(pl.col(flag).fill_null(value=False) for flag in FLAGS)
 
 
 def rated(ratings: Sequence[str]) -> pl.Expr:
-    """Of one of these ratings. A post without one is of none."""
+    """Keep posts that have one of these ratings."""
     return pl.col("rating").is_in([*ratings]).fill_null(value=False)
 
 
 def among(ids: pl.Series) -> pl.Expr:
-    """Of these images."""
+    """Keep the posts of these images."""
     return pl.col("id").is_in(ids.implode())
 
 
 def fully_tagged() -> pl.Expr:
-    """With at least one tag in each category."""
+    """Keep posts that have at least one tag in each category."""
     return pl.all_horizontal(pl.col(column(category)).list.len() > 0 for category in CATEGORIES)
 
 
 def without_symbols() -> pl.Expr:
-    """The original's three rewrites: `1girl` to `1 girl` (of any digit before letters out of `girl`
-    and `boy`), `6+girls` to `6+ girls`, and every run of punctuation to one space. A tag of spaces
-    alone is none. As in the original, spaces at either end stay.
+    """Rewrite tags as the original does: `1girl` to `1 girl` (any digit before a letter of `girl`
+    or `boy`), `6+girls` to `6+ girls`, and every run of punctuation to one space. A tag of spaces
+    only is dropped. As in the original, spaces at either end stay.
     """
     digit_apart = pl.col("tag").str.replace_all(r"(\d)([girl|boy]+)", "${1} ${2}")
-    # Letters as Python's \w has them; to Rust's, combining marks are some.
+    # The letters of Python's \w; that of Rust also matches combining marks.
     six_apart = digit_apart.str.replace_all(r"(6\+)([\p{L}\p{N}_])", "${1} ${2}")
     spaced = six_apart.str.replace_all(_SYMBOLS, " ")
     return _only(spaced, spaced.str.contains("[^ ]"))
 
 
 def long_enough(min_length: int) -> pl.Expr:
-    """Of at least so many characters, spaces not counted."""
+    """Keep tags of at least `min_length` characters, spaces not counted."""
     return _only(pl.col("tag"), _length() >= min_length)
 
 
 def too_short(min_length: int) -> pl.Expr:
-    """The inverse of `long_enough`."""
+    """Keep tags shorter than `min_length` characters, spaces not counted."""
     return _only(pl.col("tag"), _length() < min_length)
 
 
 def used(min_uses: int) -> pl.Expr:
-    """With at least so many uses in its category over the whole set."""
+    """Keep tags with at least `min_uses` uses in their category, over all posts kept."""
     return _only(pl.col("tag"), pl.col("uses").sum().over("category", "tag") >= min_uses)
 
 
 def clean(profanities: Sequence[str]) -> pl.Expr:
-    """Without any of these anywhere in it; category 0 alone is looked at."""
+    """Keep tags that do not contain any of these words. Only general tags are searched."""
     profane = pl.col("tag").str.contains_any([*profanities]) & (pl.col("category") == 0)
     return _only(pl.col("tag"), ~profane)
 
 
 def filled(category: int, unlabeled: int) -> pl.Expr:
-    """An empty list gets one tag that says so, given by its number."""
+    """Fill empty lists of a category with one tag, the number `unlabeled`."""
     lists = pl.col(column(category))
     one = pl.lit([unlabeled], dtype=pl.List(pl.UInt32))
     return pl.when(lists.list.len() == 0).then(one).otherwise(lists).alias(column(category))

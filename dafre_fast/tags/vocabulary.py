@@ -1,4 +1,4 @@
-"""The vocabulary: each distinct tag of a category once, and what becomes of it."""
+"""The vocabulary: each distinct tag of a category once, with its uses and its cleaned text."""
 
 from collections.abc import Mapping
 
@@ -10,8 +10,9 @@ from dafre_fast.tags.steps import UNLABELED
 
 
 def read_vocabulary(posts: pl.LazyFrame, names: Mapping[int, pl.Series], by: str) -> pl.DataFrame:
-    """A row per category (int64), name and value of the column `by`: its `number` (uint32; its
-    place in `names`), `uses` (int64) in posts with that value, and `tag`, what it is called.
+    """Return a row per category (int64), `name` and value of the column `by`: its `number` (uint32,
+    its index in `names`), its `uses` (int64) in posts with that value, and `tag`, which is its name
+    until steps change it.
     """
     counted = pl.collect_all(
         [
@@ -38,7 +39,7 @@ def _numbers(names: pl.Series) -> pl.DataFrame:
 
 
 def count(vocabulary: pl.LazyFrame) -> dict[int, TagCount]:
-    """Of the tags that are left, by category."""
+    """Return the number of distinct tags that are left, and of their uses, by category."""
     left = vocabulary.drop_nulls("tag").group_by("category")
     rows = left.agg(pl.col("tag").n_unique(), pl.col("uses").sum()).collect().rows()
     found = {category: TagCount(unique, uses) for category, unique, uses in rows}
@@ -46,9 +47,9 @@ def count(vocabulary: pl.LazyFrame) -> dict[int, TagCount]:
 
 
 class Tags:
-    """Tags that are left of a vocabulary, numbered anew from 0 in the order of their names.
+    """The tags that are left of a vocabulary, with new numbers from 0 in the order of their names.
 
-    `names` are those of the numbers: of each tag that is left in any category, and of
+    `names` has the name of each number: of every tag that is left in any category, and of
     `UNLABELED`, whose number is `unlabeled`.
     """
 
@@ -59,7 +60,9 @@ class Tags:
         self.unlabeled: int = self.names.index_of(UNLABELED) or 0
 
     def renumbered(self, category: int) -> pl.Expr:
-        """Lists of numbers of the vocabulary as lists of the new ones, without what is not left."""
+        """Return the lists of a category with new numbers in place of the vocabulary's. Tags that
+        were dropped are left out.
+        """
         left = self._left.filter(category=category).join(
             _numbers(self.names).rename({"number": "new"}), left_on="tag", right_on="name"
         )
@@ -69,6 +72,6 @@ class Tags:
         return pl.col(column(category)).list.eval(new.drop_nulls())
 
     def with_unlabeled(self, category: int, before: TagCount, empty: int) -> TagCount:
-        """The count of a category after so many empty lists were filled."""
+        """Return the count of a category after `empty` empty lists were filled."""
         new = empty > 0 and UNLABELED not in self._left.filter(category=category)["tag"]
         return TagCount(before.unique + new, before.uses + empty)

@@ -1,5 +1,5 @@
-"""Tables of tags and their statistics as a part of `full`: where the metadata tells tags, and anew
-where something changed.
+"""Write tables of tags and their statistics as part of `full`, if the metadata has tags and
+anything changed.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,11 @@ _RECEIPT = "tags.json"
 def tag_tables(
     metadata: Sequence[Path], output: Path, steps: TagSteps, plotting: Plotting, *, resume: bool
 ) -> TagsSummary | None:
-    """Write tables of tags beside the labels of a dataset, and statistics of them; what there is to
-    say of them, None where no metadata tells tags.
+    """Write tables of tags beside the labels of a dataset, and statistics of them. Return their
+    summary, None if no file of the metadata has tags.
 
-    Raises as `tags` and `stats` do.
+    Nothing is written if `resume` is set and an earlier run did the same. Raises what `tags` and
+    `stats` raise.
     """
     telling = tuple(path for path in files_of(metadata) if tells_tags(path))
     if not telling:

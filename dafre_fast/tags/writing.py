@@ -1,4 +1,4 @@
-"""Tables of tags as handed out: a CSV as the original writes it, and Parquet with lists.
+"""Write tables of tags: a CSV file as the original writes it, and Parquet with lists.
 
 The CSV has a header, and each list as Python prints it: `"['1 girl', 'solo']"`.
 """
@@ -14,12 +14,12 @@ from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.tables.writing import write_parquet
 
 _SPECIAL = ("[PAD]", "[UNUSED]", "[CLS]", "[SEP]", "[UNK]")
-"""Of the original's vocabulary, at the same places."""
+"""Special words at the beginning of the vocabulary, as in the original."""
 
 
 def write_tag_table(rows: pl.LazyFrame, names: pl.Series, stem: Path) -> None:
-    """Write `{stem}.parquet` and `{stem}.csv`: `rows` with their lists of numbers as lists of what
-    `names` has at these places. Raises OutputError where that is not possible.
+    """Write `{stem}.parquet` and `{stem}.csv`: `rows`, with `names` in place of the numbers in
+    their lists. Raises OutputError if the system refuses.
     """
     write_parquet(rows.with_columns(_named(names)), stem.with_name(f"{stem.name}.parquet"))
     literals = pl.Series([repr(name) for name in names], dtype=pl.String)
@@ -38,16 +38,16 @@ def _named(names: pl.Series) -> Iterable[pl.Expr]:
 
 
 def count_numbers(rows: pl.LazyFrame, category: int) -> pl.DataFrame:
-    """Of a column of lists: each `number` that is in one, and its `uses`."""
+    """Return each `number` that occurs in the lists of a category, and its `uses`."""
     numbers = rows.select(number=pl.col(column(category)).explode()).drop_nulls()
     return numbers.group_by("number").agg(uses=pl.len()).collect(engine="streaming")
 
 
 def write_vocabulary(counts: pl.DataFrame, names: pl.Series, path: Path) -> None:
     """Write `{"word_to_index": {…}, "index_to_word": […]}`: the original's special words, then the
-    tags in order of their uses, those of as many by name. `counts` is of `count_numbers`.
+    tags, the most used first, those with as many uses by name. `counts` is from `count_numbers`.
 
-    Raises OutputError where that is not possible.
+    Raises OutputError if the system refuses.
     """
     ordered = counts.sort(["uses", "number"], descending=[True, False])["number"]
     words = [*_SPECIAL, *names.gather(ordered)]
@@ -60,9 +60,9 @@ def write_vocabulary(counts: pl.DataFrame, names: pl.Series, path: Path) -> None
 
 
 def write_untagged(untagged: pl.DataFrame, path: Path) -> None:
-    """Write `split,class_id,dir,reason`, a line per image below a header.
+    """Write a CSV with header `split,class_id,dir,reason` and a line per image.
 
-    Raises OutputError where that is not possible.
+    Raises OutputError if the system refuses.
     """
     with replacing(path) as part:
         untagged.select("split", "class_id", "dir", "reason").write_csv(part)
