@@ -13,7 +13,7 @@ class _Explained(StrEnum):
 
     cause: str
 
-    def __new__(cls, value: str, cause: str) -> Self:
+    def __new__(cls, value: str, cause: str = "") -> Self:  # to look one up needs no cause
         member = str.__new__(cls, value)
         member._value_ = value
         member.cause = cause

@@ -1,1 +1,1 @@
-"""`stats`: count and plot the images and tags of a table."""
+"""The command `stats`: count and plot the images and tags of a table."""

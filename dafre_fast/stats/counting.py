@@ -1,7 +1,7 @@
-"""Counts over tables of images and their tags, in few passes and little memory.
+"""Count over tables of images and their tags, in few passes and little memory.
 
-All that is told follows from tables of a value and how many have it: a row per tag, per class, per
-number of tags, per size. These are small, whatever the number of images.
+All statistics are derived from small tables of values and the number of images that have them: a
+row per tag, per class, per number of tags, per size.
 """
 
 from pathlib import Path
@@ -16,11 +16,12 @@ from dafre_fast.tables.writing import write_parquet
 
 _WORD = "[^ _]+"
 UNKNOWN = "unknown"
-"""The extension of images that have none, in a table that has some."""
+"""The extension of images without one, in a table that has extensions."""
 
 
 class Counts(NamedTuple):
-    """`images` in all, and how many have a value, as int64 `images`; empty without values.
+    """The number of `images`, and tables of values with the int64 number of `images` that have
+    them, which are empty if there are no values.
 
     `extensions`: file_ext, the most frequent first. `sizes`: image_width, image_height. `classes`:
     class_id, the largest first. `tags`: category, level (a `Level`), tag and `uses`, category by
@@ -36,7 +37,7 @@ class Counts(NamedTuple):
 
 
 def count(rows: pl.LazyFrame, *, words: bool) -> Counts:
-    """Count rows as in `Tagged.rows`; the words of category 0 only where they are wanted."""
+    """Count rows as in `Tagged.rows`, and with `words` also the words of general tags."""
     sizes = ("image_width", "image_height")
     levels = [(category, Level.TAGS) for category in CATEGORY_NAMES]
     extensions = _collect(_ranked(rows, "file_ext", fill=UNKNOWN))
@@ -56,7 +57,7 @@ def count(rows: pl.LazyFrame, *, words: bool) -> Counts:
 
 
 def _collect(rows: pl.LazyFrame) -> pl.DataFrame:
-    """One query after the other: together they would keep for each other what is read."""
+    """Run one query. Several at once would hold in memory what they share."""
     return rows.collect(engine="streaming")
 
 
@@ -74,8 +75,8 @@ def _numbers(rows: pl.LazyFrame, category: int, level: Level) -> pl.LazyFrame:
     number = (
         tags.list.len() if level is Level.TAGS else tags.list.join(" ").str.count_matches(_WORD)
     )
-    told = rows.filter(tags.is_not_null()).select(number=number.cast(pl.Int64))
-    return _tally(told, "number").select(*_named(category, level), "number", "images")
+    known = rows.filter(tags.is_not_null()).select(number=number.cast(pl.Int64))
+    return _tally(known, "number").select(*_named(category, level), "number", "images")
 
 
 def _uses(rows: pl.LazyFrame, category: int) -> pl.LazyFrame:
@@ -100,7 +101,7 @@ def _named(category: int, level: Level) -> tuple[pl.Expr, pl.Expr]:
 
 
 def spread(values: pl.Series, number: pl.Series | None = None) -> Spread:
-    """Of whole numbers, each as often as `number` says, else once."""
+    """Return the spread of whole numbers, each of which counts `number` times (default: once)."""
     order = values.arg_sort()
     ranked = values.gather(order).to_numpy()
     times = np.ones_like(ranked) if number is None else number.gather(order).to_numpy()
@@ -108,7 +109,7 @@ def spread(values: pl.Series, number: pl.Series | None = None) -> Spread:
     if not total:
         return Spread(None, None, None)
     mean = int((ranked * times).sum()) / total
-    behind = np.cumsum(times)  # the place behind each value's last one
+    behind = np.cumsum(times)  # the index behind each value's last occurrence
     middle = ranked[np.searchsorted(behind, [(total - 1) // 2, total // 2], side="right")]
     squares = float((times * (ranked - mean) ** 2).sum())
     std = (squares / (total - 1)) ** 0.5 if total > 1 else None
@@ -116,8 +117,8 @@ def spread(values: pl.Series, number: pl.Series | None = None) -> Spread:
 
 
 def write_counts(counts: Counts, folder: Path) -> None:
-    """Write tag_counts.parquet and, where there are classes, class_counts.parquet, in the order of
-    uses and of images. Raises OutputError where the folder cannot be written.
+    """Write tag_counts.parquet and, if there are classes, class_counts.parquet, the most used tags
+    and the largest classes first. Raises OutputError if the folder cannot be written.
     """
     write_parquet(counts.tags, folder / "tag_counts.parquet")
     if not counts.classes.is_empty():

@@ -1,4 +1,4 @@
-"""What is counted of a table of images and their tags, and what is drawn of it."""
+"""Records of statistics: counts over a table of images and their tags, and the plots of them."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,7 +9,7 @@ from dafre_fast.core.summaries import Problem
 
 
 class Level(StrEnum):
-    """What is counted: tags as they are, or the words in them (between blanks and underscores)."""
+    """Unit of a count: whole tags, or the words in them (separated by blanks and underscores)."""
 
     TAGS = "tags"
     WORDS = "words"
@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 
 class Spread(Struct, frozen=True):
-    """Mean, median and sample standard deviation; None where there are too few values for it."""
+    """Mean, median and sample standard deviation; None if there are too few values."""
 
     mean: float | None
     median: float | None
@@ -28,16 +28,16 @@ class Spread(Struct, frozen=True):
 
 
 class Used(Struct, frozen=True):
-    """A tag or word, and how often it is used."""
+    """A tag or word, and the number of its uses."""
 
     name: str
     uses: int
 
 
 class Vocabulary(Struct, frozen=True):
-    """The tags or words of one category. Of `images` the file tells them (there may be none of an
-    image); `per_use` is the spread of uses per tag, `per_image` that of tags per image. `top` has
-    the most used ones, of equal uses in order of their text.
+    """The tags or words of one category. `images` is the number of images whose tags are known,
+    even if they have none. `per_use` is the spread of uses per tag, `per_image` that of tags per
+    image. `top` has the most used ones, those with as many uses in the order of their text.
     """
 
     category: int
@@ -51,15 +51,15 @@ class Vocabulary(Struct, frozen=True):
 
 
 class ClassSize(Struct, frozen=True):
-    """A class and its images."""
+    """A class and the number of its images."""
 
     class_id: int
     images: int
 
 
 class Classes(Struct, frozen=True):
-    """How `images` that have a class are spread over the classes; `top` has the largest, of equal
-    size in order of their ids.
+    """The spread of the `images` that have a class over the classes. `top` has the largest classes,
+    those of the same size in the order of their ids.
     """
 
     images: int
@@ -71,10 +71,9 @@ class Classes(Struct, frozen=True):
 
 
 class Statistics(Struct, frozen=True, kw_only=True):
-    """All that is told of a table. What it does not know is None, or not among the keys.
+    """All statistics of a table. What is unknown is None, or missing among the keys.
 
-    Sizes are in pixels; `extensions` go from the most frequent to the rarest and sum up to
-    `images`.
+    Sizes are in pixels. `extensions` are in order of frequency, and sum up to `images`.
     """
 
     title: str
@@ -86,8 +85,8 @@ class Statistics(Struct, frozen=True, kw_only=True):
     classes: Classes | None = None
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
-    """Path of the list of all bad rows, where there are any."""
+    """Path of the list of all bad rows, None if there are none."""
     drawn: Sequence[str] = ()
-    """Names of the plots."""
+    """Names of the plots that were drawn."""
     not_drawn: Mapping[str, str] = {}
-    """Why, by the name of the plot."""
+    """Reasons of plots that were not drawn, by name."""

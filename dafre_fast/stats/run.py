@@ -1,4 +1,4 @@
-"""The stats command: a table of images and their tags, counted, told and drawn."""
+"""Run `stats`: count over tables of images and their tags, write the counts, and draw them."""
 
 from pathlib import Path
 
@@ -28,10 +28,10 @@ from dafre_fast.tables.unreadable import reading
 
 
 def stats(run: StatsRun, plotting: Plotting) -> Statistics:
-    """Count, draw, and write all of it into `run.output`.
+    """Count, draw, and write all results to `run.output`.
 
-    Raises InputError for a table that cannot be read or has too many bad rows, or a funnel that is
-    none, and OutputError where the folder cannot be written.
+    Raises InputError if a table cannot be read or has too many bad rows, or a file of a funnel is
+    not one, and OutputError if the folder cannot be written.
     """
     funnel, tag_funnel = _read_funnels(run)
     with scratch(run.output, "rows") as folder:
@@ -39,7 +39,7 @@ def stats(run: StatsRun, plotting: Plotting) -> Statistics:
         counts = count(table.rows, words=plotting.words)
     bad_rows = write_bad_rows(table.bad_rows, run.output / BAD_ROWS)
     write_counts(counts, run.output)
-    found = _told(counts, plotting.title or run.input[0].stem, plotting.top_k)
+    found = _statistics(counts, plotting.title or run.input[0].stem, plotting.top_k)
     found = bad_rows.added_to(found)
     if plotting.plots:
         found = _drawn(found, counts, (funnel, tag_funnel), run.output, plotting.format)
@@ -53,7 +53,7 @@ def _write(path: Path, text: str) -> None:
         part.write_text(f"{text}\n", encoding="utf-8")
 
 
-def _told(counts: Counts, title: str, top: int) -> Statistics:
+def _statistics(counts: Counts, title: str, top: int) -> Statistics:
     found = Statistics(title=title, images=counts.images, vocabularies=_vocabularies(counts, top))
     if not counts.extensions.is_empty():
         found = replace(found, extensions=dict(counts.extensions.rows()))
@@ -75,7 +75,9 @@ def _told(counts: Counts, title: str, top: int) -> Statistics:
 
 
 def _vocabularies(counts: Counts, top: int) -> list[Vocabulary]:
-    """Of the categories that the table tells: category 0, its words, and the others."""
+    """Return the vocabularies of the categories that are known: general tags, their words, the
+    others.
+    """
     found = []
     for category in CATEGORY_NAMES:
         for level in Level:
@@ -121,7 +123,7 @@ def _drawn(
 
 
 def _read_funnels(run: StatsRun) -> tuple[Funnel | None, TagFunnel | None]:
-    """The last one of each kind that has steps."""
+    """Return the last funnel of each kind that has steps."""
     beside = (run.input[0].with_name(name) for name in (FUNNEL, TAGS_FUNNEL))
     paths = run.funnel or tuple(path for path in beside if path.is_file())
     funnel, tag_funnel = None, None

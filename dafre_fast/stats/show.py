@@ -1,4 +1,4 @@
-"""Statistics of a table: lines for people, JSON for machines."""
+"""Show statistics: as lines of text, or as JSON."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _ON_SCREEN = 10
 
 
 def show(statistics: Statistics, *, as_json: bool) -> None:
-    """Print all as JSON, or as text with the first ten of each ranking."""
+    """Print everything as JSON, or as text with the first ten of each ranking."""
     if as_json:
         print(to_json(statistics))
     else:
@@ -25,7 +25,7 @@ def to_json(statistics: Statistics) -> str:
 
 
 def lines(found: Statistics, top: int | None = None) -> Iterator[str]:
-    """All of it, and of each ranking the first `top`, else as many as there are."""
+    """Yield the lines of the text, with the first `top` of each ranking (default: all)."""
     yield f"{found.title}: {found.images:,} images"
     if found.extensions is not None:
         yield from columns(("extension", "images"), found.extensions.items())
@@ -54,8 +54,8 @@ def _about_files(found: Statistics) -> Iterator[str]:
         by_reason = defaultdict[str, list[str]](list)
         for name, why in found.not_drawn.items():
             by_reason[why].append(name)
-        told = (f"{', '.join(names)} ({why})" for why, names in by_reason.items())
-        yield f"not drawn: {'; '.join(told)}"
+        groups = (f"{', '.join(names)} ({why})" for why, names in by_reason.items())
+        yield f"not drawn: {'; '.join(groups)}"
 
 
 def _vocabulary(found: Vocabulary, top: int | None) -> Iterator[str]:

@@ -1,9 +1,9 @@
-"""Tables of images and their tags, whoever wrote them: rows of one form.
+"""Read tables of images and their tags in any of their formats.
 
-CSV with a header, a list standing as Python writes it (`"['1 girl', 'solo']"`), as the files
-published for DAF:re; Parquet with columns of lists; or Danbooru's metadata as Parquet, whose
-`tag_string_general`, `_copyright` and `_character` have the names with a blank between them, or as
-lines of JSON (`tables.posts`). Of columns the names count, not the order.
+These are CSV with a header and lists as Python writes them (`"['1 girl', 'solo']"`), as published
+for DAF:re; Parquet with columns of lists; and Danbooru's metadata, either Parquet, whose
+`tag_string_general`, `_copyright` and `_character` have names separated by blanks, or JSON lines
+(`tables.posts`). Columns are found by name, in any order.
 """
 
 import warnings
@@ -31,7 +31,7 @@ _BATCH_ROWS = 50_000
 _NUMBERS = ("image_width", "image_height", "class_id")
 _TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
 _SURPLUS = tuple(f"field {number} beyond the header" for number in range(1, 9))
-"""What stands farther behind, after so many empty fields, polars does not tell."""
+"""Columns for fields beyond the header. polars drops those that come after so many empty ones."""
 
 _IN_APOSTROPHES = r"'[^'\\\n\r\x00]*'"
 _IN_QUOTES = r'"[^"\\\n\r\x00]*"'
@@ -41,12 +41,12 @@ _MIXED_LIST = rf"^\[(?:{_ANY}(?:, {_ANY})*)?\]$"
 
 
 class Tagged(NamedTuple):
-    """Good rows of all tables, lazily: id int64, file_ext (lower case), image_width and
-    image_height int64 (pixels), class_id int64 (all four null where they are not known), and
-    tags_cat0, tags_cat3 and tags_cat4 list[str], null where a table has no such column.
+    """The rows of all tables. `rows` has the good ones, lazily: id int64, file_ext (lower case),
+    image_width and image_height int64 (pixels), class_id int64 (all four null if unknown), and
+    tags_cat0, tags_cat3 and tags_cat4 list[str], null if the table has no such column.
 
-    `bad_rows` has those that were set aside, as in `Catalogue.bad_rows`; the line of a table with a
-    header or of Parquet is the number of its row below the header (from 1).
+    `bad_rows` are as in `Catalogue.bad_rows`; in CSV and Parquet, a line is the number of a row
+    below the header (from 1).
     """
 
     rows: pl.LazyFrame
@@ -54,16 +54,16 @@ class Tagged(NamedTuple):
 
 
 def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Tagged:
-    """What the tables say, one after the other. Of several good rows of an image the first counts.
+    """Read the tables one after the other. If an image has several good rows, the first counts.
 
-    Lists are parsed once, into files of the folder `scratch`, which `rows` reads. Raises InputError
-    for a table that cannot be read, has no good row, or has more malformed rows than allowed.
+    Lists are parsed once, into files in the folder `scratch`, from which `rows` reads. Raises
+    InputError if a table cannot be read, has no good row, or has more bad rows than allowed.
     """
     tables, judged = list[pl.LazyFrame](), list[pl.DataFrame]()
     for number, path in enumerate(paths):
         with reading(path):
             rows = _read(path, scratch / str(number)).with_columns(table=pl.lit(number, pl.UInt32))
-            # Ids of three million rows are small; all else stays where it is.
+            # Ids of three million rows are small; the other columns stay on disk.
             of_table = rows.select("table", "line", "problem", "remark", "id")
             judged.append(of_table.collect(engine="streaming"))
             if judged[-1].is_empty():
@@ -73,17 +73,17 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
     again = RowProblem.DUPLICATE_ID
     places = mark_repeats(pl.concat(judged).sort("table", "line"), "id", again, equal=again)
     bad = places.drop_nulls("problem")
-    told = places.with_columns(problem=pl.coalesce("problem", "remark")).drop_nulls("problem")
+    listed = places.with_columns(problem=pl.coalesce("problem", "remark")).drop_nulls("problem")
     for number, path in enumerate(paths):
-        bad_rows = _bad_rows(paths, told.filter(table=number))
+        bad_rows = _bad_rows(paths, listed.filter(table=number))
         refuse_too_many(path, bad_rows, judged[number].height, max_bad_rows)
         if bad.filter(table=number).height == judged[number].height:
             raise InputError(f"{path}: of {judged[number].height:,} rows none is good")
     good = pl.concat(tables)
     if not bad.is_empty():
-        # By their place, not by their problem: nobody has to judge all columns to read one.
+        # By place, not by problem: else reading one column would judge all of them.
         good = good.join(bad.lazy(), on=["table", "line"], how="anti")
-    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, told))
+    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, listed))
 
 
 def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
@@ -92,8 +92,8 @@ def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read(path: Path, folder: Path) -> pl.LazyFrame:
-    """The columns of `Tagged.rows`, `line` and `problem`, whatever kind of table it is. What has to
-    be parsed is parsed into `folder`.
+    """Return the columns of `Tagged.rows`, `line`, `problem` and `remark` of a table in any format.
+    All but Parquet is parsed into files in `folder`.
     """
     with path.open("rb") as file:
         head = file.read(1 << 16)
@@ -111,7 +111,7 @@ def _read(path: Path, folder: Path) -> pl.LazyFrame:
 
 
 def _stored(path: Path, rows: Iterable[pl.LazyFrame], folder: Path) -> pl.LazyFrame:
-    """Batch by batch: a sink of polars keeps a good part of such rows in memory."""
+    """Write batches to files and scan these. A sink of polars would hold many rows in memory."""
     files = list[Path]()
     for batch in rows:
         files.append(folder / f"{len(files)}.parquet")
@@ -133,8 +133,8 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
 
 
 def _scan_csv(path: Path) -> pl.LazyFrame:
-    """All columns as text. What stands behind the last column of the header shows in `surplus`;
-    blank lines count and are no rows.
+    """Return all columns as text. `surplus` is true if a row has fields beyond the header. Blank
+    lines are counted, but are not rows.
     """
     names = pl.read_csv(path, n_rows=0, infer_schema=False, truncate_ragged_lines=True).columns
     rows = pl.scan_csv(
@@ -175,7 +175,7 @@ def _judged(path: Path, rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _problem() -> pl.Expr:
-    """The first that applies of a row; null for a good one."""
+    """Return the first problem of a row, null for a good one."""
     sizes = ("image_width", "image_height")
     problems = (
         (pl.col("surplus"), RowProblem.EXTRA_COLUMNS),
@@ -196,7 +196,7 @@ def _is_unread(name: str) -> pl.Expr:
 
 
 def _is_given(name: str, kinds: pl.Schema) -> pl.Expr:
-    """True where there is something to be read: every row of a column of lists has one."""
+    """Return whether a row has a value to read. Every row of a column of lists has one."""
     if name in _TAGS:
         return pl.lit(name in kinds)
     return _text(name, kinds).is_not_null()
@@ -209,8 +209,8 @@ def _text(name: str, kinds: pl.Schema) -> pl.Expr:
 
 
 def _number(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
-    """A column of numbers from 0 on; null where it has none. Whole ones among floats, as pandas
-    makes them of a column with holes, count.
+    """Return a column of numbers from 0 on, null if it has none. Floats count if they are whole:
+    pandas makes floats of columns with missing numbers.
     """
     kind = kinds.get(name)
     if kind is not None and (kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))):
@@ -234,10 +234,10 @@ def _tags(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
 
 
 def _parse_lists(column: pl.Expr) -> pl.Expr:
-    """Lists of names as Python writes them; null where there is none. Without backslashes a list is
-    its quoted parts; Python reads the others.
+    """Return the lists of names that Python wrote, null if it is not one. A list without
+    backslashes is split at its quotes; Python itself parses the others.
     """
-    # What UTF-8 with errors became: no name has it.
+    # Bytes that were not UTF-8 became this character; no name has it.
     text = pl.when(~column.str.contains("\N{REPLACEMENT CHARACTER}", literal=True)).then(column)
     plain = pl.when(text.str.contains(_PLAIN_LIST)).then(text)
     mixed = pl.when(plain.is_null() & text.str.contains(_MIXED_LIST)).then(text)
@@ -254,7 +254,7 @@ def _parse_lists(column: pl.Expr) -> pl.Expr:
 
 def _evaluate(texts: pl.Series) -> pl.Series:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that Python does not know, as in '\m/'
+        warnings.simplefilter("ignore")  # about escapes that Python does not know, as in '\m/'
         found = [None if text is None else _evaluate_one(text) for text in texts]
     return pl.Series(texts.name, found, pl.List(pl.String))
 

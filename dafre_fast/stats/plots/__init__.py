@@ -1,6 +1,4 @@
-"""Pictures of statistics, as people put them into a paper. Every file follows from its data alone:
-the same data gives the same bytes.
-"""
+"""Draw plots of statistics, fit for a paper. The same data gives the same bytes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,13 +15,13 @@ from dafre_fast.stats.plots.style import drawing, save
 from dafre_fast.stats.records import Level, Vocabulary
 
 LABELLED, UNLABELLED = 20, 50
-"""Bars of a histogram with names and of one without, as in the original."""
+"""Numbers of bars in a histogram with names and in one without, as in the original."""
 MOST_NAMES = max(LABELLED, UNLABELLED, cloud.WORDS)
-"""That any plot takes."""
+"""Most names that any plot needs."""
 
 
 class Sizes(NamedTuple):
-    """Every size in pixels that images have, and how many; int64 (N,) each."""
+    """The distinct sizes of images in pixels, and the number of images of each; int64 (N,) each."""
 
     width: NDArray[np.int64]
     height: NDArray[np.int64]
@@ -38,8 +36,8 @@ class Drawn(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What is drawn. `top` of a vocabulary has as many names as a plot may take; `class_images` are
-    the images of each class, the largest first.
+    """Data of all plots. `top` of a vocabulary has as many names as a plot may need; `class_images`
+    has the number of images of each class, the largest first.
     """
 
     title: str
@@ -52,7 +50,7 @@ class Data(NamedTuple):
 
 
 class _Plot(NamedTuple):
-    """One file, unless there is a reason against it."""
+    """One plot; `lacking` is the reason why it cannot be drawn, if there is one."""
 
     name: str
     draw: Callable[[], Figure]
@@ -60,9 +58,9 @@ class _Plot(NamedTuple):
 
 
 def draw(data: Data, folder: Path, format: str) -> Drawn:
-    """Draw all there is data for as png, pdf or svg.
+    """Draw all plots that there is data for, as png, pdf or svg.
 
-    Raises OutputError where the folder cannot be written.
+    Raises OutputError if the folder cannot be written.
     """
     files, not_drawn = list[str](), dict[str, str]()
     with drawing():

@@ -1,4 +1,4 @@
-"""How unevenly images are spread over classes."""
+"""Plot of the number of images per class."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -9,11 +9,11 @@ from dafre_fast.stats.plots.style import BLUE, COLUMN, GREY, VERMILION, log_scal
 from dafre_fast.views.figures import shortened
 
 _FEW = 60
-"""Classes of which each has its dot."""
+"""Most classes that get a dot each."""
 
 
 def long_tail(title: str, images: Sequence[int]) -> Figure:
-    """Images per class, the largest class first, both axes logarithmic."""
+    """Draw the images per class, the largest class first, on logarithmic axes."""
     figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
     marker = "o" if len(images) <= _FEW else ""

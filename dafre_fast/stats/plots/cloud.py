@@ -1,7 +1,7 @@
-"""The most used tags as a cloud, the size of each following from its uses.
+"""Cloud of the most used tags, larger the more they are used.
 
-The layout is that of the package wordcloud, fixed by a seed; the words are drawn as outlines, so
-that a PDF or SVG is sharp and looks the same wherever it is opened.
+The package wordcloud computes the layout, with a fixed seed. The words are drawn as outlines, so
+that a PDF or SVG is sharp and looks the same everywhere.
 """
 
 from typing import NamedTuple
@@ -38,7 +38,7 @@ _COLOURS = (BLUE, VERMILION, GREEN, BLACK, PURPLE)
 
 
 def cloud(title: str, vocabulary: Vocabulary) -> Figure:
-    """As many of the most used ones as find room, at most `WORDS`."""
+    """Draw as many of the most used tags as find room, at most `WORDS`."""
     figure = Figure(figsize=(COLUMN, COLUMN * _HEIGHT / _WIDTH + 0.3), layout="constrained")
     axes = figure.subplots()
     axes.set_title(shortened(about(title, vocabulary), 52))
@@ -52,7 +52,7 @@ def cloud(title: str, vocabulary: Vocabulary) -> Figure:
 
 class _Placed(NamedTuple):
     """A word on a canvas of `_WIDTH` by `_HEIGHT` pixels: the size of its font, the upper left
-    corner of its mask, and whether it is turned to the left by a quarter.
+    corner of its mask, and whether it is turned a quarter to the left.
     """
 
     name: str
@@ -63,8 +63,8 @@ class _Placed(NamedTuple):
 
 
 def _outline(word: _Placed) -> Path:
-    """The letters where the layout has them, and no larger: it knows one font, matplotlib may take
-    a letter that is not in it from another.
+    """Return the outline of a word, scaled to the room that the layout gives it: matplotlib may use
+    another font, for letters that the font of the layout lacks.
     """
     font = FontProperties(family=[JAPANESE, LATIN])
     letters = TextPath((0, 0), word.name, size=word.size, prop=font)
@@ -77,7 +77,7 @@ def _outline(word: _Placed) -> Path:
 
 
 def _ink(word: _Placed) -> Bbox:
-    """The pixels that the layout takes for the letters."""
+    """Return the box of the pixels that the layout gives to a word."""
     font = ImageFont.truetype(japanese_font(), word.size)
     turn = Image.Transpose.ROTATE_90 if word.turned else None
     box = ImageFont.TransposedFont(font, turn).getmask(word.name).getbbox() or (0, 0, 0, 0)

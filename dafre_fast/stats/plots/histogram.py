@@ -1,4 +1,4 @@
-"""How often the most used tags are used."""
+"""Histogram of the most used tags."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ _BAR_INCHES = 0.16
 
 
 def histogram(title: str, vocabulary: Vocabulary, top: int, *, labelled: bool) -> Figure:
-    """Bars of the `top` most used ones: with names from top to bottom, or by rank without."""
+    """Draw bars of the `top` most used tags: with names from top to bottom, or by rank without."""
     used = vocabulary.top[:top]
     height = len(used) * _BAR_INCHES + 0.8 if labelled else 2.3
     figure = Figure(figsize=(COLUMN, height), layout="constrained")
@@ -43,7 +43,7 @@ def histogram(title: str, vocabulary: Vocabulary, top: int, *, labelled: bool) -
 
 
 def _name_bars(axes: Axes, names: list[str], uses: list[int]) -> None:
-    """Names to the left of the bars and numbers behind them, the first one on top."""
+    """Draw names to the left of the bars and numbers to their right, the first one on top."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params("y", length=0)

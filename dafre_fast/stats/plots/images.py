@@ -1,4 +1,4 @@
-"""Of which sizes and formats the images are."""
+"""Plots of the sizes and formats of images."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ from dafre_fast.stats.plots.style import (
 from dafre_fast.views.figures import shortened, ticks
 
 _FEW = 2_000
-"""Sizes that are drawn one by one; of more, how many images there are in a cell."""
+"""Most sizes that are drawn as dots. If there are more, cells show numbers of images."""
 _CELLS_PER_DECADE = 40
 _SMALL_SHARE = 0.02
 _COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY)
@@ -33,7 +33,7 @@ Pixels = NDArray[np.int64]
 
 
 def sizes(title: str, width: Pixels, height: Pixels, images: Pixels) -> Figure:
-    """Width by height on logarithmic axes: each size a dot, or how many images are of about it."""
+    """Draw widths and heights on logarithmic axes: a dot per size, or images per cell."""
     figure = Figure(figsize=(COLUMN, 3.1), layout="constrained")
     axes = figure.subplots()
     if width.size <= _FEW:
@@ -68,7 +68,7 @@ def _edges(pixels: Pixels) -> NDArray[np.float64]:
 
 
 def formats(title: str, extensions: Mapping[str, int]) -> Figure:
-    """Shares of the file extensions; those below 2% are one slice where there are several."""
+    """Draw the shares of file extensions. If several are below 2%, they share a slice."""
     figure = Figure(figsize=(COLUMN, 2.2), layout="constrained")
     axes = figure.subplots()
     slices = join_small(extensions)
@@ -85,7 +85,7 @@ def formats(title: str, extensions: Mapping[str, int]) -> Figure:
 
 
 def join_small(extensions: Mapping[str, int]) -> dict[str, int]:
-    """Extensions and their images, those with small shares joined."""
+    """Return extensions and their images, with small shares joined."""
     total = sum(extensions.values())
     small = {name for name, images in extensions.items() if images < _SMALL_SHARE * total}
     if len(small) < 2:

@@ -1,5 +1,5 @@
-"""How every plot looks: fonts that read in a column of a paper, in Japanese too; colours that
-everybody can tell apart; files without dates.
+"""Style of all plots: fonts that are legible in a column of a paper, Japanese included; colours
+that are distinct to the colour-blind; files without dates.
 """
 
 import warnings
@@ -67,7 +67,7 @@ _UNDATED = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 @cache
 def japanese_font() -> Path:
-    """The file of IPAex Gothic, made known to matplotlib by its name.
+    """Return the file of the font IPAex Gothic, after adding it to the fonts of matplotlib.
 
     Its package is not imported: that would set the font of every plot of this process.
     """
@@ -81,40 +81,40 @@ def japanese_font() -> Path:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw and save within; whatever the user's matplotlibrc says, it looks the same."""
+    """Set the style while plots are drawn and saved, whatever the user's matplotlibrc says."""
     japanese_font()
     with mpl.rc_context(), warnings.catch_warnings():
-        # A letter that neither font has is drawn as a box.
+        # A letter that is in neither font is drawn as a box.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         styles.use(["default", _SETTINGS])
         yield
 
 
 def save(figure: Figure, path: Path, format: str) -> None:
-    """Whole or not at all. Raises OutputError where that is not possible."""
+    """Save a figure whole or not at all. Raises OutputError if the system refuses."""
     with replacing(path) as part:
         figure.savefig(part, format=format, metadata=_UNDATED[format])
 
 
 def about(title: str, vocabulary: Vocabulary) -> str:
-    """A title such as `DAF:re: words of general tags`."""
+    """Return a title such as `DAF:re: words of general tags`."""
     name = f"{CATEGORY_NAMES[vocabulary.category]} tags"
     return f"{title}: {'words of ' * (vocabulary.level is Level.WORDS)}{name}"
 
 
 def behind(axes: Axes, text: str, end: tuple[float, float], size: float) -> None:
-    """Text just to the right of the end of a bar."""
+    """Write text to the right of the end of a bar."""
     axes.annotate(text, end, xytext=(3, 0), textcoords="offset points", va="center", fontsize=size)
 
 
 def plain_numbers(axis: Axis) -> None:
-    """Ticks as `1,000`, none between whole numbers."""
+    """Set ticks such as `1,000`, at whole numbers only."""
     axis.set_major_formatter(lambda number, _: f"{number:,.0f}")
     axis.set_minor_formatter(NullFormatter())
 
 
 def log_scale(axes: Axes, which: str, low: float, high: float) -> None:
-    """A logarithmic axis over whole numbers, with as many ticks as can be read."""
+    """Make an axis of whole numbers logarithmic, with as many ticks as can be read."""
     axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(FixedLocator(ticks(low, high)))
