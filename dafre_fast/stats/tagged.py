@@ -21,12 +21,11 @@ from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.blocks import COMPRESSED
 from dafre_fast.tables.marks import mark_repeats, when
 from dafre_fast.tables.posts import SHAPE, organise
-from dafre_fast.tables.record_files import read_records
+from dafre_fast.tables.record_files import PARQUET, becomes_text, read_records
 from dafre_fast.tables.text import BOM, something_else
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
-_PARQUET = b"PAR1"
 _BATCH_ROWS = 50_000
 _NUMBERS = ("image_width", "image_height", "class_id")
 _TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
@@ -97,7 +96,7 @@ def _read(path: Path, folder: Path) -> pl.LazyFrame:
     """
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    if head.startswith(_PARQUET):
+    if head.startswith(PARQUET):
         return _judged(path, _scan_parquet(path))
     if not head.strip():
         raise InputError(f"{path}: is empty")
@@ -213,7 +212,7 @@ def _number(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
     pandas makes floats of columns with missing numbers.
     """
     kind = kinds.get(name)
-    if kind is not None and (kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))):
+    if kind is not None and not becomes_text(kind):
         raise InputError(f"{path}: column {name} must hold numbers or text")
     digits = _text(name, kinds).str.extract(r"^0*([0-9]{1,18})(?:\.0+)?$")
     return digits.cast(pl.Int64)

@@ -9,7 +9,8 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.tables.json_lines import Shape, read_json_lines
 from dafre_fast.tables.unreadable import reading
 
-_PARQUET = b"PAR1"
+PARQUET = b"PAR1"
+"""First bytes of a Parquet file."""
 _BATCH_ROWS = 20_000
 
 
@@ -45,7 +46,7 @@ def read_records(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
 
 def _is_parquet(path: Path) -> bool:
     with reading(path), path.open("rb") as file:
-        return file.read(len(_PARQUET)) == _PARQUET
+        return file.read(len(PARQUET)) == PARQUET
 
 
 def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
@@ -60,6 +61,11 @@ def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
         yield from numbered.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
 
 
+def becomes_text(kind: pl.DataType) -> bool:
+    """Return whether values of this type can be read as text: numbers can, flags and lists not."""
+    return not (kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean)))
+
+
 def _column(path: Path, name: str, kind: pl.DataType | None, to: pl.DataType) -> pl.Expr:
     """Return a column of Parquet as the type `to`. Floats that are whole numbers become text
     without a point: pandas makes floats of columns with missing numbers.
@@ -69,8 +75,7 @@ def _column(path: Path, name: str, kind: pl.DataType | None, to: pl.DataType) ->
     column = pl.col(name)
     if kind is None:
         return pl.lit(None, to).alias(name)
-    unlike = kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))
-    if isinstance(to, pl.String) == unlike:
+    if isinstance(to, pl.String) != becomes_text(kind):
         raise InputError(f"{path}: column {name} has the unsuitable type {kind}")
     if not kind.is_float():
         return column.cast(to)
