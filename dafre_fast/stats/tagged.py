@@ -24,7 +24,7 @@ from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.blocks import COMPRESSED
 from dafre_fast.tables.marks import mark_repeats, when
 from dafre_fast.tables.posts import SHAPE, organise
-from dafre_fast.tables.record_files import PARQUET, becomes_text, read_records
+from dafre_fast.tables.record_files import PARQUET, read_records
 from dafre_fast.tables.text import BOM, something_else
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
