@@ -13,7 +13,7 @@ from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL
 from dafre_fast.core.settings.tags import TagSteps
-from dafre_fast.core.summaries import TagCount, TagsSummary, TagStep
+from dafre_fast.core.summaries import FILLED, TagCount, TagsSummary, TagStep
 from dafre_fast.dataset.manifest import read_ids
 from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
@@ -176,7 +176,7 @@ def _fill(kept: _Kept) -> _Kept:
         category: left.with_unlabeled(category, before, empty[column(category)].item())
         for category, before in funnel[-1].categories.items()
     }
-    filled = TagStep("empty lists filled with unlabeled", funnel[-1].images, counts)
+    filled = TagStep(FILLED, funnel[-1].images, counts)
     lists = (step.filled(category, left.unlabeled) for category in CATEGORIES)
     return _Kept(posts.with_columns(*lists), left, [*funnel, filled])
 
