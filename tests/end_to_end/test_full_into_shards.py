@@ -190,7 +190,7 @@ import os, signal, sys
 from dafre_fast import cli
 from dafre_fast.dataset import spools
 from dafre_fast.pack import __main__ as pack, writing
-from dafre_fast.pack.formats import choose as formats
+from dafre_fast.pack.formats import webdataset as formats
 
 module, name = {"take": (spools.Spools, "take"), "close": (formats.Tar, "close"),
                 "rows": (formats, "write_rows"), "record": (writing, "record")}[sys.argv.pop(1)]

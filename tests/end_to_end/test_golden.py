@@ -21,7 +21,7 @@ from dafre_fast.core.layout import FACES, FULL, MANIFEST, PACKS
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.labels.run import labels
-from dafre_fast.pack.formats.choose import _REVISION as PACK
+from dafre_fast.pack.part import REVISION as PACK
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.run import stats

@@ -368,7 +368,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it
 sent = signal.Signals[sys.argv.pop(1)]
 from dafre_fast import cli
 from dafre_fast.pack import __main__ as pack, writing
-from dafre_fast.pack.formats import choose as formats
+from dafre_fast.pack.formats import webdataset as formats
 
 module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows"),
                 "index": (formats, "index_of"), "record": (writing, "record")}[sys.argv.pop(1)]
@@ -516,7 +516,7 @@ def test_two_packs_are_not_written_into_one_folder_at_once(ds) -> None:
     ("change", "said"),
     [
         (pl.col("split").replace("val", "../val"), "'../val' is no split"),
-        (pl.lit(1000).cast(pl.Int64).alias("id"), "image 1000 stands in it twice"),
+        (pl.lit(1000).cast(pl.Int64).alias("id"), "image 1000 is in it twice"),
         (pl.lit("not_found").alias("status"), "no image was made"),
         (pl.lit(None, pl.Int64).alias("class_id"), "has no id, class_id, split or status"),
     ],
