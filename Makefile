@@ -1,33 +1,64 @@
-# make full | test | check | torture | faults | fuzz | bench | bench-compare BASE=ref | clean
-# real job: make full FACES=… TAG_IDS=… SOURCE=… METADATA=… OUT=… WORKERS=… PACK=webdataset
+# `make help` lists the targets and the variables.
 
 PYTHON ?= python3
-OUT ?= out
-WORKERS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet
+# Releases that were tried together; pyproject.toml has the ranges.
+LOCKED := --constraint constraints.txt --build-constraint constraints.txt
 
-flags = --output $(OUT) $(if $(WORKERS),--workers $(WORKERS))
-flags += $(if $(FACES),--faces '$(FACES)' --tag-ids '$(TAG_IDS)' --source '$(SOURCE)')
-flags += $(if $(METADATA),--metadata '$(METADATA)')
-flags += $(if $(PACK),--pack $(PACK))
+# What `make full` passes on. With CONFIG the file says where the dataset goes.
+OUT ?= $(if $(CONFIG),,out)
+quoted = '$(subst ','\'',$(1))'
+flag = $(if $(2),--$(1) $(call quoted,$(2)))
+flags = $(call flag,config,$(CONFIG)) $(call flag,output,$(OUT)) $(call flag,workers,$(WORKERS))
+flags += $(call flag,faces,$(FACES)) $(call flag,tag-ids,$(TAG_IDS)) $(call flag,source,$(SOURCE))
+flags += $(foreach path,$(METADATA),$(call flag,metadata,$(path))) $(call flag,pack,$(PACK)) $(ARGS)
 
-.PHONY: full setup test check torture faults fuzz bench bench-compare clean
+FILES ?= $(wildcard ../shared/images)
+FUZZ_SECONDS ?= 3600
+corpus = $(call flag,corpus,$(BENCH_CORPUS))
 
-full: setup
+# A misspelt variable would be ignored, and the sample made in place of the dataset.
+variables := PYTHON VENV OUT CONFIG WORKERS FACES TAG_IDS SOURCE METADATA PACK ARGS FILES \
+    FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE
+given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+unknown := $(filter-out $(variables),$(given))
+$(if $(unknown),$(error no such variable: $(unknown) (make help lists them)))
+
+.DEFAULT_GOAL := full
+.PHONY: help full setup setup-dev turbojpeg test test-all test-newest lint check torture faults \
+    fuzz bench bench-compare lock clean
+
+help: ## list the targets and the variables
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'variables of make full:'
+	@echo '  FACES=faces.tsv TAG_IDS=tagIds.tsv SOURCE=folder-or-URL   a dataset of your own'
+	@echo '  METADATA="a.json b.json"  OUT=folder  WORKERS=64  PACK=webdataset'
+	@echo '  CONFIG=settings.toml      settings as a TOML file'
+	@echo '  ARGS="--size 128"         any other flags; $(BIN)/dafre-fast full --help lists them'
+	@echo 'PYTHON=python3.13 is what the environment $(VENV) is made with.'
+
+full: setup ## make a dataset: from FACES, TAG_IDS and SOURCE, or a small sample without them
 	$(BIN)/python -m dafre_fast.full $(flags)
 
-setup: $(VENV)/ready turbojpeg
+setup: $(VENV)/base turbojpeg ## install the package into .venv
 
-$(VENV)/ready: pyproject.toml
+setup-dev: $(VENV)/dev turbojpeg ## install what tests, checks and benchmarks need, too
+
+$(VENV)/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(PIP) --upgrade pip
+	$(PIP) $(LOCKED) --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(PIP) $(LOCKED) --editable '.[dev]'
 	touch $@
 
 # Installed where this user may; otherwise the run says what is lost and goes on through libvips.
-.PHONY: turbojpeg
-turbojpeg: $(VENV)/ready
+turbojpeg: $(VENV)/base
 	@$(BIN)/python -c 'from turbojpeg import TurboJPEG; TurboJPEG()' 2>/dev/null || \
 	{ [ "$$(id -u)" = 0 ] && { \
 	    { command -v apt-get && apt-get update -qq && apt-get install -y -qq libturbojpeg0; } || \
@@ -35,40 +66,54 @@ turbojpeg: $(VENV)/ready
 	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
 	echo 'libturbojpeg is not here and could not be installed; libvips serves in its place'
 
-test: setup
-	$(BIN)/python -m pytest -q
+# Tests of one file share a process, and so do those that read the sample.
+pytest = $(BIN)/python -m pytest -q --numprocesses auto --dist loadgroup
 
-check: setup
+test: setup-dev ## run the tests that need no long waits, with the same drawn cases every time
+	$(pytest) -m 'not slow'
+
+test-all: setup-dev ## run all tests, with other drawn cases every time
+	$(pytest) --hypothesis-profile random
+
+test-newest: ## run `make test` in an environment of its own with the newest of all dependencies
+	$(PYTHON) -m venv --clear build/newest
+	build/newest/bin/python -m pip install --quiet --upgrade pip
+	build/newest/bin/python -m pip install --quiet --editable '.[dev]'
+	touch build/newest/base build/newest/dev
+	$(MAKE) test VENV=build/newest
+
+lint: setup-dev ## check format, style, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
 
-# Everything that is drawn here, and every file of FILES, through the decoders and beside the careful
-# reference; decoders that misbehave; kills.
-FILES ?= $(wildcard ../shared/images)
+check: lint test ## lint, then test
 
-torture: setup
-	PYTHONPATH=.:tests $(BIN)/python -m torture $(FILES)
+torture: setup-dev ## try drawn files and those of FILES, decoders that misbehave, and kills
+	$(BIN)/python -m tests.torture $(foreach file,$(FILES),$(call quoted,$(file)))
 
-# Everything that a server can do wrong, and in what it ends.
-faults: setup
-	PYTHONPATH=.:tests $(BIN)/python -m faults
+faults: setup-dev ## show everything that a server can do wrong, and in what it ends
+	$(BIN)/python -m tests.faults
 
-FUZZ_SECONDS ?= 3600
-
-fuzz: setup
-	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q -rP tests/fuzz
+fuzz: setup-dev ## search the parsers for faults for FUZZ_SECONDS
+	FUZZ_SECONDS=$(call quoted,$(FUZZ_SECONDS)) $(BIN)/python -m pytest -q -rP tests/fuzz
 
 # BENCH_CORPUS: a folder of originals. BENCH_IMG2DATASET: the Python of an environment that has it.
-corpus = $(if $(BENCH_CORPUS),--corpus '$(BENCH_CORPUS)')
+bench: setup-dev ## run the benchmarks, on drawn originals or those of BENCH_CORPUS
+	BENCH_IMG2DATASET=$(call quoted,$(BENCH_IMG2DATASET)) $(BIN)/python -m bench $(corpus)
 
-bench: setup
-	BENCH_IMG2DATASET='$(BENCH_IMG2DATASET)' $(BIN)/python -m bench $(corpus)
+bench-compare: setup-dev ## compare the benchmarks with those of the commit BASE
+	$(BIN)/python -m bench.compare $(corpus) -- $(call quoted,$(BASE))
 
-bench-compare: setup
-	$(BIN)/python -m bench.compare $(corpus) -- '$(BASE)'
+lock: ## write constraints.txt: the newest releases that the ranges of pyproject.toml allow
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --upgrade uv
+	{ echo '# Releases of all dependencies, the developers’ too. `make lock` writes this file.'; \
+	  build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
+	      --no-annotate --no-header pyproject.toml; } >build/constraints.txt
+	mv build/constraints.txt constraints.txt
 
-clean:
-	rm -rf $(VENV) $(OUT)
+clean: ## remove .venv, builds and caches, never a dataset
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find dafre_fast bench tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,48 +1,73 @@
 """dafre_fast: from faces.tsv and a source of originals to a ready image dataset.
 
-One image's journey, and where it is told:
+The Python functions are those of `__all__` (`dafre_fast.api`); the commands are `dafre-fast NAME`
+or `python -m dafre_fast.NAME`.
 
-    tables/     a row of faces.tsv becomes a row of the catalogue: id, class, split, head box; and a
-                post of Danbooru's metadata lists of clean tags (`tag_steps` has the steps)
-    sources/    an id becomes an original on disk. Where it lies: `tree`, `template` (an address per
-                image), `archives` (tar, zip; `hub` for those of Hugging Face), `rsync`. How its
-                bytes come: `http`, `objects`, `local`. Under whose rules: `effort` (attempts and
-                time of one), `hosts` (manners), `pace` (how many at once), `arrival` (checked, then
-                named). `choose` tells which by the look of `--source`
-    pixels/     bytes become pictures: sniffed, gated, planned, decoded (jpeg and png in fast lanes,
-                pillow where libvips would get it wrong, vips for the rest), cut, resized, turned,
-                encoded; and `likeness` makes hashes of them that are near where they look the same
-    packs/      a finished dataset as it is handed on: tar archives and their indexes, shards and
-                who reads which of their samples, folders for Hugging Face
-    engine/     what is asked for, less what is done, through source and workers into the ledger;
-                images become files in trees, or by way of `spools` parts of shards, and `pictures`
-                knows where each lies
-    views/      what people see of it: the progress line, the summary, what is off, statistics with
-                their plots, and the report; and what machines do: the log of events, and metrics
+The map, from the ground up. A module imports from its own room and from rooms above it in this
+list, and a command only from the few commands that it is built on (`tool.importlinter`).
 
-Commands are thin modules at the top: `full` the whole run; `labels`, `tags`, `stats` and `lists`
-for tables; `download`, `resize` and `crop` for images; `verify`, which reads it all back, and
-`audit`, which finds what is there twice; `report`, `gallery` and `pack` to look at it and to hand
-it on. `cli` makes flags of the settings in `core/`, the ground that everything stands on.
-`sample/` draws and serves a small dataset with its metadata, and every fault of a server. Arrows
-point down only:
+    core/       what every room uses: records, reasons, errors, events, summaries, the layout of
+                folders, atomic writes, and `settings/`, the home of every flag and default
+    tables/     rows: faces.tsv, tagIds.tsv, the catalogue, labels, metadata, posts and their tags;
+                `kernels/` (numba)
+    sources/    an id becomes an original: `tree`, `template` (an address per image), `archives/`
+                (tar, zip), `huggingface`, `rsync/`; `transports/` move bytes (http, object stores,
+                files), `manners/` keep to what hosts allow (rate limits, retries, connections)
+    pixels/     bytes become pictures, and pictures JPEGs; pure functions. `decoders/`, `kernels/`
+    views/      what all screens share: progress, terminal, summary, event log, metrics, figures
+    dataset/    a dataset on disk and how it is read: ledger, outcomes, manifest, places, pictures,
+                shards, spools, locks, provenance
+    engine/     a run: `inputs`, `plan` (asked for, less what is done), `originals`, `work` (one
+                image in a worker), `run`, `observers` (whom it reports to), `executors/`
+    api, cli, torch, sample/
+                Python functions; settings as flags; datasets for PyTorch; the drawn sample
+    labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ audit/ verify/ report/ gallery/ full/
+                a folder per command: `__init__` says what it does, `__main__` turns flags into an
+                exit status, `run` does it, and the rest is what it alone needs
+    testing/    a server with every fault, for the tests
 
-    commands -> engine -> {tables, sources, pixels, packs, views} -> model
+The journey of one image in `full`:
 
-Words: a *row* of faces.tsv; what is *wanted* of it (an image, and what to make of it); its
-*original*, bytes as found; the *recipe*, all settings that decide pixels; the *outcome*, made or
-refused for a *reason*; the *ledger* of outcomes; the *manifest*, the table handed to the user.
+    1. its row of faces.tsv becomes a row of the catalogue: id, class, split, head box
+       (`tables.catalogue`), unless its confidence or its class is too small
+    2. the plan asks for a full image and a head crop, unless the ledger has them (`engine.plan`)
+    3. its original is found on disk, or fetched, checked and named (`engine.originals`, `sources`)
+    4. a worker decodes, crops, resizes and encodes it (`engine.work`, `pixels.making`), writes the
+       files, and adds the outcome to the ledger; a refusal is an outcome with a reason
+    5. its row of the manifest says what became of it (`dataset.manifest`)
+
+Words: a *row* of faces.tsv has a *class* and is put in a *split*; its *original* becomes a *full
+image* and a *head crop*, as the *recipe* (all settings that decide pixels) says. The *outcome*,
+made or refused for a *reason*, is a line of the *ledger*; the *manifest* is the table for the user.
+A *run* is one call of a command. A *part* is a file of a pack, and a *shard* one of many alike.
+A *host* has *rate limits*, and after a passing failure a *retry*; a *worker* process does *jobs*.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dafre_fast.api import crop_head, make_images, open_dataset, read_catalogue, resize_image
+
+    __version__: str
 
 __all__ = ["crop_head", "make_images", "open_dataset", "read_catalogue", "resize_image"]
 
 
-def __getattr__(name: str) -> Any:
-    # Nothing is imported before it is used: commands and workers must start fast.
-    if name in __all__:
-        from dafre_fast import api
+if not TYPE_CHECKING:  # or else a type checker takes any name for one of the package
 
-        return getattr(api, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # Nothing is imported before it is used: commands and workers must start fast.
+        if name in __all__:
+            from dafre_fast import api
+
+            return getattr(api, name)
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("dafre_fast")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, and not the modules that happen to be imported."""
+    return sorted([*__all__, "__version__"])

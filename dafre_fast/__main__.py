@@ -1,34 +1,36 @@
-"""`python -m dafre_fast NAME`, the same as `dafre-fast NAME`: every command under one name."""
+"""Run `dafre-fast NAME`, or `python -m dafre_fast NAME`: all commands under one name."""
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import click
 
-from dafre_fast.cli import run
+from dafre_fast.cli import description, run, version_option
 
-COMMANDS = {
-    "full": "the whole run: tables, originals, images, labels, manifest, summary",
-    "labels": "label files from faces.tsv, no image needed",
-    "download": "originals from a URL template",
-    "resize": "full images from a tree of originals",
-    "crop": "face crops from a tree of originals",
-    "tags": "tables of tags from Danbooru's metadata, no image needed",
-    "lists": "the parts of a mirror's list of files that splits need, for rsync",
-    "stats": "what is in a table of images and their tags, counted and drawn",
-    "report": "a page that shows what a finished dataset is",
-    "pack": "a dataset handed on: archives, shards, Parquet, a folder for Hugging Face",
-    "gallery": "a finished dataset in a browser",
-    "verify": "whether everything is there and as it was recorded",
-    "audit": "duplicates within and across splits, and which images to leave out",
-}
+COMMANDS = (
+    "full",
+    "labels",
+    "download",
+    "resize",
+    "crop",
+    "tags",
+    "lists",
+    "stats",
+    "report",
+    "pack",
+    "gallery",
+    "verify",
+    "audit",
+)
+"""The names of the commands; each is a package here, whose docstring says what it does."""
 
 
 class Commands(click.Group):
-    """Imports a command's module when it is called, not before: `--help` stays fast."""
+    """All commands. The module of one is imported when it is called, so that `--help` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -36,20 +38,34 @@ class Commands(click.Group):
         command: click.Command = import_module(f"dafre_fast.{cmd_name}.__main__").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        near = get_close_matches(name, COMMANDS, n=1)
+        if near and name not in COMMANDS and not ctx.resilient_parsing:
+            raise click.UsageError(f"No such command {name!r}. Did you mean {near[0]!r}?", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
+            formatter.write_dl([(name, description(name).split("\n")[0]) for name in COMMANDS])
 
 
 group = Commands(
     "dafre-fast",
-    help="From faces.tsv and a source of originals to a ready image dataset.",
+    params=[version_option()],
+    help="Make an image dataset from faces.tsv and a source of originals.",
+    epilog=(
+        "\b\nCompletion of commands and flags with the tab key, for bash (zsh, fish alike):\n"
+        '  eval "$(_DAFRE_FAST_COMPLETE=bash_source dafre-fast)"'
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def main() -> Any:
-    """Entry point of the console script."""
+    """Run the console script."""
     run(group)
 
 

@@ -1,37 +1,50 @@
-"""Settings become flags: the shared frame of all commands.
+"""The shared frame of all commands: settings become flags, exceptions become exit statuses.
 
 `command` turns groups of settings into a click command. A value comes from the command line, else
 from the file given by `--config` (its table named like the command, then its top level), else from
-the default; all pass the same check. `run` turns whatever is raised into one line and an exit
-status: 0 done, 1 ran but not to satisfaction, 2 wrong usage or unreadable input, 130 stopped.
+the default; all pass the same check. `run` turns an exception into one line and an exit status:
+0 done, 1 too many refusals or a failure on the way, 2 wrong usage or unreadable input, 130 stopped.
 """
 
 import gc
+import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 
 import click
-import msgspec
+from click.shell_completion import CompletionItem
 from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.settings.build import build, fields
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.summaries import Summary
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
+"""Exit status after Ctrl-C: 128 + SIGINT, as in shells."""
 
 Values = Mapping[str, object]
+G = TypeVar("G", bound=Group)
+
+
+def description(name: str) -> str:
+    """Return what a command does: the docstring of its package, which its help and the list of all
+    commands show (that list only the first line).
+    """
+    return cleandoc(import_module(f"dafre_fast.{name}").__doc__ or "")
 
 
 def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], click.Command]:
-    """Make a function of settings a command with a flag for every field of its groups.
+    """Return a decorator that makes a command with one flag for each setting of `groups`.
 
-    The function is called with one instance of each group, in order, and returns the exit status.
+    The function decorated is called with one instance of each group, in order, and returns the exit
+    status. Its docstring, or else `description(name)`, is the help text.
     """
 
     def decorate(function: Callable[..., int]) -> click.Command:
@@ -40,13 +53,14 @@ def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], c
             in_file = _read_config(config, name, {*flags}) if config else {}
             return function(*(_build(group, {**in_file, **given}) for group in groups))
 
-        # Groups may share a field: it is one flag.
-        fields = {field.name: field for group in groups for field in _fields(group)}
+        sections = _sections(groups)
+        flags = [option for section in sections for option in section.options]
         return _Command(
             name,
+            sections,
             callback=callback,
-            params=[*map(_option, fields.values()), _config_option()],
-            help=function.__doc__,
+            params=[*flags, _config_option(), version_option()],
+            help=function.__doc__ or description(name),
             context_settings={
                 "help_option_names": ["-h", "--help"],
                 "max_content_width": 100,
@@ -57,11 +71,66 @@ def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], c
     return decorate
 
 
+class _Section(NamedTuple):
+    """The flags of one group of settings, under one heading of the help text."""
+
+    heading: str
+    options: Sequence[click.Option]
+
+
+def _sections(groups: Sequence[type[Group]]) -> list[_Section]:
+    """Make the flags of each group; a setting that groups share is one flag, of the first."""
+    last = {field.name: field for group in groups for field in fields(group)}
+    found, seen = [], set[str]()
+    for group in groups:
+        new = [field.name for field in fields(group) if field.name not in seen]
+        seen.update(new)
+        if new:
+            found.append(_Section(_heading(group), [_option(last[name]) for name in new]))
+    return found
+
+
+def _heading(group: type[Group]) -> str:
+    """Return the first clause of a group's docstring."""
+    return re.split(r"[.;:](?:\s|$)", cleandoc(group.__doc__ or ""))[0]
+
+
 class _Command(click.Command):
-    """Its lists take all values that follow: `--metadata a.json b.json`, as shells have it."""
+    """A command whose help shows its flags in sections, and whose lists take all values that
+    follow: `--metadata a.json b.json`, as a shell expands a pattern.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sections: Sequence[_Section],
+        *,
+        callback: Callable[..., int],
+        params: list[click.Parameter],
+        help: str,
+        context_settings: dict[str, object],
+    ) -> None:
+        super().__init__(
+            name, callback=callback, params=params, help=help, context_settings=context_settings
+        )
+        self._sections = sections
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        of_settings = {id(option) for section in self._sections for option in section.options}
+        others = [param for param in self.get_params(ctx) if id(param) not in of_settings]
+        shown = [(section.heading, section.options) for section in self._sections]
+        for heading, options in [*shown, ("Other options", others)]:
+            records = [record for option in options if (record := option.get_help_record(ctx))]
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        lists = {name for option in self.params if option.multiple for name in option.opts}
+        lists = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and option.multiple
+            for name in option.opts
+        }
         spread, flag = list[str](), ""
         for place, arg in enumerate(args):
             if arg.startswith("-"):
@@ -73,7 +142,7 @@ class _Command(click.Command):
 
 
 def report(summary: Summary, reporting: Reporting) -> int:
-    """Print the summary; the exit status follows from the refusals allowed."""
+    """Print the summary of a run and return its exit status."""
     from dafre_fast.views.summary import show
 
     show(summary, as_json=reporting.json)
@@ -82,19 +151,19 @@ def report(summary: Summary, reporting: Reporting) -> int:
 
 
 def judge(refused: int, reporting: Reporting) -> int:
-    """The exit status of a run that refused so many."""
+    """Return the exit status of a run with so many refusals."""
     return int(reporting.max_refused is not None and refused > reporting.max_refused)
 
 
 def run(entry: click.Command) -> NoReturn:
     """Run a command on the arguments of this process and exit with its status."""
-    # Imports make a few hundred thousand objects that live to the end: searching them for garbage
+    # Imports make a few hundred thousand objects that live to the end: to search them for garbage
     # is a tenth of the time it takes to start.
     gc.set_threshold(200_000, 50, 50)
     prefix = f"dafre-fast {entry.name}" if entry.name != "dafre-fast" else "dafre-fast"
     try:
         status = entry.main(prog_name=prefix, standalone_mode=False)
-        gc.freeze()  # nor need they be searched on the way out
+        gc.freeze()  # they need not be searched at the exit either
         sys.exit(status)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())
@@ -117,27 +186,29 @@ def _fail(prefix: str, message: object, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _fields(group: type[Group]) -> tuple[inspect.Field, ...]:
-    info = inspect.type_info(group)
-    assert isinstance(info, inspect.StructType)
-    return info.fields
-
-
 def _option(field: inspect.Field) -> click.Option:
-    """The flag of one field. It takes text: bounds and types are checked once, in `_build`."""
+    """Return the flag of one setting. It takes text: `_build` checks types and bounds, once."""
     assert isinstance(field.type, inspect.Metadata), f"{field.name} lacks a description"
-    kind, flag = field.type.type, "--" + field.name.replace("_", "-")
+    kind, flag = field.type.type, _flag(field.name)
     help_text = (field.type.extra_json_schema or {})["description"]
     if field.required:
         help_text += "  [required]"
-    elif field.default is not None and field.default is not False:
+    elif field.default is not None and field.default is not False and field.default not in ("", ()):
         help_text += f"  [default: {_show(field.default)}]"
     if isinstance(kind, inspect.BoolType):
         switch = f"{flag}/--no-{flag[2:]}"
         return click.Option([switch, field.name], default=None, help=help_text)
-    is_list = isinstance(kind, inspect.VarTupleType)
-    metavar = _metavar(kind)
-    return click.Option([flag, field.name], metavar=metavar, help=help_text, multiple=is_list)
+    return click.Option(
+        [flag, field.name],
+        metavar=_metavar(kind),
+        help=help_text,
+        multiple=isinstance(kind, inspect.VarTupleType),
+        shell_complete=lambda _ctx, _param, begun: _completions(kind, begun),
+    )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _show(default: object) -> str:
@@ -161,6 +232,42 @@ def _metavar(kind: inspect.Type) -> str:
     return type(kind).__name__.removesuffix("Type").upper()
 
 
+def _completions(kind: inspect.Type, begun: str) -> list[CompletionItem]:
+    """Return what a shell offers for a value: the choices, or for a path the shell's own files."""
+    match kind:
+        case (
+            inspect.UnionType(types=(inner, inspect.NoneType()))
+            | inspect.Metadata(type=inner)
+            | inspect.VarTupleType(item_type=inner)
+        ):
+            return _completions(inner, begun)
+        case inspect.LiteralType(values=values):
+            return [CompletionItem(str(one)) for one in values if str(one).startswith(begun)]
+        case inspect.CustomType():
+            return [CompletionItem(begun, type="file")]
+    return []
+
+
+def version_option() -> click.Option:
+    """Return the flag `--version`, which prints the version of the package and exits."""
+
+    def show(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            from importlib.metadata import version
+
+            click.echo(f"dafre-fast {version('dafre_fast')}")
+            ctx.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the version and exit.",
+    )
+
+
 def _config_option() -> click.Option:
     return click.Option(
         ["--config"],
@@ -170,7 +277,7 @@ def _config_option() -> click.Option:
 
 
 def _read_config(path: Path, command_name: str, known: set[str]) -> dict[str, object]:
-    """Settings of one command from a TOML file; keys may be written with `-` or `_`."""
+    """Return the settings of one command in a TOML file; keys may be written with `-` or `_`."""
     try:
         with path.open("rb") as file:
             content = tomllib.load(file)
@@ -191,20 +298,27 @@ def _cause(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
-def _build(group: type[Group], values: Values) -> Group:
-    """One group from raw values: text, or what TOML gives."""
-    mine: dict[str, Any] = {}
-    for field in _fields(group):
+def _build(group: type[G], values: Values) -> G:
+    """Return one group from raw values: text, or what TOML gives."""
+    mine: dict[str, object] = {}
+    for field in fields(group):
         if field.name in values:
             mine[field.name] = _split_list(field, values[field.name])
+            _check_text(field.name, mine[field.name])
         if field.required and mine.get(field.name, ()) == ():
-            raise UsageError(f"--{field.name.replace('_', '-')} is needed")
-    try:
-        return msgspec.convert(mine, group, strict=False, dec_hook=_decode_path)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        name = where.partition("`")[0].partition("[")[0]
-        raise UsageError(f"--{name.replace('_', '-')} {mine.get(name)!r}: {what}") from error
+            raise UsageError(f"{_flag(field.name)} is needed")
+    return build(group, mine, _flag, strict=False)
+
+
+def _check_text(name: str, value: object) -> None:
+    """Refuse bytes that are not UTF-8: no table, no ledger and no page can hold such a path."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag} {text!r}: is not UTF-8; give it another name") from error
 
 
 def _split_list(field: inspect.Field, value: object) -> object:
@@ -213,9 +327,3 @@ def _split_list(field: inspect.Field, value: object) -> object:
         given = (value,) if isinstance(value, str) else value
         return tuple(part.strip() for one in given for part in one.split(",") if part.strip())
     return value
-
-
-def _decode_path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
-        return Path(value).expanduser()
-    raise TypeError(f"Expected `path`, got `{type(value).__name__}`")

@@ -1,4 +1,4 @@
-"""Datasets for PyTorch: images by number from a dataset folder, or as they come from its shards.
+"""Datasets for PyTorch: `Images` by index from a dataset folder, `Shards` in a stream.
 
 Needs PyTorch: `pip install 'dafre_fast[torch]'`.
 
@@ -9,8 +9,9 @@ Needs PyTorch: `pip install 'dafre_fast[torch]'`.
     for batch in DataLoader(train, batch_size=64, shuffle=True, num_workers=8):
         batch["full"], batch["class_id"]     # uint8 (64, 3, 256, 256), int64 (64,)
 
-An item is a dictionary: `id`, `class_id`, `full` or `face` or both (uint8 tensors (3, height,
-width), or what the transform makes of them), and where tags are asked for `tags`, a bool for each.
+An item is a dictionary: `id` and `class_id` (int), `full` or `face` or both, and, if tag names are
+given, `tags` (bool tensor, one element per name). A picture is a uint8 tensor (3, height, width) in
+RGB, or the transform's result.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,14 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.distributed
-from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-from dafre_fast.dataset.items import Item, Items, Square, Stream, making, read_tag_names
+from dafre_fast.dataset.items import Item, Items, Making, Square, Stream, read_tag_names
 from dafre_fast.pixels.rasters import Pixels
 from dafre_fast.pixels.tensors import planar
+
+try:
+    import torch
+    import torch.distributed
+    from torch import Tensor
+    from torch.utils.data import Dataset, IterableDataset, get_worker_info
+except ModuleNotFoundError as error:
+    message = "PyTorch is not installed: pip install 'dafre_fast[torch]'"
+    raise ModuleNotFoundError(message, name="torch") from error
 
 __all__ = ["Images", "Shards", "Square", "read_tag_names"]
 
@@ -33,8 +39,9 @@ Transform = Callable[[Pixels], Any]
 
 
 class ToTensor:
-    """Pixels (height, width, 3), first through a transform of theirs, as a tensor (3, height,
-    width); what the transform makes of anything else stays as it is.
+    """Transform pixels (height, width, 3), and turn them into a tensor (3, height, width).
+
+    A transform that returns a tensor has the last word.
     """
 
     def __init__(self, transform: Transform | None) -> None:
@@ -50,13 +57,18 @@ class ToTensor:
 
 
 class Images(Dataset[Item]):
-    """The images of a split (None: of all) that were made, by number; for a DataLoader that
-    shuffles. `images` is `full`, `faces` or `both`; `transform` is given pixels (height, width, 3),
-    RGB, uint8; `tag_names` (see `read_tag_names`) are those that have a place in `tags`; `exclude`
-    is a CSV file of ids to leave out, such as `audit/exclude.csv`.
+    """The images of a split that were made, by index, for a DataLoader that shuffles.
 
-    `class_names`, `ids` and `class_ids` tell of the whole split. Raises InputError where the
-    dataset cannot be read.
+    Args:
+        folder: The dataset, as `full` leaves it.
+        split: train, val or test; None for all three.
+        images: `full`, `faces` or `both`.
+        transform: A function of pixels (height, width, 3), RGB, uint8.
+        tag_names: The tags in `tags`, in this order (`read_tag_names` reads them).
+        exclude: A CSV file of ids to leave out, such as `audit/exclude.csv`.
+
+    `class_names`, `ids` and `class_ids` describe the whole split. Raises InputError if the dataset
+    cannot be read.
     """
 
     def __init__(
@@ -69,7 +81,7 @@ class Images(Dataset[Item]):
         tag_names: Sequence[str] | None = None,
         exclude: str | Path | None = None,
     ) -> None:
-        made = making(images, ToTensor(transform), tag_names)
+        made = Making(images, ToTensor(transform), tag_names)
         self._items = Items(Path(folder), split, made, Path(exclude) if exclude else None)
         self.class_names = self._items.class_names
         self.ids, self.class_ids = self._items.ids, self._items.class_ids
@@ -82,14 +94,14 @@ class Images(Dataset[Item]):
 
 
 class Shards(IterableDataset[Item]):
-    """The samples of all WebDataset shards in a folder, such as `pack/webdataset-both/train`.
+    """The samples of all WebDataset shards in a folder, such as `packs/webdataset-both/train`.
 
-    Every process of `torch.distributed` and each of its workers takes its own stretch: no sample is
-    lost or comes twice, and no reader has more than one more than another. With a seed their order
-    is another in every epoch, which `set_epoch` tells, to workers that persist as well. The other
-    arguments are those of `Images`.
+    Each process of `torch.distributed`, and each of its workers, reads its own stretch: no sample
+    is lost or read twice, and no reader has over one sample more than another. With a `seed` every
+    epoch has an order of its own; call `set_epoch` before each, which reaches persistent workers
+    too. The other arguments are those of `Images`.
 
-    Raises InputError for what are no such shards, UsageError where they do not have the pictures.
+    Raises InputError if the folder has no such shards, UsageError if they lack the pictures.
     """
 
     def __init__(
@@ -101,12 +113,12 @@ class Shards(IterableDataset[Item]):
         tag_names: Sequence[str] | None = None,
         seed: int | None = None,
     ) -> None:
-        made = making(images, ToTensor(transform), tag_names)
+        made = Making(images, ToTensor(transform), tag_names)
         self._stream = Stream(Path(folder), made, seed)
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
-        """What the order of samples follows from, besides the seed."""
+        """Set the epoch, which decides the order of samples together with the seed."""
         self._epoch.fill_(epoch)
 
     def __iter__(self) -> Iterator[Item]:

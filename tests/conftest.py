@@ -1,5 +1,6 @@
-"""What tests of several folders stand on."""
+"""Fixtures and settings for all tests."""
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -7,11 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commands import dafre
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("busy", deadline=None)  # no test fails because a machine is busy
-settings.load_profile("busy")
+from tests.commands import dafre
+
+# Property tests draw the same cases every time; `--hypothesis-profile random` draws others.
+# A busy machine fails no test.
+AT_EASE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, database=None, **AT_EASE)
+settings.register_profile("random", print_blob=True, **AT_EASE)
+settings.load_profile("same")
+
+# A shell's background jobs ignore Ctrl-C, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """Mark tests that read the sample as slow, for it takes most of a minute to make. Keep them,
+    and all tests of a file, in one process where pytest-xdist runs several: they share fixtures.
+    """
+    parallel = config.pluginmanager.hasplugin("xdist")
+    for item in items:
+        reads_sample = "sample" in item.fixturenames
+        if reads_sample:
+            item.add_marker(pytest.mark.slow)
+        if parallel:
+            item.add_marker(pytest.mark.xdist_group("sample" if reads_sample else str(item.path)))
 
 
 @pytest.fixture

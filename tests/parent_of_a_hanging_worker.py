@@ -1,19 +1,26 @@
-"""A process whose pool has one worker, which tells its id through a pipe and hangs for ever."""
+"""A process whose executor has one worker, which tells its id through a pipe and hangs for ever.
+
+After Ctrl-C it prints the jobs that it abandoned, and exits with status 130.
+"""
 
 import asyncio
 import sys
 
-from jobs_for_workers import work
-
-from dafre_fast.engine.executors.local import Pool
+from tests.executing import new_executor
 
 
-async def main(gate: str) -> None:
-    results: list[object] = []
-    async with Pool(work, results.extend, workers=1, job_timeout_seconds=600) as pool:
-        await pool.submit(f"tell-and-hang {gate}")
-        await pool.drain()
+async def main(gate: str, name: str) -> None:
+    executor = new_executor(name, [], workers=1, job_timeout_seconds=600)
+    try:
+        async with executor:
+            await executor.submit(f"tell-and-hang {gate}")
+            await executor.drain()
+    finally:
+        print(*executor.abandoned)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

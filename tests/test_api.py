@@ -1,8 +1,10 @@
 """The functions for people who write code, and the README's example."""
 
+import inspect
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +14,11 @@ from PIL import Image
 
 import dafre_fast as df
 from dafre_fast.core.errors import InputError, Refusal, UsageError
+from dafre_fast.core.settings.build import fields
+from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.images import Bounds, Encoding, FaceImage, FullImage
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.tables import Selection
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -61,16 +68,68 @@ def test_what_is_no_image_is_refused_with_its_reason(make) -> None:
     assert refusal.value.reason == "not_an_image"
 
 
-def test_a_box_without_pixels_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ((0.5, 0.5, 0.5, 0.9), "empty_box"),  # no width
+        ((0.5, 0.5, 0.51, 0.9), "empty_box"),  # a third of a pixel
+        ((0.6, 0.5, 0.5, 0.9), "bad_box"),  # its right side is left of its left side
+        ((1.2, 0.5, 1.5, 0.9), "bad_box"),  # beside the picture
+        ((float("nan"), 0, 1, 1), "bad_box"),
+    ],
+)
+def test_a_box_without_pixels_is_refused_with_its_reason(box, reason) -> None:
     with pytest.raises(Refusal) as refusal:
-        df.crop_head(png(30, 30), (0.5, 0.5, 0.5, 0.9))
-    assert refusal.value.reason in {"empty_box", "bad_box"}
+        df.crop_head(png(30, 30), box)
+    assert refusal.value.reason == reason
 
 
-@pytest.mark.parametrize("settings", [{"sizes": 5}, {"size": 0}, {"size": "x"}, {"quality": 101}])
-def test_settings_that_are_none_or_out_of_bounds_are_named(settings) -> None:
-    with pytest.raises(UsageError, match=next(iter(settings))):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": 0}, "size 0: must be a whole number from 1 to 65,500"),
+        ({"size": "x"}, "size 'x': must be a whole number from 1 to 65,500"),
+        ({"quality": 101}, "quality 101: must be a whole number from 1 to 100"),
+        ({"subsampling": "4:1:1"}, "subsampling '4:1:1': must be one of 4:2:0, 4:4:4"),
+        ({"exact": "yes"}, "exact 'yes': must be true or false"),
+    ],
+)
+def test_a_setting_out_of_its_bounds_is_answered_with_what_it_must_be(settings, message) -> None:
+    with pytest.raises(UsageError) as raised:
         df.resize_image(png(30, 30), **settings)
+    assert str(raised.value) == message
+
+
+def test_a_setting_that_is_none_is_named() -> None:
+    with pytest.raises(TypeError, match="sizes"):
+        df.resize_image(png(30, 30), sizes=5)
+
+
+SETTINGS = {
+    "read_catalogue": (Selection,),
+    "resize_image": (FullImage, Encoding, Bounds),
+    "crop_head": (FaceImage, Encoding, Bounds),
+    "make_images": (FullImage, FaceImage, Encoding, Bounds, Running, Fetching),
+    "open_dataset": (),
+}
+
+
+@pytest.mark.parametrize("name", df.__all__)
+def test_keyword_arguments_are_the_settings_with_their_names_and_defaults(name) -> None:
+    parameters = inspect.signature(getattr(df, name)).parameters.values()
+    keywords = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+    assert keywords.pop("progress", False) is False
+    expected = {field.name: field.default for group in SETTINGS[name] for field in fields(group)}
+    assert keywords == expected
+
+
+@pytest.mark.parametrize("name", df.__all__)
+def test_the_docstring_has_every_argument(name) -> None:
+    function = getattr(df, name)
+    described = re.findall(r"^ {4}(\w+): \S", inspect.getdoc(function), re.MULTILINE)
+    assert described[: len(inspect.signature(function).parameters)] == [
+        *inspect.signature(function).parameters
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +148,24 @@ def test_a_table_that_cannot_be_made_is_refused_with_the_reason(tmp_path, table,
         df.make_images(pl.DataFrame(table), tmp_path, tmp_path / "out")
 
 
-def test_there_is_nothing_else_in_the_package() -> None:
+def test_the_package_lists_its_public_names_and_nothing_else() -> None:
+    assert dir(df) == sorted(["__version__", *df.__all__])
+    assert all(callable(getattr(df, name)) for name in df.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         df.nothing  # noqa: B018
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert df.__version__ == version("dafre_fast")
+
+
+def test_importing_the_package_imports_nothing_else_of_it() -> None:
+    script = (
+        "import sys, dafre_fast\n"
+        "dir(dafre_fast)\n"
+        "print([name for name in sys.modules if name.startswith(('dafre_fast.', 'polars'))])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

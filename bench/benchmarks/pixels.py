@@ -1,6 +1,6 @@
-"""Pixels: the way to a full image stage by stage, each with all that comes before it.
+"""Pixels: the stages of a full image, each measured together with those before it.
 
-The one place of the suite that knows the functions inside `dafre_fast.pixels`.
+Only this benchmark uses functions inside `dafre_fast.pixels`.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ from bench.measure import Contender, timed_in_fresh_folder
 from bench.peers import floor
 from bench.records import Role
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.records import Wanted
-from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.records import Wanted, WantedOutput
+from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.engine.work import make
-from dafre_fast.pixels.decoders import choose, vips
+from dafre_fast.pixels.decoders import choose, registry, vips
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.plan import ImagePlan, plan_image
@@ -29,13 +29,17 @@ _HASHES = _RECIPE.hashes()
 
 def _decode(path: Path) -> None:
     data, header, plan = _open(path)
-    decode = choose.fast_lane(header, plan) or vips.pictures  # which resizes as it decodes
-    with suppress(Refusal):  # decoded by libvips in the stages to come
-        decode(data, header, plan)
+    name = registry.ROWS[header.format].fast_lane
+    lane = registry.fast_lane(name) if name else None
+    if lane and lane.fits(header, plan):
+        with suppress(Refusal):  # the later stages decode it with libvips
+            lane.decode(data, header, plan)
+    else:
+        vips.decode(data, header, plan)  # resizes while it decodes
 
 
 def _resize(path: Path) -> None:
-    choose.pictures(*_open(path))
+    choose.decode(*_open(path))
 
 
 def _encode(path: Path) -> None:
@@ -43,13 +47,17 @@ def _encode(path: Path) -> None:
 
 
 def _write(path: Path, folder: Path) -> None:
-    make(_RECIPE, _HASHES, Wanted(path.stem, str(path), full=f"{folder}/{path.stem}.jpg"))
+    make(_RECIPE, _HASHES, Wanted(path.stem, str(path), (_wanted(path, folder),)))
+
+
+def _wanted(path: Path, folder: Path) -> WantedOutput:
+    return WantedOutput(FULL_IMAGE.name, f"{folder}/{path.stem}.jpg")
 
 
 def _open(path: Path) -> tuple[bytes, Header, ImagePlan]:
     data = path.read_bytes()
     header = choose.read_header(data)
-    return data, header, plan_image(header, _RECIPE, full=True, box=None)
+    return data, header, plan_image(header, [FULL_IMAGE], _RECIPE.bounds, box=None)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Pool: CPU time of the parent alone, which every image costs however many workers there are.
+"""Pool: the CPU time of the parent process per job, with empty jobs and with tiny originals.
 
-Jobs of no work at all, and the engine over originals of 16 pixels.
+The parent's time limits how many workers can be kept busy.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from bench.measure import Contender, timed, timed_in_fresh_folder
 from bench.records import Role
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running, usable_cores
-from dafre_fast.engine.executors.local import Lost, Pool
+from dafre_fast.engine.executors.base import Lost, Spec, ready
+from dafre_fast.engine.executors.choose import create
 from dafre_fast.resize.run import resize
 from dafre_fast.resize.settings import ResizeRun
 
@@ -49,16 +50,16 @@ def _ours(jobs: int) -> None:
     done: list[tuple[int, int | Lost]] = []
 
     async def submit_all() -> None:
-        pool = Pool[int, int](
-            abs,
-            done.extend,
+        spec = Spec[int, int](
+            initialise=ready(abs),
+            on_results=done.extend,
             workers=usable_cores(),
             job_timeout_seconds=_TIMEOUT_SECONDS,
         )
-        async with pool:
+        async with create(spec) as executor:
             for job in range(jobs):
-                await pool.submit(job)
-            await pool.drain()
+                await executor.submit(job)
+            await executor.drain()
 
     asyncio.run(submit_all())
     assert len(done) == jobs

@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.audit`: duplicates within and across splits, and what to leave out."""
+"""The command line of `audit`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.audit.settings import AuditRun
@@ -7,14 +7,12 @@ from dafre_fast.core.settings.running import Reporting, Workers
 
 @cli.command("audit", AuditRun, Workers, Reporting)
 def command(run: AuditRun, workers: Workers, reporting: Reporting) -> int:
-    """Find exact and near duplicates in a finished dataset, such as test images that train has too.
-
-    Writes audit/duplicates.parquet and .csv, exclude.csv and summary.json into it.
-    """
     from dafre_fast.audit.run import audit
     from dafre_fast.audit.show import show
+    from dafre_fast.views.terminal import terminal
 
-    found = audit(run, workers)
+    with terminal() as tell:
+        found = audit(run, workers, tell)
     show(found, as_json=reporting.json)
     return cli.judge(len(found.refused), reporting)
 

@@ -1,15 +1,16 @@
-"""Images that are the same picture: found by their hashes, grouped, and one of them chosen to stay.
+"""Find images that are the same picture, group them, and choose which of them to keep.
 
-Images of one hash are one node; a picture too plain for a hash is one node with those of its bytes.
-Two nodes make a pair where their hashes differ in no more bits than allowed, or where two of their
+Images with equal hashes form one node; images too plain for a hash form a node if their bytes are
+equal. Two nodes are a pair if their hashes differ in at most `distance` bits, or if two of their
 originals have the same bytes. Groups are the connected components of pairs.
 
-A chain of pairs may lead from one picture to quite another; so what stays is decided by pairs, not
-by groups. In the order of preference, each image stays that makes no pair with one that stays
-already: of what stays no two are duplicates, in one split or in two, and each image that goes is a
-duplicate of one that stays.
+A chain of pairs may connect two different pictures, so pairs decide what is kept, not groups. In
+order of preference, an image is kept unless it forms a pair with an image kept before it. Thus no
+two kept images are duplicates, in whatever splits, and every image left out is a duplicate of a
+kept one.
 """
 
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.reading import open_manifest
+from dafre_fast.tables.image_paths import image_paths
+from dafre_fast.tables.unreadable import reading
 
 _COLUMNS = {
     "id": pl.Int64,
@@ -47,42 +50,38 @@ _COLUMNS = {
 
 
 class Duplicates(NamedTuple):
-    """What `find_duplicates` found; `leaked` as `Groups` has it."""
+    """The result of `find_duplicates`; `leaked` as in `Groups`."""
 
     rows: pl.DataFrame
     leaked: dict[str, int]
 
 
 def read_images(folder: Path) -> pl.DataFrame:
-    """A row per image that a dataset was asked for: what an audit needs of its manifest, and
-    `path`, that of its full image below their folder, made from the id. Of several rows of an image
-    the first counts; `verify` tells of them.
+    """Read the columns of a manifest that an audit needs: one row per requested image.
 
-    Raises InputError where the manifest cannot be read, or is not one of `full`.
+    `path` is the path of the full image below its folder, made from the id. If an id has several
+    rows the first one counts; `verify` reports the others.
+
+    Raises InputError if the manifest cannot be read or lacks a column of `full`.
     """
     rows = open_manifest(folder)
-    try:
+    with reading(folder / MANIFEST):
         images = rows.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()).collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{folder / MANIFEST}: cannot be read: {reason}") from error
     nameless = images["id"].is_null().arg_true()
     if len(nameless):
         raise InputError(f"{folder / MANIFEST}: row {nameless[0] + 1} names no image")
-    bucket = (pl.col("id") % 1000).cast(pl.String).str.zfill(4)
-    return images.unique("id", keep="first", maintain_order=True).with_columns(
-        path=pl.format("{}/{}.jpg", bucket, "id")
-    )
+    first = images.unique("id", keep="first", maintain_order=True)
+    return first.with_columns(image_paths().alias("path"))
 
 
 def find_duplicates(images: pl.DataFrame, *, distance: int, keep: str, threads: int) -> Duplicates:
-    """All images that have a duplicate: `group` from 1 on, id, path, split, class_id, `kind` (a
-    `Kind`), `distance` in bits to the image that stays for it, `kept_id`, its id, which is their
-    own where they stay, and `group_distance`, the largest between two of the group. In each group
-    in the order of preference, and groups in that of their first images.
+    """Return all images that have a duplicate, with the image that is kept for each.
 
-    `images` as `read_images` gives them, with `hash`, 32 bytes or null; `keep` and `distance` as in
-    `AuditRun`.
+    `images` are the rows of `read_images` with a column `hash` (32 bytes or null); `keep` and
+    `distance` as in `AuditRun`. Columns of the result: `group` (from 1), id, path, split, class_id,
+    `kind` (a `Kind`), `distance` (bits to the kept image), `kept_id` (its own id if the image is
+    kept itself) and `group_distance` (bits, the largest between two images of the group). Rows of a
+    group, and groups by their first rows, are in order of preference.
     """
     ranked, nodes = _nodes(images, keep)
     bits = _Bits(nodes["hash"])
@@ -110,8 +109,8 @@ def find_duplicates(images: pl.DataFrame, *, distance: int, keep: str, threads: 
 
 
 def exclusions(rows: pl.DataFrame) -> pl.DataFrame:
-    """What to leave out of the duplicates found: id, path, split and class, `why` (a `Why`), kind
-    and distance, and id, split and class of the image that stays for it.
+    """Return the images to leave out: id, path, split, class_id, `why` (a `Why`), kind, distance,
+    group, and id, split and class_id of the image kept instead.
     """
     kept = rows.select(kept_id="id", kept_split="split", kept_class_id="class_id")
     other = pl.col("split").ne_missing(pl.col("kept_split"))
@@ -128,7 +127,7 @@ def exclusions(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def count(found: Duplicates, distance: int) -> Groups:
-    """Duplicates in numbers; `distance` is the one they were found with."""
+    """Count duplicates that were found with this `distance`."""
     groups = found.rows.group_by("group").agg(
         splits=pl.col("split").unique().sort(),
         classes=pl.col("class_id").n_unique(),
@@ -154,8 +153,8 @@ def _counted(values: pl.Series) -> dict[str, int]:
 
 
 def _nodes(images: pl.DataFrame, keep: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The images in the order of preference, with their `node`; and the nodes, each with the id and
-    hash of its first image.
+    """Return the images in order of preference, with a column `node`, and the nodes, each with the
+    id and hash of its first image.
     """
     order = {"test": SPLITS[::-1], "train": SPLITS, "largest": ()}[keep]
     place = pl.col("split").replace_strict(
@@ -177,7 +176,7 @@ def _nodes(images: pl.DataFrame, keep: str) -> tuple[pl.DataFrame, pl.DataFrame]
 
 
 class _Bits:
-    """Hashes of nodes: zero where there is none, and then no bits are between it and another."""
+    """Hashes of nodes. A node without a hash has zeros, and distance 0 to every other node."""
 
     def __init__(self, hashes: pl.Series) -> None:
         self.there = hashes.is_not_null().to_numpy()
@@ -194,7 +193,7 @@ class _Bits:
         return Pairs(nodes[found.first], nodes[found.second], found.distance)
 
     def largest(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Of each `root` of rows, the largest distance between two of its nodes."""
+        """Return, for each `root` in the rows, the largest distance between two of its nodes."""
         nodes = rows.select("root", "node").unique().sort("root", "node")
         nodes = nodes.filter(pl.Series(self.there[nodes["node"].to_numpy()]))
         runs = nodes["root"].rle().struct.unnest()
@@ -204,7 +203,7 @@ class _Bits:
 
 
 def _pairs(ranked: pl.DataFrame, bits: _Bits, distance: int, threads: int) -> Pairs:
-    """Pairs of nodes; those of the same original may be in it twice."""
+    """Return pairs of nodes; a pair that shares an original may occur twice."""
     near = bits.pairs(distance, threads)
     of_origin = ranked.drop_nulls("original_sha256").select("original_sha256", "node").unique()
     lowest = pl.col("node").min().over("original_sha256")
@@ -215,9 +214,9 @@ def _pairs(ranked: pl.DataFrame, bits: _Bits, distance: int, threads: int) -> Pa
 
 
 def _leaked(ranked: pl.DataFrame, nodes: int, pairs: Pairs) -> dict[str, int]:
-    """By `test in train` and so on, images of a split that make a pair with one of another."""
+    """Count the images of a split that form a pair with one of another: `test in train` …"""
     leaked = {}
-    for into, split in (("train", "val"), ("train", "test"), ("val", "test")):
+    for into, split in combinations(SPLITS, 2):
         has = np.zeros(nodes, np.bool_)
         has[ranked.filter(split=into)["node"].to_numpy()] = True
         near = has.copy()

@@ -1,9 +1,9 @@
-"""All pairs of 256-bit hashes within a Hamming distance, and what follows from pairs.
+"""Find all pairs of 256-bit hashes within a Hamming distance, and their components.
 
-Multi-index hashing (Norouzi, Punjani and Fleet 2012): of two hashes that differ in at most
-d = 16 r + a bits (a < 16), one of the first a + 1 of their 16 words differs in at most r bits, or
-one of the others in at most r - 1. So hashes are sorted by each word in turn, and only those are
-compared whose words are that near. No pair is missed, and none is found twice.
+Multi-index hashing (Norouzi, Punjani and Fleet 2012): if two hashes differ in at most
+d = 16 r + a bits (a < 16), then one of their first a + 1 words of 16 bits differs in at most r
+bits, or one of the other words in at most r - 1. Hashes are therefore sorted by each word in turn,
+and compared only where these words are that close. No pair is missed and none is found twice.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -15,15 +15,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.jit import kernel
 from dafre_fast.tables.kernels.vectors import ones
 
 _WORDS, _WORD_BITS = 16, 16
 _FIRST_ROOM = 1 << 12
 _MOST_PAIRS = 50_000_000
-"""More take more gigabytes than one may have, and tell no more: nearly all is like all else."""
+"""More pairs take gigabytes and say nothing: nearly every image then resembles every other."""
 
 Hashes = NDArray[np.uint64]
-"""Shape (n, 4), uint64, C-contiguous."""
+"""Hashes: shape (n, 4), uint64, C-contiguous."""
 Indices = NDArray[np.int32]
 
 
@@ -36,12 +37,12 @@ class Pairs(NamedTuple):
 
 
 def pairs_within(hashes: Hashes, distance: int, threads: int = 1) -> Pairs:
-    """All pairs of hashes that differ in `distance` bits or fewer, each once, in no order.
+    """Return every pair of hashes that differ in at most `distance` bits, each once, unordered.
 
-    Takes time in proportion to n * n / 65,536 * the number of words within `distance // 16` bits of
-    one, and time and 12 bytes for each pair: hashes that are equal should be given once.
+    Time grows with n * n / 65,536 * (words within `distance // 16` bits of a word) and with the
+    number of pairs, which take 12 bytes each: pass equal hashes only once.
 
-    Raises UsageError where pairs are too many.
+    Raises UsageError if there are more than 50 million pairs.
     """
     radii = _radii(distance)
     with ThreadPoolExecutor(threads) as pool:
@@ -54,13 +55,13 @@ def pairs_within(hashes: Hashes, distance: int, threads: int = 1) -> Pairs:
 
 
 def _radii(distance: int) -> NDArray[np.int64]:
-    """Bits in which each word may differ at most to lead to a pair; -1 where it leads to none."""
+    """Return, for each word, the most bits in which it may differ; -1 if it is not searched."""
     radius, rest = divmod(distance, _WORDS)
     return np.array([radius if word <= rest else radius - 1 for word in range(_WORDS)])
 
 
 def _masks(radius: int) -> NDArray[np.int64]:
-    """All words of at most so many bits; of -1 none."""
+    """Return all words with at most `radius` bits set; none for -1."""
     chosen = (
         bits for count in range(radius + 1) for bits in combinations(range(_WORD_BITS), count)
     )
@@ -87,7 +88,7 @@ def _distance(one, other):  # type: ignore[no-untyped-def]
 
 @njit
 def _found_before(one, other, word, radii):  # type: ignore[no-untyped-def]
-    """True where a word before this one leads to the pair as well."""
+    """Tell whether an earlier word finds this pair as well."""
     for k in range(word):
         shift = np.uint64(_WORD_BITS * (k % 4))
         differing = (one[k // 4] ^ other[k // 4]) >> shift & np.uint64(0xFFFF)
@@ -98,23 +99,23 @@ def _found_before(one, other, word, radii):  # type: ignore[no-untyped-def]
 
 @njit
 def _with(room, count, one, other, bits):  # type: ignore[no-untyped-def]
-    """Room with a pair behind `count` others, twice as much of it where it was full."""
+    """Store a pair at index `count`; the array is doubled when it is full."""
     if count == room.shape[0]:
         room = np.concatenate((room, np.empty_like(room)))
     room[count, 0], room[count, 1], room[count, 2] = min(one, other), max(one, other), bits
     return room
 
 
-@njit(
+@kernel(
     "int32[:, ::1](uint64[:, ::1], int32[::1], int64[::1], int64[::1], int64, int64[::1], int64,"
     " int64)",
-    cache=True,
     nogil=True,
 )
 def _compare(hashes, order, starts, masks, word, radii, distance, most):  # type: ignore[no-untyped-def]
-    """Pairs and distances, no more than `most`, of which this word is the first that leads to them.
-    Hashes come sorted by it, those of value v from starts[v] on; `order` has what their indices
-    were.
+    """Return up to `most` pairs with distances, for which `word` is the first word that finds them.
+
+    Hashes are sorted by this word; those with value v begin at starts[v]. `order` maps them to
+    their original indices.
     """
     room = np.empty((_FIRST_ROOM, 3), np.int32)
     count = 0
@@ -140,9 +141,9 @@ def _compare(hashes, order, starts, masks, word, radii, distance, most):  # type
     return room[:count].copy()
 
 
-@njit("int32[::1](int64, int32[::1], int32[::1])", cache=True)
+@kernel("int32[::1](int64, int32[::1], int32[::1])")
 def components(count, first, second):  # type: ignore[no-untyped-def]
-    """Of each of `count` nodes the lowest that pairs connect it with, over any number of steps."""
+    """Return, for each of `count` nodes, the lowest node of its connected component."""
     root = np.arange(count).astype(np.int32)
     for pair in range(first.size):
         a, b = first[pair], second[pair]
@@ -153,23 +154,24 @@ def components(count, first, second):  # type: ignore[no-untyped-def]
             root[b] = root[root[b]]
             b = root[b]
         root[max(a, b)] = min(a, b)
-    for node in range(count):  # a root is below what it is the root of
+    for node in range(count):  # a root is the lowest node of its component
         root[node] = root[root[node]]
     return root
 
 
 def representatives(count: int, pairs: Pairs) -> Indices:
-    """Of each of `count` nodes the one that stays in its stead: itself, unless a lower one that it
-    makes a pair with stays; then the nearest of these, and of equally near ones the lowest.
+    """Return, for each of `count` nodes, the node that is kept for it.
 
-    So no two that stay make a pair, and whatever goes makes a pair with what stays for it.
+    A node is kept unless it forms a pair with a lower kept node; then the nearest of these
+    represents it, and among equally near ones the lowest. No two kept nodes form a pair, and every
+    other node forms a pair with its representative.
     """
     order = np.lexsort((pairs.first, pairs.distance, pairs.second))
     found: Indices = _representatives(count, pairs.first[order], pairs.second[order])
     return found
 
 
-@njit("int32[::1](int64, int32[::1], int32[::1])", cache=True)
+@kernel("int32[::1](int64, int32[::1], int32[::1])")
 def _representatives(count, first, second):  # type: ignore[no-untyped-def]
     stays = np.arange(count).astype(np.int32)
     for pair in range(first.size):
@@ -180,14 +182,14 @@ def _representatives(count, first, second):  # type: ignore[no-untyped-def]
 
 
 def distances(hashes: Hashes, first: Indices, second: Indices) -> Indices:
-    """Of each pair of indices."""
+    """Return the Hamming distance of each pair of indices, in bits."""
     found = np.bitwise_count(hashes[first] ^ hashes[second]).sum(axis=1, dtype=np.int32)
     return np.asarray(found, np.int32)
 
 
-@njit("int32[::1](uint64[:, ::1], int64[::1])", cache=True)
+@kernel("int32[::1](uint64[:, ::1], int64[::1])")
 def spreads(hashes, starts):  # type: ignore[no-untyped-def]
-    """The largest distance within each run of hashes; run k is starts[k] ... starts[k + 1]."""
+    """Return the largest distance in each run of hashes; run k is starts[k]:starts[k + 1]."""
     largest = np.zeros(starts.size - 1, np.int32)
     for run in range(largest.size):
         for i in range(starts[run], starts[run + 1]):

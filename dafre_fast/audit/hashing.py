@@ -1,6 +1,4 @@
-"""What a worker does to hash full images: read, compare with the record, hash. Imported by the
-workers.
-"""
+"""Hash full images in a worker: read, compare with the record, hash."""
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.findings import Finding, Flaw, Output
@@ -8,11 +6,11 @@ from dafre_fast.dataset.samples import read_as_recorded
 from dafre_fast.engine.batches import Batch
 
 Hashed = tuple[str, bytes | None]
-"""A file, and its hash if the picture is not too plain to have one."""
+"""A file and its hash; None if the picture has too little detail for one."""
 
 
 def hash_files(folder: str, outputs: Batch) -> list[Hashed | Finding]:
-    """The hash of each file of a folder, or what is off with it."""
+    """Return the hash of each file of a folder, or what is wrong with it."""
     return [_hash(folder, output) for output in outputs]
 
 

@@ -1,4 +1,4 @@
-"""What is to be left out of a dataset: the list of an audit, or one like it."""
+"""Choose pairs of duplicates to show from the list that an audit wrote."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 import polars as pl
 
 from dafre_fast.audit.records import Why
-from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import AUDIT, EXCLUDE
+from dafre_fast.tables.unreadable import reading
 
 _KINDS = {
     **dict.fromkeys(("id", "class_id", "distance", "kept_id", "kept_class_id"), pl.Int64()),
@@ -16,7 +16,7 @@ _KINDS = {
 
 
 class Pair(NamedTuple):
-    """An image that is left out, and the one that stays for it."""
+    """An image that is left out, and the one kept for it: (left out, kept)."""
 
     ids: tuple[int, int]
     class_ids: tuple[int, int]
@@ -25,14 +25,15 @@ class Pair(NamedTuple):
 
 
 def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
-    """Of the list of a dataset's audit, those across splits first; of equal hashes and of others in
-    turns, the least alike of these first, for they are in doubt. Of both kinds at most one with the
-    same image that stays.
+    """Return up to `at_most` pairs of a dataset's audit, those across splits first.
 
-    Raises InputError where it cannot be read.
+    Pairs with equal and with differing hashes alternate; differing ones begin with the least alike,
+    which are the doubtful ones. A kept image occurs at most once in each kind.
+
+    Raises InputError if the list cannot be read.
     """
     path = dataset / AUDIT / EXCLUDE
-    try:
+    with reading(path):
         rows = pl.scan_csv(path, schema_overrides=_KINDS, glob=False).select(*_KINDS)
         within = pl.col("why") != Why.OTHER_SPLIT.value
         differs = (pl.col("distance") > 0).fill_null(value=False)
@@ -46,8 +47,6 @@ def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
             .head(at_most)
             .collect()
         )
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
     return [
         Pair(
             (row["id"], row["kept_id"]),

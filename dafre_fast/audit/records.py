@@ -1,4 +1,4 @@
-"""What an audit has to say: which images of a dataset are the same picture."""
+"""Records of an audit: which images of a dataset are the same picture."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,30 +9,29 @@ from dafre_fast.core.findings import Finding
 
 
 class Kind(StrEnum):
-    """How an image of a group is a duplicate."""
+    """The way in which an image is a duplicate."""
 
     EXACT = "exact"
-    """The bytes of its output, or of its original, are those of another image."""
+    """Its output or its original has the same bytes as another image's."""
     NEAR = "near"
 
 
 class Why(StrEnum):
-    """Why an image is to be left out."""
+    """The reason to leave an image out."""
 
     OTHER_SPLIT = "other_split"
-    """It is a duplicate of an image that stays in another split."""
+    """It is a duplicate of an image kept in another split."""
     SAME_SPLIT = "same_split"
 
 
 class Groups(Struct, frozen=True):
-    """Duplicates, counted. A group is a connected component: pairs of duplicates lead from each of
-    its images to each other one.
+    """Counts of duplicates. A group is a connected component of pairs of duplicates.
 
-    `within` has groups by the only split they are in, `across` by all of theirs (`train+test`).
-    `other_class`: groups with images of several classes. `leaked`: by `test in train` and so on,
-    images of the first split that make a pair with one of the second. `largest_distance` is that
-    between any two of a group, in bits; `chained` are groups in which it is more than that of
-    pairs. `left_out`: images by `Why`.
+    `within` counts groups inside one split, by split; `across` groups over several, by their names
+    (`train+test`). `other_class`: groups with images of several classes. `leaked`: images of a
+    split that form a pair with one of another, by `test in train` and so on. `largest_distance`:
+    bits, the largest between two images of a group; `chained`: groups in which it exceeds the
+    distance allowed for pairs. `left_out`: images by `Why`.
     """
 
     groups: int
@@ -48,11 +47,11 @@ class Groups(Struct, frozen=True):
 
 
 class Audit(Struct, frozen=True):
-    """What was compared and found.
+    """The result of an audit: images = compared + not_made + refused.
 
-    images = compared + not_made + refused; `plain` are those of the compared that have too little
-    in them for a hash, so that only their bytes were compared. CPU time in seconds, of this process
-    and its workers; that of hashing is of the workers alone.
+    `plain` counts compared images with too little detail for a hash: only their bytes were
+    compared. CPU times are in seconds, of this process and its workers; that of hashing is of the
+    workers alone.
     """
 
     images: int

@@ -14,26 +14,28 @@ from dafre_fast.audit.records import Audit
 from dafre_fast.audit.settings import AuditRun
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.findings import Finding
 from dafre_fast.core.layout import (
     AUDIT,
     AUDIT_SUMMARY,
     EXCLUDE,
-    FULL,
     MANIFEST,
     STATE,
 )
+from dafre_fast.core.settings.images import FULL_IMAGE
 from dafre_fast.core.settings.running import Workers, usable_cores
 from dafre_fast.dataset.locks import undisturbed
+from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.places import placed, places_of
 from dafre_fast.engine.batches import Batch, look_at
+from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.tables.writing import write_csv, write_parquet
-from dafre_fast.views.progress import Progress
 
 _PRELOAD = ("dafre_fast.audit.hashing", "dafre_fast.pixels.likeness", "dafre_fast.cli")
 
 
-def audit(run: AuditRun, workers: Workers) -> Audit:
+def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
     """Hash every full image, find duplicates, and write what is found into `audit` of the dataset.
 
     Raises InputError where the manifest cannot be read or has no full image, UsageError while a run
@@ -45,9 +47,8 @@ def audit(run: AuditRun, workers: Workers) -> Audit:
         made = _placed(run.output, images.drop_nulls("sha256"))
         if made.is_empty():
             raise InputError(f"{run.output / MANIFEST}: has no full image")
-        with Progress("images") as progress:
-            progress.begin(made.height, 0)
-            hashed, refused, hashing = asyncio.run(_hash_all(made, run, workers, progress))
+        with counted(tell, "images", made.height) as advance:
+            hashed, refused, hashing = asyncio.run(_hash_all(made, run, workers, advance))
     compared = made.join(hashed, on="file", maintain_order="left")
     found = find_duplicates(
         compared,
@@ -80,13 +81,13 @@ def audit(run: AuditRun, workers: Workers) -> Audit:
 def _placed(folder: Path, made: pl.DataFrame) -> pl.DataFrame:
     """Where the full image of each lies: all columns of `Output`."""
     named = made.with_columns(
-        file=pl.lit(f"{FULL}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
+        file=pl.lit(f"{FULL_IMAGE.tree}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
     )
-    return placed(named, places_of(folder), "")
+    return placed(named, places_of(folder), FULL_IMAGE, read_outputs(folder))
 
 
 async def _hash_all(
-    made: pl.DataFrame, run: AuditRun, workers: Workers, progress: Progress
+    made: pl.DataFrame, run: AuditRun, workers: Workers, advance: Advance
 ) -> tuple[pl.DataFrame, list[Finding], float]:
     """`file` and `hash` of all that are as recorded, what is off with others, and CPU seconds."""
     hashed, refused = list[Hashed](), list[Finding]()
@@ -95,10 +96,10 @@ async def _hash_all(
         for one in [result] if isinstance(result, Finding) else result:
             if isinstance(one, Finding):
                 refused.append(one)
-                progress.advance(one.flaw)
+                advance(one.flaw)
             else:
                 hashed.append(one)
-                progress.advance(None)
+                advance(None)
 
     seconds = await look_at(made, partial(hash_files, str(run.output)), take, workers, _PRELOAD)
     schema = {"file": pl.String(), "hash": pl.Binary()}

@@ -9,17 +9,19 @@ from dafre_fast.core.settings.groups import Group
 
 
 class AuditRun(Group, frozen=True):
-    """Where duplicates are looked for, what counts as one, and which of them stays."""
+    """Dataset of the audit, what counts as a duplicate, and which of them stays."""
 
     output: Annotated[Path, Meta(description="Folder of a dataset.")] = Path("dataset")
     distance: Annotated[
         int,
-        Meta(ge=0, le=63, description="Most of 256 bits in which hashes of duplicates differ."),
+        Meta(
+            ge=0, le=63, description="Most bits (of 256) in which the hashes of duplicates differ."
+        ),
     ] = 48
     keep: Annotated[
         Literal["test", "train", "largest"],
         Meta(
-            description="Of duplicates, leave out those of train before val before test, the other"
-            " way round, or whatever the split those of the smaller originals."
+            description="Duplicates to keep: those of test before val before train, those of train"
+            " first, or those with the largest original in any split."
         ),
     ] = "test"

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from dafre_fast.audit.records import Audit
+from dafre_fast.views import show as shown
 from dafre_fast.views.findings import table
 from dafre_fast.views.summary import columns
 
 
 def show(audit: Audit, *, as_json: bool) -> None:
     """Print it."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(audit), indent=2).decode())
-    else:
-        print("\n".join(_lines(audit)))
+    shown.show(audit, _lines(audit), as_json=as_json)
 
 
 def _lines(audit: Audit) -> Iterator[str]:
@@ -38,7 +34,8 @@ def _lines(audit: Audit) -> Iterator[str]:
         yield f"no duplicates: no two hashes within {audit.distance} bits, no bytes twice"
     yield (
         f"{audit.images:,} images = {audit.compared:,} compared + {audit.not_made:,} not made"
-        f" + {len(audit.refused):,} not as recorded; {audit.plain:,} too plain but for their bytes"
+        f" + {len(audit.refused):,} not as recorded; {audit.plain:,} of them too plain for a"
+        " hash, compared by their bytes alone"
     )
     yield (
         f"{audit.seconds:,.1f} s, {audit.compared / audit.seconds:,.1f} images/s;"

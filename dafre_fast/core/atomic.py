@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the digest of a file."""
+"""Write files so that they appear whole or not at all; compute the digest of a file."""
 
 import hashlib
 import os
@@ -12,14 +12,14 @@ from msgspec import Struct
 from dafre_fast.core.errors import OutputError
 
 _LONGEST_NAME = 255
-"""Bytes, on all common file systems."""
+"""Bytes that the name of a file may have on all common file systems."""
 
 PIECE_BYTES = 1 << 20
 
 
 def temporary(path: Path) -> Path:
-    """Where `path` is written before it is whole: hidden, in the same folder, always the same, so
-    that the next attempt replaces what a killed one left.
+    """Return the path under which a file is written until it is whole: hidden, in the same folder.
+    It is always the same, so that the next attempt replaces what a killed one left.
     """
     name = f".{path.name}.part"
     if len(os.fsencode(name)) > _LONGEST_NAME:
@@ -30,9 +30,9 @@ def temporary(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write to the path given and it replaces `path` at the end; on an error nothing changes.
+    """Yield a path to write to; at the end that file replaces `path`. On an error nothing changes.
 
-    Raises OutputError where that cannot be done.
+    Raises OutputError if the system refuses.
     """
     part = temporary(path)
     try:
@@ -50,10 +50,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(output: Path, name: str) -> Iterator[Path]:
-    """A hidden, empty folder within `output` for what is needed for a while; the next run removes
-    what a killed one left there.
+    """Yield a hidden, empty folder in `output` for temporary files. The next run removes what a
+    killed one left there.
 
-    Raises OutputError where it cannot be made, or something cannot be written within.
+    Raises OutputError if the folder cannot be made, or a file cannot be written in it.
     """
     folder = temporary(output / name)
     try:
@@ -67,14 +67,14 @@ def scratch(output: Path, name: str) -> Iterator[Path]:
 
 
 class File(Struct, frozen=True):
-    """A file of a pack, as it was written."""
+    """Size and SHA-256 (hexadecimal) of a file."""
 
     bytes: int
     sha256: str
 
 
 def digest(path: Path) -> File:
-    """Of a file, read in pieces. Raises OSError."""
+    """Return the size and hash of a file, which is read in pieces. Raises OSError."""
     hashed, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while piece := file.read(PIECE_BYTES):

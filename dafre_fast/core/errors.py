@@ -1,21 +1,22 @@
 """Every exception that this package raises on purpose.
 
     DafreError
-    ├── UsageError    a setting is missing or out of bounds          exit status 2
-    ├── InputError    a table, folder or address cannot be read      exit status 2
-    ├── OutputError   the output cannot be written (a full disk)     exit status 1
-    ├── SourceError   the source asks to be left alone               exit status 1
-    ├── WorkerError   no worker process can be started, or all die   exit status 1
-    └── Refusal       one image cannot be made; the engine turns it into an outcome
+    ├── UsageError    a setting is missing, unknown or out of its bounds   exit status 2
+    ├── InputError    a table, folder or address cannot be read            exit status 2
+    ├── OutputError   the output cannot be written (a full disk)           exit status 1
+    ├── SourceError   the source must not be asked any more                exit status 1
+    ├── WorkerError   no worker process can be started, or all die         exit status 1
+    │   └── NoMainGuard   a script starts workers when it is imported
+    └── Refusal       one image cannot be made; the engine records it as an outcome
 
-All but the last carry one line for a person. A `Refusal` never ends a run.
+The message of each is one line for a person. A `Refusal` never ends a run.
 """
 
 from dafre_fast.core.reasons import Reason
 
 
 class DafreError(Exception):
-    """Base of all exceptions of this package."""
+    """Base class of all exceptions of this package."""
 
 
 class UsageError(DafreError):
@@ -23,7 +24,7 @@ class UsageError(DafreError):
 
 
 class InputError(DafreError):
-    """An input cannot be read; the message names the file, the row where known, and why."""
+    """An input cannot be read; the message names the file, the row if known, and the cause."""
 
 
 class OutputError(DafreError):
@@ -38,8 +39,23 @@ class WorkerError(DafreError):
     """No worker process can be started, or they die; everything finished so far is kept."""
 
 
+class NoMainGuard(WorkerError, SystemExit):
+    """A script calls `make_images` outside `if __name__ == "__main__":`.
+
+    It is a SystemExit, too: only an edit of the script helps, so that one which does not catch it
+    ends with this one line in place of a traceback, and with status 1.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = message
+
+
 class Refusal(DafreError):
-    """One image cannot be made: a reason from the closed set, and a detail for people."""
+    """One image cannot be made.
+
+    `reason` is one of a closed set, and `detail` says more for a person, if there is more to say.
+    """
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason, detail)

@@ -1,6 +1,11 @@
-"""What happens on the way to the originals, told while it happens to all who watch."""
+"""Events: what happens during a run, reported while it happens.
+
+Whoever does the work calls a `Tell` with each event. Commands pass one that shows the events in the
+terminal (`views.terminal`); without an observer (`silent`) nobody sees them.
+"""
 
 from collections.abc import Callable
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -9,24 +14,57 @@ from dafre_fast.core.records import Fetched
 
 
 class Event(Struct, frozen=True, tag_field="event", tag=str.lower):
-    """Base of all events."""
+    """Base class of all events."""
+
+
+class Notice(Event, frozen=True):
+    """One line for a person, such as what slows this run down."""
+
+    text: str
+
+
+class StageEvent(Event, frozen=True):
+    """Base class of the events that count progress; an event log leaves them out."""
+
+
+class Began(StageEvent, frozen=True):
+    """A stage of the work begins, in which `total` items are counted.
+
+    `label` names the items ("images", "files"), `standing` is how many of them earlier runs did,
+    and `bad` names those that end with a reason ("refused", "found").
+    """
+
+    label: str
+    total: int
+    standing: int = 0
+    bad: str = "refused"
+
+
+class Advanced(StageEvent, frozen=True):
+    """More items of the stage are done: one reason for each, None if it ended well."""
+
+    reasons: tuple[StrEnum | None, ...]
+
+
+class Ended(StageEvent, frozen=True):
+    """The stage is over: all its items are done, or an exception ended it."""
 
 
 class Asked(Event, frozen=True):
-    """So many images are asked for; `standing` of them were done by earlier runs."""
+    """A run is asked for `images`; `standing` of them were done by earlier runs."""
 
     images: int
     standing: int
 
 
 class Outcome(Event, frozen=True):
-    """What became of one original."""
+    """An original was fetched or found, or refused."""
 
     fetched: Fetched
 
 
 class Failed(Event, frozen=True):
-    """An attempt failed; `Again` follows where the failure is a passing one."""
+    """An attempt failed; `Again` follows if the failure is a passing one."""
 
     url: str
     attempt: int
@@ -35,7 +73,7 @@ class Failed(Event, frozen=True):
 
 
 class Again(Event, frozen=True):
-    """Another attempt after a passing failure."""
+    """Another attempt begins after a passing failure."""
 
     url: str
     attempt: int
@@ -43,21 +81,25 @@ class Again(Event, frozen=True):
 
 
 class Waited(Event, frozen=True):
-    """A request waited for its turn: for the rate, for what the host asks, or while it is down."""
+    """A request waited for its turn: because of the rate limit, of Retry-After, or of a host that
+    is down.
+    """
 
     host: str
     seconds: float
 
 
 class Held(Event, frozen=True):
-    """A host asks for patience (Retry-After): none of it is asked for anything meanwhile."""
+    """A host asks to wait (Retry-After); it gets no request for so many seconds."""
 
     host: str
     seconds: float
 
 
 class Down(Event, frozen=True):
-    """A host failed so often that it is left alone for a while, then tried with one request."""
+    """A host failed so often that it is left alone for so many seconds, then tried with one
+    request.
+    """
 
     host: str
     failures: int
@@ -71,10 +113,15 @@ class Up(Event, frozen=True):
 
 
 class Pace(Event, frozen=True):
-    """As many connections at once from now on, and why."""
+    """The number of simultaneous connections changes, for the reason `why`."""
 
     connections: int
     why: str
 
 
 Tell = Callable[[Event], None]
+"""An observer: called with each event, in order, by the thread that does the work."""
+
+
+def silent(_: Event) -> None:
+    """Ignore an event: the observer of those who asked for none."""

@@ -1,4 +1,4 @@
-"""What a verification has to say: where files, labels and records differ from each other."""
+"""The findings of `verify`: where files, labels and records differ from each other."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Flaw(StrEnum):
-    """What is off. Of one file the first that applies, in the order given here."""
+    """One way to be wrong. A file has the first flaw that applies, in the order given here."""
 
     # files against the record
     MISSING = "missing"
@@ -16,19 +16,19 @@ class Flaw(StrEnum):
     WRONG_SIZE = "wrong_size"
     WRONG_HASH = "wrong_hash"
     BROKEN_JPEG = "broken_jpeg"
-    """It is as recorded, and not a JPEG from its first marker to its last."""
+    """The file is as recorded, but not a JPEG from its first marker to its last."""
     WRONG_DIMENSIONS = "wrong_dimensions"
     UNDECODABLE = "undecodable"
     NOT_CHECKED = "not_checked"
-    """A worker died or hung on it, alone, twice."""
+    """A worker died or hung twice while it checked this file alone."""
     ORPHAN = "orphan"
-    """No row names this file."""
+    """The file belongs to no row."""
     LEFTOVER = "leftover"
-    """What a killed run had begun to write."""
+    """The file is a half-written one of a run that was killed."""
     # labels against the manifest
     MALFORMED_LABEL = "malformed_label"
     UNKNOWN_LABEL = "unknown_label"
-    """It names an image that the manifest does not know."""
+    """The label is of an image that the manifest does not have."""
     REPEATED_LABEL = "repeated_label"
     WRONG_CLASS = "wrong_class"
     WRONG_SPLIT = "wrong_split"
@@ -42,7 +42,7 @@ class Flaw(StrEnum):
 
     @property
     def damage(self) -> bool:
-        """True where the file is not what was made: it can go, and be made again."""
+        """True if the file is not the one that was made, so that it can be removed and remade."""
         return self in _DAMAGE
 
 
@@ -58,9 +58,11 @@ _DAMAGE = frozenset(
 
 
 class Output(NamedTuple):
-    """One picture as it is recorded: the path of its file in the dataset, sizes in bytes and
-    pixels. Where it is a member of a `shard` (a path, too), `file` is its name below that, and
-    `offset` the byte at which it begins there.
+    """One output as it is recorded.
+
+    `file` is its path in the dataset; `width` and `height` are in pixels. If it is a member of a
+    `shard` (a path in the dataset, too), `file` is the name of the member below that path, and
+    `offset` is the byte at which its data begin.
     """
 
     file: str
@@ -73,7 +75,7 @@ class Output(NamedTuple):
 
 
 class Finding(Struct, frozen=True):
-    """One thing that is off: at which file, line or key, and how it differs."""
+    """One flaw: at which file, line or key it was found, and the difference."""
 
     flaw: Flaw
     where: str
@@ -81,11 +83,11 @@ class Finding(Struct, frozen=True):
 
 
 class Verification(Struct, frozen=True):
-    """What was compared and found; findings stand in the order of `Flaw`.
+    """The result of `verify`; its findings are in the order of `Flaw`.
 
-    `images` are those that `files` were made of; `records` the tables that files were compared
-    with; `labels_of_refused` images that are labelled, as published, and were refused; `removed`
-    files of the findings, by path. CPU time is that of this process and its workers.
+    `files` were made of `images`, and compared with `records`. `labels_of_refused` counts images
+    that are labelled, as published, but were refused. `removed` has the paths of removed files. CPU
+    time, in seconds, is that of this process and its workers.
     """
 
     images: int

@@ -1,25 +1,32 @@
-"""Where files stand, and how they come to stand there: whole, or not at all."""
+"""Names of the files and folders of a dataset, and the paths of images in its trees."""
 
 ORIGINALS, FULL, FACES, LABELS = "original", "fullMin256", "faces", "labels"
 SMALL = "512px"
-"""Danbooru's own tree of images of at most 512 pixels, beside that of originals."""
+"""Danbooru's tree of images of at most 512 pixels a side, beside its tree of originals."""
 MANIFEST = "manifest.parquet"
 BAD_ROWS = "bad_rows.csv"
 BAD_RECORDS = "bad_records.csv"
 STATISTICS = "stats"
 PACKS = "packs"
 SHARDS = f"{PACKS}/webdataset-both"
-"""Shards of both images: where there are no trees, these stand for them."""
+"""Shards with the full image and the head crop of each original. A dataset may have these in place
+of trees.
+"""
 REPORT = "report"
 AUDIT = "audit"
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"
-"""Folder for what a run must remember: the ledger. Where an output is a tree of images alone, the
-list of bad rows stands there too, so that it is not taken for one of them.
+"""Folder of the ledger and other records of runs. If an output folder is nothing but a tree of
+images, the list of bad rows goes here too, so that nobody takes it for an image.
 """
 
 
 def bucket(image_id: int) -> str:
-    """The folder of an id in every tree of Danbooru: `id % 1000` with four digits."""
+    """Return the folder of an id in every tree of Danbooru: `id % 1000` with four digits."""
     return f"{image_id % 1000:04d}"
+
+
+def image_path(image_id: int, extension: str = "jpg") -> str:
+    """Return the path of an id in every tree of Danbooru: `0446/332446.jpg`."""
+    return f"{bucket(image_id)}/{image_id}.{extension}"

@@ -1,68 +1,89 @@
-"""Why an image was refused, what is to be known of one that was made, and why a row of a table was
-set aside: closed sets.
+"""Closed sets of causes: why an image was refused, what to know of one that was made, how it was
+proved to be the right one, and why a row of a table was set aside.
+
+Each member is the text that ledgers and tables have, and has a `cause`: a sentence for people.
 """
 
 from enum import StrEnum
+from typing import Self
 
 
-class Reason(StrEnum):
-    """Why one image could not be made. The value stands as `status` in the manifest."""
+class _Explained(StrEnum):
+    """Base of texts that have a sentence about their cause."""
+
+    cause: str
+
+    def __new__(cls, value: str, cause: str = "") -> Self:  # to look one up needs no cause
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.cause = cause
+        return member
+
+
+class Reason(_Explained):
+    """Why an image could not be made; the `status` of its row in the manifest."""
 
     # fetching the original
-    NOT_FOUND = "not_found"
-    FORBIDDEN = "forbidden"
-    HTTP_ERROR = "http_error"
-    SERVER_ERROR = "server_error"
-    NETWORK_ERROR = "network_error"
-    DNS_ERROR = "dns_error"
-    BAD_CERTIFICATE = "bad_certificate"
-    BAD_REDIRECT = "bad_redirect"
-    DOWNLOAD_TIMEOUT = "download_timeout"
-    TOO_SLOW = "too_slow"
-    HOST_DOWN = "host_down"
-    """Its host failed too often, or asked to wait, for longer than `--patience`."""
-    OPTED_OUT = "opted_out"
-    """Its server says `X-Robots-Tag: noai` or `noimageai`."""
-    BAD_INDEX = "bad_index"
-    """The archive that may hold it, or its index, cannot be read."""
-    WRONG_SIZE = "wrong_size"
-    WRONG_HASH = "wrong_hash"
+    NOT_FOUND = "not_found", "The source has no such file."
+    FORBIDDEN = "forbidden", "The server denied access to the file."
+    HTTP_ERROR = "http_error", "The server's answer was an error, or was not valid HTTP."
+    SERVER_ERROR = "server_error", "The server failed, or was too busy, at every attempt."
+    NETWORK_ERROR = "network_error", "The connection failed or broke off at every attempt."
+    DNS_ERROR = "dns_error", "The name of the host could not be resolved."
+    BAD_CERTIFICATE = "bad_certificate", "The certificate of the server could not be verified."
+    BAD_REDIRECT = (
+        "bad_redirect",
+        "The server redirected too often, to no valid address, or to a private one.",
+    )
+    DOWNLOAD_TIMEOUT = "download_timeout", "All attempts together took longer than --timeout."
+    TOO_SLOW = "too_slow", "The server did not answer in time, or sent less than --min-rate."
+    HOST_DOWN = (
+        "host_down",
+        "The host failed too often, or asked to wait, for longer than --patience.",
+    )
+    OPTED_OUT = "opted_out", "The server forbids such use: X-Robots-Tag: noai or noimageai."
+    BAD_INDEX = "bad_index", "The archive that may hold the file, or its index, cannot be read."
+    WRONG_SIZE = "wrong_size", "The file has another size than expected."
+    WRONG_HASH = "wrong_hash", "The file has another hash than expected."
     # reading it
-    MISSING_ORIGINAL = "missing_original"
-    UNREADABLE_ORIGINAL = "unreadable_original"
-    EMPTY_FILE = "empty_file"
-    TOO_MANY_BYTES = "too_many_bytes"
+    MISSING_ORIGINAL = "missing_original", "The original is not there."
+    UNREADABLE_ORIGINAL = "unreadable_original", "The system could not read the original."
+    EMPTY_FILE = "empty_file", "The file has no bytes."
+    TOO_MANY_BYTES = "too_many_bytes", "The file is larger than --max-bytes."
     # its header
-    NOT_AN_IMAGE = "not_an_image"
-    UNSUPPORTED_FORMAT = "unsupported_format"
-    CORRUPT_HEADER = "corrupt_header"
-    TOO_MANY_PIXELS = "too_many_pixels"
-    TOO_MANY_SCANS = "too_many_scans"
-    TOO_MANY_FRAMES = "too_many_frames"
-    TOO_MUCH_MEMORY = "too_much_memory"
-    OUTPUT_TOO_LARGE = "output_too_large"
+    NOT_AN_IMAGE = "not_an_image", "The file is not an image."
+    UNSUPPORTED_FORMAT = "unsupported_format", "No decoder reads this format, or this kind of it."
+    CORRUPT_HEADER = "corrupt_header", "The header of the image is damaged."
+    TOO_MANY_PIXELS = "too_many_pixels", "The image has more pixels than --max-pixels."
+    TOO_MANY_SCANS = "too_many_scans", "The JPEG has more scans than --max-scans."
+    TOO_MANY_FRAMES = "too_many_frames", "The image has more frames than --max-frames."
+    TOO_MUCH_MEMORY = "too_much_memory", "Decoding would take more than --worker-memory."
+    OUTPUT_TOO_LARGE = (
+        "output_too_large",
+        "The output would have more pixels than --max-pixels, or a side longer than a JPEG's.",
+    )
     # its pixels
-    TRUNCATED = "truncated"
-    CORRUPT = "corrupt"
+    TRUNCATED = "truncated", "The file ends before the image does."
+    CORRUPT = "corrupt", "The pixels of the image are damaged."
     # the head box
-    BAD_BOX = "bad_box"
-    EMPTY_BOX = "empty_box"
+    BAD_BOX = "bad_box", "The head box is inverted, not finite, or outside the image."
+    EMPTY_BOX = "empty_box", "The head box holds no pixel."
     # its output
-    NO_PLACE = "no_place"
+    NO_PLACE = "no_place", "The output cannot have this name: a folder, or a file, is in its way."
     # the process that worked on it
-    DECODER_FAILED = "decoder_failed"
-    OUT_OF_MEMORY = "out_of_memory"
-    WORKER_CRASHED = "worker_crashed"
-    TIMEOUT = "timeout"
+    DECODER_FAILED = "decoder_failed", "The decoder raised an unexpected error."
+    OUT_OF_MEMORY = "out_of_memory", "The worker process ran out of memory."
+    WORKER_CRASHED = "worker_crashed", "The worker process died."
+    TIMEOUT = "timeout", "The image took longer than --image-timeout."
 
     @property
     def transient(self) -> bool:
-        """True where the next run should try again without being asked to."""
+        """True if the cause may be gone by the next run, which then tries again by itself."""
         return self in _TRANSIENT
 
     @property
     def bounded(self) -> bool:
-        """True where other bounds (`core.settings.groups.Bounds`) may lead to another outcome."""
+        """True if other bounds (`core.settings.images.Bounds`) may lead to another outcome."""
         return self in _BOUNDED
 
 
@@ -100,75 +121,81 @@ _BOUNDED = frozenset(
 )
 
 
-class Note(StrEnum):
-    """What is to be known of an image that was made; stands in `notes` of the manifest."""
+class Note(_Explained):
+    """A remark on an image that was made; in the column `notes` of the manifest."""
 
-    PROFILE_IGNORED = "profile_ignored"
-    """Its colour profile is broken: the colours were taken as sRGB."""
-    TRUNCATED = "truncated"
-    """Its file breaks off: the rest of the picture is white (`--truncated keep`)."""
+    PROFILE_IGNORED = (
+        "profile_ignored",
+        "The colour profile is damaged: the colours were taken as sRGB.",
+    )
+    TRUNCATED = (
+        "truncated",
+        "The file ends before the image does: the rest is white (--truncated keep).",
+    )
 
 
-class Proof(StrEnum):
-    """By what a fetched original was found to be the right one."""
+class Proof(_Explained):
+    """How a fetched original was found to be the right one."""
 
-    MD5 = "md5"
-    SHA256 = "sha256"
-    CRC32 = "crc32"
-    UNVERIFIED = "unverified"
-    """No hash of it was known: it has its length and comes to its end, no more is known."""
+    MD5 = "md5", "Its MD5 is the one in the metadata."
+    SHA256 = "sha256", "Its SHA-256 is the one that the source publishes."
+    CRC32 = "crc32", "Its CRC-32 is the one in the zip archive."
+    UNVERIFIED = "unverified", "No hash is known; it has the expected length and an end."
 
 
 SUCCESS = "success"
 """The `status` of an image that was made; every other status is a `Reason`."""
 
 
-class RowProblem(StrEnum):
+class RowProblem(_Explained):
     """Why a row of a table is set aside."""
 
     # any table
-    TOO_LONG = "too_long"
-    NOT_UTF8 = "not_utf8"
-    MISSING_COLUMNS = "missing_columns"
-    EXTRA_COLUMNS = "extra_columns"
-    BAD_TAG_ID = "bad_tag_id"
-    DUPLICATE_ROW = "duplicate_row"
-    """The same as one before it."""
+    TOO_LONG = "too_long", "The line is too long to be a row."
+    NOT_UTF8 = "not_utf8", "The line is not UTF-8."
+    MISSING_COLUMNS = "missing_columns", "The row has too few columns."
+    EXTRA_COLUMNS = "extra_columns", "The row has too many columns."
+    BAD_TAG_ID = "bad_tag_id", "The tag id is not a number of at most 18 digits."
+    DUPLICATE_ROW = "duplicate_row", "An earlier row is the same."
     # faces.tsv
-    BAD_PATH = "bad_path"
-    """Not a file named by an id, in one folder of digits or none."""
-    WRONG_FOLDER = "wrong_folder"
-    """The folder is not `id % 1000`: one of the two is damaged."""
-    BAD_BOX_TEXT = "bad_box_text"
-    SEVERAL_HEADS = "several_heads"
-    BAD_CONFIDENCE = "bad_confidence"
-    """Not from 0 to 1."""
-    DUPLICATE_ID = "duplicate_id"
-    """One before it has the same image with another tag or box; the first counts."""
-    UNKNOWN_TAG_ID = "unknown_tag_id"
+    BAD_PATH = "bad_path", "The path is not a file named by an id, in one numbered folder or none."
+    WRONG_FOLDER = (
+        "wrong_folder",
+        "The folder is not the id modulo 1000: one of the two is damaged.",
+    )
+    BAD_BOX_TEXT = "bad_box_text", "The head box is not five numbers."
+    SEVERAL_HEADS = "several_heads", "The row has the boxes of several heads."
+    BAD_CONFIDENCE = "bad_confidence", "The confidence is not between 0 and 1."
+    DUPLICATE_ID = (
+        "duplicate_id",
+        "An earlier row has the same id but differs; the earlier one counts.",
+    )
+    UNKNOWN_TAG_ID = "unknown_tag_id", "The tag id is not in tagIds.tsv."
     # label files
-    BAD_CLASS_ID = "bad_class_id"
+    BAD_CLASS_ID = "bad_class_id", "The class id is not a number of at most 18 digits."
     # tagIds.tsv
-    EMPTY_NAME = "empty_name"
-    BAD_NAME = "bad_name"
-    """With a control character, such as NUL or CR."""
-    DUPLICATE_TAG_ID = "duplicate_tag_id"
-    """One before it has the same tag id with another name; the first counts."""
+    EMPTY_NAME = "empty_name", "The name is empty."
+    BAD_NAME = "bad_name", "The name has a control character, such as NUL or CR."
+    DUPLICATE_TAG_ID = (
+        "duplicate_tag_id",
+        "An earlier row has the same tag id with another name; the earlier one counts.",
+    )
     # metadata of originals
-    BAD_JSON = "bad_json"
-    BAD_ID = "bad_id"
-    BAD_MD5 = "bad_md5"
-    BAD_EXTENSION = "bad_extension"
-    BAD_SIZE = "bad_size"
-    BAD_FIELD = "bad_field"
-    """A field is of another type than it should be."""
+    BAD_JSON = "bad_json", "The line is not a JSON object."
+    BAD_ID = "bad_id", "The id is missing, or not a number of at most 18 digits."
+    BAD_MD5 = "bad_md5", "The MD5 is not 32 hexadecimal digits."
+    BAD_EXTENSION = "bad_extension", "The extension is not 1 to 5 letters or digits."
+    BAD_SIZE = "bad_size", "The size is not a positive number."
+    BAD_FIELD = "bad_field", "A field has another type than it should have."
     # and of their tags
-    NO_TAGS = "no_tags"
-    """It says nothing of tags. An empty list of them is good."""
-    UNKNOWN_CATEGORY = "unknown_category"
-    """A tag is in none of Danbooru's categories: it alone is set aside, not its record."""
-    UNNAMED_TAG = "unnamed_tag"
-    """A tag has no name: it alone is set aside, not its record."""
+    NO_TAGS = "no_tags", "The record has no tags, not even an empty list of them."
+    UNKNOWN_CATEGORY = (
+        "unknown_category",
+        "A tag is in none of Danbooru's categories; only the tag is left out, not the record.",
+    )
+    UNNAMED_TAG = (
+        "unnamed_tag",
+        "A tag has no name; only the tag is left out, not the record.",
+    )
     # tables of tags
-    BAD_TAGS = "bad_tags"
-    """Not a list of names."""
+    BAD_TAGS = "bad_tags", "A column of tags does not hold a list of names."

@@ -16,21 +16,27 @@ class Box(NamedTuple):
     bottom: float
 
 
+class WantedOutput(Struct, frozen=True):
+    """An output to make of one original: the name of the output, and the file to write."""
+
+    name: str
+    path: str
+
+
 class Wanted(Struct, frozen=True):
-    """One image to be had: where its original is known under `id`, and what to make of it.
+    """One image to make: its original, and which outputs to make of it.
 
     `key` names it in the ledger: the decimal id, or the relative path in a tree.
-    `full` and `face` are the files to write, None for an output that is not wanted.
     """
 
     key: str
     original: str | None = None
     """Path of the original, None while a source still has to find or fetch it."""
-    full: str | None = None
-    face: str | None = None
+    outputs: tuple[WantedOutput, ...] = ()
+    """In the order of the recipe."""
     box: Box | None = None
     spool: str | None = None
-    """The file at whose end both are put, in place of files of their own."""
+    """The file to which all outputs are appended, in place of files of their own."""
 
 
 class Sought(Struct, frozen=True):
@@ -81,8 +87,18 @@ class Image(Struct, frozen=True):
     height: int
 
 
+class MadeOutput(Struct, frozen=True):
+    """An output that was written: its name, its size in pixels and bytes, and its SHA-256."""
+
+    name: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
 class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make"):
-    """What became of making one image; stands in the ledger as one line.
+    """The outcome of making one image; one line of the ledger (`dataset.ledger_lines`).
 
     Sizes are in pixels and bytes; the original's are those of the oriented picture.
     `recipe` is the hash of the settings that decided the outcome. `at` is when it was recorded, in
@@ -98,16 +114,10 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     original_width: int | None = None
     original_height: int | None = None
     original_bytes: int | None = None
-    width: int | None = None
-    height: int | None = None
-    bytes: int | None = None
-    sha256: str | None = None
-    face_width: int | None = None
-    face_height: int | None = None
-    face_bytes: int | None = None
-    face_sha256: str | None = None
+    outputs: tuple[MadeOutput, ...] = ()
+    """In the order of the recipe."""
     spool: str | None = None
-    """Name of the spool at whose byte `offset` the outputs begin, the full image first."""
+    """Name of the spool in which the outputs lie one behind the other, from byte `offset` on."""
     offset: int | None = None
     notes: tuple[Note, ...] = ()
     at: float | None = None

@@ -1,4 +1,4 @@
-"""What a run has to say for itself at the end."""
+"""The summaries that commands print at the end, and the records that they are made of."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -10,9 +10,12 @@ from dafre_fast.core.findings import Flaw
 
 
 class Packed(Struct, frozen=True):
-    """`images` of the manifest are `packed`, `refused` by the run that made the dataset (by
-    reason), `damaged` since (by flaw), or `excluded` on demand, always. Shards were `written` in
-    this run or `kept` from an earlier one; `bytes` are those of all files of the pack, in `folder`.
+    """The result of packing.
+
+    The `images` of the manifest are the sum of `packed`, `refused` (by the run that made them, per
+    reason), `damaged` (since then, per flaw) and `excluded` (on demand). Parts were `written` by
+    this run or `kept` from an earlier one. `bytes` is the size of all files of the pack in
+    `folder`; times are in seconds.
     """
 
     images: int
@@ -21,7 +24,7 @@ class Packed(Struct, frozen=True):
     damaged: Mapping[Flaw, int]
     excluded: int
     damaged_list: str | None
-    """Path of the table of all damaged ones, where there are any."""
+    """Path of the table of damaged images, None if there are none."""
     written: int
     kept: int
     bytes: int
@@ -31,7 +34,7 @@ class Packed(Struct, frozen=True):
 
 
 class HasBadRows(Protocol):
-    """A summary of tables, some rows of which were malformed."""
+    """A summary of tables of which some rows may be malformed."""
 
     @property
     def bad_rows(self) -> Sequence["Problem"]: ...
@@ -40,7 +43,7 @@ class HasBadRows(Protocol):
 
 
 class Step(Struct, frozen=True):
-    """One step of the funnel: what is left after it."""
+    """One step of a funnel: the images and classes left after it."""
 
     name: str
     images: int
@@ -48,14 +51,16 @@ class Step(Struct, frozen=True):
 
 
 class TagCount(Struct, frozen=True):
-    """Tags of one category: how many different ones, and their uses over all images."""
+    """Number of different tags of one category, and of their uses over all images."""
 
     unique: int
     uses: int
 
 
 class TagStep(Struct, frozen=True):
-    """One step of the funnel of tags: what is left after it, tags by Danbooru's category."""
+    """One step of the funnel of tags: the images left after it, and the tags of each category (by
+    Danbooru's number).
+    """
 
     name: str
     images: int
@@ -63,12 +68,12 @@ class TagStep(Struct, frozen=True):
 
 
 NAMED_LINES = 10
-"""Of rows with one problem, as many are named."""
+"""How many rows with one problem are named by their lines."""
 
 
 class Problem(Struct, frozen=True):
-    """Rows of a table that were set aside for one reason: how many, and the lines (from 1) of the
-    first `NAMED_LINES`.
+    """Rows of a table that were set aside for one reason: their number, and the lines (counted from
+    1) of the first `NAMED_LINES`.
     """
 
     table: str
@@ -78,19 +83,21 @@ class Problem(Struct, frozen=True):
 
 
 class Bottleneck(StrEnum):
-    """What a run waited for most."""
+    """Something that a run may wait for."""
 
     NETWORK = "network"
     DISK = "disk"
     CPU = "CPU"
-    MANNERS = "manners"
-    """The rate limit, and hosts that asked to wait or were down."""
+    RATE_LIMITS = "rate_limits"
+    """Rate limits, and hosts that asked to wait or were down."""
 
 
 class Downloads(Struct, frozen=True):
-    """What this run fetched: requests for originals (redirects aside), of which `retries` came
-    after a passing failure; `bytes` of the files that came of them. `shares` of the run's time
-    went to each of what may be the bottleneck, and the largest one is it.
+    """The downloads of one run.
+
+    `requests` for originals do not count redirects; `retries` of them followed a passing failure.
+    `bytes` is the size of the files fetched. `shares` divides the run's time among what it waited
+    for; the largest share is the `bottleneck`.
     """
 
     originals: int
@@ -102,7 +109,7 @@ class Downloads(Struct, frozen=True):
 
 
 class Work(Struct, frozen=True):
-    """What this run did: images brought to an outcome, and what that took, in seconds.
+    """The work of one run: the images that reached an outcome, and the seconds it took.
 
     CPU time is user and system time of this process and its workers.
     """
@@ -111,12 +118,14 @@ class Work(Struct, frozen=True):
     seconds: float
     cpu_seconds: float
     downloads: Downloads | None = None
-    """None where nothing was asked of any server."""
+    """Is None if no server was asked for anything."""
 
 
 class TagsSummary(Struct, frozen=True):
-    """`images` of the labels are `tagged` and `untagged` (by reason), always. Without labels they
-    are all that are left of the metadata.
+    """The result of `tags`.
+
+    The `images` of the labels are the sum of `tagged` and `untagged` (per reason). Without labels
+    they are the images left of the metadata.
     """
 
     images: int
@@ -128,7 +137,10 @@ class TagsSummary(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """`images` asked for are `success` and `refused` (by reason), always."""
+    """The result of a run.
+
+    The `images` asked for are the sum of `success` and `refused` (per reason).
+    """
 
     images: int
     success: int
@@ -136,16 +148,16 @@ class Summary(Struct, frozen=True):
     work: Work | None = None
     funnel: Sequence[Step] = ()
     tags: TagsSummary | None = None
-    """Where tables of tags are a part of the run."""
+    """The summary of the tags, if the run made tables of tags."""
     packed: Packed | None = None
-    """Where images went straight into shards."""
+    """The result of packing, if images went straight into shards."""
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
-    """Path of the list of all bad rows, where there are any."""
+    """Path of the list of all bad rows, None if there are none."""
 
 
 class Listed(Struct, frozen=True):
-    """The `images` of a split, and by tree how many the list of files has and has not there."""
+    """The `images` of a split: how many the list of files has in each tree, and has not."""
 
     split: str
     images: int
@@ -154,8 +166,10 @@ class Listed(Struct, frozen=True):
 
 
 class Lists(Struct, frozen=True):
-    """`lines` of a list of files are `listed` for a split, of images of no split (`unwanted`), of
-    images in trees of other sizes (`elsewhere`), and `set_aside`, always.
+    """The result of `lists`.
+
+    The `lines` of a list of files are the sum of those `listed` for a split, of images in no split
+    (`unwanted`), of trees of other sizes (`elsewhere`), and of malformed ones (`set_aside`).
     """
 
     lines: int
@@ -167,12 +181,13 @@ class Lists(Struct, frozen=True):
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
     fetched: Mapping[str, Summary] = {}
-    """By tree, what came of fetching what is listed there."""
+    """The summary of fetching the files listed, per tree."""
 
 
 class Place(Struct, frozen=True):
-    """A host, archive or folder, how many originals would come from there, and their bytes where
-    these are known; of `unknown` originals they are not.
+    """A host, archive or folder, and the number of originals that would come from there.
+
+    `bytes` is the sum of their known sizes; those of `unknown` originals are not known.
     """
 
     place: str
@@ -182,8 +197,10 @@ class Place(Struct, frozen=True):
 
 
 class Simulation(Struct, frozen=True):
-    """`images` asked for are those that lie there already, those that an earlier run refused for
-    good, those that would be fetched from somewhere, and those that are `nowhere`.
+    """The result of `download --simulate`.
+
+    The `images` asked for are the sum of those on disk (`there`), those that an earlier run
+    `refused` for good, those that would be fetched from `places`, and those found `nowhere`.
     """
 
     images: int
@@ -194,12 +211,12 @@ class Simulation(Struct, frozen=True):
 
 
 class Funnel(Struct, frozen=True):
-    """Images and classes step by step, as it stands in `funnel.json`."""
+    """Images and classes after each step, as in `funnel.json`."""
 
     steps: Sequence[Step]
 
 
 class TagFunnel(Struct, frozen=True):
-    """Tags step by step, as it stands in `tags_funnel.json`."""
+    """Tags after each step, as in `tags_funnel.json`."""
 
     steps: Sequence[TagStep]

@@ -1,1 +1,1 @@
-"""`crop`: cut the heads out of a tree of originals."""
+"""Cut the head of every kept row of faces.tsv out of its original."""

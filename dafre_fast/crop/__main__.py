@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.crop`: face crops from a tree of originals."""
+"""The command line of `crop`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.images import (
@@ -25,11 +25,13 @@ def command(
     running: Running,
     reporting: Reporting,
 ) -> int:
-    """Cut the head of every kept row of faces.tsv out of its original."""
     from dafre_fast.crop.run import crop
+    from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(face=face, encoding=encoding, bounds=bounds)
-    return cli.report(crop(faces.faces, run, selection, recipe, running), reporting)
+    with terminal() as tell:
+        summary = crop(faces.faces, run, selection, recipe, running, tell)
+    return cli.report(summary, reporting)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class CropRun(Group, frozen=True):
-    """From a tree of originals to a tree of face crops."""
+    """Folders of the originals and of the head crops."""
 
     input: Annotated[Path, Meta(description="Folder of originals.")] = Path("original")
     output: Annotated[Path, Meta(description="Folder of the face crops.")] = Path("faces")

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.core.errors import InputError
+from dafre_fast.tables.unreadable import reading
 
 
 def read_excluded(path: Path) -> pl.Series:
@@ -12,11 +13,8 @@ def read_excluded(path: Path) -> pl.Series:
 
     Raises InputError where it cannot be read, and for a line without an id.
     """
-    try:
+    with reading(path, "is no CSV file with a column id"):
         ids = pl.scan_csv(path, infer_schema=False, glob=False).select("id").collect()["id"]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: is no CSV file with a column id: {reason}") from error
     numbers = ids.str.strip_chars().cast(pl.Int64, strict=False)
     bad = numbers.is_null().arg_true()
     if len(bad):

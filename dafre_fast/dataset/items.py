@@ -5,7 +5,7 @@ workers. They hold numbers in arrays and no table, so that a forked worker touch
 has threads of its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from dafre_fast.core.errors import InputError, Refusal, UsageError
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
 from dafre_fast.dataset.exclusions import read_excluded
-from dafre_fast.dataset.pictures import PICTURES, Picture, Pictures
+from dafre_fast.dataset.outputs import choose_outputs
+from dafre_fast.dataset.pictures import Pictures, file_of
 from dafre_fast.dataset.reading import LISTS, open_manifest, open_tags
 from dafre_fast.dataset.shards import Shard, find_shards, mixed, read_samples, stretch
 from dafre_fast.pixels.rasters import Pixels
@@ -39,40 +41,33 @@ class Square(NamedTuple):
 
 
 class Making(NamedTuple):
-    """How an item is made: which pictures, what becomes of the pixels of each, and which tags have
-    a place in `tags`.
+    """How an item is made: which images (`dataset.outputs.choose_outputs`), what becomes of the
+    pixels of each, and which tags have a place in `tags`.
     """
 
-    pictures: tuple[Picture, ...]
+    images: str
     transform: Transform | None = None
     tag_names: Sequence[str] | None = None
 
-    def item(self, image: int, class_id: int, files: Sequence[bytes], tags: _Numbers) -> Item:
-        """`id`, `class_id`, the pictures (`full`, `face`: RGB (height, width, 3), uint8, or what
-        the transform makes of it), and where names of tags are given `tags`, a bool for each.
+    def item(
+        self, image: int, class_id: int, files: Mapping[Output, bytes], tags: _Numbers
+    ) -> Item:
+        """`id`, `class_id`, the outputs by name (RGB (height, width, 3), uint8, or what the
+        transform makes of it), and where names of tags are given `tags`, a bool for each.
 
         Raises InputError where a picture cannot be decoded.
         """
         item: Item = {"id": image, "class_id": class_id}
-        for picture, data in zip(self.pictures, files, strict=True):
+        for output, data in files.items():
             try:
                 pixels = decode(data)
             except Refusal as refusal:
-                raise InputError(f"{picture.file(image)}: {refusal}") from refusal
-            item[picture.name] = self.transform(pixels) if self.transform else pixels
+                raise InputError(f"{file_of(output, image)}: {refusal}") from refusal
+            item[output.name] = self.transform(pixels) if self.transform else pixels
         if self.tag_names is not None:
             item["tags"] = np.zeros(len(self.tag_names), np.bool_)
             item["tags"][tags] = True
         return item
-
-
-def making(
-    images: str, transform: Transform | None = None, tag_names: Sequence[str] | None = None
-) -> Making:
-    """Of `full`, `faces` or `both`. Raises UsageError for another word."""
-    if images not in PICTURES:
-        raise UsageError(f"images {images!r}: {', '.join(PICTURES)} are known")
-    return Making(PICTURES[images], transform, tag_names)
 
 
 def read_tag_names(folder: str | Path) -> list[str]:
@@ -100,6 +95,7 @@ class Items:
     ) -> None:
         self._pictures, self._making = Pictures.of(folder), making
         table = open_manifest(folder)
+        self._outputs = choose_outputs(self._pictures.outputs, making.images)
         classes = dict(table.select("class_id", "class_name").unique().collect().iter_rows())
         rows = table.filter(status=SUCCESS)
         rows = rows if split is None else rows.filter(split=split)
@@ -120,11 +116,11 @@ class Items:
     def __getitem__(self, number: int) -> Item:
         """As `Making.item`. Raises IndexError, and InputError where a file cannot be read."""
         image = int(self.ids[number])
-        files = list[bytes]()
-        for picture in self._making.pictures:
-            place = self._pictures.place(picture, image)
+        files = dict[Output, bytes]()
+        for output in self._outputs:
+            place = self._pictures.place(output, image)
             try:
-                files.append(place.read(self._pictures.folder))
+                files[output] = place.read(self._pictures.folder)
             except OSError as error:
                 raise InputError(
                     f"{self._pictures.folder / place.name}: {error.strerror}"
@@ -175,8 +171,9 @@ class Stream:
 
     def __init__(self, folder: Path, making: Making, seed: int | None) -> None:
         self._shards, self._making, self._seed = find_shards(folder), making, seed
+        self._outputs = choose_outputs(_outputs_in(self._shards), making.images)
         for shard in self._shards:
-            if lacking := {one.name for one in making.pictures} - shard.members.keys():
+            if lacking := {one.name for one in self._outputs} - shard.members.keys():
                 raise UsageError(f"{shard.path}: has no {' and no '.join(sorted(lacking))} images")
         names = making.tag_names or ()
         self._numbers = {name: number for number, name in enumerate(names)}
@@ -201,10 +198,17 @@ class Stream:
         return Random(seed).sample(numbers, len(numbers))  # noqa: S311  (an order, no secret)
 
     def _item(self, shard: Shard, image: int, members: dict[str, bytes]) -> Item:
-        files = [members[shard.members[picture.name]] for picture in self._making.pictures]
+        files = {one: members[shard.members[one.name]] for one in self._outputs}
         tags = list[int]()
         if self._numbers:
             told = msgspec.json.decode(members["json"])
             named = (tag for name in LISTS for tag in told.get(name) or ())
             tags = [self._numbers[tag] for tag in named if tag in self._numbers]
         return self._making.item(image, int(members["cls"]), files, tags)
+
+
+def _outputs_in(shards: Iterable[Shard]) -> list[Output]:
+    """Full image and head crop, which every reader may ask for, and what else the shards hold."""
+    known = {output.name: output for output in (FULL_IMAGE, HEAD_CROP)}
+    names = dict.fromkeys(name for shard in shards for name in shard.members)
+    return [*known.values(), *(Output(name, name) for name in names if name not in known)]

@@ -19,35 +19,32 @@ import re
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
-from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.records import Fetched, Made
+from dafre_fast.dataset.ledger_lines import check, decode, encode
+from dafre_fast.dataset.recorder import LocalRecorder, Recorder, append_lines
 
 NAME, LOCK = "ledger.jsonl", "lock"
 _PATIENCE_SECONDS = 2.0
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Made | Fetched).decode
 _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are escaped
 
 
 class Ledger:
     """Open for one run at a time, as a context.
 
-    It travels to workers, which append by themselves. They share the lock, so that no other run
-    begins while a worker of a killed one is still at its last image.
+    It stays in the process that opened it; workers append through its `recorder`.
     Raises UsageError where another run has it open, OutputError where it cannot be written.
     """
 
@@ -58,9 +55,6 @@ class Ledger:
         self.path = folder / NAME
         self._lock_path = folder / LOCK
         self._mended = 0
-
-    def __reduce__(self) -> tuple[Callable[..., "Ledger"], tuple[object, ...]]:
-        return _in_worker, (self.path.parent, DupFd(self._lock), DupFd(self._file))
 
     def __enter__(self) -> Self:
         try:
@@ -87,17 +81,16 @@ class Ledger:
         os.close(self._lock)
 
     def append(self, *entries: Made | Fetched) -> None:
-        """Add a line for each, and the time to it. Raises OutputError, for one where the disk is
-        full.
+        """Add a line for each, with the time of now. Raises OutputError."""
+        append_lines(self._file, self.path, entries)
+
+    def recorder(self) -> Recorder:
+        """Return what workers on this machine record their outcomes with while the ledger is open.
+
+        They share its lock, so that no other run begins while a worker of a killed one is still at
+        its last image.
         """
-        at = round(time.time(), 3)
-        lines = b"".join(_encode(replace(entry, at=at)) + b"\n" for entry in entries)
-        try:
-            written = os.write(self._file, lines)
-        except OSError as error:
-            raise OutputError(f"{self.path}: {error.strerror}") from error
-        if written < len(lines):
-            raise OutputError(f"{self.path}: No space left on device")
+        return LocalRecorder(self.path, self._file, self._lock)
 
     def forget(self) -> None:
         """Empty it: everything is to be made anew."""
@@ -108,11 +101,11 @@ class Ledger:
         """What became of an image in this run, None where it has no line yet."""
         if os.fstat(self._file).st_size == self._mended:
             return None
-        begin = _encode(Made(key=key))[:-1]
+        begin = encode(Made(key=key))[:-1]
         with mmap(self._file, 0, access=ACCESS_READ) as text:
             at = text.rfind(begin, self._mended)
             line = text[at : text.find(b"\n", at)] if at >= 0 else b""
-        made = (entry for entry, _ in _whole(line) if entry.key == key)
+        made = (decode(text) for entry, text in _whole(line) if entry.key == key)
         return next((entry for entry in made if isinstance(entry, Made)), None)
 
     def mend(self) -> None:
@@ -212,15 +205,9 @@ def marks(folder: Path) -> Marks:
     return Marks(found, untimed, dict(recipes.most_common()))
 
 
-def _in_worker(folder: Path, lock: Any, file: Any) -> Ledger:
-    ledger = Ledger(folder)
-    ledger._lock, ledger._file = lock.detach(), file.detach()  # noqa: SLF001
-    return ledger
-
-
 def _is_whole(line: bytes) -> bool:
     try:
-        _decode(line)
+        check(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return line.endswith(b"\n")
@@ -231,4 +218,4 @@ def _whole(line: bytes) -> Iterator[tuple[Made | Fetched, bytes]]:
     for piece in _begin_of_line.split(line):
         text = piece.rstrip(b"\n")
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            yield _decode(text), text
+            yield check(text), text

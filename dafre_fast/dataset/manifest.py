@@ -1,12 +1,15 @@
 """The manifest: the table handed to the user, one row per image that was asked for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.outcomes import status
+from dafre_fast.dataset.outputs import asked_column, columns_of
+from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 _OF_ARRIVAL = ("final_url", "http_status", "attempts")
@@ -24,21 +27,17 @@ _OF_OUTCOME = (
     "original_width",
     "original_height",
     "original_bytes",
-    "width",
-    "height",
-    "bytes",
-    "sha256",
-    "face_width",
-    "face_height",
-    "face_bytes",
-    "face_sha256",
 )
+_OF_ENGINE = ("original", "spool")
 
 
-def build_manifest(asked: pl.LazyFrame, made: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.LazyFrame:
+def build_manifest(
+    asked: pl.LazyFrame, made: pl.LazyFrame, fetched: pl.LazyFrame, outputs: Sequence[Output]
+) -> pl.LazyFrame:
     """One row per row of `asked`, in its order: its own columns (not what the engine alone needs),
     then `status` (`success` or a reason), `error_message`, `notes`, `url`, what is known of the
-    download (null where there was none), `format`, sizes in pixels and bytes, hashes.
+    download (null where there was none), `format`, sizes of the original, and the columns of the
+    outputs (`dataset.outputs`).
     """
     download = fetched.select(
         "key",
@@ -54,10 +53,11 @@ def build_manifest(asked: pl.LazyFrame, made: pl.LazyFrame, fetched: pl.LazyFram
         .join(download, on="key", how="left")
         .with_columns(url=pl.coalesce("url", "original"))
     )
-    inner = ("key", "original", "full", "face", "spool")
+    inner = {*_OF_ENGINE, *(asked_column(output.name) for output in outputs)}
     names = [name for name in asked.collect_schema().names() if name not in inner]
-    joined = asked.drop(inner[1:]).join(outcome, on="key", how="left", maintain_order="left")
-    return joined.select(*names, *_OF_OUTCOME)
+    joined = asked.select(names).join(outcome, on="key", how="left", maintain_order="left")
+    names.remove("key")
+    return joined.select(*names, *_OF_OUTCOME, *columns_of(outputs))
 
 
 def manifest_of_originals(asked: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.LazyFrame:
@@ -90,8 +90,5 @@ def read_ids(path: Path, *, opened: bool) -> pl.Series:
     RGB. Raises InputError where it cannot be read or is no manifest of a catalogue.
     """
     is_one = pl.col("status") == SUCCESS if opened else pl.col("original_bytes").is_not_null()
-    try:
+    with reading(path, "is no manifest of images"):
         return pl.scan_parquet(path, glob=False).filter(is_one).select("id").collect()["id"]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: is no manifest of images: {reason}") from error

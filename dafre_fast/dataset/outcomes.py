@@ -1,21 +1,21 @@
 """The ledger as a table: what became of each key at last."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from dafre_fast.core.reasons import SUCCESS, Reason
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.dataset.outputs import columns_of
 
-_TEXT = "stage key recipe reason detail original format path url final_url sha256 face_sha256 spool"
-_TEXT_OF_FETCH = "proof etag last_modified"
-_WHOLE = (
-    "original_width original_height original_bytes width height bytes offset attempts http_status"
-)
-_WHOLE_OF_FACE = "face_width face_height face_bytes"
+_TEXT = "stage key recipe reason detail original format spool"
+_TEXT_OF_FETCH = "path url final_url sha256 proof etag last_modified"
+_WHOLE = "original_width original_height original_bytes offset"
+_WHOLE_OF_FETCH = "bytes attempts http_status"
 _SCHEMA = {
     **dict.fromkeys([*_TEXT.split(), *_TEXT_OF_FETCH.split()], pl.String()),
-    **dict.fromkeys([*_WHOLE.split(), *_WHOLE_OF_FACE.split()], pl.Int64()),
+    **dict.fromkeys([*_WHOLE.split(), *_WHOLE_OF_FETCH.split()], pl.Int64()),
     "seconds": pl.Float64(),
     "at": pl.Float64(),
     "notes": pl.List(pl.String()),
@@ -24,14 +24,17 @@ _SCHEMA = {
 _TRANSIENT = [reason.value for reason in Reason if reason.transient]
 
 
-def last_outcomes(ledger: Path | bytes, stage: str) -> pl.LazyFrame:
-    """The last line of each key in one stage, `make` or `fetch`; columns as in the records. Of a
-    ledger on disk, or of its lines.
+def last_outcomes(
+    ledger: Path | bytes, stage: str, outputs: Sequence[Output] = (FULL_IMAGE, HEAD_CROP)
+) -> pl.LazyFrame:
+    """Return the last line of each key in one stage, `make` or `fetch`; columns as in the records,
+    and for outputs as in `dataset.outputs`. `ledger` is the path of one, or its lines.
     """
+    schema = _SCHEMA | columns_of(outputs)
     size = len(ledger) if isinstance(ledger, bytes) else ledger.exists() and ledger.stat().st_size
     if not size:
-        return pl.LazyFrame(schema=_SCHEMA)
-    lines = pl.scan_ndjson(ledger, schema=_SCHEMA).filter(stage=stage)
+        return pl.LazyFrame(schema=schema)
+    lines = pl.scan_ndjson(ledger, schema=schema).filter(stage=stage)
     return lines.unique("key", keep="last", maintain_order=True)
 
 

@@ -1,7 +1,7 @@
 """Where pictures lie that are no files of their own: which bytes of which shard or spool.
 
-A table of places has a row per image: `id`, `file` (a path in the dataset), and of its full image
-`offset`, where it begins in that file, `bytes` and `sha256`; of its face `face_offset` and so on.
+A table of places has a row per image: `id`, `file` (a path in the dataset), and for each output,
+with the prefix of its columns, `offset` (where it begins in that file), `bytes` and `sha256`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,17 +11,19 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.core.layout import FULL, SHARDS
+from dafre_fast.core.settings.images import Output
+from dafre_fast.dataset.outputs import members_of, prefix_of, read_outputs
 from dafre_fast.tables.writing import write_parquet
 
-COLUMNS: dict[str, pl.DataType] = {
-    "id": pl.Int64(),
-    "file": pl.String(),
-    **{
-        f"{prefix}{name}": kind
-        for prefix in ("", "face_")
-        for name, kind in (("offset", pl.Int64()), ("bytes", pl.Int64()), ("sha256", pl.String()))
-    },
-}
+
+def columns(outputs: Sequence[Output]) -> dict[str, pl.DataType]:
+    """Return the columns of a table of places, with their types."""
+    found: dict[str, pl.DataType] = {"id": pl.Int64(), "file": pl.String()}
+    for output in outputs:
+        prefix = prefix_of(output.name)
+        found[f"{prefix}offset"] = found[f"{prefix}bytes"] = pl.Int64()
+        found[f"{prefix}sha256"] = pl.String()
+    return found
 
 
 def lies_in_shards(dataset: Path) -> bool:
@@ -31,32 +33,35 @@ def lies_in_shards(dataset: Path) -> bool:
 
 def places_of(dataset: Path) -> pl.DataFrame | None:
     """Of a dataset that stands; None where its images are files of their own."""
-    return places_in_shards(dataset) if lies_in_shards(dataset) else None
+    if not lies_in_shards(dataset):
+        return None
+    return places_in_shards(dataset, read_outputs(dataset))
 
 
-def places_in_shards(dataset: Path) -> pl.DataFrame:
+def places_in_shards(dataset: Path, outputs: Sequence[Output]) -> pl.DataFrame:
     """Of what lies in the shards of a dataset."""
-    return places_in(dataset, sorted((dataset / SHARDS).glob("*/*.tar")))
+    return places_in(dataset, sorted((dataset / SHARDS).glob("*/*.tar")), outputs)
 
 
-def places_in(dataset: Path, archives: Sequence[Path]) -> pl.DataFrame:
+def places_in(dataset: Path, archives: Sequence[Path], outputs: Sequence[Output]) -> pl.DataFrame:
     """Of what lies in archives of a dataset, as the tables beside them say. Where a table is not
     there or is damaged, nothing can be found.
     """
-    found = [pl.DataFrame(schema=COLUMNS)]
+    schema = columns(outputs)
+    found = [pl.DataFrame(schema=schema)]
     for archive in archives:
         with suppress(OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-            found.append(_table(archive, str(archive.relative_to(dataset))))
+            found.append(_table(archive, str(archive.relative_to(dataset)), schema))
     return pl.concat(found)
 
 
-def _table(archive: Path, name: str) -> pl.DataFrame:
+def _table(archive: Path, name: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     with archive.with_suffix(".parquet").open("rb") as file:
-        table = pl.read_parquet(file, columns=[column for column in COLUMNS if column != "file"])
+        table = pl.read_parquet(file, columns=[column for column in schema if column != "file"])
     return (
         table.drop_nulls("offset")
         .with_columns(file=pl.lit(name))
-        .select(pl.col(column).cast(kind) for column, kind in COLUMNS.items())
+        .select(pl.col(column).cast(kind) for column, kind in schema.items())
     )
 
 
@@ -76,52 +81,62 @@ def strike(archive: Path, images: Collection[int]) -> None:
     write_parquet(table.with_columns(struck), path)
 
 
-def places_in_spools(made: pl.LazyFrame, folder: str) -> pl.DataFrame:
+def places_in_spools(made: pl.LazyFrame, folder: str, outputs: Sequence[Output]) -> pl.DataFrame:
     """Of what the last outcomes (`dataset.outcomes`) have put into spools, which lie in a folder of
-    the dataset. The face stands behind the full image.
+    the dataset. There the outputs of an image lie one behind the other.
     """
+    begins, begin = dict[str, pl.Expr](), pl.col("offset")
+    for output in outputs:
+        prefix = prefix_of(output.name)
+        begins[f"{prefix}offset"] = begin
+        begin = begin + pl.col(f"{prefix}bytes").fill_null(0)
     return (
         made.filter(pl.col("spool").is_not_null())
         .with_columns(
             id=pl.col("key").cast(pl.Int64),
             file=pl.lit(f"{folder}/") + pl.col("spool"),
-            face_offset=pl.col("offset") + pl.col("bytes"),
+            **begins,
         )
-        .select(pl.col(column).cast(kind) for column, kind in COLUMNS.items())
+        .select(pl.col(column).cast(kind) for column, kind in columns(outputs).items())
         .collect()
     )
 
 
 def within(places: pl.DataFrame, sizes: Mapping[str, int]) -> pl.DataFrame:
     """Those that lie within their files, of which `sizes` are known in bytes."""
+    prefixes = [name.removesuffix("offset") for name in places.columns if name.endswith("offset")]
     end = pl.max_horizontal(
-        pl.col(f"{prefix}offset") + pl.col(f"{prefix}bytes") for prefix in ("", "face_")
+        pl.col(f"{prefix}offset") + pl.col(f"{prefix}bytes") for prefix in prefixes
     )
     size = pl.col("file").replace_strict(sizes, default=-1, return_dtype=pl.Int64)
     return places.filter(end <= size)
 
 
 def recorded(places: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
-    """Where each of the images (`id`, `sha256`, `face_sha256`) lies as it is recorded; one place of
-    each that lies anywhere.
+    """Where each of the images (`id`, and the SHA-256 of each output) lies as it is recorded; one
+    place of each that lies anywhere.
     """
-    hashes = ("id", "sha256", "face_sha256")
+    hashes = ["id", *(name for name in places.columns if name.endswith("sha256"))]
     found = places.join(images.select(hashes), on=hashes, how="semi", nulls_equal=True)
     return found.unique("id", keep="first", maintain_order=True)
 
 
-def placed(outputs: pl.DataFrame, places: pl.DataFrame | None, prefix: str) -> pl.DataFrame:
-    """Columns `shard` and `offset` of `Output` for pictures of one kind (`prefix` as in places),
-    and the `file` of those that lie in a shard; `key` is the decimal id. Without places all are
-    files of their own.
+def placed(
+    files: pl.DataFrame, places: pl.DataFrame | None, output: Output, outputs: Sequence[Output]
+) -> pl.DataFrame:
+    """Add the columns `shard` and `offset` to files of one output, one of the `outputs` of the
+    dataset, and the `file` of those that lie in a shard; `key` is the decimal id. Without places
+    all are files of their own.
     """
     if places is None:
-        return outputs.with_columns(pl.lit(None, pl.String).alias("shard"), offset=pl.lit(0))
+        return files.with_columns(pl.lit(None, pl.String).alias("shard"), offset=pl.lit(0))
     begins = places.select(
-        pl.col("id").cast(pl.String).alias("key"), shard="file", offset=f"{prefix}offset"
+        pl.col("id").cast(pl.String).alias("key"),
+        shard="file",
+        offset=f"{prefix_of(output.name)}offset",
     )
-    member = "{}/{}.face.jpg" if prefix else "{}/{}.jpg"
-    return outputs.join(begins, on="key", how="left", maintain_order="left").with_columns(
+    member = f"{{}}/{{}}.{members_of(outputs)[output.name]}"
+    return files.join(begins, on="key", how="left", maintain_order="left").with_columns(
         file=pl.coalesce(pl.format(member, "shard", "key"), "file"),
         offset=pl.col("offset").fill_null(0),
     )

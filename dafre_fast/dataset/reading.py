@@ -9,6 +9,7 @@ from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import LABELS, MANIFEST
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.tables.unreadable import reading
 
 LISTS = tuple(column(category) for category in CATEGORIES)
 """Columns of tags: description, series, character."""
@@ -46,13 +47,9 @@ def open_tags(folder: Path) -> list[pl.LazyFrame]:
 
 
 def _scan(path: Path, needed: Sequence[str]) -> pl.LazyFrame:
-    try:
+    with reading(path):
         table = pl.scan_parquet(path, glob=False)
         missing = [name for name in needed if name not in table.collect_schema()]
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from error
     if missing:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
     return table

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import polars as pl
 from msgspec import Struct
 
-from dafre_fast.core.findings import Flaw, Output
-from dafre_fast.dataset.pictures import Picture, Pictures
+from dafre_fast.core.findings import Flaw
+from dafre_fast.core.findings import Output as RecordedFile
+from dafre_fast.core.settings.images import Output
+from dafre_fast.dataset.pictures import Pictures
 
 
 class Damaged(Struct, frozen=True):
@@ -34,51 +36,51 @@ class Sample(NamedTuple):
 
 
 def read_samples(
-    stored: Pictures, rows: pl.DataFrame, pictures: tuple[Picture, ...]
+    stored: Pictures, rows: pl.DataFrame, outputs: tuple[Output, ...]
 ) -> Iterator[Sample | Damaged]:
     """All rows in their order, one in memory at a time."""
     for place, row in enumerate(rows.iter_rows(named=True)):
-        yield _read(stored, place, row, pictures)
+        yield _read(stored, place, row, outputs)
 
 
-def still_damaged(stored: Pictures, row: dict[str, Any], pictures: tuple[Picture, ...]) -> bool:
+def still_damaged(stored: Pictures, row: dict[str, Any], outputs: tuple[Output, ...]) -> bool:
     """True where a picture of an image is not there or not as recorded."""
-    return isinstance(_read(stored, 0, row, pictures), Damaged)
+    return isinstance(_read(stored, 0, row, outputs), Damaged)
 
 
 def _read(
-    stored: Pictures, place: int, row: dict[str, Any], pictures: tuple[Picture, ...]
+    stored: Pictures, place: int, row: dict[str, Any], outputs: tuple[Output, ...]
 ) -> Sample | Damaged:
     files = list[bytes]()
-    for picture in pictures:
-        output = stored.output(picture, row)
-        data = read_as_recorded(str(stored.folder), output)
+    for output in outputs:
+        recorded = stored.recorded(output, row)
+        data = read_as_recorded(str(stored.folder), recorded)
         if not isinstance(data, bytes):
-            return Damaged(row["id"], output.file, *data)
+            return Damaged(row["id"], recorded.file, *data)
         files.append(data)
     return Sample(place, row, tuple(files))
 
 
-def read_as_recorded(folder: str, output: Output) -> bytes | tuple[Flaw, str]:
+def read_as_recorded(folder: str, recorded: RecordedFile) -> bytes | tuple[Flaw, str]:
     """The bytes of a picture, if they are those on record; else what is off, and how."""
-    path = f"{folder}/{output.shard or output.file}"
+    path = f"{folder}/{recorded.shard or recorded.file}"
     try:
         status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
         if not S_ISREG(status.st_mode):  # one could wait at it for ever
             return Flaw.UNREADABLE, "is no regular file"
         size = status.st_size
-        if output.shard and output.bytes is not None:
-            size = min(max(size - output.offset, 0), output.bytes)
-        if size != output.bytes:
-            return Flaw.WRONG_SIZE, f"{size} bytes, recorded {output.bytes}"
+        if recorded.shard and recorded.bytes is not None:
+            size = min(max(size - recorded.offset, 0), recorded.bytes)
+        if size != recorded.bytes:
+            return Flaw.WRONG_SIZE, f"{size} bytes, recorded {recorded.bytes}"
         with open(path, "rb") as file:  # noqa: PTH123
-            file.seek(output.offset)
+            file.seek(recorded.offset)
             data = file.read(size)
     except (FileNotFoundError, NotADirectoryError):
         return Flaw.MISSING, ""
     except OSError as error:
         return Flaw.UNREADABLE, str(error.strerror)
     sha256 = hashlib.sha256(data).hexdigest()
-    if sha256 != output.sha256:
-        return Flaw.WRONG_HASH, f"SHA-256 {sha256[:12]}…, recorded {output.sha256[:12]}…"
+    if sha256 != recorded.sha256:
+        return Flaw.WRONG_HASH, f"SHA-256 {sha256[:12]}…, recorded {recorded.sha256[:12]}…"
     return data

@@ -16,8 +16,10 @@ import polars as pl
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.layout import SHARDS, STATE
+from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.outcomes import last_outcomes
+from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import (
     places_in,
@@ -52,7 +54,7 @@ class Spools:
     def pictures(self, rows: pl.DataFrame) -> Pictures:
         """Of these rows of the manifest, wherever they lie now as they are recorded."""
         self._places = find(self.dataset, rows)
-        return Pictures.at(self.dataset, self._places)
+        return Pictures.at(self.dataset, read_outputs(self.dataset), self._places)
 
     def take(self, archive: Path) -> None:
         """Make a spool of a shard, and remove what else stands beside it. Raises OSError."""
@@ -82,20 +84,21 @@ class Spools:
 _OF_PART = {"id": pl.Int64(), "part": pl.Int64()}
 
 
-def all_places(dataset: Path, made: pl.LazyFrame) -> pl.DataFrame:
+def all_places(dataset: Path, made: pl.LazyFrame, outputs: Sequence[Output]) -> pl.DataFrame:
     """Of all pictures in spools and shards (`dataset.places`), of an image perhaps several; `made`
     are the last outcomes. Where a file is too short, nothing lies.
     """
-    spools = places_in_spools(made, _FOLDER)
-    retired = places_in(dataset, sorted((dataset / _FOLDER).glob("*.tar")))
-    found = pl.concat([spools, retired, places_in_shards(dataset)])
+    spools = places_in_spools(made, _FOLDER, outputs)
+    retired = places_in(dataset, sorted((dataset / _FOLDER).glob("*.tar")), outputs)
+    found = pl.concat([spools, retired, places_in_shards(dataset, outputs)])
     return within(found, {name: _size(dataset / name) for name in found["file"].unique()})
 
 
 def find(dataset: Path, images: pl.DataFrame) -> pl.DataFrame:
     """Where each of these images (`dataset.places.recorded`) lies now, in a spool or a shard."""
-    made = last_outcomes(dataset / STATE / LEDGER, "make")
-    return recorded(all_places(dataset, made), images)
+    outputs = read_outputs(dataset)
+    made = last_outcomes(dataset / STATE / LEDGER, "make", outputs)
+    return recorded(all_places(dataset, made, outputs), images)
 
 
 def clear_spools(dataset: Path) -> None:

@@ -1,1 +1,1 @@
-"""`download`: fetch the originals of a table."""
+"""Fetch the originals of the kept rows of faces.tsv."""

@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.download`: originals from a URL template."""
+"""The command line of `download`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.fetching import Fetching, Watching
@@ -17,7 +17,6 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Fetch the originals of the kept rows of faces.tsv."""
     from dafre_fast.download.run import download, simulate
 
     if run.simulate:
@@ -26,7 +25,10 @@ def command(
         found = simulate(faces.faces, run, selection, fetching, running)
         show(found, as_json=reporting.json)
         return 0
-    summary = download(faces.faces, run, selection, fetching, running, watching)
+    from dafre_fast.views.terminal import terminal
+
+    with terminal(watching) as tell:
+        summary = download(faces.faces, run, selection, fetching, running, tell)
     return cli.report(summary, reporting)
 
 

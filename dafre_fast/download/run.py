@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Simulation, Summary
@@ -15,7 +16,7 @@ from dafre_fast.engine.fetch import fetch_all
 from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
 from dafre_fast.engine.observers import watching
 from dafre_fast.engine.simulate import simulate_all
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 
 
@@ -25,28 +26,31 @@ def download(
     selection: Selection,
     fetching: Fetching,
     running: Running,
-    watchers: Watching,
+    tell: Tell = silent,
 ) -> Summary:
-    """Originals of the kept rows."""
+    """Fetch the originals of the kept rows of faces.tsv into `run.output`.
+
+    Raises InputError, UsageError, OutputError or SourceError, as `engine.fetch.fetch_all` does.
+    """
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
-    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
-    with watching("originals", watchers) as watch:
+    all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    with watching("originals", tell) as watch:
         originals = open_originals(run.source, run.output, fetching, metadata, watch.tell)
-        write_bad_rows(bad_rows, run.output / STATE / BAD_ROWS)
+        bad_rows = write_bad_rows(all_bad, run.output / STATE / BAD_ROWS)
         manifest, work = fetch_all(asked, originals, running, run.output, watch)
     if run.manifest:
         write_manifest(manifest, run.manifest)
-    return with_bad_rows(summarize(manifest, work), bad_rows, run.output / STATE / BAD_ROWS)
+    return bad_rows.added_to(summarize(manifest, work))
 
 
 def simulate(
     faces: Path, run: DownloadRun, selection: Selection, fetching: Fetching, running: Running
 ) -> Simulation:
-    """What `download` would do; nothing is written, and no original is asked for."""
+    """Return what `download` would do; nothing is written, and no original is asked for."""
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
-    originals = open_originals(run.source, run.output, fetching, metadata, lambda _: None)
+    originals = open_originals(run.source, run.output, fetching, metadata, silent)
     return simulate_all(asked, originals, running, run.output)

@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class DownloadRun(Group, frozen=True):
-    """Where originals come from and go to."""
+    """Source and folder of the originals."""
 
     source: Annotated[
         str,

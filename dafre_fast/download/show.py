@@ -1,21 +1,17 @@
-"""What a download would do: a table for people, JSON for machines. On standard output."""
+"""Print what a download would do, on standard output: a table for people, or JSON."""
 
 from collections.abc import Iterator
 
-import msgspec
-
 from dafre_fast.core.summaries import Simulation
+from dafre_fast.views import show as shown
 from dafre_fast.views.summary import columns
 
 _MOST_PLACES = 20
 
 
 def show(found: Simulation, *, as_json: bool) -> None:
-    """Print it: all places as JSON, or the twenty with the most originals as text."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-    else:
-        print("\n".join(_lines(found)))
+    """Print all places as JSON, or the twenty with the most originals as text."""
+    shown.show(found, _lines(found), as_json=as_json)
 
 
 def _lines(found: Simulation) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Many small files, looked at by workers: a batch at a time."""
+"""Checks of many small files, done by workers in batches."""
 
 from collections.abc import Callable, Sequence
 from itertools import starmap
@@ -7,10 +7,11 @@ import polars as pl
 
 from dafre_fast.core.findings import Finding, Flaw, Output
 from dafre_fast.core.settings.running import Workers, usable_cores
-from dafre_fast.engine.executors.local import Lost, Pool, R
+from dafre_fast.engine.executors.base import Lost, R, Spec, ready
+from dafre_fast.engine.executors.choose import create
 
 _BATCH = 64
-"""Files a worker is sent at once: what the parent does for each stays small beside a read."""
+"""Files in a job, so that handing out jobs costs the parent little per file."""
 
 Batch = tuple[Output, ...]
 
@@ -22,11 +23,12 @@ async def look_at(
     workers: Workers,
     preload: Sequence[str],
 ) -> float:
-    """`look` at all files, in worker processes, and `take` what comes of each batch. One on which a
-    worker is lost is done again file by file; where that is lost as well, a Finding comes of it.
+    """Call `look` with batches of all files, in worker processes, and `take` with each batch and
+    its result. Returns the CPU time of the workers in seconds.
 
-    `outputs` has the columns of `Output`; `look` must be picklable; `preload` as `Pool` has it.
-    Returns the CPU time of the workers in seconds.
+    `outputs` has the columns of `Output`; `look` must be picklable; for `preload` see `Spec`. If a
+    worker is lost at a batch, its files are looked at again one by one; the result of a file at
+    which a worker is lost again is a Finding (NOT_CHECKED).
     """
     lost = list[Output]()
 
@@ -40,18 +42,18 @@ async def look_at(
                 why = "a worker died or hung at it, twice"
                 take(batch, Finding(Flaw.NOT_CHECKED, batch[0].file, why))
 
-    pool = Pool[Batch, R](
-        look,
-        sort,
+    spec = Spec[Batch, R](
+        initialise=ready(look),
+        on_results=sort,
         workers=workers.workers or usable_cores(),
         job_timeout_seconds=workers.image_timeout,
         preload=preload,
     )
-    async with pool:
+    async with create(spec) as executor:
         for batch in outputs.select(Output._fields).iter_slices(_BATCH):
-            await pool.submit(tuple(starmap(Output, batch.iter_rows())))
-        await pool.drain()
+            await executor.submit(tuple(starmap(Output, batch.iter_rows())))
+        await executor.drain()
         for output in lost:
-            await pool.submit((output,))
-        await pool.drain()
-    return pool.cpu_seconds
+            await executor.submit((output,))
+        await executor.drain()
+    return executor.cpu_seconds

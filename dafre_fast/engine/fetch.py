@@ -31,7 +31,7 @@ def fetch_all(
         watch.begin(asked.height, asked.height - todo.height)
 
         async def take(_: Sought, fetched: Fetched) -> None:
-            watch.progress.advance(fetched.reason)
+            watch.advance(fetched.reason)
 
         _, loop = run_measured(fetch_originals(todo, originals, ledger, watch, take))
         work = Work(todo.height, loop.all, loop.cpu, watch.tally.downloads(loop))

@@ -1,12 +1,11 @@
-"""One function per command: settings in, summary out, in the order in which the data flows."""
+"""Make the images of a table, and write their manifest."""
 
 from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.events import Tell
 from dafre_fast.core.layout import (
-    FACES,
-    FULL,
     MANIFEST,
     ORIGINALS,
 )
@@ -22,7 +21,7 @@ from dafre_fast.engine.observers import watching
 from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue
 from dafre_fast.engine.run import make_all
-from dafre_fast.tables.image_paths import image_path
+from dafre_fast.tables.image_paths import image_paths
 
 
 def make_table(
@@ -32,14 +31,21 @@ def make_table(
     fetching: Fetching,
     recipe: Recipe,
     running: Running,
+    tell: Tell,
 ) -> pl.DataFrame:
-    """Images of any table of ids, and crops where it has boxes; returns and writes the manifest."""
-    faces = output / FACES if {*Box._fields} <= {*table.columns} else None
-    boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if faces is None]
-    rows = table.with_columns(image_path().alias("path"), *boxes)
-    asked = ask_catalogue(rows, full=output / FULL, faces=faces)
+    """Make the images of a table of ids, and head crops if it has boxes; write the manifest.
+
+    `table` has `id` int64, and perhaps left, top, right, bottom float32 (shares of the upright
+    image); `source` is read as `--source`. Returns the manifest, one row per row of the table.
+    Raises UsageError, InputError, OutputError, SourceError or WorkerError.
+    """
+    has_boxes = {*Box._fields} <= {*table.columns}
+    boxes = [pl.lit(None, pl.Float32).alias(edge) for edge in Box._fields if not has_boxes]
+    rows = table.with_columns(image_paths().alias("path"), *boxes)
+    folders = {one: output / one.tree for one in recipe.outputs if has_boxes or not one.needs_box}
+    asked = ask_catalogue(rows, folders)
     metadata = open_metadata(source, fetching, asked, Selection())
-    with watching("images") as watch:
+    with watching("images", tell) as watch:
         originals = open_originals(source, output / ORIGINALS, fetching, metadata, watch.tell)
         manifest, _ = make_all(asked, originals, recipe, running, output, watch)
     write_manifest(manifest, output / MANIFEST)
@@ -54,8 +60,12 @@ def make_with_manifest(
     running: Running,
     output: Path,
     manifest_path: Path | None,
+    tell: Tell,
 ) -> tuple[pl.DataFrame, Work]:
-    with watching(label) as watch:
+    """Make all images of a plan (`engine.plan`), and write the manifest to `manifest_path` if it is
+    not None. Returns the manifest and the work done; `label` names the images on the screen.
+    """
+    with watching(label, tell) as watch:
         manifest, work = make_all(asked, originals, recipe, running, output, watch)
     if manifest_path:
         write_manifest(manifest, manifest_path)

@@ -1,4 +1,4 @@
-"""Which files lie in a tree, or stand in a list."""
+"""Find the originals of a folder, or of a text file with a path per line."""
 
 import fnmatch
 import os
@@ -15,11 +15,11 @@ from dafre_fast.tables.text import read_text
 
 
 class Listing(NamedTuple):
-    """Originals as (path in the tree, path to read), and lines of a list that were set aside.
+    """Originals as pairs (path in the tree, path to read), and lines of a list that were set aside.
 
-    Paths are text: a `Path` per file costs more than all else that is done to plan for it. A name
-    that is not UTF-8 stands with its bytes escaped (`\\xff`); nothing is found under it, so that it
-    is refused as `missing_original`.
+    Paths are text, because a `Path` per file costs more than the rest of its planning. A name that
+    is not UTF-8 has its bytes escaped (`\\xff`); no file is found under such a name, so that it is
+    refused as `missing_original`.
     """
 
     files: list[tuple[str, str]]
@@ -27,7 +27,7 @@ class Listing(NamedTuple):
 
 
 def files_in(tree: Path) -> Iterator[str]:
-    """Paths in the tree of all files below it, hidden ones left out; none where there is none."""
+    """Give the relative paths of all files in a folder but hidden ones; none if it is missing."""
     for folder, folders, names in os.walk(tree):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = PurePath(folder).relative_to(tree)
@@ -36,12 +36,12 @@ def files_in(tree: Path) -> Iterator[str]:
 
 
 def originals_in(tree_or_list: Path) -> Listing:
-    """Every original of a tree or list, whatever its extension.
+    """Return every original of a folder or list, whatever its extension.
 
-    A list is a text file with a path per line, relative to the current folder; what is made of
-    an absolute one stands under its path without the root. A path that was there before is set
-    aside. Raises InputError where there is nothing to read, a path leads out by `..` or names no
-    file, or two of them would stand in one place.
+    A list is a text file with a path per line, relative to the current folder. The output of an
+    absolute path gets that path without the root. A repeated path is set aside. Raises InputError
+    if there is nothing to read, a path has `..` or names no file, or two outputs would have the
+    same path.
     """
     if tree_or_list.is_dir():
         names = map(_escaped, files_in(tree_or_list))
@@ -65,7 +65,7 @@ def _listed(path: Path) -> Listing:
         first, standing = lines.setdefault(key, (number, original))
         if standing != original:
             raise InputError(
-                f"{path}: line {number} would stand where line {first} does: "
+                f"{path}: line {number} would have the same output as line {first}: "
                 f"{original!r}, {standing!r}"
             )
         if first != number:
@@ -77,7 +77,7 @@ def _listed(path: Path) -> Listing:
 
 
 def _checked(line: str, place: str) -> str:
-    """The path in its shortest form."""
+    """Return the path in its shortest form; raise InputError if it is none."""
     if "\0" in line:
         raise InputError(f"{place} has a NUL byte")
     if ".." in line.split("/"):
@@ -95,7 +95,7 @@ def _escaped(name: str) -> str:
 
 
 def remove_temporaries(tree: Path) -> None:
-    """Remove what killed runs left half-written in a tree, whatever has become of its images."""
+    """Remove the half-written files that killed runs left in a tree."""
     pattern = temporary(Path("*")).name
     for folder, _, names in os.walk(tree):
         for name in fnmatch.filter(names, pattern):

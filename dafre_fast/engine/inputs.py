@@ -22,22 +22,32 @@ from dafre_fast.tables.metadata import Metadata, read_metadata
 def open_metadata(
     source: str, fetching: Fetching, asked: pl.DataFrame, selection: Selection
 ) -> Metadata:
+    """Read what the metadata files know of the images in `asked` (its column `key`).
+
+    Raises UsageError if `source` needs metadata that are not given, InputError if they cannot be
+    read.
+    """
     if "{md5" in source and not fetching.metadata:
-        raise UsageError(f"--source {source!r} asks for the md5, which --metadata tells")
+        raise UsageError(f"--source {source!r} has {{md5}}, which only --metadata can fill")
     if "{name" in source:
-        raise UsageError(f"--source {source!r} asks for names, which only `lists` knows")
+        raise UsageError(f"--source {source!r} has {{name}}, which only `lists` can fill")
     return read_metadata(fetching.metadata, asked["key"], selection.max_bad_rows)
 
 
 def open_originals(
     source: str, folder: Path, fetching: Fetching, metadata: Metadata, tell: Tell
 ) -> Originals:
+    """Open the source of originals that `source` (`--source`) names; it fetches into `folder`.
+
+    Raises UsageError if it is of no known kind, InputError if a list of archives cannot be read.
+    """
     check = Check(head=sniff, whole=check_end)
     chosen = choose(source, folder, fetching, check, tell)
     return Originals(chosen, None if finds_only(source) else folder, metadata.known)
 
 
 def summarize(manifest: pl.DataFrame, work: Work, funnel: Sequence[Step] = ()) -> Summary:
+    """Count the outcomes of a manifest."""
     counts = dict(manifest["status"].value_counts().iter_rows())
     success = counts.pop(SUCCESS, 0)
     return Summary(manifest.height, success, counts, work, funnel)

@@ -1,47 +1,57 @@
-"""Everyone who is told how a run goes on."""
+"""Report the progress of a run to its observer."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
-from dafre_fast.core.events import Asked, Event, Tell
-from dafre_fast.core.settings.fetching import Watching
+from dafre_fast.core.events import Advanced, Asked, Began, Ended, Event, Tell
 from dafre_fast.engine.timing import Tally
-from dafre_fast.views.event_log import EventLog
-from dafre_fast.views.progress import Progress
+
+
+class Advance(Protocol):
+    """Report items that are done: the reason of each, None for one that ended well."""
+
+    def __call__(self, *reasons: StrEnum | None) -> None: ...
+
+
+@contextmanager
+def counted(tell: Tell, label: str, total: int, bad: str = "refused") -> Iterator[Advance]:
+    """Report a stage of `total` items from begin to end; see `Began` for the arguments."""
+    tell(Began(label, total, bad=bad))
+    try:
+        yield lambda *reasons: tell(Advanced(reasons))
+    finally:
+        tell(Ended())
 
 
 class Watch(NamedTuple):
-    """The line on the screen, the counts of the summary, and the one way to tell them and others
-    of events.
-    """
+    """The counts of a run for its summary, and the observer that it reports to."""
 
-    progress: Progress
+    label: str
     tally: Tally
     tell: Tell
 
     def begin(self, images: int, standing: int) -> None:
-        """So many are asked for, and so many of them were done by earlier runs."""
-        self.progress.begin(images, standing)
+        """Report that `images` are asked for, `standing` of them done by earlier runs."""
+        self.tell(Began(self.label, images, standing))
         self.tell(Asked(images, standing))
+
+    def advance(self, *reasons: StrEnum | None) -> None:
+        """Report images that are done: the reason of each refusal, None for a success."""
+        self.tell(Advanced(reasons))
 
 
 @contextmanager
-def watching(label: str, settings: Watching | None = None) -> Iterator[Watch]:
-    """Raises OutputError where the log or the metrics cannot be written."""
-    settings = settings or Watching()
-    with ExitStack() as stack:
-        progress, tally = stack.enter_context(Progress(label)), Tally()
-        watchers: list[Tell] = [tally, progress.tell]
-        if settings.log_json:
-            watchers.append(stack.enter_context(EventLog(settings.log_json)))
-        if settings.metrics_file or settings.metrics_port is not None:
-            from dafre_fast.views.metrics import Metrics  # its library takes 60 ms
+def watching(label: str, tell: Tell) -> Iterator[Watch]:
+    """Count the events of one run for its summary, and pass them on to an observer."""
+    tally = Tally()
 
-            watchers.append(stack.enter_context(Metrics(settings, progress.say)))
+    def tell_both(event: Event) -> None:
+        tally(event)
+        tell(event)
 
-        def tell(event: Event) -> None:
-            for watcher in watchers:
-                watcher(event)
-
-        yield Watch(progress, tally, tell)
+    try:
+        yield Watch(label, tally, tell_both)
+    finally:
+        tell(Ended())

@@ -1,76 +1,84 @@
 """What is asked for and what of it is left to do: tables in, tables out, nothing is done yet.
 
 A table of what is asked for has a row per image and the columns `key`, `original` (a path, null
-where a source has to find it), `full` and `face` (the files to write, null for none), `spool` (a
-file at whose end both are put instead, or null), and the head box as `left`, `top`, `right`,
-`bottom`.
+where a source has to find it), for each output that is asked for the files to write
+(`dataset.outputs.asked_column`), `spool` (a file to which all outputs are appended instead, or
+null), and the head box as `left`, `top`, `right`, `bottom`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import starmap
 from os.path import splitext
 from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.records import Box, Wanted
+from dafre_fast.core.records import Box, Wanted, WantedOutput
+from dafre_fast.core.settings.images import Output
+from dafre_fast.dataset.outputs import asked_column, prefix_of
 from dafre_fast.dataset.places import recorded
 
 _TEXT = pl.lit(None, dtype=pl.String)
 
 
-def ask_catalogue(
-    kept: pl.DataFrame, *, full: Path | None = None, faces: Path | None = None
-) -> pl.DataFrame:
-    """All columns of the catalogue's rows, and outputs `{tree}/{bucket}/{id}.jpg`."""
-    return kept.with_columns(
-        key=pl.col("id").cast(pl.String),
-        original=_TEXT,
-        full=pl.lit(f"{full}/") + pl.col("path") if full else _TEXT,
-        face=pl.lit(f"{faces}/") + pl.col("path") if faces else _TEXT,
-        spool=_TEXT,
-    )
+def ask_catalogue(kept: pl.DataFrame, folders: Mapping[Output, Path]) -> pl.DataFrame:
+    """Return all columns of the catalogue's rows, and which outputs to make of them: those that
+    `folders` has, as `{folder}/{bucket}/{id}.jpg`.
+    """
+    paths = {
+        asked_column(output.name): pl.lit(f"{folder}/") + pl.col("path")
+        for output, folder in folders.items()
+    }
+    return kept.with_columns(key=pl.col("id").cast(pl.String), original=_TEXT, **paths, spool=_TEXT)
 
 
-def ask_files(files: Iterable[tuple[str, str]], full: Path) -> pl.DataFrame:
-    """A full image per file, given as (path in the tree, path to read); column `path` is the
-    former, and what is made of it has its `jpg_names`.
+def ask_files(files: Iterable[tuple[str, str]], output: Output, folder: Path) -> pl.DataFrame:
+    """Return a row per file, given as (path in the tree, path to read), of which one output is to
+    be made; column `path` is the former, and the outputs have its `jpg_names`.
     """
     keys, originals = zip(*sorted(files), strict=True)
-    outputs = [f"{full}/{name}" for name in jpg_names(keys)]
-    columns = {"key": keys, "path": keys, "original": originals, "full": outputs}
+    paths = [f"{folder}/{name}" for name in jpg_names(keys)]
+    columns = {"key": keys, "path": keys, "original": originals, asked_column(output.name): paths}
     asked = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in Box._fields}
-    return asked.with_columns(face=_TEXT, spool=_TEXT, **nothing)
+    return asked.with_columns(spool=_TEXT, **nothing)
 
 
 def remaining(
-    asked: pl.DataFrame, standing: pl.LazyFrame, size_of: Callable[[str], int | None]
+    asked: pl.DataFrame,
+    standing: pl.LazyFrame,
+    outputs: Sequence[Output],
+    size_of: Callable[[str], int | None],
 ) -> pl.DataFrame:
     """Rows without an outcome that stands, or with one whose outputs are gone or not of the size
     that was written. `size_of` tells the bytes of a file, None where there is none.
     """
-    outcome = standing.select("key", "bytes", "face_bytes", success=pl.col("reason").is_null())
+    names = _asked_outputs(asked, outputs)
+    files = [asked_column(name) for name in names]
+    sizes = {f"{name} bytes": f"{prefix_of(name)}bytes" for name in names}
+    outcome = standing.select("key", success=pl.col("reason").is_null(), **sizes)
     rows = asked.lazy().join(outcome, on="key", how="left", maintain_order="left").collect()
-    columns = rows.select("success", "full", "bytes", "face", "face_bytes")
-    there = [
-        success is not None
-        and _stands(success, full, full_bytes, size_of)
-        and _stands(success, face, face_bytes, size_of)
-        for success, full, full_bytes, face, face_bytes in columns.iter_rows()
-    ]
-    left = rows.filter(~pl.Series(there, dtype=pl.Boolean))
-    return left.drop("success", "bytes", "face_bytes")
+    there = rows["success"].is_not_null()
+    for file, size in zip(files, sizes, strict=True):
+        columns = rows.select("success", file, size).iter_rows()
+        stands = (_stands(done, path, written, size_of) for done, path, written in columns)
+        there &= pl.Series(stands, dtype=pl.Boolean)
+    return rows.filter(~there).drop("success", *sizes)
 
 
 def remaining_of_spools(
-    asked: pl.DataFrame, standing: pl.LazyFrame, places: pl.DataFrame
+    asked: pl.DataFrame,
+    standing: pl.LazyFrame,
+    places: pl.DataFrame,
+    outputs: Sequence[Output],
 ) -> pl.DataFrame:
     """The same where images lie in spools and shards: rows whose outputs lie at none of `places`
     (`dataset.places`) as they were written.
     """
+    hashes = [f"{prefix_of(output.name)}sha256" for output in outputs]
     made = standing.filter(pl.col("reason").is_null()).select(
-        "key", "sha256", "face_sha256", id=pl.col("key").cast(pl.Int64)
+        "key", *hashes, id=pl.col("key").cast(pl.Int64)
     )
     there = recorded(places, made.collect()).lazy().select(pl.col("id").cast(pl.String))
     refused = standing.filter(pl.col("reason").is_not_null()).select("key")
@@ -80,39 +88,50 @@ def remaining_of_spools(
     ).collect()
 
 
+def _asked_outputs(asked: pl.DataFrame, outputs: Sequence[Output]) -> list[str]:
+    return [output.name for output in outputs if asked_column(output.name) in asked.columns]
+
+
 def _stands(
-    success: bool, path: str | None, written: int | None, size_of: Callable[[str], int | None]
+    success: bool | None, path: str, written: int | None, size_of: Callable[[str], int | None]
 ) -> bool:
-    """True where an output is as it was written, is not wanted, or was refused."""
-    if path is None or (written is None and not success):
-        return True
-    return size_of(path) == written
+    """True where an output is as it was written, or was refused."""
+    if success is None:  # there is no outcome that could stand
+        return False
+    return (written is None and not success) or size_of(path) == written
 
 
-def wanted(rows: pl.DataFrame) -> Iterator[Wanted]:
+def wanted(rows: pl.DataFrame, outputs: Sequence[Output]) -> Iterator[Wanted]:
     """The rows as records, one by one."""
-    return starmap(_wanted, rows.select(_COLUMNS).iter_rows())
+    names = _asked_outputs(rows, outputs)
+    return starmap(partial(_wanted, names), _columns(rows, names).iter_rows())
 
 
-def wanted_at(rows: pl.DataFrame) -> Callable[[int], Wanted]:
+def wanted_at(rows: pl.DataFrame, outputs: Sequence[Output]) -> Callable[[int], Wanted]:
     """Gives any of them by its place; none is kept."""
-    columns = rows.select(_COLUMNS)  # once: for one row that takes thirty times as long as all else
-    return lambda row: _wanted(*columns.row(row))
+    names = _asked_outputs(rows, outputs)
+    columns = _columns(rows, names)  # once: for a row it takes thirty times as long as all else
+    return lambda row: _wanted(names, *columns.row(row))
 
 
-_COLUMNS = ("key", "original", "full", "face", "spool", *Box._fields)
+def _columns(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    return rows.select("key", "original", "spool", *Box._fields, *map(asked_column, names))
 
 
 def _wanted(
+    names: Sequence[str],
     key: str,
     original: str | None,
-    full: str | None,
-    face: str | None,
     spool: str | None,
-    *edges: float,
+    left: float | None,
+    top: float,
+    right: float,
+    bottom: float,
+    *paths: str,
 ) -> Wanted:
-    box = None if edges[0] is None else Box(*edges)
-    return Wanted(key=key, original=original, full=full, face=face, box=box, spool=spool)
+    box = None if left is None else Box(left, top, right, bottom)
+    outputs = tuple(map(WantedOutput, names, paths))
+    return Wanted(key, original, outputs, box, spool)
 
 
 def jpg_names(keys: Sequence[str]) -> list[str]:

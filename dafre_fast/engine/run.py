@@ -12,6 +12,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.atomic import temporary
+from dafre_fast.core.events import Notice
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made, Sought, Wanted
 from dafre_fast.core.settings.images import Recipe
@@ -22,7 +23,8 @@ from dafre_fast.dataset.manifest import build_manifest
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 from dafre_fast.dataset.provenance import remember_making
 from dafre_fast.dataset.spools import Spools, all_places
-from dafre_fast.engine.executors.local import Loss, Lost, Pool
+from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
+from dafre_fast.engine.executors.choose import create
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
 from dafre_fast.engine.plan import remaining, remaining_of_spools, wanted, wanted_at
@@ -30,7 +32,6 @@ from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.timing import run_measured
 from dafre_fast.engine.work import make_and_record
 from dafre_fast.pixels.decoders.turbo import turbo
-from dafre_fast.views.progress import notice_other_settings, notice_slower_jpeg
 
 _LOST = {
     Loss.CRASHED: Reason.WORKER_CRASHED,
@@ -39,7 +40,16 @@ _LOST = {
 }
 # Imported once, before workers are forked: what they work with, and what the module run by
 # `python -m`, which each of them imports too, imports in turn.
-_PRELOAD = ("dafre_fast.engine.work", "dafre_fast.pixels.making", "dafre_fast.cli")
+_PRELOAD = (
+    "dafre_fast.engine.work",
+    "dafre_fast.pixels.making",
+    "dafre_fast.pixels.decoders.turbo:turbo",  # looked for once, not by every worker
+    "dafre_fast.cli",
+)
+_SLOWER_JPEG = Notice(
+    "libturbojpeg is not installed: JPEG goes through libvips, which costs more CPU time per"
+    " image; `make setup`, or your system's package libturbojpeg0 or libturbojpeg, installs it"
+)
 
 
 def make_all(
@@ -59,33 +69,48 @@ def make_all(
     finished is in the ledger then.
     """
     if turbo() is None:
-        notice_slower_jpeg()
+        watch.tell(_SLOWER_JPEG)
     with resumed(output, resume=running.resume) as ledger:
         remember_making(output, recipe, anew=not running.resume)
         if spools:
             asked = spools.assigned(asked)
-        todo = _todo(asked, ledger, recipe, running, spools)
+        todo = _todo(asked, ledger, recipe, running, spools, watch)
         watch.begin(asked.height, asked.height - todo.height)
         if originals:
             todo = table_of_originals(todo, last_outcomes(ledger.path, "fetch"), originals)
         work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
         ledger.mend()  # a worker may have died in the middle of a line
-        made, fetched = (last_outcomes(ledger.path, stage) for stage in ("make", "fetch"))
-        return build_manifest(asked.lazy(), made, fetched).collect(), work
+        made, fetched = (
+            last_outcomes(ledger.path, stage, recipe.outputs) for stage in ("make", "fetch")
+        )
+        return build_manifest(asked.lazy(), made, fetched, recipe.outputs).collect(), work
 
 
 def _todo(
-    asked: pl.DataFrame, ledger: Ledger, recipe: Recipe, running: Running, spools: Spools | None
+    asked: pl.DataFrame,
+    ledger: Ledger,
+    recipe: Recipe,
+    running: Running,
+    spools: Spools | None,
+    watch: Watch,
 ) -> pl.DataFrame:
-    made = last_outcomes(ledger.path, "make").collect().lazy()
+    made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
     standing = settled(made, recipes=recipe.hashes(), retry_failed=running.retry_failed)
     finished = settled(made, recipes=None, retry_failed=running.retry_failed)
     of_others = finished.join(standing, on="key", how="anti")
     if anew := asked.lazy().join(of_others, on="key", how="semi").collect().height:
-        notice_other_settings(anew)
+        watch.tell(_remade(anew))
     if spools:
-        return remaining_of_spools(asked, standing, all_places(spools.dataset, made))
-    return remaining(asked, standing, _size)
+        places = all_places(spools.dataset, made, recipe.outputs)
+        return remaining_of_spools(asked, standing, places, recipe.outputs)
+    return remaining(asked, standing, recipe.outputs, _size)
+
+
+def _remade(images: int) -> Notice:
+    """Say that finished images are made again, and why."""
+    images_were = "1 image was" if images == 1 else f"{images:,} images were"
+    are = "is" if images == 1 else "are"
+    return Notice(f"{images_were} made with other settings and {are} remade")
 
 
 def _size(path: str) -> int | None:
@@ -107,12 +132,12 @@ class _Run:
         watch: Watch,
     ) -> None:
         self._originals, self._hashes = originals, recipe.hashes()
+        self._outputs = recipe.outputs
         self._ledger, self._watch = ledger, watch
         self._done = 0
-        self._new_pool = partial(
-            Pool[Wanted, Reason | None],
-            partial(make_and_record, ledger, recipe, self._hashes),
-            self._take,
+        self._spec = Spec(
+            initialise=ready(partial(make_and_record, ledger.recorder(), recipe, self._hashes)),
+            on_results=self._take,
             workers=running.workers or usable_cores(),
             job_timeout_seconds=running.image_timeout,
             memory_bytes=recipe.bounds.worker_memory,
@@ -121,28 +146,28 @@ class _Run:
         )
 
     def carry_out(self, todo: pl.DataFrame) -> Work:
-        cpu_of_workers, loop = run_measured(self._feed_pool(todo))
+        cpu_of_workers, loop = run_measured(self._feed_workers(todo))
         downloads = self._watch.tally.downloads(loop)
         return Work(self._done, loop.all, loop.cpu + cpu_of_workers, downloads)
 
-    async def _feed_pool(self, todo: pl.DataFrame) -> float:
-        pool = self._new_pool()
+    async def _feed_workers(self, todo: pl.DataFrame) -> float:
+        executor = create(self._spec)
         try:
-            async with pool:
-                await self._feed(todo, pool)
-                await pool.drain()
+            async with executor:
+                await self._feed(todo, executor)
+                await executor.drain()
         finally:
-            _remove_partial_outputs(pool.abandoned)
-        return pool.cpu_seconds
+            _remove_partial_outputs(executor.abandoned)
+        return executor.cpu_seconds
 
-    async def _feed(self, todo: pl.DataFrame, pool: Pool[Wanted, Reason | None]) -> None:
+    async def _feed(self, todo: pl.DataFrame, executor: Executor[Wanted]) -> None:
         """Images to the workers, their originals brought before; waits where workers are busy."""
         if self._originals is None:
-            for image in wanted(todo):
-                await pool.submit(image)
+            for image in wanted(todo, self._outputs):
+                await executor.submit(image)
             return
 
-        image_at = wanted_at(todo)
+        image_at = wanted_at(todo, self._outputs)
 
         async def take(sought: Sought, fetched: Fetched) -> None:
             image = image_at(sought.row)
@@ -150,7 +175,7 @@ class _Run:
                 self._refuse(image, fetched.reason, fetched.detail)
                 self._count([fetched.reason])
             else:
-                await pool.submit(replace(image, original=fetched.path))
+                await executor.submit(replace(image, original=fetched.path))
 
         await fetch_originals(todo, self._originals, self._ledger, self._watch, take)
 
@@ -186,12 +211,11 @@ class _Run:
     def _count(self, reasons: list[Reason | None]) -> None:
         """Outcomes that stand in the ledger."""
         self._done += len(reasons)
-        self._watch.progress.advance(*reasons)
+        self._watch.advance(*reasons)
 
 
 def _remove_partial_outputs(images: list[Wanted]) -> None:
     for image in images:
-        for output in (image.full, image.face):
-            if output is not None:
-                with suppress(OSError):
-                    temporary(Path(output)).unlink(missing_ok=True)
+        for output in image.outputs:
+            with suppress(OSError):
+                temporary(Path(output.path)).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a download would do, told by the source; nothing is fetched and nothing written."""
+"""Find out what a download would do; nothing is fetched and nothing written."""
 
 import asyncio
 from collections import defaultdict
@@ -23,7 +23,7 @@ _ARCHIVES = (".tar", ".zip")
 def simulate_all(
     asked: pl.DataFrame, originals: Originals, running: Running, output: Path
 ) -> Simulation:
-    """What `fetch_all` would do with the same arguments, in this moment."""
+    """Return what `fetch_all` would do now with the same arguments."""
     lines = whole_lines(output / STATE) if running.resume else b""
     fetched = last_outcomes(lines, "fetch")
     open_ = unrefused(asked, fetched, retry_failed=running.retry_failed)
@@ -40,7 +40,7 @@ def simulate_all(
 
 
 async def _plan(rows: pl.DataFrame, originals: Originals) -> list[Place]:
-    """Places, the one with the most originals first."""
+    """Return the places of the originals in `rows`, the one with the most originals first."""
     sizes = defaultdict[str, list[int | None]](list)
 
     def take(_: Sought, planned: Planned | None) -> None:
@@ -57,7 +57,7 @@ async def _plan(rows: pl.DataFrame, originals: Originals) -> list[Place]:
 
 
 def _place(url: str) -> str:
-    """The archive in which an original lies, or else its host, or else its folder."""
+    """Return the archive that holds an original, or else its host, or else its folder."""
     parts = urlsplit(url)
     if not parts.netloc:
         return str(Path(url).parent.parent)

@@ -1,4 +1,6 @@
-"""Where the time of a run goes: counted from what sources tell, measured at the event loop."""
+"""How a run with downloads spends its time: from the events of its sources and the idle time of its
+event loop.
+"""
 
 import asyncio
 import time
@@ -8,28 +10,30 @@ from typing import Any, NamedTuple, TypeVar
 
 from dafre_fast.core.events import Again, Event, Outcome, Waited
 from dafre_fast.core.summaries import Bottleneck, Downloads
+from dafre_fast.engine.loops import run
 from dafre_fast.sources.disk_clock import seconds_on_disk
 
 T = TypeVar("T")
 
 
 class LoopTime(NamedTuple):
-    """Seconds of a loop; of these, the ones in which it had nothing to do but wait for sockets and
-    clocks, and those in which it wrote files; and CPU seconds of the whole process.
-    """
+    """How an event loop spent its time, in seconds."""
 
     all: float
+    """From its start to its end."""
     idle: float
+    """Time of these in which it only waited for sockets and timers."""
     disk: float
+    """Time of these in which it wrote files."""
     cpu: float
+    """CPU time of the whole process meanwhile."""
 
 
 def run_measured(main: Coroutine[Any, Any, T]) -> tuple[T, LoopTime]:
-    """`asyncio.run`, and how its loop spent its time."""
+    """Return the result of `main` (`loops.run`), and how its loop spent its time."""
     selector = _Selector()
     began, disk, cpu = time.monotonic(), seconds_on_disk(), time.process_time()
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
-        result = runner.run(main)
+    result = run(main, lambda: asyncio.SelectorEventLoop(selector))
     seconds = time.monotonic() - began
     spent = selector.idle_seconds, seconds_on_disk() - disk, time.process_time() - cpu
     return result, LoopTime(seconds, *spent)
@@ -46,7 +50,7 @@ class _Selector(DefaultSelector):
 
 
 class Tally:
-    """Counts events. Its seconds are added up over all originals that were under way at once."""
+    """Counts events. Its seconds are sums over originals, many of which are under way at once."""
 
     def __init__(self) -> None:
         self._originals = self._bytes = self._requests = self._retries = 0
@@ -67,11 +71,11 @@ class Tally:
                 pass
 
     def waited_for_workers(self, seconds: float) -> None:
-        """An original lay there, and no worker had a hand free."""
+        """Add the time that an original waited, downloaded, until a worker could take it."""
         self._workers += seconds
 
     def downloads(self, loop: LoopTime) -> Downloads | None:
-        """What was fetched, and what that waited for; None where nothing was asked for."""
+        """Return what was downloaded and what limited it, None if there was no request."""
         if not self._requests:
             return None
         shares = self._shares(loop)
@@ -85,8 +89,11 @@ class Tally:
         )
 
     def _shares(self, loop: LoopTime) -> dict[Bottleneck, float]:
-        """The loop wrote files, or waited for what the originals waited for that were under way
-        then, or else worked, or waited for a core. Workers that are waited for want cores, too.
+        """Return the share of the run, from 0 to 1, that each cause accounts for.
+
+        While the loop was idle, it waited for whatever the originals under way waited for: that
+        time is divided in the ratio of their sums. The rest of it went into writing files, or into
+        work or waiting for a core. Waiting for workers is waiting for cores as well.
         """
         part = loop.idle / loop.all / ((self._transfers + self._turns + self._workers) or 1.0)
         disk = loop.disk / loop.all
@@ -94,5 +101,5 @@ class Tally:
             Bottleneck.NETWORK: part * self._transfers,
             Bottleneck.DISK: disk,
             Bottleneck.CPU: 1 - loop.idle / loop.all - disk + part * self._workers,
-            Bottleneck.MANNERS: part * self._turns,
+            Bottleneck.RATE_LIMITS: part * self._turns,
         }

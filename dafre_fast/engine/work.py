@@ -4,18 +4,16 @@ import errno
 import fcntl
 import hashlib
 import os
+from itertools import starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import OutputError, Refusal
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.records import Image, Made, Wanted
+from dafre_fast.core.records import Image, Made, MadeOutput, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Hashes, Recipe
-from dafre_fast.dataset.ledger import Ledger
-from dafre_fast.pixels.decoders.turbo import turbo
+from dafre_fast.dataset.recorder import Recorder
 
 if TYPE_CHECKING:
     from dafre_fast.pixels.making import Rendered
@@ -23,15 +21,13 @@ if TYPE_CHECKING:
 _OF_ITS_NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 """What keeps one output from its place: too long a name, a folder there, or a file above it."""
 
-turbo()  # looked for here, on import, once for all forked workers
-
 
 def make_and_record(
-    ledger: Ledger, recipe: Recipe, hashes: Hashes, wanted: Wanted
+    recorder: Recorder, recipe: Recipe, hashes: Hashes, wanted: Wanted
 ) -> Reason | None:
     """`make`, and a line in the ledger. Returns the reason of a refusal."""
     made = make(recipe, hashes, wanted)
-    ledger.append(made)
+    recorder.append(made)
     return made.reason
 
 
@@ -46,7 +42,7 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
         data = _read(wanted.original or "", recipe.bounds.max_bytes)
         size = len(data)
         rendered = _make(data, recipe, wanted)
-        outputs = _write_both(rendered, wanted)
+        written = _write_all(rendered, wanted)
     except Refusal as refusal:
         return Made(
             key=wanted.key,
@@ -57,7 +53,7 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
             original_bytes=size,
         )
     reason = rendered.refused.reason if rendered.refused else None
-    made = Made(
+    return Made(
         key=wanted.key,
         recipe=hashes.of(reason, rendered.notes),
         reason=reason,
@@ -68,8 +64,10 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
         original_width=rendered.header.size.width,
         original_height=rendered.header.size.height,
         original_bytes=size,
+        outputs=written.outputs,
+        spool=written.spool,
+        offset=written.offset,
     )
-    return replace(made, **outputs)
 
 
 def _read(path: str, max_bytes: int) -> bytes:
@@ -91,31 +89,33 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
     from dafre_fast.pixels.making import make_images  # the parent does without the decoders
 
     try:
-        return make_images(
-            data,
-            recipe,
-            full=wanted.full is not None,
-            box=wanted.box if wanted.face is not None else None,
-        )
+        names = [output.name for output in wanted.outputs]
+        return make_images(data, recipe, names, box=wanted.box)
     except (Refusal, MemoryError):
         raise
     except Exception as error:  # a decoder's surprise costs its image, not the run
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 
 
-def _write_both(rendered: "Rendered", wanted: Wanted) -> dict[str, Any]:
-    """Fields of `Made` for the outputs, now that they are where they belong. Raises as `_write`."""
+class _Written(NamedTuple):
+    """Outputs that are written, and where in a spool they begin, if they lie in one."""
+
+    outputs: tuple[MadeOutput, ...] = ()
+    spool: str | None = None
+    offset: int | None = None
+
+
+def _write_all(rendered: "Rendered", wanted: Wanted) -> _Written:
+    """Write the outputs that were made. Raises as `_write` and `_put` do."""
+    made = [output for output in wanted.outputs if output.name in rendered.pictures]
     if wanted.spool is None:
-        return _write(rendered.full, wanted.full) | _write(rendered.face, wanted.face, "face_")
-    if rendered.refused:  # a sample of a shard has both
-        return {}
-    full, face = rendered.full, rendered.face
-    pictures = [image.data for image in (full, face) if image]
-    placed = {
-        "spool": os.path.basename(wanted.spool),  # noqa: PTH119
-        "offset": _put(b"".join(pictures), wanted.spool),
-    }
-    return _fields(full) | _fields(face, "face_") | placed
+        return _Written(tuple(_write(rendered[output.name], output) for output in made))
+    if rendered.refused:  # a sample of a shard has all outputs, or there is none
+        return _Written()
+    images = {output.name: rendered[output.name] for output in made}
+    offset = _put(b"".join(image.data for image in images.values()), wanted.spool)
+    spool = os.path.basename(wanted.spool)  # noqa: PTH119
+    return _Written(tuple(starmap(_record, images.items())), spool, offset)
 
 
 def _put(data: bytes, spool: str) -> int:
@@ -134,29 +134,21 @@ def _put(data: bytes, spool: str) -> int:
     return offset
 
 
-def _write(image: Image | None, path: str | None, prefix: str = "") -> dict[str, Any]:
-    """Fields of `Made` for one output, now that it stands there whole.
+def _write(image: Image, wanted: WantedOutput) -> MadeOutput:
+    """Write one output to its file, whole or not at all.
 
     Raises Refusal (NO_PLACE) where the name is to blame, OutputError where it is not.
     """
-    if image is None or path is None:
-        return {}
     try:
-        with replacing(Path(path)) as part:
+        with replacing(Path(wanted.path)) as part:
             part.write_bytes(image.data)
     except OutputError as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ITS_NAME:
             raise Refusal(Reason.NO_PLACE, str(error)) from error
         raise
-    return _fields(image, prefix)
+    return _record(wanted.name, image)
 
 
-def _fields(image: Image | None, prefix: str = "") -> dict[str, Any]:
-    if image is None:
-        return {}
-    return {
-        f"{prefix}width": image.width,
-        f"{prefix}height": image.height,
-        f"{prefix}bytes": len(image.data),
-        f"{prefix}sha256": hashlib.sha256(image.data).hexdigest(),
-    }
+def _record(name: str, image: Image) -> MadeOutput:
+    sha256 = hashlib.sha256(image.data).hexdigest()
+    return MadeOutput(name, image.width, image.height, len(image.data), sha256)

@@ -1,1 +1,4 @@
-"""`full`: the whole run, from tables and originals to a dataset with its report."""
+"""Make a whole dataset: tables, originals, images, head crops, manifest, report.
+
+Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
+"""

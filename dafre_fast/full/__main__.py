@@ -1,5 +1,6 @@
-"""`python -m dafre_fast.full`: the whole run, on the embedded sample where no input is named."""
+"""The command line of `full`: flags in, exit status out."""
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -52,22 +53,22 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Make a dataset: labels, tags, originals, full images, face crops, manifest, report.
-
-    Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
-    """
     from dafre_fast.full.run import full as make
     from dafre_fast.pack.show import show as show_pack
+    from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         run, fetching = _with_inputs(run, fetching, stack)
-        summary = make(run, selection, steps, plotting, fetching, recipe, running, watching)
+        tell = stack.enter_context(terminal(watching))
+        summary = make(run, selection, steps, plotting, fetching, recipe, running, tell)
     status = cli.report(summary, reporting)
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)
     if run.report:
         _write_report(run.output, reporting)
+    if summary.success and not reporting.json:
+        _show_next(run.output)
     return status
 
 
@@ -80,8 +81,18 @@ def _write_report(output: Path, reporting: Reporting) -> None:
         show(written, as_json=False)
 
 
+def _show_next(output: Path) -> None:
+    folder = shlex.quote(str(output))
+    print(
+        f"next: `dafre-fast gallery --output {folder}` shows the images;"
+        " verify, audit and pack take the same flag"
+    )
+
+
 def _with_inputs(run: FullRun, fetching: Fetching, stack: ExitStack) -> tuple[FullRun, Fetching]:
-    """Those named; without any, those of the sample."""
+    """Return settings with the inputs of the sample, if none are named; the sample's server runs
+    until `stack` is closed. Raises UsageError if only some are named.
+    """
     named = (run.faces, run.tag_ids, run.source)
     if all(named):
         return run, fetching

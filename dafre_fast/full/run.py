@@ -4,9 +4,9 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import (
     BAD_ROWS,
-    FACES,
     FULL,
     FUNNEL,
     LABELS,
@@ -15,7 +15,7 @@ from dafre_fast.core.layout import (
     SHARDS,
 )
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
@@ -33,7 +33,7 @@ from dafre_fast.full.settings import FullRun
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.settings import Plotting
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
@@ -48,7 +48,7 @@ def full(
     fetching: Fetching,
     recipe: Recipe,
     running: Running,
-    watchers: Watching,
+    tell: Tell = silent,
 ) -> Summary:
     """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
     are to lie in those.
@@ -58,19 +58,19 @@ def full(
     output = run.output
     spools = _spools(run, running)
     catalogue = read_catalogue(run.faces, run.tag_ids, selection)
-    asked = ask_catalogue(catalogue.kept, full=output / FULL, faces=output / FACES)
+    asked = ask_catalogue(catalogue.kept, {one: output / one.tree for one in recipe.outputs})
     metadata = open_metadata(run.source, fetching, asked, selection)
-    bad_rows = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
-    write_bad_rows(bad_rows, output / BAD_ROWS)
+    all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
+    bad_rows = write_bad_rows(all_bad, output / BAD_ROWS)
     tags = None
     if run.tags:
         tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
     tables = [path for path in (run.faces, run.tag_ids) if path]
     made_with = steps if tags else None
     record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
-    with watching("images", watchers) as watch:
+    with watching("images", tell) as watch:
         originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
         manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
     write_manifest(manifest, output / MANIFEST)
@@ -78,8 +78,8 @@ def full(
     summary = replace(summary, tags=tags)
     if spools and summary.success:
         into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
-        summary = replace(summary, packed=pack(into_shards, digests=False))
-    return with_bad_rows(summary, bad_rows, output / BAD_ROWS)
+        summary = replace(summary, packed=pack(into_shards, tell, digests=False))
+    return bad_rows.added_to(summary)
 
 
 def _spools(run: FullRun, running: Running) -> Spools | None:

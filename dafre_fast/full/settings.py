@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group, ShardSize
 
 
 class FullRun(Group, frozen=True):
-    """Inputs and output of the whole run; without inputs, a sample is drawn and served."""
+    """Inputs, output and parts of the run; without inputs, a sample is drawn and served."""
 
     faces: Annotated[Path | None, Meta(description="faces.tsv. Without it, a drawn sample.")] = None
     tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None

@@ -1,1 +1,4 @@
-"""`gallery`: serve a finished dataset as pages for a browser."""
+"""The `gallery` command: serve a finished dataset to a browser.
+
+Images can be searched by class, tag, split, size and status.
+"""

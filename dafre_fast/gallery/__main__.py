@@ -1,4 +1,6 @@
-"""`python -m dafre_fast.gallery`: a finished dataset in a browser."""
+"""The command line of `gallery`: flags in, exit status out."""
+
+from functools import partial
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Printing
@@ -7,10 +9,12 @@ from dafre_fast.gallery.settings import GalleryRun
 
 @cli.command("gallery", GalleryRun, Printing)
 def command(run: GalleryRun, printing: Printing) -> int:
-    """Serve a finished dataset to a browser: images by class, tag, split, size and status."""
+    from dafre_fast.gallery.pages.screen import show_address
     from dafre_fast.gallery.server import gallery
+    from dafre_fast.views.terminal import terminal
 
-    gallery(run, printing)
+    with terminal() as tell:
+        gallery(run, partial(show_address, as_json=printing.json), tell)
     return 0
 
 

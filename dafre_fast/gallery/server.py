@@ -1,8 +1,8 @@
-"""A dataset in a browser: the server.
+"""The server of the gallery.
 
-It only reads, and answers GET and HEAD alone. A page is made in a thread, so that one that takes
-longer keeps no picture waiting. Files are found by id through the manifest: no part of a path comes
-from an address, nor is a link followed.
+It only reads, and answers only GET and HEAD. Pages are made in threads, so that a slow page does
+not delay pictures. Files are found by id through the manifest: no part of a path comes from an
+address, and no symbolic link is followed.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ import secrets
 import signal
 import socket
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -24,13 +24,13 @@ import msgspec
 from aiohttp import web, web_response
 
 from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
-from dafre_fast.core.settings.running import Printing
-from dafre_fast.dataset.pictures import FACE, FULL_IMAGE, Pictures, Place
-from dafre_fast.gallery import queries as tables
+from dafre_fast.dataset.outputs import word_of
+from dafre_fast.dataset.pictures import Pictures, Place
+from dafre_fast.gallery import queries
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.pages import STATIC, Pages, static
-from dafre_fast.gallery.pages.screen import say_indexing, say_open, warn_of_others
 from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address, pairs_of, read_view, split_query
 
@@ -49,60 +49,82 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@/\\\[\]]+)(:[0-9]+)?")
-_PICTURES = {"full": FULL_IMAGE, "face": FACE}
 _SECONDS_OF_PICTURES = 600
 _SECONDS_TO_END = 2.0
 _log = logging.getLogger(__name__)
 
 
-def gallery(run: GalleryRun, printing: Printing) -> None:
+def gallery(run: GalleryRun, opened: Callable[[str, int], None], tell: Tell = silent) -> None:
     """Serve the dataset until Ctrl-C or SIGTERM.
 
-    Raises InputError where it cannot be read, OutputError where its index cannot be written, and
-    UsageError where the port is not to be had.
+    Calls `opened` once, with the address and the number of images, when the server is ready. Raises
+    InputError if the dataset cannot be read, OutputError if its index cannot be written, and
+    UsageError if the port cannot be opened.
     """
-    index = _indexed(run)
+    index = _indexed(run, tell)
     if not _is_loopback(run.host):
-        warn_of_others(run.host)
-    asyncio.run(_serve(run, index, printing))
+        tell(
+            Notice(
+                f"warning: --host {run.host}: everyone who can reach this machine can see the"
+                " dataset; there is no password"
+            )
+        )
+    asyncio.run(_serve(run, index, opened))
 
 
-async def _serve(run: GalleryRun, index: Index, printing: Printing) -> None:
+async def _serve(run: GalleryRun, index: Index, opened: Callable[[str, int], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with serving(run, index) as place:
-        say_open(place, index.grid.shape[1], as_json=printing.json)
+        opened(place, index.grid.shape[1])
         await stop.wait()
 
 
-def _indexed(run: GalleryRun) -> Index:
+def _indexed(run: GalleryRun, tell: Tell) -> Index:
     folder = run.index or run.output / STATE / "gallery"
-    index_dataset(run.output, folder, begin=lambda: say_indexing(str(run.output)))
+    notice = Notice(f"{run.output} is new or has changed: building its index")
+    index_dataset(run.output, folder, begin=lambda: tell(notice))
     return open_index(folder)
 
 
 @asynccontextmanager
 async def serving(run: GalleryRun, index: Index) -> AsyncIterator[str]:
-    """Serve in this loop; gives the address. Raises UsageError where the port is not to be had."""
-    # What is no HTTP aiohttp answers by itself, with its version and Python's, and logs at length.
-    web_response.SERVER_SOFTWARE = _NAME  # type: ignore[attr-defined]
+    """Serve in the running event loop and give the address.
+
+    Raises UsageError if the port cannot be opened.
+    """
     quiet = logging.getLogger(f"{__name__}.protocol")
     quiet.setLevel(logging.CRITICAL)
     app = _Server(run, index).application()
     runner = web.AppRunner(app, access_log=None, logger=quiet, shutdown_timeout=_SECONDS_TO_END)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, run.host, run.port)
+    with _name_of_aiohttp(_NAME):
+        await runner.setup()
         try:
-            await site.start()
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UsageError(f"--host {run.host} --port {run.port}: {reason}") from error
-        yield f"http://{_in_address(run.host)}:{runner.addresses[0][1]}/"
+            site = web.TCPSite(runner, run.host, run.port)
+            try:
+                await site.start()
+            except (OSError, UnicodeError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise UsageError(f"--host {run.host} --port {run.port}: {reason}") from error
+            yield f"http://{_in_address(run.host)}:{runner.addresses[0][1]}/"
+        finally:
+            await runner.cleanup()
+
+
+@contextmanager
+def _name_of_aiohttp(name: str) -> Iterator[None]:
+    """Hide the versions of aiohttp and Python while the gallery is served.
+
+    Aiohttp itself answers requests that are not HTTP, and would name both.
+    """
+    before = web_response.SERVER_SOFTWARE  # type: ignore[attr-defined]
+    web_response.SERVER_SOFTWARE = name  # type: ignore[attr-defined]
+    try:
+        yield
     finally:
-        await runner.cleanup()
+        web_response.SERVER_SOFTWARE = before  # type: ignore[attr-defined]
 
 
 def _in_address(host: str) -> str:
@@ -116,34 +138,37 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class _Elsewhere(Exception):
-    """What was asked for has another address, this one."""
+class _Redirect(Exception):
+    """The request is answered at another address, which is the argument."""
 
 
 class _Server:
-    """Answers to requests, for one dataset."""
+    """The handlers of requests for one dataset."""
 
     def __init__(self, run: GalleryRun, index: Index) -> None:
         self._index = index
         self._pictures = Pictures.of(run.output)
-        self._pages = Pages(run.output.resolve().name)
+        self._outputs = {output.name: output for output in index.outputs}
+        self._pages = Pages(run.output.resolve().name, index.outputs)
         self._names = {"localhost", run.host.lower()}
         if not _is_loopback(run.host):
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def application(self) -> web.Application:
+        """Return the application with all routes."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/", self._grid)
         app.router.add_get("/image/{id:[0-9]{1,18}}", self._image)
         app.router.add_get("/search", self._search)
         app.router.add_get("/complete", self._complete)
-        app.router.add_get("/{tree:full|face}/{id:[0-9]{1,18}}.jpg", self._picture)
+        names = "|".join(self._outputs)
+        app.router.add_get(f"/{{output:{names}}}/{{id:[0-9]{{1,18}}}}.jpg", self._picture)
         app.router.add_get("/static/{name}", self._static)
         return app
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Whoever asks, the answer has our headers, and every error is a page."""
+        """Check a request, set the headers of every answer, and turn every error into a page."""
         try:
             self._check(request)
             answer = await handler(request)
@@ -151,33 +176,35 @@ class _Server:
             answer = self._error(HTTPStatus.BAD_REQUEST, str(error))
         except InputError as error:
             answer = self._error(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-        except _Elsewhere as elsewhere:
-            answer = web.Response(status=HTTPStatus.FOUND, headers={"Location": str(elsewhere)})
+        except _Redirect as redirect:
+            answer = web.Response(status=HTTPStatus.FOUND, headers={"Location": str(redirect)})
         except web.HTTPException as error:
             own = error.text if error.text != f"{error.status}: {error.reason}" else None
-            answer = self._error(HTTPStatus(error.status), own or "There is nothing here.")
+            answer = self._error(HTTPStatus(error.status), own or "There is no such page.")
             if isinstance(error, web.HTTPMethodNotAllowed):
                 answer.headers["Allow"] = "GET, HEAD"
-        except Exception:  # noqa: BLE001 - whatever it is, the others are served
+        except Exception:  # noqa: BLE001 - one failed request must not stop the server
             _log.exception("%s", request.rel_url)
-            reason = "This could not be answered; the terminal says why."
+            reason = "The server failed to answer. Its terminal shows the cause."
             answer = self._error(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
         answer.headers.update(_HEADERS)
         answer.headers.setdefault("Cache-Control", "no-cache")
         return answer
 
     def _check(self, request: web.Request) -> None:
-        """A page elsewhere may let its own name lead here (DNS rebinding): such names are refused.
-        A number cannot be let do so.
+        """Refuse methods that write, and host names that are not ours.
+
+        Another site may point its own name at this server (DNS rebinding). IP addresses cannot be
+        misused so.
         """
         if request.method not in {"GET", "HEAD"}:
-            text = "Here one can only look."
+            text = "This server is read-only: use GET or HEAD."
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"], text=text)
         parts = _HOST.fullmatch(request.headers.get("Host", ""))
         if not parts:
-            raise UsageError("the request names no host, or none that can be one")
+            raise UsageError("the request has no Host header, or an invalid one")
         if not self._is_ours(parts[1].lower().removesuffix(".")):
-            raise web.HTTPMisdirectedRequest(text=f"This server is not called {parts[1]}.")
+            raise web.HTTPMisdirectedRequest(text=f"This server does not serve {parts[1]}.")
 
     def _is_ours(self, name: str) -> bool:
         if name in self._names:
@@ -192,44 +219,70 @@ class _Server:
         return _html(self._pages.error(status, status.phrase, reason), status)
 
     async def _grid(self, request: web.Request) -> web.Response:
-        view = _view(request)
+        view = self._view(request)
         return _html(await asyncio.to_thread(self._page, view))
 
     def _page(self, view: View) -> str:
-        page = tables.page(self._index, view)
+        page = queries.page(self._index, view)
         if view.page > page.pages:
-            raise web.HTTPNotFound(text=f"There is no page {view.page}: the last is {page.pages}.")
-        splits = tables.choices(self._index, view, "split")
-        statuses = tables.choices(self._index, view, "status")
+            raise web.HTTPNotFound(text=f"There is no page {view.page}; the last is {page.pages}.")
+        splits = queries.choices(self._index, view, "split")
+        statuses = queries.choices(self._index, view, "status")
         return self._pages.grid(view, page, splits, statuses)
 
     async def _image(self, request: web.Request) -> web.Response:
-        view, image = _view(request), int(request.match_info["id"])
+        view, image = self._view(request), int(request.match_info["id"])
         return _html(await asyncio.to_thread(self._one, view, image))
 
     def _one(self, view: View, image: int) -> str:
-        details = tables.details(self._index, image)
+        details = queries.details(self._index, image)
         if details is None:
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
-        return self._pages.image(view, details, tables.place(self._index, view, image))
+        return self._pages.image(view, details, queries.place(self._index, view, image))
 
     async def _search(self, request: web.Request) -> web.Response:
-        text, view = _searched(request)
+        text, view = self._searched(request)
         return _html(await asyncio.to_thread(self._found, view, text))
 
     def _found(self, view: View, text: str) -> str:
-        """What is meant without doubt is shown at once, and the rest is a question."""
-        if len(meant := tables.meant(self._index, text)) == 1:
-            raise _Elsewhere(f"/{address(view.added(*meant[0]))}")
+        """Redirect to the only exact match, a class, tag or id; else return a page of choices."""
+        if len(exact := queries.exact_matches(self._index, text)) == 1:
+            raise _Redirect(f"/{address(view.added(*exact[0]))}")
         is_id = re.fullmatch("[0-9]{1,18}", text)
-        if not meant and is_id and tables.exists(self._index, int(text)):
-            raise _Elsewhere(f"/image/{int(text)}{address(view)}")
-        return self._pages.choose(view, text, tables.complete(self._index, view, text))
+        if not exact and is_id and queries.exists(self._index, int(text)):
+            raise _Redirect(f"/image/{int(text)}{address(view)}")
+        return self._pages.choose(view, text, queries.complete(self._index, view, text))
 
     async def _complete(self, request: web.Request) -> web.Response:
-        text, view = _searched(request)
-        choices = await asyncio.to_thread(tables.complete, self._index, view, text)
+        text, view = self._searched(request)
+        choices = await asyncio.to_thread(queries.complete, self._index, view, text)
         return _html(self._pages.completion(view, choices))
+
+    def _view(self, request: web.Request) -> View:
+        """Return the view of a request's address.
+
+        Redirects to the shortest address of the view, and gives a random order a seed, so that
+        every address can be bookmarked. Raises UsageError for a bad parameter.
+        """
+        pairs = split_query(request.rel_url.raw_query_string)
+        view = self._read_view(pairs)
+        if view.order == "random" and view.seed is None:
+            view = msgspec.structs.replace(view, seed=secrets.randbits(32))
+        if sorted(pairs) != sorted(pairs_of(view)):
+            raise _Redirect(f"{request.path}{address(view)}")
+        return view
+
+    def _searched(self, request: web.Request) -> tuple[str, View]:
+        """Return the text of a search (`q`) and its view. Raises UsageError for a bad parameter."""
+        pairs = split_query(request.rel_url.raw_query_string)
+        text = " ".join(value for name, value in pairs if name == "q").strip()
+        return text, self._read_view([pair for pair in pairs if pair[0] != "q"])
+
+    def _read_view(self, pairs: list[tuple[str, str]]) -> View:
+        view, words = read_view(pairs), [*map(word_of, self._outputs.values())]
+        if view.show not in words:
+            raise UsageError(f"show: must be one of {', '.join(words)}, not {view.show!r}")
+        return view
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -239,10 +292,10 @@ class _Server:
         return _unless_known(request, sha256(content).hexdigest(), content, STATIC[name])
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
-        image, tree = int(request.match_info["id"]), request.match_info["tree"]
-        if not tables.exists(self._index, image):
+        image, output = int(request.match_info["id"]), request.match_info["output"]
+        if not queries.exists(self._index, image):
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
-        place = self._pictures.place(_PICTURES[tree], image)
+        place = self._pictures.place(self._outputs[output], image)
         try:
             content, tag = await asyncio.to_thread(_read_inside, self._pictures.folder, place)
         except OSError as error:
@@ -257,7 +310,7 @@ def _html(text: str, status: int = 200) -> web.Response:
 
 
 def _unless_known(request: web.Request, tag: str, content: bytes, kind: str) -> web.Response:
-    """The content, or that the browser has it already."""
+    """Return an answer with the content, or 304 if the browser has it already."""
     if any(known.value in {tag, "*"} for known in request.if_none_match or ()):
         answer = web.Response(status=HTTPStatus.NOT_MODIFIED)
     else:
@@ -267,32 +320,11 @@ def _unless_known(request: web.Request, tag: str, content: bytes, kind: str) -> 
     return answer
 
 
-def _view(request: web.Request) -> View:
-    """What the address asks for. One that can be said shorter leads to the shorter one, and a
-    random order without a seed to one that has it: so every address can be kept.
-
-    Raises UsageError.
-    """
-    pairs = split_query(request.rel_url.raw_query_string)
-    view = read_view(pairs)
-    if view.order == "random" and view.seed is None:
-        view = msgspec.structs.replace(view, seed=secrets.randbits(32))
-    if sorted(pairs) != sorted(pairs_of(view)):
-        raise _Elsewhere(f"{request.path}{address(view)}")
-    return view
-
-
-def _searched(request: web.Request) -> tuple[str, View]:
-    """What is looked for, `q`, and the view that it was looked for in. Raises UsageError."""
-    pairs = split_query(request.rel_url.raw_query_string)
-    text = " ".join(value for name, value in pairs if name == "q").strip()
-    return text, read_view((name, value) for name, value in pairs if name != "q")
-
-
 def _read_inside(root: Path, wanted: Place) -> tuple[bytes, str]:
-    """The bytes of a picture below `root`, and what tells them from others: time of change and size
-    of its file, and where it begins in there. Raises OSError where there is no such file, and where
-    a link stands anywhere on the way.
+    """Return the bytes of a picture below `root`, and an entity tag for them.
+
+    The tag is made of the file's change time and size, and the offset of the picture in it. Raises
+    OSError if the file does not exist, or if any part of its path is a symbolic link.
     """
     place = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -301,12 +333,12 @@ def _read_inside(root: Path, wanted: Place) -> tuple[bytes, str]:
             opened = os.open(inner, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=place)
             os.close(place)
             place = opened
-        told = os.fstat(place)
-        if not stat.S_ISREG(told.st_mode):  # nor does anything wait for a pipe
-            raise OSError(0, "is no file")
+        status = os.fstat(place)
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
+            raise OSError(0, "is not a regular file")
         with open(place, "rb", closefd=False) as file:
             file.seek(wanted.offset)
             content = file.read(-1 if wanted.size is None else wanted.size)
-        return content, f"{told.st_mtime_ns:x}-{told.st_size:x}-{wanted.offset:x}"
+        return content, f"{status.st_mtime_ns:x}-{status.st_size:x}-{wanted.offset:x}"
     finally:
         os.close(place)

@@ -9,14 +9,14 @@ from dafre_fast.core.settings.groups import Group
 
 
 class GalleryRun(Group, frozen=True):
-    """Which dataset is served, and where."""
+    """Dataset and address of the gallery."""
 
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     host: Annotated[
-        str, Meta(min_length=1, description="Name or number of this machine to serve it at.")
+        str, Meta(min_length=1, description="Name or IP address to serve the gallery at.")
     ] = "127.0.0.1"
     port: Annotated[
-        int, Meta(ge=0, le=65_535, description="Port to serve it at; 0 finds a free one.")
+        int, Meta(ge=0, le=65_535, description="Port to serve the gallery at; 0 picks a free one.")
     ] = 8000
     index: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.labels`: label files from faces.tsv, no image needed."""
+"""The command line of `labels`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Reporting
@@ -10,7 +10,6 @@ from dafre_fast.labels.settings import LabelsOutput
 def command(
     tables: CatalogueTables, run: LabelsOutput, selection: Selection, reporting: Reporting
 ) -> int:
-    """Select the heads of faces.tsv, split them as published and write the label files."""
     from dafre_fast.labels.run import labels
 
     summary = labels(tables.faces, tables.tag_ids, run.output, selection)

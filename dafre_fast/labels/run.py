@@ -1,22 +1,25 @@
-"""The labels command alone: tables only, so that it starts without decoders and network."""
+"""Run `labels`. It imports nothing but tables, so that it starts without decoders and network."""
 
 from pathlib import Path
 
 from dafre_fast.core.layout import BAD_ROWS, FUNNEL
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 
 
 def labels(faces: Path, tag_ids: Path, output: Path, selection: Selection) -> Summary:
-    """Select, split and write the label files."""
+    """Write train.csv, val.csv, test.csv, classid_classname.csv, the funnel and the bad rows.
+
+    Raises InputError if a table cannot be read or no row is left, OutputError if the folder cannot
+    be written.
+    """
     catalogue = read_catalogue(faces, tag_ids, selection)
     write_labels(catalogue.kept, output)
     write_funnel(catalogue.funnel, output / FUNNEL)
-    write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
+    bad_rows = write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)
     images = catalogue.kept.height
-    summary = Summary(images, images, {}, None, catalogue.funnel)
-    return with_bad_rows(summary, catalogue.bad_rows, output / BAD_ROWS)
+    return bad_rows.added_to(Summary(images, images, {}, None, catalogue.funnel))

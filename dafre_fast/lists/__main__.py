@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.lists`: what splits need of a mirror, by its list of files, for rsync."""
+"""The command line of `lists`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.fetching import Fetching, Watching
@@ -16,14 +16,12 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    """Find the images of label files in a mirror's list of files: lists for rsync --files-from.
-
-    With --source what is listed is fetched as well.
-    """
     from dafre_fast.lists.listing import lists
     from dafre_fast.lists.show import show
+    from dafre_fast.views.terminal import terminal
 
-    found = lists(run, tolerance, fetching, running, watching)
+    with terminal(watching if run.source else None) as tell:
+        found = lists(run, tolerance, fetching, running, tell)
     show(found, as_json=reporting.json)
     refused = (sum(summary.refused.values()) for summary in found.fetched.values())
     return cli.judge(sum(refused), reporting)

@@ -1,8 +1,8 @@
-"""Lists of a mirror's files, as `find` makes them (`./original/0000/1025000.png`), and what splits
-need of them, as `rsync --files-from` takes it.
+"""Read lists of a mirror's files, as `find` prints them (`./original/0000/1025000.png`), and write
+the part that splits need, as `rsync --files-from` reads it.
 
-A list has millions of lines of which a run wants a few: it is read block by block, and what is not
-wanted is gone with its block.
+A list has millions of lines, of which a run needs a few: it is read block by block, and the lines
+that are not needed are dropped with their block.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,35 +12,33 @@ from typing import NamedTuple
 import polars as pl
 
 from dafre_fast.core.atomic import replacing
-from dafre_fast.core.layout import ORIGINALS, SMALL, bucket
+from dafre_fast.core.layout import ORIGINALS, SMALL, image_path
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.blocks import read_lines
 from dafre_fast.tables.labels import Split
+from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats
 from dafre_fast.tables.path_columns import (
     FILE,
     FOLDER,
-    bad_rows_of,
     groups_of,
     problems_of_path,
     problems_of_text,
     stripped,
 )
-from dafre_fast.tables.text import mark_repeats
 
 TREES = {ORIGINALS: "originalext", SMALL: "512jpg"}
-"""Trees of a mirror, and what the original calls the lists of what is wanted of them."""
+"""Trees of a mirror, and the names of their lists in the original."""
 _MISSING = {ORIGINALS: "*", SMALL: "jpg"}
-"""Extensions of what is not there, as far as they are known."""
+"""Extensions of missing files in each tree; `*` if unknown."""
 _LISTED = rf"^(?:\./)?(?P<tree>[^/\\]+)/{FOLDER}/{FILE}"
-_is_good = pl.col("problem").is_null()
 
 
 class FileList(NamedTuple):
-    """`rows` has a row per file that is wanted, in the order of the list: `tree`, `id` int64,
-    `extension` (lower case) and `name`, the path that it has there (`original/0000/1025000.png`).
-    Of `lines` that are not blank `unwanted` are of other images, `elsewhere` in other trees, and
-    `bad_rows` are as in `Catalogue.bad_rows`.
+    """The wanted files of a mirror. `rows` has a row per file, in the order of the list: `tree`,
+    `id` int64, `extension` (lower case) and `name`, its path there (`original/0000/1025000.png`).
+    `lines` counts the lines that are not blank, `unwanted` those of other images, `elsewhere` those
+    in other trees. `bad_rows` are as in `Catalogue.bad_rows`.
     """
 
     rows: pl.DataFrame
@@ -51,33 +49,33 @@ class FileList(NamedTuple):
 
 
 def read_file_list(path: Path, wanted: pl.Series, max_bad_rows: float) -> FileList:
-    """What is there of the `wanted` ids, in `TREES`. Of several files of an image in a tree the
-    first counts; lines of images that are not wanted are judged by themselves alone.
+    """Find the files of the `wanted` ids (int64) in `TREES`. If an image has several files in a
+    tree, the first counts. Lines of other images are not compared with each other.
 
-    Raises InputError where the list cannot be read or has more malformed lines than allowed.
+    Raises InputError if the list cannot be read or has more malformed lines than allowed.
     """
     ids = wanted.unique().to_frame("id")
     kept, lines, unwanted, elsewhere = [], 0, 0, 0
     for block in read_lines(path):
         rows = judge_files(block.lazy()).collect()
-        good = rows.filter(_is_good)
+        good = rows.filter(is_good)
         in_trees = good.filter(pl.col("tree").is_in([*TREES]))
         found = in_trees.join(ids, on="id", how="semi")
-        kept += [found, rows.filter(~_is_good)]
+        kept += [found, rows.filter(~is_good)]
         lines += rows.height
         elsewhere += good.height - in_trees.height
         unwanted += in_trees.height - found.height
     judged = _without_repeats(pl.concat(kept)).sort("line")
     bad_rows = bad_rows_of(path, judged)
     refuse_too_many(path, bad_rows, lines, max_bad_rows)
-    good = judged.filter(_is_good).drop("line", "problem")
+    good = judged.filter(is_good).drop("line", "problem")
     return FileList(good, lines, unwanted, elsewhere, bad_rows)
 
 
 def judge_files(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """`line`, the columns of `FileList.rows` and `problem` (a `RowProblem`, null for a good row),
-    of `line` and `text` (null where it is not UTF-8). The tree may be any; the folder must tell
-    `id % 1000`, in four digits, as Danbooru has it, or more or fewer.
+    """Return `line`, the columns of `FileList.rows` and `problem` (a `RowProblem`, null for a good
+    row) of frames of `line` and `text` (null if not UTF-8). The tree may have any name. The folder
+    must be `id % 1000`, with any number of leading zeros.
     """
     read = groups_of(lines, stripped(pl.col("text")), _LISTED).cast({"id": pl.Int64})
     return read.select(
@@ -91,16 +89,17 @@ def judge_files(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def write_list(names: Iterable[str], path: Path) -> None:
-    """A path per line. Raises OutputError where that cannot be done."""
+    """Write a path per line. Raises OutputError if the system refuses."""
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(f"./{name}\n" for name in names)
 
 
 def write_lists(split: Split, files: FileList, folder: Path) -> Mapping[str, int]:
-    """Write `{split}_originalext.txt` and `{split}_512jpg.txt`, the files of the split's images in
-    its order, and `{split}_missing.txt`, those that are not there; how many are there, by tree.
+    """Write the lists of a split, in its order: `{split}_originalext.txt` and `{split}_512jpg.txt`
+    with the files that the mirror has, and `{split}_missing.txt` with those that it lacks. Return
+    the number of files that it has, by tree.
 
-    Raises OutputError where that cannot be done.
+    Raises OutputError if the system refuses.
     """
     there, missing = dict[str, int](), list[str]()
     for tree, called in TREES.items():
@@ -110,14 +109,14 @@ def write_lists(split: Split, files: FileList, folder: Path) -> Mapping[str, int
         found = names["name"].drop_nulls()
         write_list(found, folder / f"{split.name}_{called}.txt")
         lost = names.filter(pl.col("name").is_null())["id"]
-        missing += [f"{tree}/{bucket(one)}/{one}.{_MISSING[tree]}" for one in lost]
+        missing += [f"{tree}/{image_path(one, _MISSING[tree])}" for one in lost]
         there[tree] = len(found)
     write_list(missing, folder / f"{split.name}_missing.txt")
     return there
 
 
 def _without_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    """In each tree by itself."""
-    bad = rows.filter(~_is_good)
-    trees = (rows.filter(_is_good, tree=tree) for tree in TREES)
+    """Mark repeated ids, in each tree separately."""
+    bad = rows.filter(~is_good)
+    trees = (rows.filter(is_good, tree=tree) for tree in TREES)
     return pl.concat([bad, *(mark_repeats(tree, "id", RowProblem.DUPLICATE_ID) for tree in trees)])

@@ -1,4 +1,4 @@
-"""The lists command: tables only, so that it starts without network where nothing is fetched."""
+"""Run `lists`. It imports no network code unless something is downloaded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ import polars as pl
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import BAD_ROWS
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Tolerance
 from dafre_fast.core.summaries import Listed, Lists
@@ -20,18 +21,26 @@ from dafre_fast.lists.file_lists import (
     write_lists,
 )
 from dafre_fast.lists.settings import ListsRun
-from dafre_fast.tables.bad_rows import with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.metadata import read_metadata
 
 FILES = "files.txt"
-"""What a mirror has that was asked for it, in the folder of the lists."""
+"""File in the folder of the lists, with the list that rsync got from the mirror."""
 
 
 def lists(
-    run: ListsRun, tolerance: Tolerance, fetching: Fetching, running: Running, watchers: Watching
+    run: ListsRun,
+    tolerance: Tolerance,
+    fetching: Fetching,
+    running: Running,
+    tell: Tell = silent,
 ) -> Lists:
-    """List what the splits need of a mirror, and fetch it where a source is named."""
+    """Write lists of the files that splits need, and download these if a source is given.
+
+    Raises UsageError for settings that contradict each other, InputError if a table or list cannot
+    be read, OutputError if the folder cannot be written, and SourceError if the mirror refuses.
+    """
     _check(run)
     splits = read_splits(run.labels, tolerance.max_bad_rows)
     wanted = pl.concat(split.images["id"] for split in splits)
@@ -43,29 +52,27 @@ def lists(
         fetching.metadata if run.source else (), keys.unique(), tolerance.max_bad_rows
     )
     set_aside = (files.bad_rows, *(split.bad_rows for split in splits), metadata.bad_rows)
-    bad_rows = pl.concat(set_aside)
-    write_bad_rows(bad_rows, run.output / BAD_ROWS)
-    found = with_bad_rows(found, bad_rows, run.output / BAD_ROWS)
+    found = write_bad_rows(pl.concat(set_aside), run.output / BAD_ROWS).added_to(found)
     if run.source is None:
         return found
     from dafre_fast.lists.run import fetch_listed
 
-    return fetch_listed(found, files.rows, run, metadata, fetching, running, watchers)
+    return fetch_listed(found, files.rows, run, metadata, fetching, running, tell)
 
 
 def _check(run: ListsRun) -> None:
     if run.files is None and run.source is None:
-        raise UsageError("--files is needed, or --source rsync://host/module, which lists itself")
+        raise UsageError("--files is missing; only --source rsync://host/module can do without it")
     if run.source is None:
         return
     if not run.source.startswith("rsync://") and "{name}" not in run.source:
-        raise UsageError(f"--source {run.source!r}: neither rsync:// nor with {{name}} in it")
+        raise UsageError(f"--source {run.source!r} must begin with rsync:// or contain {{name}}")
     if len({*run.sizes}) > 1 and run.originals.absolute() == run.small.absolute():
-        raise UsageError(f"--originals and --small are both {run.small}")
+        raise UsageError(f"--originals and --small are both {run.small}; they must be two folders")
 
 
 def _ask_mirror(run: ListsRun, fetching: Fetching) -> Path:
-    from dafre_fast.sources.rsync.source import list_files
+    from dafre_fast.sources.rsync.listing import list_files
 
     assert run.source is not None
     path = run.output / FILES

@@ -1,10 +1,11 @@
-"""Fetch the files that a list names."""
+"""Download the files on a list."""
 
 import polars as pl
 from msgspec.structs import replace
 
+from dafre_fast.core.events import Tell
 from dafre_fast.core.layout import SMALL
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Lists, Summary
 from dafre_fast.dataset.manifest import write_manifest
@@ -22,10 +23,10 @@ def fetch_listed(
     metadata: Metadata,
     fetching: Fetching,
     running: Running,
-    watchers: Watching,
+    tell: Tell,
 ) -> Lists:
-    """Files of a list (`lists.file_lists.FileList.rows`), by their names; those of the trees that
-    are asked for. Adds to `found` what came of it.
+    """Download the files of a list (`lists.file_lists.FileList.rows`) in the trees `run.sizes`, and
+    write a manifest for each tree. Return `found` with the summaries of the downloads.
     """
     assert run.source is not None
     source = run.source if "{name}" in run.source else f"{run.source.rstrip('/')}/{{name}}"
@@ -35,7 +36,7 @@ def fetch_listed(
         listed = files.filter(tree=tree).with_columns(key=pl.col("id").cast(pl.String))
         names = listed.lazy().select("key", "extension", "name")
         known = names.drop("name").join(told.known.drop("extension"), on="key", how="left")
-        with watching(tree, watchers) as watch:
+        with watching(tree, tell) as watch:
             originals = open_originals(source, folder, fetching, told, watch.tell)
             originals = originals._replace(known=known, names=names.drop("extension"))
             manifest, work = fetch_all(listed.select("key"), originals, running, folder, watch)

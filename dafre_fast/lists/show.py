@@ -1,19 +1,15 @@
-"""What a list of files has of splits: tables for people, JSON for machines. On standard output."""
+"""Print the result of `lists`: a table for people, or JSON."""
 
 from collections.abc import Iterator
 
-import msgspec
-
 from dafre_fast.core.summaries import Listed, Lists
+from dafre_fast.views import show as shown
 from dafre_fast.views.summary import columns, lines_of, lines_of_bad_rows
 
 
 def show(found: Lists, *, as_json: bool) -> None:
     """Print it."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-    else:
-        print("\n".join(_lines(found)))
+    shown.show(found, _lines(found), as_json=as_json)
 
 
 def _lines(found: Lists) -> Iterator[str]:

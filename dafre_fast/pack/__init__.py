@@ -1,1 +1,4 @@
-"""Files in which a dataset is handed on: written so that the same images give the same bytes."""
+"""Pack a dataset into archives, shards, Parquet or a Hugging Face folder.
+
+Every file is compared with its recorded SHA-256 first. The same images give the same bytes.
+"""

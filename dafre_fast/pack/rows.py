@@ -12,24 +12,23 @@ from polars.io.plugins import register_io_source
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.dataset.outputs import columns_of, prefix_of, read_outputs
 from dafre_fast.dataset.reading import LISTS, open_dataset
 from dafre_fast.dataset.samples import Damaged
 from dafre_fast.dataset.shard_order import ordered
+from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
-RECORDED = ("bytes", "sha256", "face_bytes", "face_sha256")
 _OF_IMAGE = ("id", "path", "class_id", "class_name", "split")
 _TOLD = (
     *_OF_IMAGE,
     *("tag_id", "left", "top", "right", "bottom", "confidence", "notes"),
     *("original_sha256", "format", "original_width", "original_height", "original_bytes"),
-    *("width", "height", "bytes", "sha256"),
-    *("face_width", "face_height", "face_bytes", "face_sha256"),
-    *LISTS,
 )
-"""What a pack tells of an image: nothing of when and how it was fetched, so that it is the same
-for the same images.
+"""What a pack tells of an image besides its outputs and tags: nothing of when and how it was
+fetched, so that it is the same for the same images.
 """
 GROUP = 256
 """Rows of a row group with pictures: some megabytes."""
@@ -39,14 +38,20 @@ _SLICE = 10_000
 class Packable(NamedTuple):
     """`asked` has a row per image of the manifest that is not `excluded`, split by split, with its
     `status`; so many were `made`, the others are `refused`, by reason. `class_names` stand at the
-    places of their class ids.
+    places of their class ids. `outputs` are those of the dataset.
     """
 
+    outputs: tuple[Output, ...]
     asked: pl.DataFrame
     made: int
     refused: Mapping[str, int]
     excluded: int
     class_names: Sequence[str]
+
+
+def recorded_columns(outputs: Sequence[Output]) -> list[str]:
+    """Return the columns by which files of these outputs are compared with the manifest."""
+    return [f"{prefix_of(one.name)}{field}" for one in outputs for field in ("bytes", "sha256")]
 
 
 def made_of(asked: pl.DataFrame) -> pl.DataFrame:
@@ -62,19 +67,21 @@ def read_packable(folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series
     """
     path, table = folder / MANIFEST, open_dataset(folder)
     known = table.collect_schema().names()
-    if missing := [name for name in RECORDED if name not in known]:
+    outputs = read_outputs(folder)
+    recorded = recorded_columns(outputs)
+    if missing := [name for name in recorded if name not in known]:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
-    wanted = ("status", *(_TOLD if told else (*_OF_IMAGE, *RECORDED)))
-    try:
+    every = (*_TOLD, *columns_of(outputs), *LISTS)
+    wanted = ("status", *(every if told else (*_OF_IMAGE, *recorded)))
+    with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.select(name for name in wanted if name in known).collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path}: {str(error).partition(chr(10))[0]}") from error
     _check(path, brief)
     stays = ~pl.col("id").is_in(exclude.implode())
     rows, asked = rows.filter(stays), brief.filter(stays)
     refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
+        outputs=outputs,
         asked=rows.select(pl.all().gather(ordered(rows, shuffle=shuffle))),
         made=asked.filter(status=SUCCESS).height,
         refused=dict(refused.iter_rows()),

@@ -8,7 +8,7 @@ import asyncio
 import csv
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ import polars as pl
 
 from dafre_fast.core.atomic import File, digest, replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import (
     MANIFEST,
     PACKS,
@@ -23,28 +24,30 @@ from dafre_fast.core.layout import (
     STATE,
 )
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.images import HEAD_CROP, Output, Whole
 from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import alone, undisturbed
-from dafre_fast.dataset.pictures import PICTURES, Pictures
+from dafre_fast.dataset.outputs import choose_outputs
+from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.samples import Damaged, still_damaged
 from dafre_fast.dataset.spools import Spools, clear_spools
+from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.pack.card import Split, card
 from dafre_fast.pack.formats import huggingface
 from dafre_fast.pack.formats.choose import Part, hub_table, parts_of
 from dafre_fast.pack.receipts import all_recorded, forget, recorded
 from dafre_fast.pack.records import Shard
-from dafre_fast.pack.rows import RECORDED, Packable, made_of, read_packable
+from dafre_fast.pack.rows import Packable, made_of, read_packable, recorded_columns
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.pack.writing import Task, carry_out_all
-from dafre_fast.views.progress import Progress
 
 SUMS, DAMAGED, CARD = "SHA256SUMS", "damaged.csv", "README.md"
 
 
-def pack(run: PackRun, *, digests: bool = True) -> Packed:
+def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
     """Write a pack, or what is missing of it; `digests`: of what stands the bytes are compared, not
     sizes alone.
 
@@ -62,7 +65,7 @@ def pack(run: PackRun, *, digests: bool = True) -> Packed:
         with alone(folder / STATE):
             parts = parts_of(run, packable)
             packing = _Packing(run, folder, packable, digests=digests)
-            shards, written = packing.carry_out(parts)
+            shards, written = packing.carry_out(parts, tell)
             if run.format == "hf":
                 _write_text(folder / CARD, _card(run, packable))
             files = _sum_up(folder, parts, shards)
@@ -110,7 +113,9 @@ class _Packing:
 
     def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
         self._run, self._folder = run, folder
-        self._recorded = packable.asked.filter(status=SUCCESS).select("id", *RECORDED)
+        self._recorded = packable.asked.filter(status=SUCCESS).select(
+            "id", *recorded_columns(packable.outputs)
+        )
         self._digests, self.cpu_seconds = digests, 0.0
         own = _holds_dataset(run, folder)
         self._spools = Spools(run.output, run.shard_size) if own else None
@@ -121,20 +126,19 @@ class _Packing:
             return self._spools.pictures(self._recorded)
         return Pictures.of(self._run.output)
 
-    def carry_out(self, parts: Sequence[Part]) -> tuple[list[Shard], int]:
+    def carry_out(self, parts: Sequence[Part], tell: Tell) -> tuple[list[Shard], int]:
         """What stands of each part now, and how many were written for it."""
-        with Progress("images") as progress:
-            progress.begin(sum(part.rows.height for part in parts), 0)
-            shards = {part.name: self._standing(part, progress) for part in parts}
+        with counted(tell, "images", sum(part.rows.height for part in parts)) as advance:
+            shards = {part.name: self._standing(part, advance) for part in parts}
             stands = {name for name, shard in shards.items() if shard}
             self._remove_all_but(stands)
             left = [part for part in parts if part.name not in stands]
-            shards |= self._write_all(left, progress)
+            shards |= self._write_all(left, advance)
         if self._spools:
             clear_spools(self._run.output)
         return [shard for shard in shards.values() if shard], len(left)
 
-    def _standing(self, part: Part, progress: Progress) -> Shard | None:
+    def _standing(self, part: Part, advance: Advance) -> Shard | None:
         """A part that an earlier run wrote and that need not be written again: all of its files
         have the bytes that are recorded, and images that it left out are no better by now.
         """
@@ -151,9 +155,9 @@ class _Packing:
             return None
         left_out = pl.col("id").is_in([one.id for one in shard.damaged])
         rows = part.rows.filter(left_out).iter_rows(named=True)
-        if not all(still_damaged(self._pictures, row, part.pictures) for row in rows):
+        if not all(still_damaged(self._pictures, row, part.outputs) for row in rows):
             return None
-        _advance(progress, shard)
+        _advance(advance, shard)
         return shard
 
     def _remove_all_but(self, standing: Container[str]) -> None:
@@ -181,7 +185,7 @@ class _Packing:
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
 
-    def _write_all(self, parts: Sequence[Part], progress: Progress) -> dict[str, Shard]:
+    def _write_all(self, parts: Sequence[Part], advance: Advance) -> dict[str, Shard]:
         needed = self._spools.needed_by([part.rows for part in parts]) if self._spools else {}
         written = dict[str, Shard]()
 
@@ -192,12 +196,12 @@ class _Packing:
         workers = min(self._run.workers or usable_cores(), len(parts))
         if workers < 2:
             for number, part in enumerate(parts):
-                take(number, Task(self._folder, part, self._pictures).carry_out(progress.advance))
+                take(number, Task(self._folder, part, self._pictures).carry_out(advance))
             return written
 
         def take_from_worker(number: int, shard: Shard) -> None:
             take(number, shard)
-            _advance(progress, shard)
+            _advance(advance, shard)
 
         tasks = (
             Task(self._folder, part, self._pictures.of_images(part.rows["id"])) for part in parts
@@ -207,9 +211,9 @@ class _Packing:
         return written
 
 
-def _advance(progress: Progress, shard: Shard) -> None:
+def _advance(advance: Advance, shard: Shard) -> None:
     flaws = [one.flaw for one in shard.damaged]
-    progress.advance(*flaws, *[None] * (shard.images - len(flaws)))
+    advance(*flaws, *[None] * (shard.images - len(flaws)))
 
 
 def _release(needed: dict[Path, set[int]], part: int) -> None:
@@ -248,11 +252,18 @@ def _write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-_COLUMNS_OF_PICTURES = {
-    "full": "`image` is the whole picture.",
-    "faces": "`image` is the head.",
-    "both": "`image` is the whole picture, `face` the head.",
-}
+def _what_columns_hold(columns: Mapping[str, str], outputs: Sequence[Output]) -> str:
+    """Return a sentence on the columns of pictures: `image` is the whole picture, …"""
+    parts = [f"`{columns[output.name]}` {_what_it_shows(output)}" for output in outputs]
+    return ", ".join([parts[0].replace("` ", "` is ", 1), *parts[1:]]) + "."
+
+
+def _what_it_shows(output: Output) -> str:
+    if isinstance(output.region, Whole):
+        return "the whole picture"
+    if output.name == HEAD_CROP.name:
+        return "the head"
+    return f"the head with a margin of {output.region.margin:g}"
 
 
 def _card(run: PackRun, packable: Packable) -> str:
@@ -261,8 +272,11 @@ def _card(run: PackRun, packable: Packable) -> str:
         Split(huggingface.SPLITS[str(split)], in_split.height, in_split["class_id"].n_unique())
         for (split,), in_split in rows.group_by("split", maintain_order=True)
     ]
-    schema = hub_table(rows.clear(), PICTURES[run.images], ()).schema
+    outputs = choose_outputs(packable.outputs, run.images)
+    columns, schema = huggingface.pictures(outputs), hub_table(rows.clear(), outputs, ()).schema
     names = [split.name for split in splits]
-    head = huggingface.front_matter(title, rows.height, names, schema, packable.class_names)
+    head = huggingface.front_matter(
+        title, rows.height, names, schema, packable.class_names, columns.values()
+    )
     classes = rows["class_id"].n_unique()
-    return head + card(title, classes, splits, _COLUMNS_OF_PICTURES[run.images])
+    return head + card(title, classes, splits, _what_columns_hold(columns, outputs))

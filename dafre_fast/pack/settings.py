@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Count, Group, ShardSize
 
 
 class PackRun(Group, frozen=True):
-    """What is handed on of a dataset, and how."""
+    """Dataset, format and folder of the pack."""
 
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     format: Annotated[

@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from dafre_fast.core.summaries import Packed
+from dafre_fast.views import show as shown
 from dafre_fast.views.summary import columns
 
 
 def show(packed: Packed, *, as_json: bool) -> None:
     """Print it."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(packed), indent=2).decode())
-    else:
-        print("\n".join(_lines(packed)))
+    shown.show(packed, _lines(packed), as_json=as_json)
 
 
 def _lines(found: Packed) -> Iterator[str]:

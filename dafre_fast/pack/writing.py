@@ -1,4 +1,4 @@
-"""How the parts of a pack are written, by workers or without any. Imported by the workers."""
+"""Writing the parts of a pack, in worker processes or in this one. Workers import this module."""
 
 import math
 import pickle
@@ -12,7 +12,8 @@ from dafre_fast.core.findings import Flaw
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.samples import read_samples
-from dafre_fast.engine.executors.local import Lost, Pool
+from dafre_fast.engine.executors.base import Lost, Spec, ready
+from dafre_fast.engine.executors.choose import create
 from dafre_fast.pack.formats.choose import Part, Reading
 from dafre_fast.pack.receipts import record
 from dafre_fast.pack.records import Shard
@@ -21,18 +22,18 @@ _PRELOAD = ("dafre_fast.pack.writing", "dafre_fast.cli")
 
 
 class Task(NamedTuple):
-    """A part, the folder of its pack, and the pictures that it is written of."""
+    """A part to write, the folder of its pack, and the pictures of the dataset."""
 
     folder: Path
     part: Part
     pictures: Pictures
 
     def carry_out(self, advance: Callable[[Flaw | None], None]) -> Shard:
-        """Write the part and record it last; `advance` is called for each image. Raises OutputError
-        where that is not possible.
+        """Write the part, then record it; `advance` is called for each image, with what is wrong
+        with it, if anything. Raises OutputError if a file cannot be written.
         """
         part, path = self.part, self.folder / self.part.name
-        reading = Reading(read_samples(self.pictures, part.rows, part.pictures), advance)
+        reading = Reading(read_samples(self.pictures, part.rows, part.outputs), advance)
         files = {f"{path.name}{end}": file for end, file in part.write(path, reading).items()}
         shard = Shard(part.contents, part.rows.height, reading.damaged, files)
         record(self.folder, part.name, shard)
@@ -42,11 +43,11 @@ class Task(NamedTuple):
 async def carry_out_all(
     tasks: Iterable[Task], folder: Path, workers: int, take: Callable[[int, Shard], None]
 ) -> float:
-    """Each by one worker, in which reading, hashing and writing take turns: on many cores many
-    parts of the pack in `folder` are written at once. `take` is given the number of each task, from
-    0, and what came of it. Returns the CPU time of the workers in seconds.
+    """Write the parts of the pack in `folder`, each in one worker, `workers` of them at once.
 
-    Raises as `Task.carry_out` does, and WorkerError where workers die.
+    `take` is called with the number of each task, from 0, and the shard it wrote. Returns the CPU
+    time of the workers in seconds. Raises OutputError as `Task.carry_out` does, and WorkerError if
+    two workers died at the same part.
     """
     paths = list[Path]()
 
@@ -60,25 +61,26 @@ async def carry_out_all(
             take(number, shard)
 
     with scratch(folder / STATE, "tasks") as keeping:
-        pool = Pool[Path, Shard](
-            _carry_out_kept,
-            take_all,
+        spec = Spec[Path, Shard](
+            initialise=ready(_carry_out_kept),
+            on_results=take_all,
             workers=workers,
             job_timeout_seconds=math.inf,
             preload=_PRELOAD,
         )
+        executor = create(spec)
         try:
-            async with pool:
+            async with executor:
                 for number, task in enumerate(tasks):
                     paths.append(task.folder / task.part.name)
                     kept = keeping / str(number)
-                    kept.write_bytes(pickle.dumps(task))  # that of thousands of rows is no message
-                    await pool.submit(kept)
-                await pool.drain()
+                    kept.write_bytes(pickle.dumps(task))  # too large for a message
+                    await executor.submit(kept)
+                await executor.drain()
         finally:
-            for kept in pool.abandoned:  # a worker may have been at it
+            for kept in executor.abandoned:  # workers may have begun them
                 _remove_partial(paths[int(kept.name)])
-        return pool.cpu_seconds
+        return executor.cpu_seconds
 
 
 def _carry_out_kept(path: Path) -> Shard:

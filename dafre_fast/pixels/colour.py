@@ -1,7 +1,7 @@
-"""Colours: from what a file means by its numbers to sRGB. littleCMS, through libvips, converts.
+"""Conversion of a file's colours to sRGB, by littleCMS through libvips.
 
-Profiles: ICC.1:2022. A profile that does not fit the picture, or that cannot be read, says nothing
-about it: browsers take the numbers as sRGB then, and so does this module.
+Profiles: ICC.1:2022. A profile that cannot be read, or is for another colour space than the
+picture's, is ignored: the values are taken as sRGB, as browsers do.
 """
 
 import io
@@ -26,12 +26,12 @@ _SPACES = {
     "cmyk": Space.CMYK,
 }
 _COLOURS = {Space.RGB: 3, Space.GREY: 1, Space.CMYK: 4}
-"""Channels."""
+"""Channels of each colour space."""
 _CUBE = np.linspace(0, 255, 6).round().astype(np.uint8)
 
 
 class Verdict(Enum):
-    """What a profile means for the pixels."""
+    """Effect of a profile on the pixels."""
 
     CONVERTS = "it changes colours"
     SAME = "it is sRGB, whatever it calls itself"
@@ -40,9 +40,10 @@ class Verdict(Enum):
 
 @lru_cache(64)  # a few dozen profiles make up nearly all that exist
 def judge(profile: bytes, space: Space) -> Verdict:
-    """By converting colours from all over the space. Names do not count: there are profiles called
-    `Display P3 Gamut with sRGB Transfer`. Pillow is asked, since libvips puts a profile of its own
-    in the place of one that cannot be used.
+    """Judge a profile by converting colours from all over the space.
+
+    Names do not count: there are profiles called `Display P3 Gamut with sRGB Transfer`. Pillow
+    converts here, since libvips would replace an unusable profile with one of its own.
     """
     from PIL import Image, ImageCms  # few files have a profile that makes a difference
 
@@ -64,12 +65,14 @@ def judge(profile: bytes, space: Space) -> Verdict:
 
 
 def space_of(image: pyvips.Image) -> Space:
-    """The colour space of what a loader of libvips gives."""
+    """Return the colour space of an image that libvips loaded."""
     return _SPACES.get(image.interpretation, Space.RGB)
 
 
 def to_srgb(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
-    """8-bit sRGB. `profile` is one that `judge` said converts, or None."""
+    """Convert an image to 8-bit sRGB of 3 channels. `profile`: one that `judge` found to convert,
+    or None.
+    """
     colours = _COLOURS[_SPACES.get(image.interpretation, Space.RGB)]
     if image.bands > colours:  # a TIFF may have channels beside its colours
         image = image[0:colours].copy()
@@ -81,7 +84,9 @@ def to_srgb(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
 
 
 def pixels_to_srgb(pixels: NDArray[np.uint8], profile: bytes | None) -> NDArray[np.uint8]:
-    """RGB or RGBX uint8 (height, width, channels), by a profile that converts, if there is one."""
+    """Convert RGB or RGBX uint8 (height, width, channels) to sRGB by a profile that converts; the
+    same array for None.
+    """
     if profile is None:
         return pixels
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
@@ -95,7 +100,7 @@ def _by_profile(image: pyvips.Image, profile: bytes) -> pyvips.Image:
 
 
 def _without_inks(image: pyvips.Image) -> pyvips.Image:
-    """CMYK without a profile as browsers show it: what the paper still reflects."""
+    """Convert CMYK without a profile as browsers do: white, less what each ink absorbs."""
     if image.format == "ushort":
         image = (image / 257).rint()
     reflected = 255 - image  # of each ink and of black

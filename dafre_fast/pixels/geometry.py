@@ -1,10 +1,11 @@
-"""Sizes, boxes and orientation: whole pixels, and no picture at hand.
+"""Sizes, boxes and orientation, in whole pixels.
 
-Points are (x, y) from the top left. An EXIF orientation (Exif 2.32, tag 0x0112) tells how the
-stored picture is to be turned to become the oriented one that people see.
+Points are (x, y) from the top left. An EXIF orientation (Exif 2.32, tag 0x0112) says how the stored
+picture is turned to become the oriented one, which viewers show.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from dafre_fast.core.errors import Refusal
@@ -12,10 +13,10 @@ from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
 
 LARGEST_JPEG_SIDE = 65_500
-"""The encoders' own limit (libjpeg's JPEG_MAX_DIMENSION); the format would hold 65,535."""
+"""Limit of the encoders, in pixels (libjpeg's JPEG_MAX_DIMENSION). The format allows 65,535."""
 
 _FAR = 1e6
-"""A box that sticks out by more shares than this sticks out by this: products stay finite."""
+"""Largest coordinate of a box, as a share of the side; larger ones are clipped to stay finite."""
 
 
 class Size(NamedTuple):
@@ -26,7 +27,7 @@ class Size(NamedTuple):
 
 
 class Rect(NamedTuple):
-    """A region in whole pixels: left and top are inside, right and bottom are not."""
+    """A region in whole pixels: left and top are inside, right and bottom outside."""
 
     left: int
     top: int
@@ -37,19 +38,34 @@ class Rect(NamedTuple):
     def size(self) -> Size:
         return Size(self.right - self.left, self.bottom - self.top)
 
+    def within(self, other: "Rect") -> "Rect":
+        """The same region as seen from the left and top of another."""
+        left, top = other.left, other.top
+        return Rect(self.left - left, self.top - top, self.right - left, self.bottom - top)
+
+
+def enclosing(rects: Sequence[Rect]) -> Rect:
+    """Return the smallest region that holds all of these; an empty one where there are none."""
+    if not rects:
+        return Rect(0, 0, 0, 0)
+    left, top, right, bottom = zip(*rects, strict=True)
+    return Rect(min(left), min(top), max(right), max(bottom))
+
 
 def swaps_sides(orientation: int) -> bool:
-    """True where the oriented picture lies on its side: orientations 5 to 8."""
+    """Return True for orientations 5 to 8, which turn the picture by a quarter."""
     return orientation >= 5
 
 
 def oriented(size: Size, orientation: int) -> Size:
-    """The size after turning; turning is its own inverse for sizes."""
+    """Return the size after turning, or before it: both ways are the same for sizes."""
     return Size(size.height, size.width) if swaps_sides(orientation) else size
 
 
 def full_size(size: Size, short: int) -> Size:
-    """Short side exactly `short`, long side `long * short // short side`."""
+    """Return the size of a full image: its short side is exactly `short` pixels, its long side is
+    `long * short // short_side`, rounded down.
+    """
     width, height = size
     if width <= height:
         return Size(short, height * short // width)
@@ -57,20 +73,23 @@ def full_size(size: Size, short: int) -> Size:
 
 
 def check_size(size: Size, max_pixels: int) -> None:
-    """Refuse an output that no JPEG can hold or that is larger than allowed: a 1 x 20,000 strip
-    becomes 5 million pixels long by its short side alone.
+    """Check that a JPEG can hold an output, and that it has at most `max_pixels`.
+
+    A strip of 1 x 20,000 pixels would be 5 million pixels long at a short side of 256.
+    Raises Refusal (OUTPUT_TOO_LARGE).
     """
     if max(size) > LARGEST_JPEG_SIDE or size.width * size.height > max_pixels:
         raise Refusal(Reason.OUTPUT_TOO_LARGE, f"{size.width} x {size.height} pixels")
 
 
 def face_rect(box: Box, size: Size, margin: float) -> Rect:
-    """The region of a head box in the oriented picture of `size`.
+    """Return the region of a head crop in the oriented picture of `size`.
 
-    `margin` is added on each side as a share of the box's own width and height. Edges are rounded
-    to the nearest pixel edge, and what sticks out is clipped.
-    Raises Refusal: BAD_BOX where it is not finite, inverted or outside, EMPTY_BOX where no pixel
-    is left.
+    `box` is (left, top, right, bottom) as shares of width and height; `margin` is added on each
+    side, as a share of the box's own width and height. Edges are rounded to the nearest pixel edge
+    and clipped to the picture.
+    Raises Refusal: BAD_BOX if the box is not finite, inverted or outside, EMPTY_BOX if no pixel is
+    left.
     """
     left, top, right, bottom = box
     if not all(map(math.isfinite, box)):
@@ -97,12 +116,14 @@ def _edge(share: float, side: int) -> int:
 
 
 def face_size(size: Size, short: int | None) -> Size:
-    """Size of a crop whose short side may be at most `short`; never enlarged."""
+    """Return the size of a head crop: its short side is at most `short` pixels, or as it is for
+    None. Crops are never enlarged.
+    """
     return size if short is None or min(size) <= short else full_size(size, short)
 
 
 def stored_rect(rect: Rect, stored: Size, orientation: int) -> Rect:
-    """Where a region of the oriented picture lies in the stored one of size `stored`."""
+    """Map a region of the oriented picture to the stored picture of size `stored`."""
     left, top, right, bottom = rect
     if swaps_sides(orientation):  # the oriented x runs along the stored y
         left, top, right, bottom = top, left, bottom, right

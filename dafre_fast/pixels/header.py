@@ -1,18 +1,18 @@
-"""What a decoder must know before it decodes, whatever the format."""
+"""The header of an original: all that is known before a pixel is decoded."""
 
 from enum import StrEnum
 
 from msgspec import Struct
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.geometry import Size, oriented
-from dafre_fast.pixels.sniff import Format
 
 
 class Space(StrEnum):
-    """Colour spaces, by the signatures that ICC profiles have for them."""
+    """A colour space; the value is its signature in ICC profiles (ICC.1:2022, table 19)."""
 
     RGB = "RGB "
     GREY = "GRAY"
@@ -20,34 +20,38 @@ class Space(StrEnum):
 
 
 class Header(Struct, frozen=True):
-    """The stored picture: size in pixels, EXIF orientation 1 to 8, colour space, and the ICC
-    profile if any, empty where there is one that cannot be unpacked.
-
-    `plain` tells what the fast lane of its format reads, and every decoder alike: a JPEG of 8 bits,
-    grey or YCbCr; a PNG of 8-bit RGB or RGBA. `held` is about how many bytes a decoder must hold
-    at once, 0 where it can go row by row. `careful`: read by Pillow, and to be decoded by it.
-    """
+    """The header of an original, of whatever format."""
 
     format: Format
     stored: Size
+    """Width and height in pixels, before the picture is turned."""
     orientation: int = 1
+    """EXIF orientation, 1 to 8."""
     space: Space = Space.RGB
     profile: bytes | None = None
+    """The ICC profile; None if there is none, empty if it cannot be unpacked."""
     plain: bool = False
+    """True for what fast lanes read: JPEG of 8 bits, grey or YCbCr; PNG of 8-bit RGB or RGBA."""
     progressive: bool = False
     scans: int = 1
     frames: int = 1
     held: int = 0
-    careful: bool = False
+    """Bytes that a decoder holds at once, about; 0 if it can decode row by row."""
+    decoder: str = "vips"
+    """Decodes what no fast lane does: a name in the rows of `decoders.registry`."""
 
     @property
     def size(self) -> Size:
-        """Size of the oriented picture."""
+        """Width and height in pixels of the picture once turned upright."""
         return oriented(self.stored, self.orientation)
 
 
 def check_header(header: Header, bounds: Bounds) -> None:
-    """Refuse what would cost too much, before a single pixel is decoded."""
+    """Check that decoding stays within `bounds`.
+
+    Raises Refusal: CORRUPT_HEADER for a side of 0 pixels, TOO_MANY_PIXELS, TOO_MANY_SCANS,
+    TOO_MANY_FRAMES or TOO_MUCH_MEMORY.
+    """
     width, height = header.stored
     if width < 1 or height < 1:
         raise Refusal(Reason.CORRUPT_HEADER, f"{width} x {height} pixels")
@@ -62,7 +66,9 @@ def check_header(header: Header, bounds: Bounds) -> None:
 
 
 def exif_orientation(exif: bytes) -> int:
-    """Orientation from an Exif block (TIFF header onwards, Exif 2.32); 1 where it is broken."""
+    """Return the orientation, 1 to 8, from an Exif block (TIFF header onwards; Exif 2.32, tag
+    0x0112); 1 if there is none or the block is broken.
+    """
     order = {b"II*\0": "little", b"MM\0*": "big"}.get(exif[:4])
     if order is None:
         return 1
@@ -80,8 +86,8 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def profile_space(profile: bytes) -> Space | None:
-    """The colour space that an ICC profile speaks of (ICC.1:2022, 7.2); None where it is none that
-    pictures here have, or no profile.
+    """Return the colour space that an ICC profile is for (ICC.1:2022, 7.2); None if it is for
+    another space, or the bytes are no profile.
     """
     known = profile[36:40] == b"acsp" and profile[16:20].decode("latin-1") in {*Space}
     return Space(profile[16:20].decode("latin-1")) if known else None

@@ -1,14 +1,15 @@
-"""A hash that pictures share which look the same: re-encoded, resized, slightly cropped, brighter.
+"""A perceptual hash: images that look the same have nearly the same hash, also if re-encoded,
+resized, slightly cropped or brightened.
 
-As PDQ (Facebook 2019, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm"):
-the 16 x 16 lowest frequencies of a grey picture but the constant ones, a bit for each that is above
-their median. Unlike PDQ the cosine transform is taken of the decoded picture as it is, shrunk by
-the decoder, and not of 64 x 64 means: it is linear, and this is one step less.
+Like PDQ (Facebook 2019, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing
+algorithm"), it takes the 16 x 16 lowest frequencies of the grey image, without the constant ones,
+and sets a bit for each that is above their median. Unlike PDQ, it transforms the image as the
+decoder shrinks it, not 64 x 64 means: the transform is linear, and a step is saved.
 
-It was chosen by measurement, on 138 real and 198 drawn pictures, each edited in 15 ways. Where 3 of
-16 bits may differ, 48 of 256, nearly all edits are found, and real pictures that are unrelated are
-9.4 standard deviations away. Of other hashes it is 6.0 (dHash of 256 bits), 4.3 (pHash of 64) and
-3.2 (dHash of 64); 4.3 is a million false pairs among the 10^11 of a large dataset.
+Chosen by measurement on 138 real and 198 drawn images, each edited in 15 ways. If 3 of 16 bits may
+differ, 48 of 256, nearly all edits are found, and unrelated real images are 9.4 standard deviations
+away. Other hashes reach 6.0 (dHash, 256 bits), 4.3 (pHash, 64) and 3.2 (dHash, 64); 4.3 means a
+million false pairs among the 10^11 of a large dataset.
 """
 
 from functools import lru_cache
@@ -23,28 +24,28 @@ from dafre_fast.pixels.geometry import Size
 
 HASH_BYTES = 32
 _SIDE = 16
-"""Frequencies in each direction: 1 to 16 half waves."""
+"""Number of frequencies in each direction: 1 to 16 half waves."""
 _LEAST_PIXELS = 64
-"""Of the short side that is decoded, where there are as many: four to the shortest wave."""
+"""Least short side to decode, unless the image is smaller: four pixels to the shortest wave."""
 _SCALES = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     1: cv2.IMREAD_GRAYSCALE,
 }
 _LEAST_DETAIL = 0.025
-"""Grey levels: half of the frequencies must have more. Saving a JPEG with quality 60 changes them
-by up to 0.018; of real pictures the faintest have 0.2.
+"""Grey levels that half of the frequencies must exceed. Saving a JPEG at quality 60 changes them by
+up to 0.018; the faintest real images have 0.2.
 """
-# Each 16 bits of the hash mix all frequencies. In many pictures neighbours go together: of rows of
-# them some would be far more frequent than others, and the search for pairs slow.
+# Each 16 bits of the hash mix all frequencies. Neighbouring frequencies are correlated: as rows of
+# them, some words would be far more frequent than others, and the search for pairs slow.
 _ORDER = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)) % _SIDE + np.arange(_SIDE) * _SIDE
 
 
 def likeness(data: bytes, size: Size) -> bytes | None:
-    """The hash of a JPEG of this size; None where the picture is too plain to have one.
+    """Return the hash, HASH_BYTES long, of a JPEG of this size; None if it has too little detail.
 
-    The distance of two pictures is the number of bits in which their hashes differ, of 256. Raises
-    Refusal where it cannot be decoded.
+    The distance of two images is the number of bits, of 256, in which their hashes differ. Raises
+    Refusal (CORRUPT) if the file cannot be decoded.
     """
     frequencies = _frequencies(_grey(data, size))
     if _middle(np.abs(frequencies)) < _LEAST_DETAIL:
@@ -53,10 +54,10 @@ def likeness(data: bytes, size: Size) -> bytes | None:
 
 
 def _middle(values: NDArray[np.float32]) -> np.float32:
-    """The lower of the two in the middle: half of all are above it."""
+    """Return the lower of the two middle values: half of all are above it."""
     middle = values.size // 2 - 1
     found: np.float32 = np.partition(values.ravel(), middle)[middle]
-    return found  # in a sixth of the time of np.median
+    return found  # six times faster than np.median
 
 
 def _grey(data: bytes, size: Size) -> NDArray[np.uint8]:
@@ -71,8 +72,8 @@ def _grey(data: bytes, size: Size) -> NDArray[np.uint8]:
 
 
 def _frequencies(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The lowest of the orthonormal DCT-II, in grey levels: the root of the mean square over the
-    picture that each contributes.
+    """Return the lowest coefficients of the orthonormal DCT-II, (16, 16), in grey levels: the root
+    mean square over the image of each wave.
     """
     height, width = grey.shape
     return (_waves(height) @ grey.astype(np.float32)) @ _waves(width).T

@@ -7,19 +7,19 @@ strict decoder gave before it failed.
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import choose, vips
 from dafre_fast.pixels.decoders.scans import whole_scans
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures
-from dafre_fast.pixels.sniff import Format
 
 
 def keep(
     data: bytes, header: Header, plan: ImagePlan, refused: Refusal
 ) -> tuple[Pictures, str, Refusal | None]:
-    """Both outputs, what is kept in words, and why there is no face where one was wanted.
+    """The outputs, what is kept in words, and why some that were wanted are missing.
 
     Raises `refused` as TRUNCATED where there is nothing to keep.
     """
@@ -27,7 +27,7 @@ def keep(
     if header.format is Format.JPEG and header.scans > 1:
         if (whole := whole_scans(data)) is None:
             raise nothing
-        made = choose.pictures(whole, header, plan)
+        made = choose.decode(whole, header, plan)
         return made, "breaks off; the scans before are kept", plan.refused
     width, height = header.stored
     if header.format not in (Format.JPEG, Format.PNG) or width * height > LARGEST_WHOLE:
@@ -35,9 +35,10 @@ def keep(
     image, rows = vips.whole_rows(data, header)
     if rows == 0:
         raise nothing
-    full = plan.full and replace(plan.full, eighths=WHOLE)
-    face, face_refused = plan.face, plan.refused
-    if face and face.rect.bottom > rows:
-        face, face_refused = None, Refusal(Reason.TRUNCATED, "the head is not in what is kept")
-    made = vips.render(lambda _shrink: image, header, ImagePlan(full, face, face_refused))
-    return made, f"breaks off; {rows} of {height} stored rows are kept", face_refused
+    there = [one for one in plan.outputs if not one.rect or one.rect.bottom <= rows]
+    missing = plan.refused
+    if len(there) < len(plan.outputs):
+        missing = Refusal(Reason.TRUNCATED, "the head is not in what is kept")
+    kept = ImagePlan(tuple(replace(one, eighths=WHOLE) for one in there), missing)
+    made = vips.render(lambda _shrink: image, header, kept)
+    return made, f"breaks off; {rows} of {height} stored rows are kept", missing

@@ -1,52 +1,30 @@
-"""What a file is, by its first bytes; its name does not count.
+"""Recognise the format of a file by its first bytes; its name does not count.
 
-Magic numbers: the formats' own specifications, and for media containers WHATWG MIME Sniffing.
+Formats that can be decoded are in `decoders.registry`; the tables here name what else a file may
+be. Sources: the formats' specifications, and WHATWG MIME Sniffing for media containers.
 """
 
-from enum import StrEnum
+from mmap import mmap
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-
-
-class Format(StrEnum):
-    """Formats that are read; the value stands as `format` in the manifest."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    GIF = "gif"
-    WEBP = "webp"
-    TIFF = "tiff"
-    AVIF = "avif"
-    HEIC = "heic"
-    BMP = "bmp"
-
+from dafre_fast.pixels.decoders.registry import ROWS
+from dafre_fast.pixels.decoders.signatures import is_riff
 
 SNIFF_BYTES = 512
-"""As many first bytes as `sniff` looks at."""
+"""How many bytes of a file's start tell its format."""
 
-_IMAGES = (
-    (b"\xff\xd8\xff", Format.JPEG),
-    (b"\x89PNG\r\n\x1a\n", Format.PNG),
-    (b"GIF87a", Format.GIF),
-    (b"GIF89a", Format.GIF),
-    (b"II*\0", Format.TIFF),
-    (b"MM\0*", Format.TIFF),
-    (b"II+\0", Format.TIFF),
-    (b"MM\0+", Format.TIFF),
-)
-_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
-"""Bytes of the header behind the file header of 14: two letters alone say too little."""
-_BRANDS = {
-    Format.AVIF: {b"avif", b"avis"},
-    Format.HEIC: {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
-}
 _IMAGES_NOT_READ = (
     (b"8BPS", "Photoshop"),
     (b"\0\0\1\0", "icon"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+)
+_VIDEOS = (
+    (is_riff(b"AVI "), "an AVI video"),
+    (lambda head: head[4:8] == b"ftyp", "an MP4 or QuickTime video"),
 )
 _OTHERS = (
     (b"PK\3\4", "a zip archive"),
@@ -72,43 +50,29 @@ _OTHERS = (
 )
 
 
-def sniff(head: bytes) -> Format:
-    """The format of a file that begins with `head` (its first `SNIFF_BYTES`, or all of it).
+def sniff(data: bytes | mmap) -> Format:
+    """Return the format of a file by its first `SNIFF_BYTES`; `data` may be longer.
 
-    Raises Refusal: EMPTY_FILE, UNSUPPORTED_FORMAT for images that are not read, and NOT_AN_IMAGE
-    with the name of what it is instead.
+    Raises Refusal: EMPTY_FILE, UNSUPPORTED_FORMAT for images that cannot be decoded, and
+    NOT_AN_IMAGE, with the name of what it is instead if that is known.
     """
+    head = data[:SNIFF_BYTES]
     if not head:
         raise Refusal(Reason.EMPTY_FILE)
-    for magic, image in _IMAGES:
-        if head.startswith(magic):
-            return image
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return Format.WEBP
-    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
-        return Format.BMP
-    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        raise Refusal(Reason.NOT_AN_IMAGE, "an AVI video")
-    if head[4:8] == b"ftyp":
-        return _by_brands(head)
+    for row in ROWS.values():
+        if row.signature(head):
+            return row.format
     raise _refusal(head)
 
 
-def _by_brands(head: bytes) -> Format:
-    """ISO/IEC 14496-12, 4.3: the major brand, its version, and all brands that the file fits."""
-    end = min(int.from_bytes(head[:4], "big"), len(head))
-    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
-    for image, known in _BRANDS.items():
-        if brands & known:
-            return image
-    raise Refusal(Reason.NOT_AN_IMAGE, "an MP4 or QuickTime video")
-
-
 def _refusal(head: bytes) -> Refusal:
+    for signature, name in _VIDEOS:
+        if signature(head):
+            return Refusal(Reason.NOT_AN_IMAGE, name)
     for magic, name in _IMAGES_NOT_READ:
         if head.startswith(magic):
             return Refusal(Reason.UNSUPPORTED_FORMAT, name)
-    text = head[:SNIFF_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for magic, name in _OTHERS:
         if head.startswith(magic) or text.startswith(magic.lower()):
             return Refusal(Reason.NOT_AN_IMAGE, name)

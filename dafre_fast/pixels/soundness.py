@@ -1,18 +1,19 @@
-"""Whether a JPEG that was written here is sound: whole, and decoded without a word of doubt.
+"""Checks of JPEG files that this project wrote: whole, and decoded without a warning.
 
-Stricter than what is asked of originals, where libvips judges what a fast lane doubts.
+Originals are judged less strictly: libvips has the last word where a fast lane has a doubt.
 """
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import ImagePlan, OutputPlan
 
 
 def check_whole(data: bytes) -> Header:
-    """The header of a file that goes from the first marker of a JPEG to the last; no pixel is
-    decoded. Raises Refusal for another.
+    """Return the header of a file that begins with SOI and ends with EOI. No pixel is decoded.
+
+    Raises Refusal: CORRUPT for another beginning or end, or as `jpeg.read_header` does.
     """
     if not (data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9")):
         raise Refusal(Reason.CORRUPT, "does not go from the first marker of a JPEG to the last")
@@ -20,6 +21,6 @@ def check_whole(data: bytes) -> Header:
 
 
 def check_pixels(data: bytes, header: Header) -> None:
-    """Decode every pixel. Raises Refusal where the decoder has the slightest warning."""
-    whole = FullPlan(WHOLE, header.stored, exact=True)
-    jpeg.decode(data, header, ImagePlan(full=whole, face=None))
+    """Decode every pixel. Raises Refusal (TRUNCATED or CORRUPT) for any warning of the decoder."""
+    whole = OutputPlan("whole", header.stored, exact=True)
+    jpeg.decode(data, header, ImagePlan((whole,)))

@@ -1,27 +1,27 @@
-"""Pictures of a finished dataset as a trainer wants them."""
+"""Images of a finished dataset as arrays for training."""
 
 import cv2
 import numpy as np
 
 from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import ImagePlan, OutputPlan
 from dafre_fast.pixels.rasters import Pixels
 
 
 def decode(data: bytes) -> Pixels:
-    """RGB (height, width, 3), uint8, of a JPEG that was written here. Raises Refusal where the
-    decoder has the slightest warning.
+    """Decode a JPEG that this project wrote to RGB uint8 (height, width, 3).
+
+    Raises Refusal for any warning of the decoder.
     """
     header = jpeg.read_header(data)
-    whole = FullPlan(WHOLE, header.stored, exact=True)
-    full = jpeg.decode(data, header, ImagePlan(full=whole, face=None)).full
-    assert full is not None
-    return full.pixels.view(np.uint8)
+    whole = OutputPlan("whole", header.stored, exact=True)
+    decoded = jpeg.decode(data, header, ImagePlan((whole,)))
+    return decoded["whole"].pixels.view(np.uint8)
 
 
 def square(pixels: Pixels, side: int) -> Pixels:
-    """The middle of a picture, cut to a square and, where it is not of `side` pixels, resized."""
+    """Cut the largest square from the middle of (height, width, 3), resized to (side, side, 3)."""
     height, width = pixels.shape[:2]
     short = min(height, width)
     top, left = (height - short) // 2, (width - short) // 2
@@ -34,7 +34,7 @@ def square(pixels: Pixels, side: int) -> Pixels:
 
 
 def planar(pixels: Pixels) -> Pixels:
-    """(3, height, width) of (height, width, 3): in a twelfth of the time that PyTorch takes."""
+    """Copy (height, width, 3) to (3, height, width), 12 times faster than PyTorch does."""
     planes = np.empty((3, *pixels.shape[:2]), np.uint8)
     cv2.split(pixels, [*planes])
     return planes

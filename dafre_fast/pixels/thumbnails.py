@@ -1,6 +1,6 @@
-"""Small pictures of files, for people: what can be decoded of them, as WebP.
+"""Thumbnails of image files as WebP, for reports and galleries.
 
-No file may stop a report: what is damaged is shown as far as it goes, or is a Refusal.
+Damaged files are shown as far as they can be decoded; Refusal is raised if nothing can be.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,16 +11,16 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.libvips import pyvips
-from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
+from dafre_fast.pixels.sniff import sniff
 
 _QUALITY = 80
 _GAP = 4
 _FROM_TOP = 0.25
-"""Of what a square leaves out of a tall picture, as much is cut off above: heads are up there."""
+"""Share of what a square leaves out of a tall picture that is cut off above: heads are up there."""
 
 
 class Thumbnail(Struct, frozen=True):
-    """An encoded picture: WebP bytes and their size in pixels."""
+    """A WebP file, and its width and height in pixels."""
 
     data: bytes
     width: int
@@ -28,29 +28,27 @@ class Thumbnail(Struct, frozen=True):
 
 
 def whole(data: bytes, size: int, max_pixels: int) -> Thumbnail:
-    """All of the picture within `size` by `size` pixels, no larger than it is.
+    """Make a thumbnail of the whole picture, at most `size` x `size` pixels and never enlarged.
 
-    Raises Refusal where nothing of it can be decoded, or it has more than `max_pixels`.
+    Raises Refusal if nothing can be decoded, or the picture has more than `max_pixels`.
     """
     return _encoded(_within(data, size, max_pixels))
 
 
 def square(data: bytes, size: int, max_pixels: int) -> Thumbnail:
-    """`size` by `size` pixels of it. Raises Refusal likewise."""
+    """Make a thumbnail of `size` x `size` pixels, cut from the picture. Raises Refusal likewise."""
     return _encoded(_squared(data, size, max_pixels))
 
 
 class Joined(NamedTuple):
-    """Several files in one picture, and the places (from 0) of those that could not be decoded."""
+    """Thumbnails of several files in one picture, and the indices of those not decoded."""
 
     picture: Thumbnail
     broken: Sequence[int]
 
 
 def sheet(files: Iterable[bytes | None], size: int, columns: int, max_pixels: int) -> Joined:
-    """Squares row by row, transparent between them and where there is no file, or none that can be
-    decoded.
-    """
+    """Join square thumbnails row by row; gaps, missing and undecodable files are transparent."""
     nothing = pyvips.Image.black(size, size, bands=4).copy(interpretation="srgb")
     tiles, broken = [], list[int]()
     for place, data in enumerate(files):
@@ -88,7 +86,7 @@ def _within(data: bytes, size: int, max_pixels: int) -> pyvips.Image:
 
 
 def _sides(data: bytes, max_pixels: int) -> tuple[int, int]:
-    sniff(data[:SNIFF_BYTES])  # no loader of what is no format of ours is tried
+    sniff(data)  # libvips tries no loader of another format
     try:
         header = pyvips.Image.new_from_buffer(data, "", access="sequential")
     except pyvips.Error as error:
@@ -99,7 +97,7 @@ def _sides(data: bytes, max_pixels: int) -> tuple[int, int]:
 
 
 def _decoded(data: bytes, box: int, **options: object) -> pyvips.Image:
-    """Upright 8-bit sRGB on white, within a square of `box`; lenient with damage."""
+    """Decode to upright 8-bit sRGB on white, within `box` x `box` pixels; lenient with damage."""
     image = pyvips.Image.thumbnail_buffer(data, box, height=box, fail_on="none", **options)
     if image.hasalpha():
         image = image.flatten(background=255)

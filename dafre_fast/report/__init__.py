@@ -1,1 +1,6 @@
-"""`report`: write a page that shows what a finished dataset is."""
+"""Write a web page that shows a finished dataset.
+
+DIR/report/index.html has the funnel, classes, pictures, sizes, tags, refusals and a data card. The
+folder opens from disk and needs nothing else. A part whose records cannot be read is left out, and
+the page says so.
+"""

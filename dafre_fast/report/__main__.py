@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.report`: a page that shows what a finished dataset is."""
+"""The command line of `report`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Printing
@@ -7,10 +7,6 @@ from dafre_fast.report.settings import ReportRun
 
 @cli.command("report", ReportRun, Printing)
 def command(run: ReportRun, printing: Printing) -> int:
-    """Write DIR/report/index.html: funnel, classes, pictures, sizes, tags, refusals, data card.
-
-    The folder opens from disk and needs nothing else; what cannot be read is left out and told.
-    """
     from dafre_fast.report.page import show
     from dafre_fast.report.run import write_report
 

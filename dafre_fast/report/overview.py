@@ -1,7 +1,7 @@
-"""What the manifest of a dataset tells of it, in few passes over few columns.
+"""Count a manifest for the report, in few passes over few columns.
 
-Which images are shown is decided by a hash of their id and a seed: the same whatever the order of
-the rows, and another choice with another seed.
+A hash of id and seed decides which images are shown: the choice does not depend on the order of the
+rows, and another seed gives another choice.
 """
 
 from collections.abc import Sequence
@@ -39,14 +39,14 @@ _HEAD_CELLS = 48
 _CELLS_PER_OCTAVE = 4
 _LARGEST_SIDE = 2**17
 _MOST_PLACES = 12
-_MIX = 0x9E3779B97F4A7C15  # 2**64 by the golden ratio, as Knuth (TAOCP 3, 6.4) has it for hashing
+_MIX = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio (Knuth, TAOCP 3, 6.4)
 _made = pl.col("status") == SUCCESS
 
 
 def overview(manifest: pl.LazyFrame, *, classes: int, examples: int, seed: int) -> Overview:
-    """Count all there is to count of a manifest (`dataset.reading.open_manifest`); columns that it
-    lacks are taken as unknown. The largest `classes` are named, and of each reason of a refusal as
-    many `examples`.
+    """Count a manifest (as `dataset.reading.open_manifest` opens it); missing columns are unknown.
+
+    The result names the `classes` largest classes and `examples` images per refusal reason.
     """
     rows = _completed(manifest)
     by_class = _by_class(rows)
@@ -72,12 +72,12 @@ def overview(manifest: pl.LazyFrame, *, classes: int, examples: int, seed: int) 
 
 
 def chosen(manifest: pl.LazyFrame, split: str, number: int, seed: int) -> list[Example]:
-    """As many images of a split that were made."""
+    """Return up to `number` made images of a split."""
     return _first(_completed(manifest).filter(_made, split=split), number, seed)
 
 
 def one_of_each(manifest: pl.LazyFrame, classes: Sequence[int], seed: int) -> dict[int, Example]:
-    """An image that was made of each class that has one."""
+    """Return a made image, by class id, for each of these classes that has one."""
     of_them = _completed(manifest).filter(_made, pl.col("class_id").is_in([*classes]))
     ranked = of_them.sort(_rank(seed), "id").unique("class_id", keep="first", maintain_order=True)
     rows = ranked.select(_EXAMPLE).collect().iter_rows()
@@ -85,7 +85,7 @@ def one_of_each(manifest: pl.LazyFrame, classes: Sequence[int], seed: int) -> di
 
 
 def class_names(manifest: pl.LazyFrame, classes: Sequence[int]) -> dict[int, str]:
-    """By class id."""
+    """Return the names of these classes by class id."""
     of_them = manifest.filter(pl.col("class_id").is_in([*classes]))
     rows = of_them.group_by("class_id").agg(pl.col("class_name").first()).collect().iter_rows()
     return {class_id: _class_name(class_id, name) for class_id, name in rows}
@@ -126,14 +126,14 @@ def _splits(rows: pl.LazyFrame) -> list[Split]:
 
 
 def _shares(rows: pl.LazyFrame, value: pl.Expr) -> list[Share]:
-    """How many have each value, the most frequent first; nothing of those that have none."""
+    """Count the images of each value, most frequent first; nulls are not counted."""
     counted = rows.select(name=value).drop_nulls().group_by("name").agg(images=pl.len())
     ranked = counted.sort("images", "name", descending=[True, False]).collect()
     return [Share(*row) for row in ranked.iter_rows()]
 
 
 def _place() -> pl.Expr:
-    """The host of an address; of a path, that it is one."""
+    """Return the host of an original's address, or `files on disk` for a path."""
     host = pl.col("url").str.extract(r"^[A-Za-z0-9+.-]+:(?://)?([^/?#]+)")
     return pl.when(pl.col("url").is_not_null()).then(host.fill_null("files on disk"))
 
@@ -157,7 +157,7 @@ def _range(rows: pl.LazyFrame, column: str) -> Range | None:
 
 
 def _size_grid(rows: pl.LazyFrame, width: str, height: str) -> Grid | None:
-    """Images by width and height, both logarithmic."""
+    """Count images by width and height, on logarithmic axes."""
     sides = [_octaves(pl.col(name)).alias(name) for name in (width, height)]
     counted = rows.drop_nulls([width, height]).select(sides).group_by(width, height).len().collect()
     if counted.is_empty():
@@ -182,7 +182,7 @@ def _heads(rows: pl.LazyFrame) -> Heads | None:
         return None
     first = np.floor(boxes[:, :2] * _HEAD_CELLS).astype(np.int64)
     behind = np.ceil(boxes[:, 2:] * _HEAD_CELLS).astype(np.int64)
-    # A box adds one at its corner and takes it away behind its edges; sums over both make it whole.
+    # A 2-D difference array: +1 at a corner, -1 behind the edges; two cumulative sums fill it.
     steps = np.zeros((_HEAD_CELLS + 1, _HEAD_CELLS + 1), np.int64)
     for down, across, step in (
         (first[:, 1], first[:, 0], 1),
@@ -222,7 +222,7 @@ def _example(
 
 
 def _rank(seed: int) -> pl.Expr:
-    """A number of 32 bits that follows from id and seed alone; sums and products wrap around."""
+    """Return a 32-bit hash of id and seed; sums and products wrap around."""
     mixed = pl.col("id").cast(pl.UInt64)
     for salt in (seed, seed + 1):
         mixed = (mixed + pl.lit(salt % 2**64, pl.UInt64)) * pl.lit(_MIX, pl.UInt64)

@@ -1,4 +1,4 @@
-"""What a report tells of a dataset: plain counts, before anything is drawn."""
+"""Records of a report: plain counts and file names, before anything is drawn."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,14 +11,14 @@ from dafre_fast.stats.records import Statistics
 
 
 class Share(Struct, frozen=True):
-    """Images of one kind: of a split, a format, a place."""
+    """A value (of a format, note, host or proof) and the number of images that have it."""
 
     name: str
     images: int
 
 
 class Split(Struct, frozen=True):
-    """Images that were asked for, and of them those that were made; `classes` have one of these."""
+    """A split: `images` requested, `made` of them, and the number of `classes` with made ones."""
 
     name: str
     images: int
@@ -27,7 +27,7 @@ class Split(Struct, frozen=True):
 
 
 class ImageClass(Struct, frozen=True):
-    """A class: images that were asked for, those that were made, and these by split."""
+    """A class: `images` requested, `made` of them, and the made ones by split."""
 
     class_id: int
     name: str
@@ -37,7 +37,7 @@ class ImageClass(Struct, frozen=True):
 
 
 class Range(Struct, frozen=True):
-    """The 5th, 50th and 95th percentile."""
+    """The 5th, 50th and 95th percentile of a column."""
 
     low: float
     middle: float
@@ -45,7 +45,7 @@ class Range(Struct, frozen=True):
 
 
 class Sizes(Struct, frozen=True):
-    """Of files of one kind: sides in pixels, bytes of one, and `total` of them all."""
+    """Sizes of one kind of file: sides in pixels, bytes per file, and `total` bytes of all."""
 
     name: str
     images: int
@@ -56,8 +56,8 @@ class Sizes(Struct, frozen=True):
 
 
 class Grid(Struct, frozen=True):
-    """How much there is in each cell, row by row from the top. `across` and `down` are the values
-    at the outer edges.
+    """Counts in cells, row by row from the top; `across` (left, right) and `down` (top, bottom) are
+    the values at the outer edges.
     """
 
     cells: Sequence[Sequence[int]]
@@ -66,7 +66,7 @@ class Grid(Struct, frozen=True):
 
 
 class Example(Struct, frozen=True):
-    """One image. `url` is where its original came from, a path for one that was read on disk."""
+    """One image; `url` is the address of its original, or its path if it was read from disk."""
 
     id: int
     path: str
@@ -76,7 +76,7 @@ class Example(Struct, frozen=True):
 
 
 class Refused(Struct, frozen=True):
-    """Images refused for one reason, and some of them."""
+    """A reason, the number of images refused for it, and some of them."""
 
     reason: str
     images: int
@@ -84,8 +84,8 @@ class Refused(Struct, frozen=True):
 
 
 class Heads(Struct, frozen=True):
-    """Of `images`, how many have a cell of the picture within their head box, and the median box
-    (left, top, right, bottom as shares).
+    """Head boxes of `images`: how many boxes cover each cell of the picture, and the median `box`
+    (left, top, right, bottom as shares from 0 to 1).
     """
 
     images: int
@@ -94,8 +94,8 @@ class Heads(Struct, frozen=True):
 
 
 class Overview(Struct, frozen=True, kw_only=True):
-    """All that the manifest tells. `class_sizes` has the images of every class, the largest first,
-    and `classes` the first of them. What is not known is None or empty.
+    """Everything counted in the manifest. `class_sizes` has the images of every class, largest
+    first, `classes` details of the first of them. Unknown values are None or empty.
     """
 
     images: int
@@ -117,7 +117,7 @@ class Overview(Struct, frozen=True, kw_only=True):
 
 
 class Pace(Struct, frozen=True):
-    """How fast one stage went: outcomes per second in each bin of `seconds`, breaks left out."""
+    """Speed of one stage: outcomes per second in equal bins of the working time."""
 
     stage: str
     outcomes: int
@@ -125,8 +125,9 @@ class Pace(Struct, frozen=True):
 
 
 class Throughput(Struct, frozen=True):
-    """`seconds` of work, from the first line of the ledger to the last; `breaks` between two lines
-    of more than `longest_wait` seconds are left out. `untimed` lines have no time.
+    """Speed of all stages. `seconds` is the time from the first line of the ledger to the last,
+    without `breaks`: waits of more than `longest_wait` seconds between two lines. `untimed` counts
+    lines without a time.
     """
 
     seconds: float
@@ -137,7 +138,7 @@ class Throughput(Struct, frozen=True):
 
 
 class Picture(Struct, frozen=True):
-    """A file of the report, and its size in pixels."""
+    """A picture file of the report (path relative to the page) and its size in pixels."""
 
     path: str
     width: int
@@ -145,14 +146,14 @@ class Picture(Struct, frozen=True):
 
 
 class Tile(Struct, frozen=True):
-    """One image, shown; no `picture` where it cannot be."""
+    """An image as a small picture; `picture` is None if it cannot be shown."""
 
     example: Example
     picture: Picture | None
 
 
 class Sheet(Struct, frozen=True):
-    """Some images of a split, of one tree: all in one picture, and the first of them one by one."""
+    """A contact sheet: images of one split and tree in one picture, the first also as tiles."""
 
     split: str
     tree: str
@@ -162,7 +163,7 @@ class Sheet(Struct, frozen=True):
 
 
 class Cloud(Struct, frozen=True):
-    """A word cloud of a category, of its tags or the words in them."""
+    """A word cloud of the tags of a category, or of the words in them."""
 
     category: int
     level: str
@@ -170,8 +171,8 @@ class Cloud(Struct, frozen=True):
 
 
 class Twins(Struct, frozen=True):
-    """An image that an audit leaves out, and the one that stays for it; `distance` of their hashes
-    in bits.
+    """A pair of duplicates: the image that the audit excludes, the one it keeps, and the distance
+    of their hashes in bits.
     """
 
     leaves: Tile
@@ -181,15 +182,15 @@ class Twins(Struct, frozen=True):
 
 
 class Duplicates(Struct, frozen=True):
-    """What an audit found, and some of the pairs, those across splits first."""
+    """The findings of an audit and some of its pairs, those across splits first."""
 
     audit: Audit
     pairs: Sequence[Twins]
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """All that the page shows. `left_out` says of a section why it is not there; `unread` has the
-    files that could not be read.
+    """Everything the page shows. `left_out` maps an absent section to the reason; `unread` lists
+    the files that could not be read.
     """
 
     title: str
@@ -214,7 +215,7 @@ class Page(Struct, frozen=True, kw_only=True):
 
 
 class Written(Struct, frozen=True):
-    """What `report` wrote: `index` is the page, `files` and `bytes` all of its folder."""
+    """The result of `report`: path of the page, and `files` and `bytes` of the whole folder."""
 
     index: str
     files: int

@@ -1,4 +1,4 @@
-"""How fast each stage went, from the times at which outcomes were recorded."""
+"""Compute the speed of each stage from the times at which outcomes were recorded."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from dafre_fast.report.records import Pace, Throughput
 
 LONGEST_WAIT = 60.0
-"""Seconds between two outcomes; a longer wait is a break, between two runs for one."""
+"""Seconds; a longer wait between two outcomes is a break, for example between two runs."""
 _BINS = 60
 
 
 def throughput(times: Mapping[str, NDArray[np.float64]], untimed: int) -> Throughput | None:
-    """Of the times (seconds since 1970, in any order) of each stage; None where there are not two
-    different ones.
+    """Return the speed of each stage, given its times (float64 seconds since 1970, any order).
+
+    Returns None if there are no two different times.
     """
     everything = np.sort(np.concatenate([*times.values()])) if times else np.empty(0)
     if everything.size < 2 or everything[0] == everything[-1]:

@@ -1,1 +1,4 @@
-"""`resize`: make full images of a tree of originals."""
+"""Make a full image of every original in a folder or list.
+
+The relative paths of the originals are kept.
+"""

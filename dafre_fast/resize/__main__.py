@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.resize`: full images from a tree of originals."""
+"""The command line of `resize`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.images import (
@@ -20,11 +20,12 @@ def command(
     running: Running,
     reporting: Reporting,
 ) -> int:
-    """Make a full image of every file in a tree; its relative paths are kept."""
     from dafre_fast.resize.run import resize
+    from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
-    summary = resize(run, recipe, running)
+    with terminal() as tell:
+        summary = resize(run, recipe, running, tell)
     return cli.report(summary, reporting)
 
 

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Summary
 from dafre_fast.engine.images import make_with_manifest
@@ -12,9 +13,11 @@ from dafre_fast.engine.plan import ask_files
 from dafre_fast.resize.settings import ResizeRun
 
 
-def resize(run: ResizeRun, recipe: Recipe, running: Running) -> Summary:
-    """A full image for every file of a tree or list."""
+def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent) -> Summary:
+    """Make a full image of every original in a folder or list; relative paths are kept."""
     files, problems = originals_in(run.input)
-    asked = ask_files(files, run.output)
-    done = make_with_manifest("images", asked, None, recipe, running, run.output, run.manifest)
+    asked = ask_files(files, FULL_IMAGE, run.output)
+    done = make_with_manifest(
+        "images", asked, None, recipe, running, run.output, run.manifest, tell
+    )
     return replace(summarize(*done), bad_rows=problems)

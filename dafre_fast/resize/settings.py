@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class ResizeRun(Group, frozen=True):
-    """From a tree of originals to a tree of full images."""
+    """Folders of the originals and of the full images."""
 
     input: Annotated[
         Path, Meta(description="Folder of originals, or a text file with a path per line.")

@@ -1,4 +1,4 @@
-"""Who is in the sample: characters, their images, where their heads are, and the two tables."""
+"""The plan of the sample: characters, their images, the places of their heads, and two tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _LARGEST_ID = 3_000_000
 
 
 class Kind(StrEnum):
-    """How an original is stored."""
+    """Ways in which an original is stored."""
 
     JPEG = "jpeg"
     PROGRESSIVE = "progressive"
@@ -49,7 +49,7 @@ class Kind(StrEnum):
         return "gif" if self is Kind.GIF else "jpg"
 
 
-# 200 originals: 71.5% JPEG, a seventh of them progressive; 27.5% PNG, a third with alpha; GIF.
+# 200 originals: 71.5% JPEG (a seventh of them progressive), 27.5% PNG (a third with alpha), 1% GIF.
 _KINDS = (
     [Kind.JPEG] * 118
     + [Kind.PROGRESSIVE] * 20
@@ -62,18 +62,20 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """One original to draw: id, character (0 to 5), how it is stored, the size of the oriented
-    picture in pixels, and the head as centre and radius in shares of the short side.
-    """
+    """One original to draw."""
 
     id: int
     character: int
+    """Number of the character, 0 to 5."""
     kind: Kind
     width: int
+    """Pixels of the oriented picture."""
     height: int
     head_x: float
+    """Centre of the head, in shares of the picture's short side."""
     head_y: float
     radius: float
+    """Radius of the head, in shares of the picture's short side."""
 
     @property
     def name(self) -> str:
@@ -82,7 +84,7 @@ class Portrait:
 
     @property
     def box(self) -> Box:
-        """The whole head with its hair, in shares of the oriented picture."""
+        """Edges of the head with its hair, in shares (0 to 1) of the oriented picture."""
         short = min(self.width, self.height)
         across, down = 1.12 * self.radius * short, 1.2 * self.radius * short
         x, y = self.head_x * short, self.head_y * short
@@ -95,7 +97,7 @@ class Portrait:
 
 
 def portraits() -> list[Portrait]:
-    """The originals of the sample, always the same."""
+    """Return the originals of the sample, always the same."""
     rng = np.random.default_rng(SEED)
     ids = rng.choice(_LARGEST_ID, sum(_KEPT_CLASSES), replace=False) + 1
     characters = np.repeat(np.arange(len(_KEPT_CLASSES)), _KEPT_CLASSES)
@@ -133,8 +135,10 @@ class Head(NamedTuple):
 
 
 def heads(drawn: list[Portrait]) -> list[Head]:
-    """Those of the originals, in the order of the table, among a long tail of small classes and of
-    unsure heads that the catalogue leaves out.
+    """Return the rows of faces.tsv, in order.
+
+    The heads of the originals are among many rows that the catalogue leaves out: a long tail of
+    small classes, and heads of low confidence.
     """
     rng = np.random.default_rng(SEED + 1)
     rows = [Head(one.id, tag_of(one.character), one.box, _sure(rng)) for one in drawn]
@@ -143,18 +147,18 @@ def heads(drawn: list[Portrait]) -> list[Head]:
 
 
 def tag_of(character: int) -> int:
-    """The tag id of one of the characters that are drawn."""
+    """Return the tag id of a character that is drawn."""
     return 10 * character
 
 
 def tag_names() -> dict[int, str]:
-    """The names of all tag ids."""
+    """Return the names of all tag ids."""
     drawn = {tag_of(number): name for number, name in enumerate(_NAMES)}
     return drawn | {tag: f"passer-by_{tag}" for tag in _small_tags()}
 
 
 def write_tables(drawn: list[Portrait], faces: Path, tag_ids: Path) -> None:
-    """faces.tsv and tagIds.tsv as the real ones are written."""
+    """Write faces.tsv and tagIds.tsv in the form of the real ones."""
     with replacing(faces) as part:
         rows = "".join(map(_row, heads(drawn)))
         part.write_text(rows, encoding="utf-8", newline="\n")

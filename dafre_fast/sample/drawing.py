@@ -1,4 +1,4 @@
-"""Cartoon characters with OpenCV: one look per character, one pose per image."""
+"""Draw cartoon characters with OpenCV: one look per character, one pose per image."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -34,18 +34,19 @@ _LOOK_TAGS = (
 )
 _WIDE = 0.7
 _SHIFT = 4
-"""Coordinates are in 1/16 of a pixel, so that edges fall where they belong."""
+"""Fraction bits of coordinates, which OpenCV takes in 1/16 of a pixel."""
 
 
 class _Face(NamedTuple):
-    """What it shows; the smile from 0.3 to 1."""
+    """Expression of a face."""
 
     eyes_open: bool
     smile: float
+    """Width of the smile, 0.3 to 1."""
 
 
 def draw(portrait: Portrait) -> Pixels:
-    """The oriented picture: RGB and alpha uint8 (height, width, 4); the background has alpha 0."""
+    """Return the oriented picture: RGBA uint8 (height, width, 4); the background has alpha 0."""
     width, height = portrait.width, portrait.height
     rng = np.random.default_rng(portrait.id)
     hair, eyes, clothes, background = _LOOKS[portrait.character]
@@ -62,10 +63,10 @@ def draw(portrait: Portrait) -> Pixels:
 
 
 def describe(portrait: Portrait) -> list[str]:
-    """What is to be seen of it, in general tags of Danbooru."""
+    """Return general tags of Danbooru for what a picture shows."""
     rng = np.random.default_rng(portrait.id)
     for _ in _discs(rng, portrait.width, portrait.height):
-        pass  # they come before the face
+        pass  # drawn before the face, from the same random numbers
     face = _face(rng)
     *look, background = _LOOK_TAGS[portrait.character]
     tags = ["1girl", "solo", "bangs", "blush", "open_mouth", "smile", *look]
@@ -86,7 +87,7 @@ def _has_long_hair(portrait: Portrait) -> bool:
 
 
 def _scenery(rng: np.random.Generator, width: int, height: int, colour: Colour) -> Pixels:
-    """A sky that fades downwards, with soft discs in it."""
+    """Draw a background that fades downwards, with soft discs in it."""
     fade = np.linspace(1.0, 0.72, height)[:, None, None]
     pixels = np.ascontiguousarray((np.array(colour) * fade).repeat(width, 1).astype(np.uint8))
     for disc in _discs(rng, width, height):
@@ -96,11 +97,14 @@ def _scenery(rng: np.random.Generator, width: int, height: int, colour: Colour) 
 
 
 class _Disc(NamedTuple):
-    """In pixels; tints are factors of red, green and blue."""
+    """A disc of the background."""
 
     centre: tuple[int, int]
+    """Pixels from the left and from the top."""
     tints: list[float]
+    """Factors of red, green and blue."""
     radius: int
+    """Pixels."""
 
 
 def _discs(rng: np.random.Generator, width: int, height: int) -> Iterator[_Disc]:
@@ -111,7 +115,7 @@ def _discs(rng: np.random.Generator, width: int, height: int) -> Iterator[_Disc]
 
 
 def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:
-    """Paper: a texture that makes the files about as large as real ones of their size."""
+    """Add a texture like paper: files become about as large as real ones of their size."""
     tile = rng.normal(0, 2.2, (256, 256, 1)).astype(np.float32)
     height, width = pixels.shape[:2]
     texture = np.tile(tile, (height // 256 + 1, width // 256 + 1, 1))[:height, :width]
@@ -120,7 +124,10 @@ def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:
 
 
 class _Figure:
-    """Draws in units of the head's radius around its centre, on the picture and on a mask."""
+    """Draws a figure on a picture and on its mask; the unit is the head's radius, from its centre.
+
+    `mask` and `pixels` are uint8 (height, width) and (height, width, 3), changed in place.
+    """
 
     def __init__(self, mask: Pixels, pixels: Pixels, portrait: Portrait) -> None:
         self.mask, self._pixels = mask, pixels

@@ -1,4 +1,4 @@
-"""Metadata of the sample: what Danbooru would say of its images, and of some that are not in it."""
+"""Metadata of the sample: posts like Danbooru's for its images, and for some that it has not."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,22 +12,24 @@ from dafre_fast.sample.posts import Posts, Shape, choose_ids, draw_posts, shaped
 from dafre_fast.sample.vocabulary import Category, vocabulary
 
 _SERIES = ("sample", "momo's_planetarium", "original", "iro:_the_colours", "original", "sample")
-"""Of the characters that are drawn; of everyone else it is the first."""
+"""Series of each character that is drawn; all other characters are of the first one."""
 _ARTIST = "dafre_(artist)"
 _UNRELATED = 300
 _LAST_OF_OLD = 2_000_000
 _FIRST_NEW_TAG = 2_000_000
 _FLAGGED = 0.03
-# Without md5, size and address, so that the planted faults are found in the files themselves.
-_UNTOLD = ("md5", "file_size", "file_url", "media_asset")
+# Without md5, size and address, so that the planted faults are found by reading the files.
+_LEFT_OUT = ("md5", "file_size", "file_url", "media_asset")
 
 
 def write_metadata(drawn: list[Portrait], folder: Path) -> tuple[Path, Path]:
-    """Write `danbooru2018.jsonl`, in the old shape, of the lower ids, and `api.jsonl`, in the new
-    one, of the others, where they are not there yet: what is made of them depends on their time.
+    """Write `danbooru2018.jsonl` (old shape, lower ids) and `api.jsonl` (new shape, higher ids).
 
-    Every row of faces.tsv has its post. That of an original tells its size, its file's extension
-    and how it is drawn, and is in order and rated safe; some of the others are not.
+    Returns both paths. Files that exist are left as they are: outputs made from them depend on
+    their modification time.
+
+    Every row of faces.tsv has a post. The post of an original has the size, extension and tags of
+    the drawn picture, no flags, and a safe rating. Some of the other posts are flagged or not safe.
     """
     old, new = folder / "danbooru2018.jsonl", folder / "api.jsonl"
     if old.exists() and new.exists():
@@ -49,12 +51,12 @@ def write_metadata(drawn: list[Portrait], folder: Path) -> tuple[Path, Path]:
         ),
     )
     for path, shape, part in parts:
-        write(path, [shaped(part, shape).drop(_UNTOLD, strict=False)])
+        write(path, [shaped(part, shape).drop(_LEFT_OUT, strict=False)])
     return old, new
 
 
 def _rows(rng: np.random.Generator, rows: pl.DataFrame, drawn: list[Portrait]) -> pl.DataFrame:
-    """Of originals as they are, and in order."""
+    """Set flags at random; give originals their own size and extension, no flag, a safe rating."""
     flags = [f"is_{flag}" for flag in ("pending", "flagged", "deleted", "banned")]
     rows = rows.with_columns(pl.Series(flag, rng.random(rows.height) < _FLAGGED) for flag in flags)
     known = pl.DataFrame(
@@ -78,16 +80,16 @@ def _tags(
     tag_ids: Mapping[int, int],
     drawn: list[Portrait],
 ) -> pl.DataFrame:
-    """Of originals what is to be seen, of the other rows their character for those drawn."""
+    """Replace tags: originals get those of their picture, rows of faces.tsv their character."""
     originals = [owners[one.id] for one in drawn]
     rows = [owners[id] for id in tag_ids]
     who = pl.col("category").is_in([Category.SERIES.value, Category.CHARACTER.value])
     left = tags.filter(~pl.col("owner").is_in(originals), ~(pl.col("owner").is_in(rows) & who))
-    told = [
+    own_tags = [
         *((owners[id], *tag) for id, tag_id in tag_ids.items() for tag in _of_character(tag_id)),
         *((owners[one.id], *tag) for one in drawn for tag in _of_picture(one)),
     ]
-    names = pl.DataFrame(told, schema=["owner", "name", "category"], orient="row")
+    names = pl.DataFrame(own_tags, schema=["owner", "name", "category"], orient="row")
     ids = {name: id for id, name in tag_names().items()} | _ids_of_others(names["name"])
     own = names.select("owner", pl.col("name").replace_strict(ids).alias("id"), "name", "category")
     return pl.concat([left, own]).sort("owner", "name")
@@ -111,7 +113,7 @@ def _of_picture(portrait: Portrait) -> Iterator[tuple[str, int]]:
 
 
 def _ids_of_others(names: pl.Series) -> dict[str, int]:
-    """Of the names that are no characters of the sample."""
+    """Return tag ids for names other than the sample's characters, by name."""
     words = dict(vocabulary().tags.select("name", "id").iter_rows())
     others = sorted({*names} - {*tag_names().values()})
     return {name: words.get(name, _FIRST_NEW_TAG + place) for place, name in enumerate(others)}

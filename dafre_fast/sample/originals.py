@@ -1,4 +1,4 @@
-"""Drawn pictures as files: every way of storing one that a run must cope with."""
+"""Store drawn pictures as files, in every way that a run must be able to read or refuse."""
 
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from dafre_fast.sample.drawing import draw
 
 _HTML = b"<!DOCTYPE html>\n<html><body><h1>503 Service Unavailable</h1></body></html>\n"
 _ROTATED_LEFT = 6
-"""EXIF: turn by 90 degrees clockwise to see it upright, so the stored one is turned left."""
+"""Orientation of EXIF: turn by 90 degrees clockwise for display. The stored picture is turned left.
+"""
 
 
 def write_original(portrait: Portrait, folder: Path) -> None:
@@ -21,7 +22,7 @@ def write_original(portrait: Portrait, folder: Path) -> None:
 
 
 def encode(portrait: Portrait) -> bytes:
-    """The file of one original."""
+    """Return the file of one original."""
     if portrait.kind is Kind.HTML:
         return _HTML
     pixels = draw(portrait)
@@ -57,7 +58,10 @@ def _jpeg(image: pyvips.Image, **options: object) -> bytes:
 
 
 def _plain_cmyk(pixels: np.ndarray) -> pyvips.Image:
-    """Inks without a profile: the whole of the black is taken out of the three colours."""
+    """Return a CMYK image without a profile, with all black in its own ink.
+
+    `pixels` are RGB or RGBA uint8 (height, width, channels).
+    """
     colour = pixels[..., :3].astype(np.float32)
     light = np.maximum(colour.max(axis=2, keepdims=True), 1.0)
     inks = 255 - np.dstack([colour / light * 255, light])

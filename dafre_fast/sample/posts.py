@@ -1,7 +1,7 @@
-"""Metadata like Danbooru's: any number of posts, a JSON object a line, in both shapes found.
+"""Draw metadata like Danbooru's: any number of posts as lines of JSON, in one of two shapes.
 
-The fields, their order and their types are those of the archives of 2018 to 2020 and of the API's
-answers to `/posts.json`, less the addresses of thumbnails.
+The fields, their order and their types are those of the archives of 2018 to 2020, and of the API's
+answers to `/posts.json` without the addresses of thumbnails.
 """
 
 import gzip
@@ -28,22 +28,25 @@ _LONG_AGO = "1970-01-01 00:00:00 UTC"
 
 
 class Shape(StrEnum):
-    """How a post is written."""
+    """Forms of a post."""
 
     OLD = "old"
-    """Danbooru2018 to 2020: numbers as strings, `tags` a list of objects."""
+    """The archives of 2018 to 2020: numbers as strings, `tags` as a list of objects."""
     NEW = "new"
-    """The API: numbers as such, a string of names for each category."""
+    """The API: numbers as numbers, and a string of names for each category."""
 
 
 class Posts(NamedTuple):
-    """`rows` has a row per post: id, created_at, rating (g, s, q, e), image_width, image_height,
-    file_ext, md5, file_size, the four flags and so on. `tags` has owner (the number of the post's
-    row), id, name and category, by owner and name.
-    """
+    """Posts as two tables."""
 
     rows: pl.DataFrame
+    """One row per post: id, created_at, rating (g, s, q, e), image_width, image_height, file_ext,
+    md5, file_size, four flags and more.
+    """
     tags: pl.DataFrame
+    """One row per tag of a post: owner (number of the post's row), id, name, category; sorted by
+    owner and name.
+    """
 
 
 def write_posts(
@@ -54,10 +57,10 @@ def write_posts(
     shape: Shape = Shape.OLD,
     ids: Sequence[int] | NDArray[np.int64] = (),
 ) -> None:
-    """Write so many posts by ascending id, `ids` among them, in memory that does not grow with
-    them but for 8 bytes of each. About 2 kB a post; `.gz`, `.zst` and `.xz` are compressed.
+    """Write posts in ascending order of their ids, `ids` among them.
 
-    Raises ValueError for more ids than records, OutputError where the file cannot be written.
+    A post has about 2 kB; `.gz`, `.zst` and `.xz` are compressed. Memory grows by 8 bytes per post.
+    Raises ValueError for more ids than records, OutputError if the file cannot be written.
     """
     rng = np.random.default_rng(seed)
     everyone = choose_ids(rng, records, ids)
@@ -66,11 +69,11 @@ def write_posts(
 
 
 def write(path: Path, frames: Iterable[pl.DataFrame]) -> None:
-    """Write rows as lines of JSON, compressed as the name says."""
+    """Write rows as lines of JSON, compressed by the extension of `path`. Raises OutputError."""
     zstandard = path.suffix == ".zst"
     with replacing(path) as part, _opened(part, path.suffix) as file:
         for frame in frames:
-            # One frame of Zstandard after the other is a file of Zstandard.
+            # Several frames of Zstandard one after the other are a valid file.
             frame.write_ndjson(file, compression="zstd" if zstandard else "uncompressed")
 
 
@@ -89,17 +92,17 @@ def _opened(path: Path, suffix: str) -> Iterator[IO[bytes]]:
 
 
 def choose_ids(rng: np.random.Generator, count: int, given: ArrayLike = ()) -> NDArray[np.int64]:
-    """Distinct ids in ascending order, those given among them."""
+    """Return `count` distinct ids in ascending order, those given among them. Raises ValueError."""
     given = np.unique(np.asarray(given, np.int64))
     if len(given) > count:
-        raise ValueError(f"{len(given)} ids for {count} posts")
+        raise ValueError(f"{len(given)} ids do not fit in {count} posts")
     largest = max(LARGEST_ID, 2 * count)
     others = np.setdiff1d(np.arange(1, largest + 1), given, assume_unique=True)
     return np.sort(np.concatenate([given, rng.choice(others, count - len(given), replace=False)]))
 
 
 def draw_posts(rng: np.random.Generator, ids: NDArray[np.int64]) -> Posts:
-    """A post for each of the ids."""
+    """Return a post for each id."""
     return Posts(_rows(rng, ids), _tags(rng, len(ids), vocabulary()))
 
 
@@ -154,14 +157,14 @@ def _lists(count: int, lengths: NDArray[np.int64], values: NDArray[np.int64]) ->
 
 
 def _per_post(count: int, owned: pl.DataFrame, gathered: pl.Expr) -> pl.Series:
-    """What is gathered of each post's rows, null where it has none."""
+    """Aggregate the rows owned by each of `count` posts; null for a post without rows."""
     groups = owned.group_by("owner", maintain_order=True).agg(gathered.alias("gathered"))
     posts = pl.DataFrame({"owner": np.arange(count)})
     return posts.join(groups, on="owner", how="left", maintain_order="left")["gathered"]
 
 
 def _tags(rng: np.random.Generator, count: int, words: Vocabulary) -> pl.DataFrame:
-    """About 24 of category 0, a series for every character, and no tag twice."""
+    """Draw tags for `count` posts: about 24 general ones each, and the series of each character."""
     numbers = {
         Category.GENERAL: rng.poisson(rng.gamma(5.0, 5.4, count)),
         Category.ARTIST: rng.binomial(1, 0.97, count),
@@ -180,7 +183,7 @@ def _tags(rng: np.random.Generator, count: int, words: Vocabulary) -> pl.DataFra
 
 
 def shaped(posts: Posts, shape: Shape) -> pl.DataFrame:
-    """The fields of each post, as they are to be written."""
+    """Return the fields of each post in the order and types of a shape."""
     return _old(posts) if shape is Shape.OLD else _new(posts)
 
 

@@ -1,4 +1,4 @@
-"""The sample on disk, and behind a small HTTP server in a process of its own, with latency."""
+"""Draw the sample on disk, and serve it by a small HTTP server with latency, in its own process."""
 
 import asyncio
 import functools
@@ -24,17 +24,18 @@ _TEMPLATE = "{address}/original/{{bucket}}/{{id}}.{{ext}}"
 
 
 class Sample(NamedTuple):
-    """Where everything is: tables, metadata in both shapes, and the template of the originals."""
+    """Paths of the sample's tables and metadata, and the source of its originals."""
 
     faces: Path
     tag_ids: Path
     metadata: tuple[Path, ...]
     source: str
+    """Template of the addresses of originals, for `--source`."""
 
 
 @contextmanager
 def served_sample(folder: Path) -> Iterator[Sample]:
-    """Draw the sample into `folder` where it is not there yet, and serve it."""
+    """Draw what `folder` lacks of the sample, and serve the originals."""
     faces, tag_ids = folder / "faces.tsv", folder / "tagIds.tsv"
     draw_sample(folder / ORIGINALS)
     write_tables(portraits(), faces, tag_ids)
@@ -44,11 +45,11 @@ def served_sample(folder: Path) -> Iterator[Sample]:
 
 
 def draw_sample(originals: Path) -> None:
-    """Draw every original that is not there yet, on all cores."""
+    """Draw the originals that do not exist yet, on all cores."""
     left = [portrait for portrait in portraits() if not (originals / portrait.name).exists()]
     if not left:
         return
-    context = get_context("forkserver")
+    context = get_context("spawn")  # the fork server is for workers, and prepared for them
     with ProcessPoolExecutor(usable_cores(), mp_context=context) as processes:
         write = functools.partial(write_original, folder=originals)
         for _ in processes.map(write, left, chunksize=4):
@@ -57,9 +58,9 @@ def draw_sample(originals: Path) -> None:
 
 @contextmanager
 def serving(originals: Path, latency_seconds: float = LATENCY_SECONDS) -> Iterator[str]:
-    """Serve a folder below `/original/` on a free port of the loopback; gives the address.
+    """Serve a folder below `/original/` on a free port of the loopback; yields the address.
 
-    Each answer comes `latency_seconds` after its request; a missing file is a 404.
+    Each answer is sent `latency_seconds` after its request. A missing file is a 404.
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -74,7 +75,7 @@ def serving(originals: Path, latency_seconds: float = LATENCY_SECONDS) -> Iterat
 
 
 def _serve(originals: Path, latency_seconds: float, started: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer; it ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run answers Ctrl-C, and ends this process
     asyncio.run(_serve_forever(originals, latency_seconds, started))
 
 

@@ -1,4 +1,4 @@
-"""Tags as Danbooru has them: a few that nearly every post has, and a long tail of rare ones.
+"""Draw a vocabulary of tags like Danbooru's: a few on nearly every post, and a long tail.
 
 No name has a blank or a comma: Danbooru allows neither.
 """
@@ -18,11 +18,11 @@ Places = NDArray[np.int64]
 _SEED = 2018
 _SERIES, _CHARACTERS, _ARTISTS = 6_000, 60_000, 50_000
 _TAG_IDS = 1_000, 1_500_000
-"""From and to; smaller ones are the sample's own."""
+"""Range of tag ids; smaller ones are those of the sample's characters."""
 
 
 class Category(IntEnum):
-    """What a tag tells; there is no 2 any more."""
+    """Category of a tag, by Danbooru's number (2 is not in use)."""
 
     GENERAL = 0
     ARTIST = 1
@@ -32,18 +32,17 @@ class Category(IntEnum):
 
 
 class Vocabulary(NamedTuple):
-    """Tags in the order of their names, which are distinct; their places in it stand for them.
-
-    `tags` has id int64, name and category int64. `series_of` is the series' place for the place of
-    a character, and -1 elsewhere.
-    """
+    """All tags. Arrays refer to a tag by its place: the number of its row in `tags`."""
 
     tags: pl.DataFrame
+    """id int64, name, category int64; sorted by name, without repeats."""
     series_of: Places
+    """Place of the series for the place of a character, -1 for other tags. int64."""
     by_rank: dict[Category, Places]
+    """Places of each category, the most frequent tag first. int64."""
 
     def pick(self, rng: np.random.Generator, category: Category, count: int) -> Places:
-        """Places of tags of a category, drawn by the law of Zipf and Mandelbrot."""
+        """Draw places of tags of a category, by the law of Zipf and Mandelbrot; int64 (count,)."""
         places = self.by_rank[category]
         upto = np.cumsum((np.arange(len(places)) + 20.0) ** -1.5)
         picked: Places = places[np.searchsorted(upto, rng.random(count) * upto[-1])]
@@ -52,7 +51,7 @@ class Vocabulary(NamedTuple):
 
 @cache
 def vocabulary() -> Vocabulary:
-    """The same for every file, so that tags of several files meet."""
+    """Return the vocabulary, the same for all files: their tags have the same ids."""
     rng = np.random.default_rng(_SEED)
     series = (*_WELL_KNOWN_SERIES, *_titles(rng, _SERIES))
     # Series of high rank have most of the characters.
@@ -73,12 +72,12 @@ def vocabulary() -> Vocabulary:
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Words between blanks."""
+    """Split a text at blanks."""
     return tuple(text.split())
 
 
 def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
-    """In their order, without those that are taken, and all are taken afterwards."""
+    """Return the names that are not taken, in order and without repeats; add them to `taken`."""
     kept = [name for name in dict.fromkeys(names) if name not in taken]
     taken.update(kept)
     return kept
@@ -101,22 +100,22 @@ def _sorted(rng: np.random.Generator, named: dict[Category, list[str]]) -> Vocab
 
 
 def _owners(rng: np.random.Generator, characters: list[str], series: list[str]) -> list[int]:
-    """The rank of each character's series: that which its name tells, or any."""
+    """Return the rank of each character's series: the one in its name, or a random one."""
     ranks = {name: rank for rank, name in enumerate(series)}
     others = (len(series) * rng.random(len(characters)) ** 3).astype(int).tolist()
-    told = (name.partition("_(")[2].removesuffix(")") for name in characters)
-    return [ranks.get(name, other) for name, other in zip(told, others, strict=True)]
+    named = (name.partition("_(")[2].removesuffix(")") for name in characters)
+    return [ranks.get(name, other) for name, other in zip(named, others, strict=True)]
 
 
 def _things(rng: np.random.Generator) -> list[str]:
-    """`red_scarf`, `holding_scarf` and, far more of them, `torn_red_scarf`."""
+    """Return names like `red_scarf` and `holding_scarf`, then far more like `torn_red_scarf`."""
     short = [f"{first}_{thing}" for first in (*_MANNERS, *_COLOURS) for thing in _THINGS]
     long = ["_".join(words) for words in product(_MANNERS, _COLOURS, _THINGS)]
     return [*rng.permutation(short).tolist(), *rng.permutation(long).tolist()]
 
 
 def _people(rng: np.random.Generator, count: int) -> list[str]:
-    """Most have two names, some one."""
+    """Return invented names: four of five have two parts."""
     first, second = _invented(rng, count), _invented(rng, count)
     alone = rng.random(count) < 0.2
     return [

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from dafre_fast.core.events import Tell
 from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.sources.archives.layouts import layout
+from dafre_fast.sources.archives.source import Archives
 from dafre_fast.sources.interface import SUFFIXES, Check, Source, Transport
+from dafre_fast.sources.template import Template
 
 
 def addressed(
@@ -16,10 +19,6 @@ def addressed(
     tell: Tell,
 ) -> Source:
     """One object per image, or archives, by what the address ends in."""
-    from dafre_fast.sources.archives.layouts import layout
-    from dafre_fast.sources.archives.source import Archives
-    from dafre_fast.sources.template import Template
-
     if spec.partition("?")[0].endswith(SUFFIXES):
         return Archives(layout(spec), transport, folder, settings, check, tell)
     return Template(spec, transport, folder, settings, check, tell)

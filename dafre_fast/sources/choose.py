@@ -1,78 +1,67 @@
-"""Which source an address means, by what it looks like."""
+"""The table of sources: which one an address belongs to, by how it begins."""
 
-import os
-import re
+from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import NamedTuple
 
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.sources.addressed import addressed
-from dafre_fast.sources.interface import SUFFIXES, Check, Source
-from dafre_fast.sources.tree import Tree
+from dafre_fast.sources.interface import Check, Source
+from dafre_fast.sources.local import means_archives, open_local
 
-_BUCKET = re.compile(r"\d{4}")
+Open = Callable[[str, Path, Fetching, Check, Tell], Source]
+"""Return the source for an address. Takes the address, the folder for what is fetched, settings,
+checks, and a function that receives events. Raises UsageError for an address that it cannot read.
+"""
+
+
+class Kind(NamedTuple):
+    """One kind of source."""
+
+    name: str
+    """Name in messages: how its addresses begin."""
+    prefixes: tuple[str, ...]
+    """Beginnings of its addresses."""
+    opener: str
+    """An `Open`, as `module:name`. Imported on first use: aiohttp alone is a fifth of the time in
+    which a command starts.
+    """
+
+
+KINDS = (
+    Kind("http(s)://", ("http://", "https://"), "dafre_fast.sources.web:open_web"),
+    Kind("s3://", ("s3://",), "dafre_fast.sources.buckets:open_bucket"),
+    Kind("gs://", ("gs://",), "dafre_fast.sources.buckets:open_bucket"),
+    Kind("hf:", ("hf:",), "dafre_fast.sources.huggingface:hub_source"),
+    Kind("rsync://", ("rsync://",), "dafre_fast.sources.rsync.source:Rsync"),
+)
+"""All kinds but paths. A new source is one file with an `Open`, and one row here."""
 
 
 def choose(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell) -> Source:
-    """The source that `--source` names; it fetches into `folder`.
+    """Return the source that `--source` names; it fetches into `folder`.
 
-    Raises UsageError for an address of no known kind.
+    Raises UsageError for an address of no known kind, and as the source's own `Open` does.
     """
-    # What a folder does not need is not imported for it: aiohttp is a fifth of the time that a
-    # command takes to start.
-    if spec.startswith("hf:"):
-        from dafre_fast.sources.huggingface import hub_source
-
-        return hub_source(spec, folder, settings, check, tell)
-    if spec.startswith(("http://", "https://")):
-        from dafre_fast.sources.manners.hosts import Hosts
-        from dafre_fast.sources.transports.http import Http
-
-        return addressed(spec, Http(settings, Hosts(settings, tell)), folder, settings, check, tell)
-    if spec.startswith(("s3://", "gs://")):
-        from dafre_fast.sources.manners.hosts import Hosts
-        from dafre_fast.sources.transports.object_store import Objects
-
-        objects = Objects(settings, Hosts(settings, tell))
-        return addressed(spec, objects, folder, settings, check, tell)
-    if spec.startswith("rsync://"):
-        from dafre_fast.sources.rsync.source import Rsync
-
-        return Rsync(spec, folder, settings, check, tell)
-    if "://" in spec:
-        kinds = "http(s)://, s3://, gs://, hf:, rsync://, folders and archives"
-        raise UsageError(f"--source {spec!r}: only {kinds} are known")
-    if finds_only(spec):
-        return Tree(Path(spec).expanduser())
-    from dafre_fast.sources.archives.layouts import layout, layout_of
-    from dafre_fast.sources.archives.source import Archives
-    from dafre_fast.sources.transports.local_files import Local
-
-    path = Path(spec).expanduser()
-    archives = layout(str(path)) if "{" in spec else layout_of(path)
-    return Archives(archives, Local(), folder, settings, check, tell)
+    return _opener(spec)(spec, folder, settings, check, tell)
 
 
 def finds_only(spec: str) -> bool:
-    """True where originals are read in their place and nothing is fetched: a folder, not of
-    archives.
-    """
-    if "://" in spec or spec.startswith("hf:") or spec.endswith(SUFFIXES):
-        return False
-    return not _holds_archives(Path(spec).expanduser())
+    """Return whether originals are read where they are: `spec` is a folder without archives."""
+    return _kind_of(spec) is None and "://" not in spec and not means_archives(spec)
 
 
-def _holds_archives(folder: Path) -> bool:
-    """Directly, or in a folder that is no bucket: of originals there are too many to look at."""
-    if not folder.is_dir():
-        return False
-    with os.scandir(folder) as entries:
-        inside = [entry for entry in entries if not entry.name.startswith(".")]
-    folders = [Path(entry) for entry in inside if entry.is_dir()]
-    return any(entry.name.endswith(SUFFIXES) for entry in inside) or any(
-        entry.endswith(SUFFIXES)
-        for path in folders
-        if not _BUCKET.fullmatch(path.name)
-        for entry in os.listdir(path)  # noqa: PTH208  (names alone are wanted)
-    )
+def _kind_of(spec: str) -> Kind | None:
+    return next((kind for kind in KINDS if spec.startswith(kind.prefixes)), None)
+
+
+def _opener(spec: str) -> Open:
+    if kind := _kind_of(spec):
+        opener: Open = resolve_name(kind.opener)
+        return opener
+    if "://" in spec:
+        names = ", ".join(kind.name for kind in KINDS)
+        raise UsageError(f"--source {spec!r}: only {names}, folders and archives are known")
+    return open_local

@@ -1,7 +1,7 @@
 """Data sets on the Hugging Face hub, by short names: `hf:nyanko7/danbooru2023`.
 
-Addresses: `{endpoint}/datasets/{repo}/resolve/{revision}/{path}`, and the hub's API for the list of
-files. The endpoint is that of HF_ENDPOINT; HF_TOKEN opens what needs an account.
+Files have the address `{endpoint}/datasets/{repo}/resolve/{revision}/{path}`; the hub's API lists
+them. HF_ENDPOINT names another endpoint, HF_TOKEN is sent to it for data sets that need an account.
 """
 
 import os
@@ -18,8 +18,8 @@ from dafre_fast.core.events import Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.addressed import addressed
+from dafre_fast.sources.archives.desk import Archive, Desk
 from dafre_fast.sources.archives.source import Archives, Tiers
-from dafre_fast.sources.archives.visit import Archive, Desk
 from dafre_fast.sources.interface import SUFFIXES, Check, Source
 from dafre_fast.sources.manners.hosts import Hosts
 from dafre_fast.sources.transports.http import Http
@@ -30,14 +30,14 @@ _MAIN = "main"
 
 
 class Known(NamedTuple):
-    """A set in which the place of an original follows from its id."""
+    """A data set in which the archive of an original follows from its id."""
 
     tiers: tuple[Callable[[int], str], ...]
-    """Paths of the archives to look in, one after the other."""
+    """Path of an archive by id, in the order in which they are searched."""
     updates: str
     """Folder of further archives, named `*-{id % 10}.tar`."""
     indexes: str
-    """The set in which the indexes lie."""
+    """The data set that has the indexes."""
 
 
 KNOWN = {
@@ -53,8 +53,10 @@ KNOWN = {
 
 
 def hub_source(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell) -> Source:
-    """Of `hf:OWNER/NAME[@REVISION]`, a set of archives, or `hf://datasets/OWNER/NAME/PATH`, a
-    template. Raises UsageError for another.
+    """Return the source for an address on the hub.
+
+    `hf:OWNER/NAME[@REVISION]` is a data set of archives, `hf://datasets/OWNER/NAME[@REVISION]/PATH`
+    a template. Raises UsageError for other addresses.
     """
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     token = os.environ.get("HF_TOKEN")
@@ -77,7 +79,7 @@ class _File(msgspec.Struct):
 
 
 class Hub(NamedTuple):
-    """A data set there."""
+    """A data set on the hub."""
 
     endpoint: str
     repo: str
@@ -85,11 +87,14 @@ class Hub(NamedTuple):
 
     @property
     def files(self) -> str:
-        """Where its files are."""
+        """Address of the folder with its files."""
         return f"{self.endpoint}/datasets/{self.repo}/resolve/{self.revision}"
 
     async def listing(self, desk: Desk, folder: str = "") -> list[str]:
-        """Paths of all files below a folder; none where there is no such folder."""
+        """Return the paths of all files below a folder; an empty list if there is no such folder.
+
+        Raises Refusal.
+        """
         path = f"/{folder}" if folder else ""
         tree = f"{self.endpoint}/api/datasets/{self.repo}/tree/{self.revision}{path}"
         following: str | None = f"{tree}?recursive=true"
@@ -110,7 +115,7 @@ class Hub(NamedTuple):
 
 
 class KnownSet:
-    """A set of which the layout is known."""
+    """The layout of a data set in `KNOWN`."""
 
     def __init__(self, hub: Hub, known: Known) -> None:
         self._hub, self._known = hub, known
@@ -118,7 +123,7 @@ class KnownSet:
         self._updates: list[str] = []
 
     async def prepare(self, desk: Desk) -> None:
-        """Ask for the list of updates."""
+        """Ask for the list of updates. Raises Refusal."""
         listed = await self._hub.listing(desk, self._known.updates)
         self._updates = [path for path in listed if path.endswith(".tar")]
 
@@ -134,24 +139,25 @@ class KnownSet:
 
 
 class ListedSet:
-    """Any other: the archives in its list of files, each with the index that lies beside it."""
+    """The layout of any other data set: all its archives, each with the index beside it, if any."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._tiers: Tiers = ()
 
     async def prepare(self, desk: Desk) -> None:
-        """Ask for the list of files. Raises Refusal where there are no archives."""
+        """Ask for the list of files. Raises Refusal, also if there are no archives."""
         files = await self._hub.listing(desk)
-        there = {*files}
+        present = {*files}
         archives = []
         for path in files:
             if path.endswith(SUFFIXES):
                 beside = path.removesuffix(".tar") + ".json"
-                index = f"{self._hub.files}/{beside}" if beside in there else None
+                index = f"{self._hub.files}/{beside}" if beside in present else None
                 archives.append(Archive(f"{self._hub.files}/{path}", index))
         if not archives:
-            raise Refusal(Reason.BAD_INDEX, f"{self._hub.repo}: holds no archives")
+            endings = ", ".join(SUFFIXES)
+            raise Refusal(Reason.BAD_INDEX, f"{self._hub.repo}: has no archives ({endings})")
         self._tiers = (tuple(archives),)
 
     def tiers(self, image_id: int) -> Tiers:  # noqa: ARG002

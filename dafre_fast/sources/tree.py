@@ -1,4 +1,4 @@
-"""Originals that lie on this machine: `original/0123/5123.png`, `0123/5123.png` or `5123.png`."""
+"""A folder of originals: `original/0123/5123.png`, `0123/5123.png` or `5123.png`."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -14,11 +14,14 @@ from dafre_fast.sources.interface import Planned, Take
 
 
 class Tree:
-    """Finds originals by id; the extension is found by looking. A folder is listed once."""
+    """Finds originals in a folder by id, with any extension. Each subfolder is listed once.
+
+    Raises InputError if `root` is not a folder.
+    """
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise InputError(f"{root}: is not a folder of originals")
+            raise InputError(f"{root}: not a folder (of originals, or of archives)")
         self._root = root
         self._names_in = cache(_names_in)
         self._places = cache(self._find_places)
@@ -30,7 +33,7 @@ class Tree:
         return None
 
     def find(self, key: str) -> Path | None:
-        """Path of the original, or None."""
+        """Return the path of an original, or None if there is none."""
         for place, names in self._places(bucket(int(key))):
             if name := names.get(key):
                 return place / name
@@ -55,15 +58,18 @@ class Tree:
         return Fetched(key=key, path=str(path))
 
     def _find_places(self, folder: str) -> list[tuple[Path, dict[str, str]]]:
-        """Where originals of a bucket may lie, less what is empty or not there."""
+        """Return the folders that may hold originals of a bucket, each with its file names."""
         places = self._root / folder, self._root / ORIGINALS / folder, self._root
         return [(place, names) for place in places if (names := self._names_in(place))]
 
 
 def _names_in(folder: Path) -> dict[str, str]:
-    """File names by what stands before their extension; of two, the first in the alphabet."""
+    """Return file names by their part before the first dot; the first of two in the alphabet.
+
+    Hidden files are left out. A folder that cannot be listed has no files.
+    """
     try:
-        names = sorted(os.listdir(folder), reverse=True)  # noqa: PTH208  (names alone are wanted)
+        names = sorted(os.listdir(folder), reverse=True)  # noqa: PTH208  (only names are needed)
     except OSError:
         return {}
     return {name.partition(".")[0]: name for name in names if not name.startswith(".")}

@@ -1,1 +1,4 @@
-"""`stats`: count and plot the images and tags of a table."""
+"""The `stats` command: count and plot the images, tags and classes of a table.
+
+It counts formats, sizes, tags, words and classes, and writes text, JSON, Parquet and plots.
+"""

@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.stats`: what is in a table of images and their tags, counted and drawn."""
+"""The command line of `stats`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Printing
@@ -7,7 +7,6 @@ from dafre_fast.stats.settings import Plotting, StatsRun
 
 @cli.command("stats", StatsRun, Plotting, Printing)
 def command(run: StatsRun, plotting: Plotting, printing: Printing) -> int:
-    """Count formats, sizes, tags, words and classes; write text, JSON, Parquet and plots."""
     from dafre_fast.stats.run import stats
     from dafre_fast.stats.show import show
 

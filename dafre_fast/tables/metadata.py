@@ -1,8 +1,8 @@
-"""What is known of originals beforehand: id, md5, file_ext and file_size, as Danbooru has them.
+"""Read metadata of originals: id, md5, file_ext and file_size, as Danbooru publishes them.
 
-Parquet, or lines of JSON, plain or compressed. Ids and sizes are numbers or text. Such a table has
-millions of rows of which a run wants a few: it is read in blocks, and what is not wanted is gone
-with its block.
+The files are Parquet, or lines of JSON, plain or compressed; ids and sizes are numbers or text. A
+table has millions of rows, of which a run needs a few: it is read in blocks, and the rows that are
+not needed are dropped with their block.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,15 +13,16 @@ import msgspec
 import polars as pl
 
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
+from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many
 from dafre_fast.tables.json_lines import Shape, Text
+from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
 from dafre_fast.tables.record_files import files_of, read_records
 
 
 class Metadata(NamedTuple):
-    """Of the originals wanted: `key` (the decimal id), `extension` (lower case), `known_bytes`
-    int64 and `md5` (lower case), null where it is not known; and the rows that were set aside, as
-    in `Catalogue.bad_rows`, the line of a Parquet file being the number of its row (from 1).
+    """Metadata of the originals that are wanted: `key` (the decimal id), `extension` (lower case),
+    `known_bytes` int64 and `md5` (lower case), null if unknown. `bad_rows` are as in
+    `Catalogue.bad_rows`; the line of a Parquet file is the number of its row (from 1).
     """
 
     known: pl.LazyFrame
@@ -32,33 +33,33 @@ _TEXTS = dict.fromkeys(("key", "extension", "md5"), pl.String())
 NOTHING = Metadata(
     pl.LazyFrame(schema={**_TEXTS, "known_bytes": pl.Int64()}), pl.DataFrame(schema=SCHEMA)
 )
-"""Without tables."""
+"""The metadata of no table."""
 
 
 def read_metadata(paths: Sequence[Path], keys: pl.Series, max_bad_rows: float) -> Metadata:
-    """What the tables say of `keys`. Of several rows of a wanted image the first good one counts,
-    in the order of the tables; rows of others are judged by themselves alone.
+    """Read the metadata of the originals `keys`. If an original has several rows, the first good
+    one counts, in the order of the tables. Rows of other originals are not compared with each
+    other.
 
-    Raises InputError for a table that cannot be read, or has more malformed rows than allowed.
+    Raises InputError if a table cannot be read, or has more bad rows than allowed.
     """
     if not paths:
         return NOTHING
     paths, wanted = [*files_of(paths)], keys.cast(pl.Int64).to_frame("id").lazy()
     tables = [_read(number, path, wanted) for number, path in enumerate(paths)]
-    rows = _mark_repeats(pl.concat(table.rows for table in tables))
-    good = pl.col("problem").is_null()
+    rows = pl.concat(table.rows for table in tables)
+    rows = mark_repeats(rows, "id", RowProblem.DUPLICATE_ID)
     bad_rows = []
     for number, (path, table) in enumerate(zip(paths, tables, strict=True)):
-        bad = rows.filter(~good, table=number).sort("line")
-        found = bad.select(pl.lit(table_name(path)).alias("table"), "line", "problem")
+        found = bad_rows_of(path, rows.filter(table=number)).sort("line")
         refuse_too_many(path, found, table.height, max_bad_rows)
         bad_rows.append(found)
-    known = rows.lazy().filter(good).select("key", "extension", "known_bytes", "md5")
+    known = rows.lazy().filter(is_good).select("key", "extension", "known_bytes", "md5")
     return Metadata(known, pl.concat(bad_rows))
 
 
 class _Table(NamedTuple):
-    """Its rows that are wanted or bad, and how many it has in all."""
+    """The rows of a table that are wanted or bad, and the number of all its rows."""
 
     rows: pl.DataFrame
     height: int
@@ -68,8 +69,7 @@ def _read(number: int, path: Path, wanted: pl.LazyFrame) -> _Table:
     kept, height = [], 0
     for block in read_records(path, _SHAPE):
         rows = _judged(block.lazy())
-        good = rows.filter(pl.col("problem").is_null())
-        both = good.join(wanted, on="id", how="semi"), rows.filter(pl.col("problem") != "")
+        both = rows.filter(is_good).join(wanted, on="id", how="semi"), rows.filter(~is_good)
         kept.append(pl.concat(both).with_columns(table=pl.lit(number)).collect())
         height += block.height
     return _Table(pl.concat(kept).sort("line"), height)
@@ -86,20 +86,20 @@ _SHAPE = Shape(dict.fromkeys(_Record.__struct_fields__, pl.String()), _Record)
 
 
 def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """The columns of `Metadata.known` and `line`, `id` and `problem`; a text without letters says
-    nothing.
+    """Return the columns of `Metadata.known`, and `line`, `id` and `problem`. An empty text counts
+    as missing.
     """
     size, md5, extension = (
         pl.col(name).replace("", None) for name in ("file_size", "md5", "file_ext")
     )
-    # Null where there is nothing to be judged, which is no problem but for an id.
+    # Null if there is nothing to judge: only a missing id is a problem.
     problems: Iterable[tuple[pl.Expr, RowProblem]] = (
         (~_fits(pl.col("id").fill_null(""), r"0*[0-9]{1,18}"), RowProblem.BAD_ID),
         (~_fits(md5, "[0-9a-fA-F]{32}"), RowProblem.BAD_MD5),
         (~_fits(extension, "[0-9a-zA-Z]{1,5}"), RowProblem.BAD_EXTENSION),
         (~_fits(size, "0*[1-9][0-9]{0,17}"), RowProblem.BAD_SIZE),
     )
-    found = (pl.when(bad).then(pl.lit(problem.value)) for bad, problem in problems)
+    found = (when(bad, problem) for bad, problem in problems)
     return rows.select(
         "line",
         pl.col("id").cast(pl.Int64, strict=False),
@@ -112,18 +112,3 @@ def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def _fits(text: pl.Expr, pattern: str) -> pl.Expr:
     return text.str.contains(f"^(?:{pattern})$")
-
-
-def _mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    """As `text.mark_repeats`, over several tables."""
-    good = pl.col("problem").is_null()
-    known = ("id", "extension", "known_bytes", "md5")
-    same = good & ~pl.struct("problem", *known).is_first_distinct()
-    again = good & ~pl.struct("problem", "id").is_first_distinct()
-    return rows.with_columns(
-        problem=pl.when(same)
-        .then(pl.lit(RowProblem.DUPLICATE_ROW.value))
-        .when(again)
-        .then(pl.lit(RowProblem.DUPLICATE_ID.value))
-        .otherwise("problem")
-    )

@@ -1,12 +1,11 @@
-"""Paths of images in tables of text: what they tell, and what is wrong with them."""
+"""Columns of text with paths of images: the parts of a path, and the problems it may have."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import polars as pl
 
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.tables.bad_rows import table_name
+from dafre_fast.tables.marks import when
 from dafre_fast.tables.row_problems import LONGEST
 
 FOLDER = "(?P<folder>[0-9]{1,18})"
@@ -14,33 +13,22 @@ FILE = r"(?P<id>[0-9]{1,18})\.(?P<extension>[0-9A-Za-z]{1,5})$"
 
 
 def problems_of_text() -> Iterable[pl.Expr]:
-    """Of `text`, null where it is not UTF-8."""
+    """Yield the problems of a column `text`, which is null if it is not UTF-8."""
     yield when(pl.col("text").is_null(), RowProblem.NOT_UTF8)
     yield when(pl.col("text").str.len_bytes() > LONGEST, RowProblem.TOO_LONG)
 
 
 def problems_of_path() -> Iterable[pl.Expr]:
-    """Of the groups `id` and `folder`, both int64."""
+    """Yield the problems of the groups `id` and `folder`, both int64."""
     yield when(pl.col("id").is_null(), RowProblem.BAD_PATH)
     yield when(pl.col("folder").cast(pl.Int64) != pl.col("id") % 1000, RowProblem.WRONG_FOLDER)
 
 
 def groups_of(lines: pl.LazyFrame, path: pl.Expr, pattern: str) -> pl.LazyFrame:
-    """With the named groups of a pattern as columns, null where it does not fit."""
+    """Add the named groups of a pattern as columns; they are null if the path does not match."""
     return lines.with_columns(groups=path.str.extract_groups(pattern)).unnest("groups")
 
 
 def stripped(text: pl.Expr) -> pl.Expr:
-    """Without blanks around it."""
+    """Return text without blanks at its ends."""
     return text.str.strip_chars(" \t\r")
-
-
-def when(is_so: pl.Expr, problem: RowProblem) -> pl.Expr:
-    """A problem, null for none."""
-    return pl.when(is_so).then(pl.lit(problem.value))
-
-
-def bad_rows_of(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
-    """As `Catalogue.bad_rows`, of rows with `line` and `problem`."""
-    table = pl.lit(table_name(path)).alias("table")
-    return rows.filter(pl.col("problem").is_not_null()).select(table, "line", "problem")

@@ -1,1 +1,4 @@
-"""`tags`: write tables of clean tags from Danbooru's metadata; no image is needed."""
+"""The `tags` command: write tables of tags from Danbooru's metadata, without any image.
+
+It cleans the tags of the metadata and writes those of the labelled images.
+"""

@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.tags`: tables of tags from Danbooru's metadata, no image needed."""
+"""The command line of `tags`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Printing
@@ -8,7 +8,6 @@ from dafre_fast.tags.settings import TagsRun
 
 @cli.command("tags", TagsRun, TagSteps, Printing)
 def command(run: TagsRun, steps: TagSteps, printing: Printing) -> int:
-    """Read the tags of Danbooru's metadata, clean them, and write those of the labels' images."""
     from dafre_fast.tags.run import tags
     from dafre_fast.views.summary import show
 

@@ -1,1 +1,1 @@
-"""Servers for tests: every fault that a server of originals can show. Not in the wheel."""
+"""A server for tests that shows every fault a server of originals can have. Not in the wheel."""

@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.verify`: whether everything is there and as it was recorded."""
+"""The command line of `verify`: flags in, exit status out."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Workers
@@ -7,14 +7,12 @@ from dafre_fast.verify.settings import VerifyRun
 
 @cli.command("verify", VerifyRun, Workers)
 def command(run: VerifyRun, workers: Workers) -> int:
-    """Read everything back and compare it with what was recorded; exit status 1 if anything is off.
-
-    Files against manifest and ledger, labels against the manifest, manifest against the ledger.
-    """
     from dafre_fast.verify.run import verify
     from dafre_fast.views.findings import show
+    from dafre_fast.views.terminal import terminal
 
-    verification = verify(run, workers)
+    with terminal() as tell:
+        verification = verify(run, workers, tell)
     show(verification, as_json=run.json)
     return int(bool(verification.findings))
 

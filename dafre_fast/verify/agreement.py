@@ -5,7 +5,7 @@ manifest comes as `read_manifest` gives it, outcomes as `read_outcomes` and line
 `read_labels` do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,21 +14,13 @@ import polars as pl
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.findings import Flaw
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.records import Fetched, Made
+from dafre_fast.core.settings.images import Output
+from dafre_fast.dataset.ledger_lines import check
 from dafre_fast.dataset.outcomes import last_outcomes, status
+from dafre_fast.dataset.outputs import FIELDS, columns_of, prefix_of
 from dafre_fast.dataset.places import placed
+from dafre_fast.tables.unreadable import reading
 
-_OF_OUTPUT: Mapping[str, pl.DataType] = {
-    "bytes": pl.Int64(),
-    "sha256": pl.String(),
-    "width": pl.Int64(),
-    "height": pl.Int64(),
-}
-_OF_OUTCOME = {
-    "status": pl.String(),
-    **_OF_OUTPUT,
-    **{f"face_{name}": kind for name, kind in _OF_OUTPUT.items()},
-}
 _OF_CATALOGUE = {
     "path": pl.String(),
     "class_id": pl.Int64(),
@@ -37,52 +29,52 @@ _OF_CATALOGUE = {
 }
 
 
-def read_manifest(path: Path) -> pl.DataFrame:
+def read_manifest(path: Path, outputs: Sequence[Output]) -> pl.DataFrame:
     """What a verification needs of it: `key`, the id of an image or the path of an original, then
-    status, sizes and hashes; of a catalogue's also path, class and split.
+    status, and sizes and hashes of the outputs; of a catalogue's also path, class and split.
 
     Raises InputError where it cannot be read or is no manifest.
     """
-    try:
+    with reading(path, "is damaged, or no manifest"):
         with path.open("rb") as file:
             manifest = pl.read_parquet(file)
         of_catalogue = "class_id" in manifest.columns
-        columns = _OF_OUTCOME | (_OF_CATALOGUE if of_catalogue else {})
+        columns = _of_outcome(outputs) | (_OF_CATALOGUE if of_catalogue else {})
         rows = manifest.select(
             pl.col("id" if of_catalogue else "path").cast(pl.String).alias("key"),
             *(pl.col(name).cast(kind) for name, kind in columns.items()),
         )
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise InputError(f"{path}: is damaged, or no manifest: {_first_line(error)}") from error
     return _with_keys(path, rows)
 
 
-def read_outcomes(ledger: Path) -> pl.DataFrame:
-    """The last outcome of making each key: `key`, status, sizes and hashes.
+def _of_outcome(outputs: Sequence[Output]) -> dict[str, pl.DataType]:
+    return {"status": pl.String(), **columns_of(outputs)}
+
+
+def read_outcomes(ledger: Path, outputs: Sequence[Output]) -> pl.DataFrame:
+    """The last outcome of making each key: `key`, status, sizes and hashes of the outputs.
 
     Raises InputError where one cannot be read, with its line.
     """
-    try:
-        made = last_outcomes(ledger, "make").with_columns(status()).select("key", *_OF_OUTCOME)
-        rows = made.collect()
-    except OSError as error:
-        raise InputError(f"{ledger}: {error.strerror or error}") from error
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{ledger}: {_damaged_line(ledger) or _first_line(error)}") from error
+    made = last_outcomes(ledger, "make", outputs).with_columns(status())
+    with reading(ledger):
+        try:
+            rows = made.select("key", *_of_outcome(outputs)).collect()
+        except pl.exceptions.PolarsError as error:
+            if damaged := _damaged_line(ledger):
+                raise InputError(f"{ledger}: {damaged}") from error
+            raise
     return _with_keys(ledger, rows)
 
 
 def _damaged_line(ledger: Path) -> str | None:
     """Which it is, and why; polars does not tell."""
-    decode = msgspec.json.Decoder(Made | Fetched).decode
     with ledger.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return f"line {number} breaks off; the next run drops it and goes on"
             try:
-                decode(line)
+                check(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 return f"line {number} is damaged: {error}"
     return None
@@ -133,23 +125,24 @@ def standing_outcomes(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFram
 
 
 def outputs_of(
-    outcomes: pl.DataFrame, places: pl.DataFrame | None, *, full: str, face: str
+    outcomes: pl.DataFrame, places: pl.DataFrame | None, folders: Mapping[Output, str]
 ) -> pl.DataFrame:
-    """The pictures that should be there: `key` and the columns of `Output`. Column `path` of the
-    outcomes names both outputs of an image, below `full` and `face`; `places` are as `placed` takes
-    them.
+    """The pictures that should be there: `key` and the columns of `RecordedFile`. Column `path` of
+    the outcomes names all outputs of an image, each below its folder; `places` are as `placed`
+    takes them.
     """
     return pl.concat(
         placed(
-            outcomes.filter(pl.col(f"{prefix}sha256").is_not_null()).select(
+            outcomes.filter(pl.col(f"{prefix_of(output.name)}sha256").is_not_null()).select(
                 "key",
                 file=pl.lit(folder) + pl.col("path"),
-                **{name: pl.col(prefix + name) for name in _OF_OUTPUT},
+                **{name: pl.col(f"{prefix_of(output.name)}{name}") for name in FIELDS},
             ),
             places,
-            prefix,
+            output,
+            [*folders],
         )
-        for prefix, folder in (("", full), ("face_", face))
+        for output, folder in folders.items()
     )
 
 
@@ -159,7 +152,9 @@ def compare_with_ledger(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFr
     decided = first.drop_nulls("status")
     both = decided.join(made, on="key", how="inner", suffix="_made").with_columns(
         differences=pl.concat_str(
-            [_difference(name) for name in _OF_OUTCOME], separator="; ", ignore_nulls=True
+            [_difference(name) for name in made.columns if name != "key"],
+            separator="; ",
+            ignore_nulls=True,
         )
     )
     return pl.concat(
@@ -287,7 +282,3 @@ def _found(flaw: Flaw, rows: pl.DataFrame, detail: str = "", *names: str) -> pl.
 
 def _text(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).fill_null("nothing")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]

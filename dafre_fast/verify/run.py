@@ -16,22 +16,19 @@ import polars as pl
 
 from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.findings import Finding, Flaw, Verification
-from dafre_fast.core.layout import (
-    FACES,
-    FULL,
-    LABELS,
-    MANIFEST,
-    STATE,
-    bucket,
-)
+from dafre_fast.core.layout import LABELS, MANIFEST, STATE, image_path
+from dafre_fast.core.settings.images import Output
 from dafre_fast.core.settings.running import Workers
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.dataset.locks import undisturbed
+from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find
 from dafre_fast.engine.batches import Batch, look_at
+from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.engine.plan import jpg_names
 from dafre_fast.verify.agreement import (
     compare_class_names,
@@ -47,14 +44,13 @@ from dafre_fast.verify.agreement import (
 from dafre_fast.verify.check import check
 from dafre_fast.verify.settings import VerifyRun
 from dafre_fast.verify.shards import check_shards, remove_damaged
-from dafre_fast.views.progress import Progress
 
 _LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
 _ORDER = {flaw: place for place, flaw in enumerate(Flaw)}
 _PRELOAD = ("dafre_fast.verify.check", "dafre_fast.pixels.soundness", "dafre_fast.cli")
 
 
-def verify(run: VerifyRun, workers: Workers) -> Verification:
+def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verification:
     """Compare files, labels, manifest and ledger; remove what is damaged or orphaned if asked to.
 
     Raises InputError where a record cannot be read, UsageError while a run is at work there.
@@ -67,10 +63,9 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
         in_shards = records.whole and lies_in_shards(run.output)
         outputs = _outputs(records, run.output if in_shards else None)
         compared, refused = _compare(run.output, records)
-        with Progress("files", bad="found") as progress:
-            progress.begin(outputs.height, 0)
-            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, progress))
-        strays = dict(_strays(run.output, set(outputs["file"]), whole=records.whole))
+        with counted(tell, "files", outputs.height, bad="found") as advance:
+            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, advance))
+        strays = dict(_strays(run.output, set(outputs["file"]), records))
         if in_shards:
             damaged += check_shards(run.output, {*outputs["shard"]})
         removed = list[str]()
@@ -94,10 +89,11 @@ def verify(run: VerifyRun, workers: Workers) -> Verification:
 class _Records:
     """What is known of a folder; there is a manifest, a ledger, or both.
 
-    `catalogue`: keys are ids, not paths of originals. `whole`: it is what `full` leaves, with both
-    trees and labels.
+    `catalogue`: keys are ids, not paths of originals. `whole`: it is what `full` leaves, with a
+    tree for each of the `outputs` and labels.
     """
 
+    outputs: tuple[Output, ...]
     manifest: pl.DataFrame | None
     made: pl.DataFrame | None
     names: Sequence[str]
@@ -116,20 +112,25 @@ class _Records:
 
 def _read(run: VerifyRun) -> _Records:
     manifest_path, ledger = run.manifest or run.output / MANIFEST, run.output / STATE / NAME
-    manifest = read_manifest(manifest_path) if run.manifest or manifest_path.exists() else None
-    made = read_outcomes(ledger) if ledger.exists() else None
+    outputs, manifest = read_outputs(run.output, manifest_path), None
+    if run.manifest or manifest_path.exists():
+        manifest = read_manifest(manifest_path, outputs)
+    made = read_outcomes(ledger, outputs) if ledger.exists() else None
     rows = made if manifest is None else manifest
     if rows is None or rows.is_empty():
         raise InputError(f"{run.output}: neither a {MANIFEST} nor a ledger with outcomes is there")
-    full, face = (rows[f"{prefix}sha256"].is_not_null() for prefix in ("", "face_"))
-    whole = (full & face).any() or (run.output / LABELS).exists()
-    if manifest is None:  # what `resize` makes has no faces, what `crop` makes nothing else
-        ids = rows["key"].str.contains("^[0-9]+$").all() and (whole or not full.any())
+    hashes = {output: f"{prefix_of(output.name)}sha256" for output in outputs}
+    several = rows.select(pl.sum_horizontal(pl.col(*hashes.values()).is_not_null()) > 1)
+    whole = several.to_series().any() or (run.output / LABELS).exists()
+    if manifest is None:  # `crop` makes no whole pictures, and `resize` nothing else
+        wholes = [hashes[output] for output in outputs if not output.needs_box]
+        crops_alone = rows.select(pl.all_horizontal(pl.col(*wholes).is_null().all())).item()
+        ids = rows["key"].str.contains("^[0-9]+$").all() and (whole or crops_alone)
     else:
         ids = "class_id" in manifest.columns
     tables = {manifest_path.name: manifest, NAME: made}
     names = [name for name, table in tables.items() if table is not None]
-    return _Records(manifest, made, names, catalogue=ids, whole=ids and whole)
+    return _Records(outputs, manifest, made, names, catalogue=ids, whole=ids and whole)
 
 
 def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
@@ -141,16 +142,13 @@ def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
     for key in keys:
         if key.startswith("/") or ".." in key.split("/") or "\0" in key:
             raise InputError(f"{records.names[0]}: {key!r} leads out of the folder")
-    if records.catalogue:
-        paths = [f"{bucket(int(key))}/{key}.jpg" for key in keys]
-    else:
-        paths = jpg_names(keys)
-    full, face = (f"{FULL}/", f"{FACES}/") if records.whole else ("", "")
+    paths = [image_path(int(key)) for key in keys] if records.catalogue else jpg_names(keys)
+    folders = {one: f"{one.tree}/" if records.whole else "" for one in records.outputs}
     named = outcomes.with_columns(path=pl.Series(paths, dtype=pl.String))
     places = None
     if in_shards:
         places = find(in_shards, outcomes.with_columns(id=pl.col("key").cast(pl.Int64)))
-    return outputs_of(named, places, full=full, face=face).sort("file")
+    return outputs_of(named, places, folders).sort("file")
 
 
 def _place(finding: Finding) -> tuple[int, str]:
@@ -158,7 +156,7 @@ def _place(finding: Finding) -> tuple[int, str]:
 
 
 async def _check_files(
-    outputs: pl.DataFrame, run: VerifyRun, workers: Workers, progress: Progress
+    outputs: pl.DataFrame, run: VerifyRun, workers: Workers, advance: Advance
 ) -> tuple[list[Finding], float]:
     """What is off with them, and the CPU time of the workers."""
     found = list[Finding]()
@@ -167,17 +165,18 @@ async def _check_files(
         findings = [result] if isinstance(result, Finding) else result
         found.extend(findings)
         sound = len(batch) - len(findings)
-        progress.advance(*(finding.flaw for finding in findings), *[None] * sound)
+        advance(*(finding.flaw for finding in findings), *[None] * sound)
 
     look = partial(check, str(run.output), run.deep)
     return found, await look_at(outputs, look, take, workers, _PRELOAD)
 
 
-def _strays(output: Path, expected: set[str], *, whole: bool) -> Iterator[tuple[Path, Finding]]:
+def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tuple[Path, Finding]]:
     """Files that no row names. A folder that is not one of `full` may hold anything else, so that
     only what is named like an output counts there.
     """
-    for tree in (FULL, FACES) if whole else ("",):
+    whole = records.whole
+    for tree in [one.tree for one in records.outputs] if whole else [""]:
         for folder, folders, names in os.walk(output / tree):
             folders[:] = [name for name in folders if name != STATE]
             inside = os.path.relpath(folder, output)

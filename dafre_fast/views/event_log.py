@@ -7,16 +7,17 @@ from typing import Self
 import msgspec
 
 from dafre_fast.core.errors import OutputError
-from dafre_fast.core.events import Event, Outcome
+from dafre_fast.core.events import Event, Outcome, StageEvent
 
 _encode = msgspec.json.Encoder().encode
 
 
 class EventLog:
-    """A context that adds a line for each event it is called with: `time` (UTC, ISO 8601), `event`
-    and its fields; those of an outcome are those of `Fetched`.
+    """An observer that adds one line to a file for each event, and a context that closes the file.
 
-    Raises OutputError where the file cannot be written.
+    A line has `time` (UTC, ISO 8601), `event` and the event's fields; those of an outcome are the
+    fields of `Fetched`. Events that only count progress are left out: every image has its outcome.
+    Raises OutputError if the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,6 +35,8 @@ class EventLog:
         self._file.close()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, StageEvent):
+            return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         fields = msgspec.to_builtins(event)
         if isinstance(event, Outcome):

@@ -1,29 +1,41 @@
-"""What figures have in common, whoever draws them: names, ticks, and shares of a funnel."""
+"""Helpers that screens and figures share: printable and shortened names, ticks, shares."""
 
 from collections.abc import Sequence
 from unicodedata import east_asian_width
 
-PARTS = frozenset({"train", "val", "test"})
-"""Steps that divide what is left instead of following on each other."""
+from dafre_fast.core.splits import SPLITS
+
+PARTS = frozenset(SPLITS)
+"""Steps of a funnel that divide the images of the step before them."""
 _MOST_TICKS = 6
 
 
 def shortened(text: str, width: int) -> str:
-    """At most so many columns, of which letters of East Asia take two, ending in `…` where some is
-    cut off; what does not print is replaced.
+    """Return `text` cut to `width` columns of a terminal, with `…` at the end if it was cut.
+
+    A letter of East Asian width takes two columns; one that does not print is replaced.
     """
     shown, taken = "", 0
     for letter in text:
         taken += 2 if east_asian_width(letter) in "WF" else 1
         if taken > width:
-            return shown[:-1].rstrip() + "…"
-        shown += letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
-    return shown
+            return printable(shown[:-1]).rstrip() + "…"
+        shown += letter
+    return printable(shown)
+
+
+def printable(text: str) -> str:
+    """Return `text` with each character that does not print replaced by U+FFFD."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def ticks(low: float, high: float) -> list[int]:
-    """Round whole numbers between two positive ones: of the finest steps of which there are few, or
-    else powers of ten.
+    """Return round whole numbers from `low` to `high` for a logarithmic axis.
+
+    Both bounds are positive. The steps are the finest that give at most six ticks, else powers of
+    ten.
     """
     decades = [10**power for power in range(len(f"{high:.0f}") + 1)]
     found = list[int]()
@@ -35,7 +47,10 @@ def ticks(low: float, high: float) -> list[int]:
 
 
 def kept(names: Sequence[str], numbers: Sequence[int]) -> list[float | None]:
-    """Of each step, the share of the last one before it that is no part (train, val, test)."""
+    """Return the share that each step of a funnel keeps of the step before it; None for the first.
+
+    A step that is a part (train, val, test) is not counted as the one before another.
+    """
     shares, before = list[float | None](), 0
     for name, number in zip(names, numbers, strict=True):
         shares.append(number / before if before else None)

@@ -1,30 +1,31 @@
-"""What a verification found: a table for people, JSON for machines. On standard output."""
+"""Print what `verify` found, on standard output: a table for people, or JSON."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-import msgspec
-
 from dafre_fast.core.findings import Finding, Verification
+from dafre_fast.core.layout import MANIFEST
+from dafre_fast.views import show as shown
+from dafre_fast.views.figures import printable
 
 _EXAMPLES = 10
 
 
 def show(verification: Verification, *, as_json: bool) -> None:
-    """Print it: all findings as JSON, or up to ten of a kind as text."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(verification), indent=2).decode())
-    else:
-        print("\n".join(_lines(verification)))
+    """Print all findings as JSON, or up to ten of each kind as text."""
+    shown.show(verification, _lines(verification), as_json=as_json)
 
 
 def _lines(found: Verification) -> Iterator[str]:
     if found.findings:
         yield from table(found.findings)
     if found.removed:
-        yield f"{len(found.removed):,} of these files removed: what made the others makes them anew"
+        yield _removed(found)
     if found.labels_of_refused:
-        yield f"{found.labels_of_refused:,} labelled images were refused"
+        yield (
+            f"{found.labels_of_refused:,} labelled images were refused by the run, which is no"
+            " error: the label files are those published"
+        )
     verdict = f"{len(found.findings):,} findings" if found.findings else "all as recorded"
     yield f"{found.files:,} files of {found.images:,} images verified: {verdict}"
     yield (
@@ -34,8 +35,18 @@ def _lines(found: Verification) -> Iterator[str]:
     )
 
 
+def _removed(found: Verification) -> str:
+    """Say how many files were removed, and how to have those made again that should be there."""
+    damaged = {finding.where for finding in found.findings if finding.flaw.damage}
+    line = f"{len(found.removed):,} of these files were removed"
+    if not (remade := len(damaged.intersection(found.removed))):
+        return line
+    command = "full" if MANIFEST in found.records else "the same command"
+    return f"{line}; run {command} again to remake {remade:,} file{'s' * (remade > 1)}"
+
+
 def table(findings: Sequence[Finding]) -> Iterator[str]:
-    """A block of lines for each flaw: its name, how many, and examples."""
+    """Give the lines of a table: for each flaw its name, its count, and up to ten examples."""
     rows = [("found", "count", "such as")]
     for flaw, group in groupby(findings, key=lambda finding: finding.flaw):
         same = [*group]
@@ -50,7 +61,4 @@ def table(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _example(finding: Finding) -> str:
-    text = f"{finding.where}: {finding.detail}" if finding.detail else finding.where
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return printable(f"{finding.where}: {finding.detail}" if finding.detail else finding.where)

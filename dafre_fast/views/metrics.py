@@ -1,7 +1,7 @@
 """Metrics of a run for Prometheus: in a file, and over HTTP on the loopback."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event as Flag
@@ -13,30 +13,50 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    disable_created_metrics,
+    Metric,
     start_http_server,
     write_to_textfile,
 )
 
 from dafre_fast.core.errors import OutputError, UsageError
-from dafre_fast.core.events import Again, Asked, Down, Event, Held, Outcome, Pace, Up
+from dafre_fast.core.events import (
+    Again,
+    Asked,
+    Down,
+    Event,
+    Held,
+    Notice,
+    Outcome,
+    Pace,
+    Tell,
+    Up,
+)
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.fetching import Watching
 
 _EVERY_SECONDS = 5.0
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class _Registry(CollectorRegistry):
+    """Leaves out when each metric was created, which prometheus_client adds to every one."""
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
+            yield metric
 
 
 class Metrics:
-    """A context that counts the events it is called with, and shows them as the settings say.
+    """An observer that counts events, and a context that writes or serves the counts.
 
-    Raises OutputError where the file cannot be written, UsageError where the port is not to be had.
+    Its own notices go to `tell`: the address, and a file that can no longer be written. Raises
+    OutputError if the file cannot be written at first, UsageError if the port is taken.
     """
 
-    def __init__(self, settings: Watching, say: Callable[[str], None]) -> None:
-        self._settings, self._say = settings, say
-        self._registry = CollectorRegistry()
+    def __init__(self, settings: Watching, tell: Tell) -> None:
+        self._settings, self._tell = settings, tell
+        self._registry = _Registry()
         self._over, self._stack = Flag(), ExitStack()
         self._outdated = False
         self._held_until = dict[str, float]()
@@ -105,12 +125,12 @@ class Metrics:
                 pass
 
     def _serve(self, port: int) -> Callable[[], None]:
-        """Begin; what is returned ends it."""
+        """Start the server; the function returned stops it."""
         try:
             server, thread = start_http_server(port, "127.0.0.1", self._registry)
         except OSError as error:
             raise UsageError(f"--metrics-port {port}: {error.strerror}") from error
-        self._say(f"metrics: http://127.0.0.1:{server.server_port}/metrics")
+        self._tell(Notice(f"metrics: http://127.0.0.1:{server.server_port}/metrics"))
 
         def end() -> None:
             server.shutdown()
@@ -120,29 +140,31 @@ class Metrics:
         return end
 
     def _keep_writing(self, path: Path) -> Callable[[], None]:
-        """Begin; what is returned ends it, with the last numbers."""
+        """Write the file every few seconds; the function returned stops that and writes the last
+        numbers.
+        """
 
-        def go_on() -> None:
+        def keep_writing() -> None:
             while not self._over.wait(_EVERY_SECONDS):
-                self._write_or_say(path)
+                self._write_or_notice(path)
 
-        thread = Thread(target=go_on, daemon=True)
+        thread = Thread(target=keep_writing, daemon=True)
         thread.start()
 
         def end() -> None:
             self._over.set()
             thread.join()
-            self._write_or_say(path)
+            self._write_or_notice(path)
 
         return end
 
-    def _write_or_say(self, path: Path) -> None:
-        """A run does not end because its metrics cannot be written any more."""
+    def _write_or_notice(self, path: Path) -> None:
+        """Write the file; if that fails, raise a notice once: a run does not end because of it."""
         try:
             self._write(path)
         except OutputError as error:
             if not self._outdated:
-                self._say(f"{error}; the metrics there are not up to date")
+                self._tell(Notice(f"{error}; the metrics there are not up to date"))
             self._outdated = True
 
     def _write(self, path: Path) -> None:

@@ -1,12 +1,11 @@
-"""The summary of a run: columns for people, JSON for machines. On standard output.
+"""Print the summary of a run, on standard output: columns for people, or JSON.
 
 Plain text by hand: a library for tables takes longer to import than `labels` may take to print.
 """
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
+from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.summaries import (
     Downloads,
@@ -17,20 +16,17 @@ from dafre_fast.core.summaries import (
     TagStep,
     Work,
 )
+from dafre_fast.views import show as shown
 
 
 def show(summary: Summary | TagsSummary, *, as_json: bool) -> None:
-    """Print it."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
-    elif isinstance(summary, TagsSummary):
-        print("\n".join(lines_of_tags(summary)))
-    else:
-        print("\n".join(lines_of(summary)))
+    """Print a summary."""
+    lines = lines_of_tags(summary) if isinstance(summary, TagsSummary) else lines_of(summary)
+    shown.show(summary, lines, as_json=as_json)
 
 
 def lines_of(summary: Summary) -> Iterator[str]:
-    """The text for people."""
+    """Give the lines of a run's summary for people."""
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
         yield from columns(("after", "images", "classes"), rows)
@@ -50,10 +46,12 @@ def lines_of(summary: Summary) -> Iterator[str]:
 
 
 def lines_of_tags(summary: TagsSummary) -> Iterator[str]:
-    """The text for people."""
+    """Give the lines of the tags' summary for people; each category has the number of different
+    tags, and of their uses.
+    """
     head = ["after", "images"]
     for category in summary.steps[0].categories:
-        head += [f"tags of {category}", "uses"]
+        head += [CATEGORY_NAMES[category], "uses"]
     yield from columns(tuple(head), map(_row, summary.steps))
     yield from lines_of_bad_rows(summary)
     if summary.untagged:
@@ -70,7 +68,7 @@ def _row(step: TagStep) -> tuple[str, *tuple[int, ...]]:
 
 
 def lines_of_bad_rows(summary: HasBadRows) -> Iterator[str]:
-    """How many, of what kind, where the first are and where all are listed."""
+    """Say how many rows were set aside, why, in which lines, and where all are listed."""
     yield from map(_problem, summary.bad_rows)
     if summary.bad_rows_list:
         yield f"all rows set aside: {summary.bad_rows_list}"
@@ -102,11 +100,12 @@ def _downloads(found: Downloads, seconds: float) -> Iterator[str]:
         f" {found.retries:,} of them retries"
     )
     shares = sorted(found.shares.items(), key=lambda item: -item[1])
-    yield f"bottleneck: {', '.join(f'{cause} {share:.0%}' for cause, share in shares)}"
+    named = ((cause.replace("_", " "), share) for cause, share in shares)
+    yield f"limited by: {', '.join(f'{cause} {share:.0%}' for cause, share in named)}"
 
 
 def columns(head: tuple[str, ...], rows: Iterable[tuple[str, *tuple[int, ...]]]) -> Iterator[str]:
-    """Lines of a table: names to the left, numbers to the right."""
+    """Give the lines of a table, with its names to the left and its numbers to the right."""
     table = [head, *((name, *(f"{number:,}" for number in numbers)) for name, *numbers in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for name, *numbers in table:

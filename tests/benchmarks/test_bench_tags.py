@@ -1,9 +1,11 @@
+import pytest
 from click.testing import CliRunner
 
 from bench import tags as bench_tags
 from bench.benchmarks import Workload, tags
 
 
+@pytest.mark.slow
 def test_the_tags_command_and_the_originals_scripts_write_the_same_tables(corpus, tmp_path) -> None:
     with tags.contenders(Workload(corpus=corpus, folder=tmp_path, records=2000)) as contenders:
         for contender in contenders:
@@ -23,6 +25,7 @@ def test_tables_of_the_same_lines_in_another_order_are_the_same(tmp_path) -> Non
     assert not tags.same_files(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_full_comparison_tells_ratio_memory_and_agreement(tmp_path) -> None:
     arguments = ["--records", "500", "--folder", str(tmp_path)]
     told = CliRunner().invoke(bench_tags.main, arguments, catch_exceptions=False).output

@@ -40,6 +40,7 @@ def img2dataset(tmp_path, monkeypatch):
 
 
 # Those of whole tables have their own tests.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in {"labels", "tags"}])
 def test_every_benchmark_runs(name, workload) -> None:
     results = carry_out(name, workload, rounds=1)

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 from PIL import Image
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import FACES, FULL, MANIFEST
-from dafre_fast.dataset.items import Items, Square, Stream, making, read_tag_names
+from dafre_fast.dataset.items import Items, Making, Square, Stream, read_tag_names
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
+from tests.datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 
 TRAIN = {1000 + number for number in SPLITS["train"]}
 
@@ -44,7 +44,7 @@ def pillow(ds: Path, tree: str, image: int) -> np.ndarray:
 
 
 def test_items_are_the_images_of_a_split_that_were_made(drawn) -> None:
-    items = Items(drawn, "test", making("full"))
+    items = Items(drawn, "test", Making("full"))
     made = [1000 + number for number in SPLITS["test"] if number != REFUSED]
     assert [item["id"] for item in items] == made == items.ids.tolist()
     assert [item["class_id"] for item in items] == items.class_ids.tolist() == [1, 0]
@@ -53,12 +53,12 @@ def test_items_are_the_images_of_a_split_that_were_made(drawn) -> None:
 
 def test_items_of_a_list_are_left_out(drawn, tmp_path) -> None:
     (tmp_path / "exclude.csv").write_text("id,why\n1000,duplicate\n1003,leaked\n")
-    items = Items(drawn, "train", making("full"), tmp_path / "exclude.csv")
+    items = Items(drawn, "train", Making("full"), tmp_path / "exclude.csv")
     assert {*items.ids.tolist()} == TRAIN - {1000, 1003}
 
 
 def test_without_a_split_items_are_all_that_were_made(drawn) -> None:
-    assert len(Items(drawn, None, making("full"))) == IMAGES - 1
+    assert len(Items(drawn, None, Making("full"))) == IMAGES - 1
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_without_a_split_items_are_all_that_were_made(drawn) -> None:
     ],
 )
 def test_an_item_has_the_pictures_that_are_asked_for_as_pixels(drawn, images, trees) -> None:
-    item = Items(drawn, "train", making(images))[2]
+    item = Items(drawn, "train", Making(images))[2]
     assert item.keys() == {"id", "class_id", *trees}
     for name, tree in trees.items():
         expected = pillow(drawn, tree, item["id"])
@@ -79,7 +79,7 @@ def test_an_item_has_the_pictures_that_are_asked_for_as_pixels(drawn, images, tr
 
 
 def test_items_are_counted_from_the_end_as_well_and_behind_the_last_there_is_none(drawn) -> None:
-    items = Items(drawn, "train", making("full", tag_names=read_tag_names(drawn)))
+    items = Items(drawn, "train", Making("full", tag_names=read_tag_names(drawn)))
     assert items[-1]["id"] == items[6]["id"]
     assert (items[-1]["tags"] == items[6]["tags"]).all()
     with pytest.raises(IndexError):
@@ -98,25 +98,25 @@ def tags_of(item: dict, names: list[str]) -> set[str]:
 
 def test_tags_that_are_asked_for_are_a_bool_each(drawn) -> None:
     names = ["tag 1003", "no such tag", "tags_cat4", "tag 1001"]
-    items = Items(drawn, "train", making("full", tag_names=names))
+    items = Items(drawn, "train", Making("full", tag_names=names))
     found = {item["id"]: tags_of(item, names) for item in items}
     expected = {key: {"tags_cat4"} for key in TRAIN}
     assert found == expected | {n: {"tags_cat4", f"tag {n}"} for n in (1001, 1003)}
-    streamed = Stream(shards(drawn), making("full", tag_names=names), seed=None).items(0, 0, 1)
+    streamed = Stream(shards(drawn), Making("full", tag_names=names), seed=None).items(0, 0, 1)
     assert {item["id"]: tags_of(item, names) for item in streamed} == found
 
 
 def test_an_image_of_which_no_tags_are_known_has_none_of_them(ds) -> None:
     for path in ds.glob("labels/*_tags.parquet"):
         pl.read_parquet(path).filter(pl.col("id") != 1000).write_parquet(path)
-    items = Items(ds, "train", making("full", tag_names=["tags_cat0"]))
+    items = Items(ds, "train", Making("full", tag_names=["tags_cat0"]))
     assert [bool(item["tags"][0]) for item in items] == [False, *[True] * 6]
 
 
 def test_a_transform_is_given_pixels(drawn) -> None:
-    item = Items(drawn, "train", making("both", Square(16)))[0]
+    item = Items(drawn, "train", Making("both", Square(16)))[0]
     assert item["full"].shape == item["face"].shape == (16, 16, 3)
-    shape = Items(drawn, "train", making("full", np.shape))[0]["full"]
+    shape = Items(drawn, "train", Making("full", np.shape))[0]["full"]
     assert shape == (32, 40, 3)
 
 
@@ -128,7 +128,7 @@ def test_a_square_of_the_short_side_is_the_middle_untouched() -> None:
 
 @pytest.mark.parametrize("kind", ["items", "stream"])
 def test_both_kinds_travel_to_workers(drawn, kind) -> None:
-    made = making("both", Square(8), read_tag_names(drawn))
+    made = Making("both", Square(8), read_tag_names(drawn))
     one = Items(drawn, "train", made) if kind == "items" else Stream(shards(drawn), made, 1)
     copy = pickle.loads(pickle.dumps(one))
     first = [item["id"] for item in (one if kind == "items" else one.items(3, 0, 1))]
@@ -138,14 +138,14 @@ def test_both_kinds_travel_to_workers(drawn, kind) -> None:
 @pytest.mark.parametrize("places", [1, 2, 3, 7, 9])
 @pytest.mark.parametrize("seed", [None, 5])
 def test_readers_of_a_stream_take_every_sample_once(drawn, places, seed) -> None:
-    stream = Stream(shards(drawn), making("full"), seed)
+    stream = Stream(shards(drawn), Making("full"), seed)
     read = [item["id"] for place in range(places) for item in stream.items(4, place, places)]
     assert len(read) == len(stream) == 7
     assert set(read) == TRAIN
 
 
 def test_with_a_seed_every_epoch_has_an_order_of_its_own_and_always_the_same(drawn) -> None:
-    stream = Stream(shards(drawn), making("full"), seed=1)
+    stream = Stream(shards(drawn), Making("full"), seed=1)
     orders = [[item["id"] for item in stream.items(epoch, 0, 1)] for epoch in (0, 1, 2, 0)]
     assert orders[0] == orders[3]
     assert len({*map(tuple, orders)}) == 3
@@ -156,23 +156,23 @@ def test_with_a_seed_every_epoch_has_an_order_of_its_own_and_always_the_same(dra
 def test_a_stream_has_the_pictures_that_were_packed_and_no_others(drawn, packed, wanted) -> None:
     if packed not in ("both", wanted):
         with pytest.raises(UsageError, match=r"00000\.tar: has no (face|full) images"):
-            Stream(shards(drawn, packed), making(wanted), None)
+            Stream(shards(drawn, packed), Making(wanted), None)
         return
     trees = {"full": FULL, "face": FACES}
-    for item in Stream(shards(drawn, packed), making(wanted), None).items(0, 0, 1):
+    for item in Stream(shards(drawn, packed), Making(wanted), None).items(0, 0, 1):
         for name in item.keys() & trees.keys():
             assert item[name].shape == pillow(drawn, trees[name], item["id"]).shape
 
 
 def test_pixels_are_the_same_by_number_and_from_shards(drawn) -> None:
-    items = {item["id"]: item for item in Items(drawn, "train", making("both"))}
-    for item in Stream(shards(drawn), making("both"), None).items(0, 0, 1):
+    items = {item["id"]: item for item in Items(drawn, "train", Making("both"))}
+    for item in Stream(shards(drawn), Making("both"), None).items(0, 0, 1):
         assert (item["full"] == items[item["id"]]["full"]).all()
         assert (item["face"] == items[item["id"]]["face"]).all()
 
 
 def test_a_picture_that_is_gone_or_broken_is_named(ds) -> None:
-    items = Items(ds, "train", making("full"))
+    items = Items(ds, "train", Making("full"))
     path = ds / FULL / path_of(1000)
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(InputError, match=path_of(1000)):
@@ -184,7 +184,7 @@ def test_a_picture_that_is_gone_or_broken_is_named(ds) -> None:
 
 def test_a_shard_that_is_not_that_of_its_index_is_named(ds) -> None:
     path = shards(ds) / "00001.tar"
-    stream = Stream(path.parent, making("full"), None)
+    stream = Stream(path.parent, Making("full"), None)
     path.write_bytes(path.read_bytes() + bytes(512))
     with pytest.raises(InputError, match=r"00001\.tar: its index is that of an archive of another"):
         list(stream.items(0, 0, 1))
@@ -195,11 +195,11 @@ def test_a_shard_that_is_not_that_of_its_index_is_named(ds) -> None:
 
 def test_what_is_no_dataset_is_named(tmp_path, ds) -> None:
     with pytest.raises(InputError, match="no shard is there"):
-        Stream(tmp_path, making("full"), None)
+        Stream(tmp_path, Making("full"), None)
     with pytest.raises(InputError, match="no image of 'validation' was made"):
-        Items(ds, "validation", making("full"))
+        Items(ds, "validation", Making("full"))
     with pytest.raises(UsageError, match="images 'face'"):
-        making("face")
+        Items(ds, "train", Making("face"))
     pl.read_parquet(ds / MANIFEST).clear().write_parquet(ds / MANIFEST)
     with pytest.raises(InputError, match="no image"):
-        Items(ds, None, making("full"))
+        Items(ds, None, Making("full"))

@@ -9,14 +9,16 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from jobs_for_workers import append_and_wait
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import OutputError, UsageError
 from dafre_fast.core.reasons import Note, Reason
-from dafre_fast.core.records import Fetched, Made
+from dafre_fast.core.records import Fetched, Made, MadeOutput
 from dafre_fast.dataset.ledger import NAME, Ledger
 from dafre_fast.dataset.outcomes import last_outcomes
+from tests.jobs_for_workers import append_and_wait
+
+FULL = MadeOutput("full", 3, 4, 5, "ab")
 
 
 def keys(folder: Path) -> list[str]:
@@ -25,7 +27,7 @@ def keys(folder: Path) -> list[str]:
 
 def test_what_was_appended_is_read_back(tmp_path) -> None:
     with Ledger(tmp_path) as ledger:
-        ledger.append(Made(key="7", reason=Reason.TRUNCATED, detail='a "b"\n\t', width=3))
+        ledger.append(Made(key="7", reason=Reason.TRUNCATED, detail='a "b"\n\t', outputs=(FULL,)))
         ledger.append(Fetched(key="7", url="http://host/7.png", attempts=2))
     made = last_outcomes(tmp_path / NAME, "make").collect().row(0, named=True)
     assert (made["key"], made["reason"], made["detail"], made["width"]) == (
@@ -106,10 +108,10 @@ def test_the_outcome_of_an_image_is_that_of_this_run(tmp_path) -> None:
         ledger.append(Made(key="22"), Fetched(key="2"), Made(key='2"', detail='"key":"2"'))
         assert ledger.outcome("1") is None
         assert ledger.outcome("2") is None
-        ledger.append(Made(key="2", reason=Reason.TRUNCATED), Made(key="2", width=3))
+        ledger.append(Made(key="2", reason=Reason.TRUNCATED), Made(key="2", outputs=(FULL,)))
         found = ledger.outcome("2")
         assert found
-        assert replace(found, at=None) == Made(key="2", width=3)
+        assert replace(found, at=None) == Made(key="2", outputs=(FULL,))
 
 
 def test_a_line_says_when_it_was_added(tmp_path) -> None:
@@ -145,11 +147,11 @@ def test_a_full_disk_is_an_output_error_and_spoils_no_line(small_disk) -> None:
     assert len(found) > 100
 
 
-def test_a_process_that_was_given_the_ledger_keeps_the_lock_until_it_ends(tmp_path) -> None:
+def test_a_process_that_was_given_a_recorder_keeps_the_lock_until_it_ends(tmp_path) -> None:
     processes = multiprocessing.get_context("spawn")
     go_on = processes.Event()
     with Ledger(tmp_path) as ledger:
-        holder = processes.Process(target=append_and_wait, args=(ledger, go_on))
+        holder = processes.Process(target=append_and_wait, args=(ledger.recorder(), go_on))
         holder.start()
     with pytest.raises(UsageError, match="another run"), Ledger(tmp_path):
         pass

@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from dafre_fast.core.reasons import Note, Proof, Reason
-from dafre_fast.core.records import Fetched, Made
-from dafre_fast.core.settings.images import Bounds, Recipe
+from dafre_fast.core.records import Fetched, Made, MadeOutput
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Bounds, Recipe
+from dafre_fast.dataset.ledger_lines import encode
 from dafre_fast.dataset.manifest import build_manifest, manifest_of_originals, write_manifest
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 
@@ -29,12 +30,14 @@ PASSING = {
     "timeout",
 }
 
+FULL, FACE = MadeOutput("full", 256, 300, 9, "ab"), MadeOutput("face", 7, 8, 5, "cd")
+
 
 @pytest.fixture
 def ledger(tmp_path):
     def write(*entries: Made | Fetched) -> Path:
         path = tmp_path / "ledger.jsonl"
-        path.write_bytes(b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
+        path.write_bytes(b"".join(encode(entry) + b"\n" for entry in entries))
         return path
 
     return write
@@ -63,11 +66,14 @@ def test_stages_are_kept_apart(ledger):
 
 def test_an_outcome_has_what_its_record_has(ledger):
     made = Made("a/ü.png", "cafe", Reason.CORRUPT, "no end: 'x\ny'", "/o/ü.png", "png", 3, 2, 2**40)
-    made = replace(made, notes=(Note.TRUNCATED,))
+    made = replace(made, notes=(Note.TRUNCATED,), outputs=(FULL,))
     not_of_a_make = dict.fromkeys({*Fetched.__struct_fields__} - {*Made.__struct_fields__})
     row = last_outcomes(ledger(made), "make").collect().row(0, named=True)
     expected = msgspec.structs.asdict(made) | {"stage": "make", "notes": ["truncated"]}
-    assert row == expected | not_of_a_make
+    del expected["outputs"]
+    full = {"width": 256, "height": 300, "bytes": 9, "sha256": "ab"}
+    face = dict.fromkeys(f"face_{field}" for field in full)
+    assert row == expected | not_of_a_make | full | face
 
 
 @pytest.mark.parametrize("stage", ["make", "fetch"])
@@ -126,8 +132,8 @@ ASKED = pl.LazyFrame(
         "id": [30, 10, 20],
         "key": ["30", "10", "20"],
         "original": [None, None, None],
-        "full": ["f/30.jpg", "f/10.jpg", "f/20.jpg"],
-        "face": ["c/30.jpg", "c/10.jpg", "c/20.jpg"],
+        "full file": ["f/30.jpg", "f/10.jpg", "f/20.jpg"],
+        "face file": ["c/30.jpg", "c/10.jpg", "c/20.jpg"],
         "spool": [None, None, None],
         "path": ["0030/30.jpg", "0010/10.jpg", "0020/20.jpg"],
     },
@@ -141,14 +147,14 @@ def manifest(ledger) -> pl.DataFrame:
     knows 40 from another run."""
     path = ledger(
         DOWNLOAD,
-        Made("20", original="/o/20.png", format="png", width=256, height=300, bytes=9, sha256="ab"),
+        Made("20", original="/o/20.png", format="png", outputs=(FULL,)),
         Made("40", original="/o/40.png"),
         Fetched("30", reason=Reason.NOT_FOUND, url="http://host/30.jpg"),
         Made("30", reason=Reason.NOT_FOUND, detail="404 everywhere"),
-        Made("10", original="/o/10.gif", format="gif", face_width=7, face_height=8),
+        Made("10", original="/o/10.gif", format="gif", outputs=(FACE,)),
     )
     outcomes = (last_outcomes(path, stage) for stage in ("make", "fetch"))
-    return build_manifest(ASKED, *outcomes).collect()
+    return build_manifest(ASKED, *outcomes, (FULL_IMAGE, HEAD_CROP)).collect()
 
 
 def test_the_manifest_has_the_rows_asked_for_in_their_order(manifest):

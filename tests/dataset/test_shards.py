@@ -1,5 +1,6 @@
 """Stretches of shards: who reads which samples."""
 
+import itertools
 from pathlib import Path
 
 from hypothesis import given
@@ -38,3 +39,10 @@ def test_mixing_keeps_all_shards_and_is_the_same_for_the_same_seed(sizes, seed) 
     shards = shards_of(sizes)
     assert sorted(mixed(shards, seed)) == sorted(shards)
     assert mixed(shards, seed) == mixed(shards, seed)
+
+
+def test_every_seed_puts_shards_in_an_order_of_its_own() -> None:
+    shards = shards_of([1] * 12)
+    orders = [mixed(shards, str(seed)) for seed in range(20)]
+    assert all(order != shards for order in orders)
+    assert all(one != other for one, other in itertools.combinations(orders, 2))

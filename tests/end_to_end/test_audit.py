@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
-from edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 from PIL import Image
 
 from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.dataset.ledger import LOCK
+from tests.commands import dafre, tree
+from tests.edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 
 ROWS = 16
 BROKEN = 13
@@ -170,6 +170,7 @@ def test_people_are_told_what_leaked_and_what_to_leave_out(folder) -> None:
     assert any(line.startswith("16 images = 15 compared + 1 not made + 0 not") for line in lines)
 
 
+@pytest.mark.slow
 def test_one_worker_or_two_write_the_same_bytes_and_the_dataset_stays_sound(folder, ds) -> None:
     before = tree(ds)
     written = []
@@ -215,6 +216,7 @@ def test_damaged_and_missing_images_are_counted_and_listed_and_others_compared(f
     assert found["duplicates"]["groups"] == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "status"), [(3, 1), (4, 0)])
 def test_more_of_them_than_allowed_are_exit_status_1(folder, ds, most, status) -> None:
     damage(ds)
@@ -281,9 +283,10 @@ def test_a_report_without_an_audit_says_so(folder, ds) -> None:
     shutil.rmtree(ds / "audit", ignore_errors=True)
     assert dafre("report", "--output", "ds", cwd=folder).returncode == 0
     page = (ds / "report/index.html").read_text()
-    assert "Not looked for" in page
+    assert "No audit was made" in page
 
 
+@pytest.mark.slow
 def test_a_broken_list_of_an_audit_costs_the_report_its_pairs_alone(folder, ds) -> None:
     audit(folder)
     (ds / "audit/exclude.csv").write_text("nothing\n")

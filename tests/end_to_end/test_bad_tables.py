@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
 from PIL import Image
+
+from tests.commands import dafre, tree
 
 TABLES = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 BOX = "0.25, 0.25, 0.75, 0.75 0.95"
@@ -52,6 +53,7 @@ def listed(path: Path) -> list[tuple[str, int, str]]:
     return pl.read_csv(path).rows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["full", "crop"])
 def test_no_path_of_a_table_leads_out_of_the_output_and_each_is_counted(work, command) -> None:
     hostile = [
@@ -100,6 +102,7 @@ def test_no_path_of_a_table_leads_out_of_the_output_and_each_is_counted(work, co
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "place"),
     [

@@ -1,7 +1,9 @@
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,7 @@ WRONG = [
     Wrong("a folder for a file", (*INPUTS, "--config", "."), ".: "),
     Wrong("no such faces.tsv", ("--faces", "missing.tsv", *INPUTS[2:]), "missing.tsv"),
     Wrong("no such tagIds.tsv", (*INPUTS[:2], "--tag-ids", "missing.tsv"), "missing.tsv"),
+    Wrong("a path that is not UTF-8", (*INPUTS, "--output", "a\udcff"), "--output 'a\\udcff'"),
     Wrong("a selection of nothing", (*INPUTS, "--min-images", "21"), "faces.tsv"),
 ]
 
@@ -118,13 +121,60 @@ def test_wrong_usage_of_the_whole_is_status_2_and_one_line_too(folder, arguments
     assert_fails_with_one_line(run(folder, "-m", "dafre_fast", *arguments), 2, named)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("fulll",), "Did you mean 'full'?"),
+        (("verfy", "--deep"), "Did you mean 'verify'?"),
+        (("labels", "--min-imags", "3"), "--min-images"),
+    ],
+)
+def test_a_misspelt_command_or_flag_gets_a_suggestion(folder, arguments, hint):
+    assert_fails_with_one_line(run(folder, "-m", "dafre_fast", *arguments), 2, hint)
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "message"),
+    [
+        (
+            "pack",
+            ("--format", "hff"),
+            "--format 'hff': must be one of hf, parquet, tar, webdataset",
+        ),
+        ("audit", ("--distance", "300"), "--distance '300': must be a whole number from 0 to 63"),
+        ("pack", ("--workers", "two"), "--workers 'two': must be a whole number of at least 1"),
+        ("labels", ("--min-confidence", "2"), "--min-confidence '2': must be a number from 0 to 1"),
+        ("resize", ("--image-timeout", "0"), "--image-timeout '0': must be a number above 0"),
+        ("gallery", ("--host", ""), "--host '': must be text that is not empty"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_it_must_be(folder, command, flags, message):
+    required = INPUTS if command == "labels" else ()
+    done = run(folder, "-m", f"dafre_fast.{command}", *required, *flags)
+    assert_fails_with_one_line(done, 2, f"dafre-fast {command}: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("min-images = 0.5", "--min-images 0.5: must be a whole number of at least 1"),
+        ("output = 5", "--output 5: must be a path"),
+        ("json = 'perhaps'", "--json 'perhaps': must be true or false"),
+    ],
+)
+def test_a_wrong_value_of_the_file_is_answered_with_what_it_must_be(folder, config, message):
+    (folder / "config.toml").write_text(config)
+    done = run(folder, "-m", "dafre_fast.labels", *INPUTS, "--config", "config.toml")
+    assert_fails_with_one_line(done, 2, message)
+
+
 def stumble(folder: Path, error: str) -> subprocess.CompletedProcess[str]:
     """A command that raises."""
     (folder / "stumble.py").write_text(
         "from dafre_fast import cli\n"
         "from dafre_fast.core import errors\n"
         "@cli.command('stumble')\n"
-        f"def stumble(): raise {error}\n"
+        f"def stumble():\n  'Stumble.'\n  raise {error}\n"
         "cli.run(stumble)\n"
     )
     return run(folder, "stumble.py")
@@ -170,6 +220,74 @@ def test_the_whole_answers_help_with_every_command(tmp_path):
     done = run(tmp_path, "-m", "dafre_fast", "--help")
     assert done.returncode == 0
     assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == [*COMMANDS]
+    assert "_DAFRE_FAST_COMPLETE=bash_source" in done.stdout
+
+
+@pytest.mark.parametrize("name", [*COMMANDS])
+def test_the_list_of_commands_has_the_first_line_of_each_commands_own_help(tmp_path, name):
+    listed = re.sub(r"\s+", " ", run(tmp_path, "-m", "dafre_fast", "--help").stdout)
+    own = re.sub(r"\s+", " ", run(tmp_path, "-m", "dafre_fast", name, "--help").stdout)
+    first = cli.description(name).splitlines()[0]
+    assert f"{name} {first}" in listed
+    assert f"[OPTIONS] {first}" in own
+
+
+@pytest.mark.parametrize(
+    "arguments", [("dafre_fast",), ("dafre_fast", "full"), ("dafre_fast.full",)]
+)
+def test_the_version_is_that_of_the_package(tmp_path, arguments):
+    done = run(tmp_path, "-m", *arguments, "--version")
+    assert (done.returncode, done.stdout) == (0, f"dafre-fast {version('dafre_fast')}\n")
+
+
+def test_help_lists_the_whole_of_the_commands_imports_nothing_of_a_command(tmp_path):
+    script = (
+        "import sys\nfrom dafre_fast.__main__ import main\n"
+        "sys.argv = ['dafre-fast', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'polars', 'numpy', 'rich', 'aiohttp', 'numba'} & {*sys.modules}\n"
+        "commands = [name for name in sys.modules if name.endswith(('.__main__', '.run'))]\n"
+        "assert (heavy, commands) == (set(), ['dafre_fast.__main__']), (heavy, commands)\n"
+    )
+    done = run(tmp_path, "-c", script)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_help_of_a_command_has_its_flags_in_sections_each_flag_once(tmp_path):
+    text = run(tmp_path, "-m", "dafre_fast", "full", "--help").stdout
+    sections = re.split(r"^(\S.*):$", text, flags=re.MULTILINE)[1:]
+    flags = {
+        heading: re.findall(r"^  (--[a-z-]+)", body, re.MULTILINE)
+        for heading, body in zip(sections[::2], sections[1::2], strict=True)
+    }
+    (of_faces,) = (found for found in flags.values() if "--faces" in found)
+    (of_size,) = (found for found in flags.values() if "--size" in found)
+    assert "--source" in of_faces
+    assert of_size == ["--size", "--exact"]
+    assert flags["Other options"] == ["--config", "--version"]
+    every = [flag for found in flags.values() for flag in found]
+    assert len(every) == len({*every}) > 60
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dafre-fast ver", ["verify"]),
+        ("dafre-fast full --metrics-p", ["--metrics-port"]),
+        ("dafre-fast pack --format w", ["webdataset"]),
+    ],
+)
+def test_a_shell_completes_commands_flags_and_choices(tmp_path, line, offered):
+    asked = {"_DAFRE_FAST_COMPLETE": "bash_complete", "COMP_WORDS": line}
+    done = subprocess.run(
+        [sys.executable, "-m", "dafre_fast"],
+        env={**os.environ, **asked, "COMP_CWORD": str(len(line.split()) - 1)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offered
 
 
 def test_a_command_does_the_same_on_both_ways_to_it(folder):

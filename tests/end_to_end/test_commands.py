@@ -1,19 +1,22 @@
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
 from dafre_fast.sample.originals import write_original
 from dafre_fast.sample.serving import serving
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
 
 CHARACTER = 4
 """Of the sample: one of 20 images, all of which can be read."""
@@ -101,6 +104,7 @@ def test_the_same_command_again_has_nothing_left_to_do(sample) -> None:
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_a_url_and_a_local_tree_lead_to_the_same_dataset(few, tmp_path) -> None:
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
     with serving(tmp_path / "originals", latency_seconds=0) as address:
@@ -142,6 +146,7 @@ def test_resize_has_defaults_for_everything(originals) -> None:
     assert names == [f"{number:04}/{number}.jpg" for number in range(8)]
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_makes_the_same_bytes(originals) -> None:
     for workers in (1, 64):
         flags = ("--workers", workers, "--output", f"out{workers}")
@@ -149,16 +154,41 @@ def test_any_number_of_workers_makes_the_same_bytes(originals) -> None:
     assert tree(originals.parent / "out1") == tree(originals.parent / "out64")
 
 
-def test_sixty_four_workers_bring_every_real_image_to_an_outcome(tmp_path) -> None:
-    if not IMAGES.is_dir():
-        pytest.skip("../shared/images is not here: a clone has none")
-    flags = ("--input", IMAGES, "--workers", 64, "--manifest", "m.parquet", "--json")
-    done = dafre("resize", *flags, cwd=tmp_path)
-    summary = json.loads(done.stdout)
-    assert summary["images"] == sum(path.is_file() for path in IMAGES.rglob("*"))
-    assert summary["success"] + sum(summary["refused"].values()) == summary["images"]
-    assert pl.read_parquet(tmp_path / "m.parquet").height == summary["images"]
-    assert len(tree(tmp_path / "fullMin256")) == summary["success"]
+def outcomes_with_64_workers(originals: Path, folder: Path) -> dict[str, str]:
+    """Make full images of 32 pixels, check those that were made, and return every status."""
+    flags = ("--input", originals, "--workers", 64, "--size", 32, "--manifest", "m.parquet")
+    done = dafre("resize", *flags, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found = dict(pl.read_parquet(folder / "m.parquet").select("path", "status").iter_rows())
+    made = tree(folder / "fullMin256")
+    successes = (path for path, status in found.items() if status == "success")
+    assert {*made} == {str(Path(path).with_suffix(".jpg")) for path in successes}
+    assert {min(Image.open(BytesIO(data)).size) for data in made.values()} == {32}
+    return found
+
+
+def test_sixty_four_workers_give_every_drawn_file_its_outcome(tmp_path) -> None:
+    honest = itertools.chain(*(draw() for draw in (jpegs, pngs, gifs, others, turned)))
+    files = [(*file, None) for file in honest] + [*broken_off(), *no_images()]
+    expected = {}
+    for number, (name, data, reason) in enumerate(files):
+        path = tmp_path / f"drawn/{number}/{name}"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
+        expected[f"{number}/{name}"] = reason.value if reason else "success"
+    assert len(expected) > 100
+    assert outcomes_with_64_workers(tmp_path / "drawn", tmp_path) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not IMAGES.is_dir(), reason="the shared pictures are not here")
+def test_sixty_four_workers_make_every_real_image_and_refuse_what_is_none(tmp_path) -> None:
+    files = [path for path in IMAGES.rglob("*") if path.is_file()]
+    broken = {path for path in files if path.suffix == ".md" or path.match("pngsuite/x*")}
+    found = outcomes_with_64_workers(IMAGES, tmp_path)
+    assert len(found) == len(files)
+    refused = {path for path, status in found.items() if status != "success"}
+    assert refused == {str(path.relative_to(IMAGES)) for path in broken}
 
 
 def test_another_setting_makes_everything_anew(originals) -> None:

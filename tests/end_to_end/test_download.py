@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre
-from hosts import Host, host
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
+from tests.commands import dafre
+from tests.hosts import Host, host
 
 
 def png(shade: int) -> bytes:
@@ -94,6 +94,7 @@ def test_a_template_with_an_md5_needs_metadata(folder, served) -> None:
     assert served.asked == []
 
 
+@pytest.mark.slow
 def test_bad_rows_of_metadata_are_counted_beside_those_of_the_table(folder, served) -> None:
     with (folder / "meta.json").open("a") as file:
         file.write("{\n")
@@ -120,6 +121,7 @@ def test_what_lies_there_costs_no_request_and_keeps_what_is_known_of_its_downloa
     assert (lay_there["url"], lay_there["bytes"]) == (None, len(BODIES[4]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [b"", BODIES[2][:-1]])
 def test_a_file_of_another_size_than_was_recorded_is_fetched_again(folder, served, damaged) -> None:
     download(folder, served, "--extensions", "png")
@@ -169,11 +171,12 @@ def test_the_summary_says_what_was_fetched_and_what_that_waited_for(folder, serv
     assert (downloads["originals"], downloads["bytes"], downloads["requests"]) == (4, sizes, 8)
     assert downloads["retries"] == 0
     assert downloads["bottleneck"] == max(downloads["shares"], key=downloads["shares"].get)
-    assert sorted(downloads["shares"]) == ["CPU", "disk", "manners", "network"]
+    assert sorted(downloads["shares"]) == ["CPU", "disk", "network", "rate_limits"]
     lines = download(folder, served, "--extensions", "png", "--output", "b").stdout.splitlines()
     assert lines[-2].startswith("fetched: 4 originals, 0.0 MB")
     assert lines[-2].endswith("4 requests, 0 of them retries")
-    assert lines[-1].startswith("bottleneck: ")
+    assert lines[-1].startswith("limited by: ")
+    assert "rate limits 0%" in lines[-1]
 
 
 def test_a_full_disk_ends_the_run_with_one_line_and_keeps_what_is_there(
@@ -280,6 +283,7 @@ def test_a_retry_and_what_the_host_asked_for_are_seen_by_people_and_machines(
     assert retries in (folder / "run.prom").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_full_takes_metadata_and_its_manifest_keeps_what_is_known_of_each_download(
     folder, served
 ) -> None:
@@ -319,6 +323,7 @@ def test_metrics_are_in_the_file_when_the_run_is_over(folder, served) -> None:
     assert [path.name for path in (folder / "metrics").iterdir()] == ["run.prom"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--log-json", "--metrics-file"])
 def test_a_log_that_cannot_be_written_ends_the_run_before_any_request(folder, served, flag) -> None:
     done = download(folder, served, flag, "faces.tsv/log")

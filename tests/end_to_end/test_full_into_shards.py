@@ -14,15 +14,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, SHARDS, STATE
-from dafre_fast.core.records import Box, Wanted
+from dafre_fast.core.records import Box, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
-from torture.kills import await_true
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.kills import await_true
+
+pytestmark = pytest.mark.slow
 
 IMAGES = 60
 SPOOLS = f"{STATE}/spools"
@@ -333,8 +335,7 @@ def test_a_spool_without_room_is_an_error_that_names_it(inputs) -> None:
     wanted = Wanted(
         key="1",
         original=str(inputs / "originals/1.png"),
-        full="full",
-        face="face",
+        outputs=(WantedOutput("full", "full"), WantedOutput("face", "face")),
         box=Box(0.2, 0.2, 0.8, 0.8),
         spool="/dev/full",
     )

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from commands import dafre
 from PIL import Image
+
+from tests.commands import dafre
 
 TAGS = ("labels/train_tags.parquet", "labels/val_tags.csv", "labels/vocab.json", "stats/stats.json")
 
@@ -63,6 +64,7 @@ def test_the_tables_of_tags_stand_beside_the_labels_with_statistics_of_them(fold
     assert (statistics["title"], statistics["images"]) == ("ds", 19)
 
 
+@pytest.mark.slow
 def test_tables_are_made_again_only_where_something_changed(folder) -> None:
     def times() -> list[int]:
         return [(folder / "ds" / name).stat().st_mtime_ns for name in TAGS]

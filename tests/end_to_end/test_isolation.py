@@ -5,13 +5,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.pixels.decoders.turbo import turbo
-from torture.misbehaving import (
+from tests.commands import dafre, tree
+from tests.torture.misbehaving import (
     GOOD,
     MISBEHAVING,
     put_in_place_of_turbojpeg,
@@ -25,6 +25,7 @@ def originals(tmp_path) -> Path:
     return tmp_path / "original"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(turbo() is None, reason="libturbojpeg is not installed")
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_file_that_its_decoder_cannot_bear_costs_itself_alone(originals, workers) -> None:
@@ -49,16 +50,16 @@ def test_a_file_that_its_decoder_cannot_bear_costs_itself_alone(originals, worke
 DIES_AFTER_ITS_LINE = """
     import os, signal
     from multiprocessing import parent_process
-    from dafre_fast.dataset.ledger import Ledger
+    from dafre_fast.dataset.recorder import LocalRecorder
 
-    append = Ledger.append
+    append = LocalRecorder.append
 
     def append_and_die(self, *entries):
         append(self, *entries)
         if parent_process() and entries[0].key == "05.jpg":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Ledger.append = append_and_die
+    LocalRecorder.append = append_and_die
     raise ImportError
 """
 
@@ -66,23 +67,24 @@ DIES_IN_ITS_LINE = """
     import os, signal
     from contextlib import suppress
     from multiprocessing import parent_process
-    from dafre_fast.dataset.ledger import Ledger
+    from dafre_fast.dataset.recorder import LocalRecorder
 
-    append = Ledger.append
+    append = LocalRecorder.append
 
     def append_half_and_die(self, *entries):
         if parent_process() and entries[0].key == "05.jpg":
             with suppress(FileExistsError):
                 os.close(os.open("died", os.O_CREAT | os.O_EXCL))
-                os.write(self._file, b'{"stage":"make","key":"05.jpg","wid')
+                os.write(self.file, b'{"stage":"make","key":"05.jpg","wid')
                 os.kill(os.getpid(), signal.SIGKILL)
         append(self, *entries)
 
-    Ledger.append = append_half_and_die
+    LocalRecorder.append = append_half_and_die
     raise ImportError
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [DIES_AFTER_ITS_LINE, DIES_IN_ITS_LINE])
 def test_whenever_a_worker_dies_each_image_has_one_line_and_its_output(originals, code) -> None:
     folder = originals.parent
@@ -111,6 +113,7 @@ def test_workers_that_all_die_at_their_start_end_the_run_with_one_line(originals
     assert "no worker can be started" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_picture_larger_than_the_memory_of_a_worker_costs_itself_alone(tmp_path) -> None:
     (tmp_path / "original").mkdir()
     black = Image.new("RGB", (7000, 7000))

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
-from torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
@@ -69,6 +69,7 @@ def put_gate_in_place_of(original: Path) -> bytes:
     return data
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("seed", [20])
 def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
@@ -79,6 +80,7 @@ def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
     assert survival.killed.total() == 20
 
 
+@pytest.mark.slow
 @linux
 def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_once(
     folder, start
@@ -100,6 +102,7 @@ def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_onc
     assert len({*after}) == len(after) == 12
 
 
+@pytest.mark.slow
 @linux
 def test_of_a_killed_run_no_half_written_file_is_left_even_where_the_original_is_gone(
     folder, start
@@ -157,26 +160,30 @@ def test_an_original_that_is_missing_costs_itself_and_is_made_when_it_is_there(f
     assert (again["success"], images_of(again)) == (3, 1)
 
 
+@pytest.mark.slow
 def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
     summary(folder)
     done = dafre("resize", "--quality", 80, "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 12
-    assert told(done.stderr) == ["12 images were made with other settings and are made anew"]
+    assert told(done.stderr) == ["12 images were made with other settings and are remade"]
 
 
+@pytest.mark.slow
 def test_another_bound_makes_anew_what_followed_from_it_and_says_so(folder) -> None:
     Image.effect_noise((200, 200), 90).save(folder / "original/large.png")
     assert summary(folder, "--max-bytes", 10_000)["refused"] == {"too_many_bytes": 1}
     done = dafre("resize", "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 1
-    assert told(done.stderr) == ["1 image was made with other settings and is made anew"]
+    assert told(done.stderr) == ["1 image was made with other settings and is remade"]
 
 
+@pytest.mark.slow
 def test_the_same_settings_say_nothing(folder) -> None:
     summary(folder)
     assert not told(dafre("resize", cwd=folder).stderr)
 
 
+@pytest.mark.slow
 def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder, start) -> None:
     put_gate_in_place_of(folder / "original/0004/4.png")
     first = start(folder, "--workers", 1)
@@ -190,6 +197,7 @@ def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder,
     assert first.returncode == 0
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("moment", ["the server starts", "workers are there", "lines are written"])
 def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
@@ -216,6 +224,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
     assert {name.replace(".png", ".jpg") for name in ledger_keys(output)} <= tree(output).keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["emptied", "cut", "gone"])
 def test_an_output_that_is_not_as_it_was_written_is_made_again_and_no_other(folder, harm) -> None:
     summary(folder)

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from commands import dafre, tree
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -30,6 +29,7 @@ from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
+from tests.commands import dafre, tree
 
 NAMES = (
     '<img src=x onerror="alert(1)">',
@@ -228,7 +228,7 @@ def page_of(ds: Path, *flags: object) -> Page:
 
 def test_the_numbers_are_those_of_the_manifest(page) -> None:
     rows = manifest()
-    assert "asked for 30 made 27 refused 3 classes 3" in page.text
+    assert "requested 30 made 27 refused 3 classes 3" in page.text
     for split in SPLITS:
         images = rows.filter(split=split).height
         own = rows.filter(split=split, status="success")
@@ -317,6 +317,7 @@ def test_a_refused_original_is_shown_where_it_can_be_and_harms_no_process(page, 
         assert page.row(reason)[:3] == [reason, "1", "33.33%"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="needs chromium from the packages of the system")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
@@ -397,12 +398,12 @@ def test_what_is_not_there_is_left_out_with_a_line_that_says_why(ds) -> None:
     assert sorted(done.stdout.splitlines()[1:]) == [
         "left out: funnel (labels/funnel.json is not there)",
         "left out: settings (settings and versions were not recorded)",
-        "left out: tags (stats/stats.json is not there)",
+        "left out: tags (stats/stats.json is not there; `full` writes it if --metadata is given)",
         "left out: throughput (there is no ledger)",
     ]
     page = Page((ds / "report/index.html").read_text())
     assert "Left out: labels/funnel.json is not there." in page.text
-    assert "Left out: stats/stats.json is not there." in page.text
+    assert "Left out: stats/stats.json is not there; `full` writes it" in page.text
     assert "Left out: there is no ledger." in page.text
 
 
@@ -418,6 +419,7 @@ def test_it_says_of_which_tables_and_by_which_rules_the_dataset_was_made(ds) -> 
     assert page.row("faces.tsv")[-1] == hashlib.sha256(b"a table").hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -436,7 +438,7 @@ def test_a_manifest_of_the_least_columns_is_enough(ds) -> None:
     needed = ["id", "path", "class_id", "class_name", "split", "status"]
     manifest().select(needed).write_parquet(ds / "manifest.parquet")
     page = page_of(ds)
-    assert "asked for 30 made 27" in page.text
+    assert "requested 30 made 27" in page.text
     assert "Left out: the manifest has no head boxes." in page.text
 
 
@@ -444,7 +446,7 @@ def test_a_dataset_of_which_nothing_was_made_has_a_report(ds) -> None:
     rows = manifest().with_columns(status=pl.lit("not_found"))
     rows.write_parquet(ds / "manifest.parquet")
     page = page_of(ds)
-    assert "asked for 30 made 0 refused 30" in page.text
+    assert "requested 30 made 0 refused 30" in page.text
 
 
 def test_the_summary_for_machines_has_what_is_left_out_and_unread(ds) -> None:
@@ -458,7 +460,9 @@ def test_the_summary_for_machines_has_what_is_left_out_and_unread(ds) -> None:
         "images": 30,
         "left_out": {
             "funnel": "labels/funnel.json is not there",
-            "tags": "labels/tags_funnel.json is not there",
+            "tags": (
+                "labels/tags_funnel.json is not there; `full` writes it if --metadata is given"
+            ),
         },
         "unread": [],
     }
@@ -477,6 +481,7 @@ def test_an_earlier_report_is_replaced_whole(ds) -> None:
     assert "<h1>another</h1>" in (ds / "report/index.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["damaged", "cut", "gone"])
 def test_without_a_manifest_that_can_be_read_the_earlier_report_stays(ds, harm) -> None:
     page_of(ds)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
-from processes import descendants, needs_proc, runs
-from sources.rsyncd import Daemon, daemon_of, free_port
+
+from tests.commands import dafre, ledger_keys, tree
+from tests.processes import descendants, needs_proc, runs
+from tests.sources.rsyncd import Daemon, daemon_of, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
@@ -34,7 +35,7 @@ ORIGINALS = {
     "0002/2.gif": GIF,
     "0003/1003.jpg": JPEG + b"\0",
 }
-"""Of the split: 4 is not there, and 5 is not in it."""
+"""Originals of the split that the daemon has. It lacks 4; 5 is not in the split."""
 
 
 @pytest.fixture
@@ -101,6 +102,7 @@ def test_both_trees_come_where_they_are_asked_for(tmp_path, module) -> None:
     assert (tree(tmp_path / "a"), tree(tmp_path / "b")) == (ORIGINALS, {"0001/1.jpg": JPEG})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["", "/", "/danbooru2018", "/danbooru2018/"])
 def test_without_a_list_the_mirror_is_asked_for_its_own(tmp_path, module, daemon, inside) -> None:
     if inside.strip("/"):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiohttp import ClientSession
-from datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
 from msgspec.structs import replace
 
 from dafre_fast.audit.run import audit
@@ -16,7 +15,7 @@ from dafre_fast.audit.settings import AuditRun
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import AUDIT, FACES, FULL, SHARDS
 from dafre_fast.core.settings.running import Workers
-from dafre_fast.dataset.items import Items, making
+from dafre_fast.dataset.items import Items, Making
 from dafre_fast.gallery.index import index_dataset, open_index
 from dafre_fast.gallery.server import serving
 from dafre_fast.gallery.settings import GalleryRun
@@ -24,6 +23,9 @@ from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.report.run import write_report
 from dafre_fast.report.settings import ReportRun
+from tests.datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def shards(trees, tmp_path) -> Path:
 
 
 def test_a_trainer_is_given_the_same_items(trees, shards) -> None:
-    expected, found = (Items(ds, None, making("both")) for ds in (trees, shards))
+    expected, found = (Items(ds, None, Making("both")) for ds in (trees, shards))
     found = pickle.loads(pickle.dumps(found))  # as workers get it
     assert found.ids.tolist() == expected.ids.tolist()
     for one, other in zip(found, expected, strict=True):
@@ -52,7 +54,7 @@ def test_a_trainer_is_given_the_same_items(trees, shards) -> None:
 
 
 def test_a_trainer_is_told_which_picture_of_which_shard_is_not_there(shards) -> None:
-    items = Items(shards, "val", making("full"))
+    items = Items(shards, "val", Making("full"))
     for path in (shards / SHARDS / "val").glob("*.tar"):
         path.unlink()
     with pytest.raises(InputError, match=r"val/00000\.tar/100[78]\.jpg: No such file"):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import dafre, tree
 from PIL import Image
-from sources.archived import served, write_index
-from sources.s3 import S3, s3_server
-from sources.test_rsync import daemon_of
+
+from tests.commands import dafre, tree
+from tests.sources.archived import served, write_index
+from tests.sources.s3 import S3, s3_server
+from tests.sources.test_rsync import daemon_of
 
 MADE = ("fullMin256/", "faces/", "labels/")
 SUFFIXES = ("jpg", "png", "gif", "webp")
@@ -51,17 +52,19 @@ def made(folder: Path, source: str) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def expected(folder) -> dict[str, bytes]:
-    """From the tree itself."""
+    """Outputs of a run on the tree itself."""
     found = made(folder, "tree")
     assert len(found) == 12 + 12 + 5
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["indexed", "plain/all.tar", "zipped", "shards"])
 def test_archives_of_this_machine_lead_to_it(folder, expected, source) -> None:
     assert made(folder, source) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -77,6 +80,7 @@ def test_addresses_over_http_lead_to_it(folder, expected, path) -> None:
         assert made(folder, f"{address}/{path}") == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (find_spec("obstore") and find_spec("moto")), reason="no obstore or moto")
 @pytest.mark.parametrize("path", ["tree/{bucket}/{id}.{ext}", "indexed/all.tar", "zipped/all.zip"])
 def test_an_object_store_leads_to_it(folder, expected, path, monkeypatch) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
+
+from tests.commands import dafre, tree
 
 STEP = {"name": "rows of faces.tsv", "images": 977_356, "classes": 49_087}
 TAG_STEP = {
@@ -77,6 +78,7 @@ def test_a_tag_table_is_counted_as_text_json_and_parquet(folder) -> None:
     assert classes.rows() == [(1, 2), (0, 1)]
 
 
+@pytest.mark.slow
 def test_a_tag_table_leads_to_these_plots_and_one_line_on_the_others(folder) -> None:
     done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
     names = {name.removesuffix(".png") for name in tree(folder / "stats") if ".png" in name}
@@ -95,6 +97,7 @@ def test_a_tag_table_leads_to_these_plots_and_one_line_on_the_others(folder) -> 
     )
 
 
+@pytest.mark.slow
 def test_metadata_tells_formats_and_sizes(folder) -> None:
     done = dafre("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
     told = json.loads(done.stdout)
@@ -126,6 +129,7 @@ def test_as_many_tags_are_listed_as_wanted(folder) -> None:
     assert pl.read_parquet(folder / "stats/tag_counts.parquet").height == 11
 
 
+@pytest.mark.slow
 def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     (folder / "tags_funnel.json").write_text(json.dumps({"steps": [TAG_STEP]}))
@@ -135,6 +139,7 @@ def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
         assert f"<!-- {text} -->" in drawn
 
 
+@pytest.mark.slow
 def test_a_funnel_can_be_named(folder) -> None:
     (folder / "other.json").write_text(json.dumps({"steps": [STEP]}))
     done = dafre("stats", "--input", "val_tags.csv", "--funnel", "other.json", cwd=folder)
@@ -147,10 +152,11 @@ def test_a_funnel_that_is_none_is_told_in_one_line(folder, text) -> None:
     (folder / "funnel.json").write_text(text)
     done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("dafre-fast stats: funnel.json: is no funnel: ")
+    assert done.stderr.startswith("dafre-fast stats: funnel.json: is not a funnel: ")
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "pdf", "svg"])
 def test_the_same_input_leads_to_the_same_bytes(folder, format) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))

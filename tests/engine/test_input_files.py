@@ -68,7 +68,7 @@ def test_a_path_that_was_there_before_is_set_aside_and_counted(listed) -> None:
         ("a\0/../b.jpg", "has a NUL byte"),
         (".", "names no file"),
         ("//", "names no file"),
-        ("/x/a.jpg", "would stand where line 1 does"),
+        ("/x/a.jpg", "would have the same output as line 1"),
     ],
 )
 def test_a_line_that_is_no_original_is_refused_with_its_number_in_the_file(

@@ -3,12 +3,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP
 from dafre_fast.engine.input_files import remove_temporaries
 from dafre_fast.engine.plan import ask_files, remaining, wanted
 
+OUTPUTS = (FULL_IMAGE, HEAD_CROP)
+FULL_FILE, FACE_FILE = "full file", "face file"
+
 
 def asked(*names: str) -> pl.DataFrame:
-    return ask_files([(name, f"in/{name}") for name in names], Path("out"))
+    return ask_files([(name, f"in/{name}") for name in names], FULL_IMAGE, Path("out"))
+
+
+def left_of(rows: pl.DataFrame, done: pl.LazyFrame, size_of) -> pl.DataFrame:
+    return remaining(rows, done, OUTPUTS, size_of)
 
 
 def standing(**written: int | None) -> pl.LazyFrame:
@@ -21,30 +29,33 @@ def standing(**written: int | None) -> pl.LazyFrame:
 
 
 def test_outputs_keep_the_relative_path_and_become_jpg() -> None:
-    assert asked("0123/5.png", "a/b/c.JPG")["full"].to_list() == ["out/0123/5.jpg", "out/a/b/c.jpg"]
+    assert asked("0123/5.png", "a/b/c.JPG")[FULL_FILE].to_list() == [
+        "out/0123/5.jpg",
+        "out/a/b/c.jpg",
+    ]
 
 
 def test_originals_that_differ_in_extension_alone_do_not_take_each_others_place() -> None:
-    outputs = asked("a.png", "a.jpg", "a.gif", "a.jpeg")["full"].to_list()
+    outputs = asked("a.png", "a.jpg", "a.gif", "a.jpeg")[FULL_FILE].to_list()
     assert len(set(outputs)) == 4
     assert "out/a.jpg" in outputs
 
 
 def test_a_name_made_up_for_one_original_does_not_take_the_place_of_another() -> None:
     rows = asked("a.jpg", "a.png", "a.png.jpg")
-    outputs = dict(rows.select("key", "full").iter_rows())
+    outputs = dict(rows.select("key", FULL_FILE).iter_rows())
     assert outputs == {
         "a.jpg": "out/a.jpg", "a.png.jpg": "out/a.png.jpg", "a.png": "out/a.png.jpg.jpg",
     }  # fmt: skip
 
 
 def test_what_stands_is_not_done_again() -> None:
-    rows = remaining(asked("a.jpg", "b.jpg", "c.jpg"), standing(**{"b.jpg": 7}), lambda _: 7)
-    assert [image.key for image in wanted(rows)] == ["a.jpg", "c.jpg"]
+    rows = left_of(asked("a.jpg", "b.jpg", "c.jpg"), standing(**{"b.jpg": 7}), lambda _: 7)
+    assert [image.key for image in wanted(rows, OUTPUTS)] == ["a.jpg", "c.jpg"]
 
 
 def test_a_refusal_that_stands_is_not_tried_again() -> None:
-    rows = remaining(asked("a.jpg"), standing(**{"a.jpg": None}), lambda _: None)
+    rows = left_of(asked("a.jpg"), standing(**{"a.jpg": None}), lambda _: None)
     assert rows.is_empty()
 
 
@@ -52,23 +63,23 @@ def test_a_refusal_that_stands_is_not_tried_again() -> None:
 def test_an_output_that_is_gone_or_of_another_size_is_made_again(size) -> None:
     sizes = {"out/a.jpg": 7, "out/b.jpg": size}
     done = standing(**{"a.jpg": 7, "b.jpg": 7})
-    rows = remaining(asked("a.jpg", "b.jpg"), done, sizes.get)
+    rows = left_of(asked("a.jpg", "b.jpg"), done, sizes.get)
     assert rows["key"].to_list() == ["b.jpg"]
 
 
 @pytest.mark.parametrize(("written", "left"), [((7, 8), 0), ((7, 9), 1), ((7, None), 1)])
 def test_of_an_image_and_its_face_both_must_be_as_written(written, left) -> None:
-    rows = asked("a.jpg").with_columns(face=pl.lit("face/a.jpg"))
+    rows = asked("a.jpg").with_columns(pl.lit("face/a.jpg").alias(FACE_FILE))
     done = standing(**{"a.jpg": written[0]}).with_columns(face_bytes=pl.lit(written[1], pl.Int64))
     sizes = {"out/a.jpg": 7, "face/a.jpg": 8}
-    assert remaining(rows, done, sizes.get).height == left
+    assert left_of(rows, done, sizes.get).height == left
 
 
 def test_beside_a_refused_face_the_full_image_must_be_as_written() -> None:
-    rows = asked("a.jpg").with_columns(face=pl.lit("face/a.jpg"))
+    rows = asked("a.jpg").with_columns(pl.lit("face/a.jpg").alias(FACE_FILE))
     done = standing(**{"a.jpg": 7}).with_columns(reason=pl.lit("empty_box"))
-    assert remaining(rows, done, {"out/a.jpg": 7}.get).is_empty()
-    assert remaining(rows, done, {"out/a.jpg": 6}.get).height == 1
+    assert left_of(rows, done, {"out/a.jpg": 7}.get).is_empty()
+    assert left_of(rows, done, {"out/a.jpg": 6}.get).height == 1
 
 
 def test_of_what_is_half_written_nothing_is_left_and_all_else_stays(tmp_path) -> None:

@@ -48,7 +48,7 @@ def test_where_nothing_was_asked_for_there_is_no_bottleneck() -> None:
     ("spent", "waited", "workers", "bottleneck"),
     [
         (loop(idle=9.0), 0.0, 0.0, Bottleneck.NETWORK),
-        (loop(idle=9.0), 5.0, 0.0, Bottleneck.MANNERS),
+        (loop(idle=9.0), 5.0, 0.0, Bottleneck.RATE_LIMITS),
         (loop(idle=9.0), 0.0, 5.0, Bottleneck.CPU),
         (loop(idle=2.0, disk=7.0), 0.0, 0.0, Bottleneck.DISK),
         (loop(idle=2.0), 0.0, 0.0, Bottleneck.CPU),

@@ -1,4 +1,4 @@
-"""`python -m faults`: every fault that the sample's server knows, and in what it ends."""
+"""Print how every fault of the fault server ends: `python -m tests.faults`."""
 
 import tempfile
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from faults.table import Ending, Verdict, endings
+from tests.faults.table import Ending, Verdict, endings
 
 WIDTH = 130
 
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def table(found: Sequence[Ending]) -> Table:
-    """A row per fault: in what it ends with the md5 known, and without."""
+    """Return a row per fault: how it ends with the md5 known, and without."""
     table = Table(box=None)
     for column in ("fault", "md5 known", "attempts", "seconds", "not known", "attempts", "seconds"):
         table.add_column(column, justify="right" if column in {"attempts", "seconds"} else "left")
@@ -46,14 +46,14 @@ def cells(ending: Ending) -> tuple[str, str, str]:
 
 
 def summary(found: Sequence[Ending]) -> str:
-    """Of all of them, and how many are not as they must be."""
+    """Return a line with the number of each verdict, and of faults that ended wrongly."""
     counts = Counter(ending.verdict for ending in found)
     faults = {ending.fault.name: ending.fault.recoverable for ending in found}
     figures = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
     other = sum(not ending.good for ending in found)
     return (
         f"{len(faults)} faults, {sum(faults.values())} of them recoverable, each twice: {figures};"
-        f" {other} unlike what must come of them"
+        f" {other} with a wrong ending"
     )
 
 

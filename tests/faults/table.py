@@ -1,4 +1,4 @@
-"""Every fault of the sample's server, through the real source, with the md5 known and not."""
+"""Run every fault of the fault server through the real source, with the md5 known and without."""
 
 import asyncio
 import hashlib
@@ -20,12 +20,15 @@ from dafre_fast.sample.cast import Kind, portraits
 from dafre_fast.sample.originals import encode
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check
-from dafre_fast.testing.fault_server import FAULTS, Fault, serving_faults
+from dafre_fast.testing.fault_server import serving_faults
+from dafre_fast.testing.faults import FAULTS, Fault
 
 SETTINGS = Fetching(
     retries=3, timeout=10.0, stall_timeout=0.8, max_bytes=5_000_000, patience=5.0, connections=8
 )
 DEADLINE_SECONDS = SETTINGS.timeout + SETTINGS.patience + 2
+AT_ONCE = 24
+"""Faults at a time: on a busy machine all of them together would run into their timeouts."""
 FIRST_ID = 1_000
 WHOLE = Check(head=sniff, whole=check_end)
 
@@ -72,8 +75,8 @@ REFUSED = {
     "no-such-name": Reason.DNS_ERROR,
     "nobody": Reason.NETWORK_ERROR,
 }
-"""What comes of those from which nothing is to be had, where no md5 is known. None: what nobody can
-tell from the file passes, as `unverified`.
+"""Reason of each fault that a retry does not cure, without an md5. A fault that cannot be detected
+without one has None: the file is kept as `unverified`.
 """
 REFUSED_BY_MD5 = {
     "unsized-always": Reason.WRONG_HASH,
@@ -82,13 +85,13 @@ REFUSED_BY_MD5 = {
     "flipped": Reason.WRONG_HASH,
     "flipped-png": Reason.WRONG_HASH,
 }
-"""What comes of them instead where it is known."""
+"""Reason of the same faults with an md5, where it differs."""
 UNVERIFIED = {"flipped", "flipped-once"}
-"""Faults that nobody can tell from a sound file without its md5."""
+"""Faults that cannot be detected without an md5."""
 
 
 class Verdict(StrEnum):
-    """In what a fault ends."""
+    """Endings of a fault."""
 
     RIGHT = "right"
     REFUSED = "refused"
@@ -104,7 +107,7 @@ GOOD = {Verdict.RIGHT, Verdict.REFUSED, Verdict.UNVERIFIED}
 
 @dataclass(frozen=True)
 class Ending:
-    """Of one fault; attempts and seconds are those of the file that took most."""
+    """How one fault ended; attempts and seconds are those of the file that needed most."""
 
     fault: Fault
     md5_known: bool
@@ -117,13 +120,13 @@ class Ending:
 
     @property
     def good(self) -> bool:
-        """As it must be: the file where that was to be had, or refused for the right reason."""
+        """Whether it ended rightly: with the file if a retry can get it, else for its reason."""
         lost = self.fault.recoverable and self.verdict is Verdict.REFUSED
         return self.verdict in GOOD and self.reason is self.expected and not lost
 
     @property
     def expected(self) -> Reason | None:
-        """The reason that is right."""
+        """The right reason; None if the file has to be kept."""
         name = self.fault.name
         by_md5 = REFUSED_BY_MD5.get(name) if self.md5_known else None
         return by_md5 or REFUSED.get(name)
@@ -131,7 +134,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Files:
-    """What a server without fault would send."""
+    """The files that a server without fault would send."""
 
     jpeg: bytes
     png: bytes
@@ -156,18 +159,20 @@ def served(files: Files, folder: Path) -> Iterator[dict[str, str]]:
 
 
 def endings(folder: Path) -> list[Ending]:
-    """All faults at once, each with the md5 known and not."""
+    """Return how every fault ended, each with the md5 known and not."""
     files = drawn()
     with served(files, folder) as templates:
 
         async def main() -> list[Ending]:
-            return await asyncio.gather(
-                *(
-                    end(fault, templates[fault.name], files.of(fault), folder, md5_known=known)
-                    for fault in FAULTS
-                    for known in (True, False)
-                )
-            )
+            slots = asyncio.Semaphore(AT_ONCE)
+
+            async def end_in_a_slot(fault: Fault, *, known: bool) -> Ending:
+                async with slots:
+                    template, right = templates[fault.name], files.of(fault)
+                    return await end(fault, template, right, folder, md5_known=known)
+
+            cases = ((fault, known) for fault in FAULTS for known in (True, False))
+            return await asyncio.gather(*(end_in_a_slot(one, known=known) for one, known in cases))
 
         return asyncio.run(main())
 
@@ -211,7 +216,7 @@ async def end(
 def judge(
     fault: Fault, fetched: Sequence[Fetched], sought: int, folder: Path, right: bytes
 ) -> Verdict:
-    """By what lies there, whatever was said of it."""
+    """Return the verdict by the files on the disk, whatever the outcomes say."""
     files = {path for path in folder.rglob("*") if path.is_file()}
     said = {Path(one.path) for one in fetched if one.path and one.reason is None}
     if len(fetched) != sought or files != said:

@@ -3,7 +3,7 @@
 import pytest
 
 from dafre_fast.core.reasons import Proof
-from dafre_fast.testing.fault_server import FAULTS, Fault
+from dafre_fast.testing.faults import FAULTS, Fault
 from tests.faults.table import GOOD, REFUSED, SETTINGS, UNVERIFIED, Ending, Verdict, endings
 
 Endings = dict[tuple[str, bool], Ending]

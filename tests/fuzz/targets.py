@@ -9,17 +9,17 @@ from random import Random
 import numpy as np
 import pyvips
 
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.decoders import choose, jpeg, png
-from dafre_fast.pixels.decoders.choose import fast_lane
 from dafre_fast.pixels.decoders.scans import whole_scans, without_refinements
 from dafre_fast.pixels.geometry import oriented
 from dafre_fast.pixels.header import exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.plan import plan_image
-from dafre_fast.pixels.sniff import SNIFF_BYTES, Format
+from dafre_fast.pixels.sniff import SNIFF_BYTES
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.json_lines import LONGEST_LINE, _decoded
@@ -149,18 +149,21 @@ def png_pixels(data):
     header = result_or_reason(choose.read_header, data)
     if isinstance(header, Reason) or header.format is not Format.PNG:
         return
-    plan = result_or_reason(plan_image, header, settings, full, box)
-    if isinstance(plan, Reason) or not (plan.full or plan.face):
+    outputs = [output for output in settings.outputs if full or output.needs_box]
+    plan = result_or_reason(plan_image, header, outputs, settings.bounds, box)
+    if isinstance(plan, Reason) or not plan.outputs:
         return
-    if fast_lane(header, plan) is png.decode:
+    if png.fits(header, plan):
         decoded = result_or_reason(png.decode, data, header, plan)
         if not isinstance(decoded, Reason):
             _is_what_libvips_decodes(decoded, data, header.stored, plan)
-    made = result_or_reason(make_images, data, settings, full=full, box=box)
+    names = [output.name for output in outputs]
+    made = result_or_reason(make_images, data, settings, names, box=box)
     if not isinstance(made, Reason):
-        for image, part in ((made.full, plan.full), (made.face, plan.face)):
-            wanted = part and oriented(part.size, header.orientation)
-            assert (image and (image.width, image.height)) == wanted
+        sizes = {name: (image.width, image.height) for name, image in made.pictures.items()}
+        assert sizes == {
+            part.name: oriented(part.size, header.orientation) for part in plan.outputs
+        }
 
 
 def _is_what_libvips_decodes(decoded, data, size, plan):
@@ -168,12 +171,14 @@ def _is_what_libvips_decodes(decoded, data, size, plan):
     assert image is not None
     colours = on_white(image.numpy())
     assert colours.shape == (size.height, size.width, 3)
-    if plan.face:
-        left, top, right, bottom = plan.face.rect
-        assert np.array_equal(decoded.face.pixels[..., :3], colours[top:bottom, left:right])
-    if plan.full:
-        block = 1 if plan.full.exact else block_for(size, plan.full.size)
-        _are_means(decoded.full.pixels[..., :3], colours, block)
+    for part in plan.outputs:
+        pixels = decoded[part.name].pixels[..., :3]
+        if part.rect:
+            left, top, right, bottom = part.rect
+            assert np.array_equal(pixels, colours[top:bottom, left:right])
+        else:
+            block = 1 if part.exact else block_for(size, part.size)
+            _are_means(pixels, colours, block)
 
 
 def _are_means(sums, colours, block):

@@ -29,6 +29,7 @@ def cache(tmp_path_factory):
 # Whatever the bytes are
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SHARE + LONGEST_SHRINKING + 60)
 @pytest.mark.parametrize("target", TARGETS)
 def test_target_holds_for_whatever_is_drawn(target, cache):
@@ -50,11 +51,13 @@ def ended(*command, env=None):
     )
 
 
+@pytest.mark.slow
 def test_kernels_touch_no_byte_beside_their_arrays():
     process = ended("-X", "faulthandler", "-m", "tests.fuzz.kernels")
     assert process.returncode == 0, process.stderr
 
 
+@pytest.mark.slow
 def test_kernels_stay_within_their_arrays_where_numba_checks_it(cache):
     process = ended("-m", "tests.fuzz.kernels", env=bounds_checked(cache))
     assert process.returncode == 0, process.stderr

@@ -16,6 +16,7 @@ from dafre_fast.core.settings.images import (
     FullImage,
     Recipe,
 )
+from dafre_fast.pixels.plan import plan_image
 
 IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
 """Real pictures beside the project; see its README. Absent in a bare clone."""
@@ -70,6 +71,19 @@ def recipe(
         encoding=Encoding(quality=quality, subsampling=subsampling),
         bounds=Bounds(max_pixels=max_pixels, truncated=truncated),
     )
+
+
+def plan_of(header, settings, *, full=True, box=None):
+    """The plan of the full image, unless it is not wanted, and of the head crop where there is a
+    box.
+    """
+    outputs = [output for output in settings.outputs if full or output.needs_box]
+    return plan_image(header, outputs, settings.bounds, box)
+
+
+def parts_of(plan):
+    """What is planned for each output, by its name."""
+    return {part.name: part for part in plan.outputs}
 
 
 def plain(colour, size=(300, 200), mode="RGB"):

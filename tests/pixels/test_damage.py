@@ -1,12 +1,20 @@
 """What a damaged file is called, and which oddities are none."""
 
 import pytest
-from pictures import difference, encoded, opened, pixels, recipe, result_or_reason, smooth
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.decoders.jpeg import mended
+from dafre_fast.pixels.decoders.markers import repaired
 from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
+    difference,
+    encoded,
+    opened,
+    pixels,
+    recipe,
+    result_or_reason,
+    smooth,
+)
 
 PICTURE = smooth(320, 256)
 JPEG, PNG = encoded(PICTURE, "JPEG"), encoded(PICTURE, "PNG")
@@ -76,7 +84,7 @@ ODD = {
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in ODD.items()])
 def test_what_says_nothing_about_the_pixels_costs_no_picture(data):
-    assert difference(pixels(made(data).full.data), pixels(made(JPEG).full.data)) < 1
+    assert difference(pixels(made(data)["full"].data), pixels(made(JPEG)["full"].data)) < 1
 
 
 def test_an_oddity_does_not_hide_damage():
@@ -87,8 +95,8 @@ def test_an_oddity_does_not_hide_damage():
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_header_without_oddities_stays_as_it_is(progressive):
     data = encoded(PICTURE, "JPEG", progressive=progressive)
-    assert mended(data) == data
+    assert repaired(data) == data
 
 
 def test_a_mended_header_is_read_by_others_alike():
-    assert opened(mended(with_junk(JPEG))).size == opened(JPEG).size
+    assert opened(repaired(with_junk(JPEG))).size == opened(JPEG).size

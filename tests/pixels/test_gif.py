@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import difference, encoded, pixels, plain, recipe, result_or_reason
 
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import gif
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import difference, encoded, pixels, plain, recipe, result_or_reason
 
 RED = (200, 30, 40)
 
@@ -36,7 +36,7 @@ def test_size_is_that_of_the_screen_and_of_a_first_frame_that_is_larger(screen, 
 
 
 def test_around_the_first_frame_is_white():
-    full = make_images(on_screen((100, 90), (10, 5)), recipe(size=90)).full
+    full = make_images(on_screen((100, 90), (10, 5)), recipe(size=90))["full"]
     found = pixels(full.data)
     assert difference(found[8:32, 13:47], RED) < 3
     assert (found[40:] > 250).all()
@@ -44,7 +44,7 @@ def test_around_the_first_frame_is_white():
 
 
 def test_a_frame_that_fills_its_screen_leaves_no_white():
-    full = make_images(on_screen((40, 30), (0, 0)), recipe(size=30)).full
+    full = make_images(on_screen((40, 30), (0, 0)), recipe(size=30))["full"]
     assert difference(pixels(full.data), RED) < 3
 
 

@@ -1,21 +1,22 @@
+import re
 import struct
 from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, check_header, exif_orientation
-from dafre_fast.pixels.sniff import Format
+from tests.pixels.pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
 
 SOI, SOF0, SOF1, SOF2, SOF3, SOF9, SOS = 0xD8, 0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xDA
 APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE
@@ -220,31 +221,69 @@ def real_jpeg():
     return encoded(patches(31, 17), "JPEG", exif=exif(6), icc_profile=wide_profile())
 
 
-def assert_is_header_or_refused(data):
+def sizes_in_frame_headers(data):
+    """Every size that a frame header states, wherever one may begin."""
+    found = re.finditer(rb"(?s)(?=\xff[\xc0-\xc3\xc9-\xcb]..\x08(..)(..))", data)
+    return {(int.from_bytes(part[2]), int.from_bytes(part[1])) for part in found}
+
+
+def assert_is_refused_or_has_a_size_of_the_file(data):
     found = result_or_reason(read_header, data)
-    if isinstance(found, Reason):
-        bytes_for_others = {Reason.UNSUPPORTED_FORMAT, Reason.NOT_AN_IMAGE, Reason.EMPTY_FILE}
-        assert found in {Reason.CORRUPT_HEADER, *bytes_for_others}
-    else:
+    if isinstance(found, Header):
+        assert found.format is Format.JPEG
+        assert found.stored in sizes_in_frame_headers(data)
         assert 1 <= found.orientation <= 8
+    else:
+        assert found in {Reason.CORRUPT_HEADER, Reason.UNSUPPORTED_FORMAT, Reason.NOT_AN_IMAGE}
 
 
-@given(st.binary(max_size=2000))
-def test_random_bytes_after_the_magic_are_a_header_or_refused(rest):
-    assert_is_header_or_refused(b"\xff\xd8\xff" + rest)
+FRAMES = st.builds(
+    frame,
+    marker=st.sampled_from([SOF0, SOF1, SOF2, SOF3, SOF9]),
+    width=st.integers(0, 65_535),
+    height=st.integers(0, 65_535),
+    bits=st.sampled_from([8, 8, 8, 12]),
+)
+
+
+@given(st.lists(st.binary(max_size=40) | FRAMES, max_size=5))
+@example([b"\xe1\0\x08", frame()])  # within another segment, and so no frame
+def test_size_among_random_bytes_is_that_of_a_frame_header(parts):
+    assert_is_refused_or_has_a_size_of_the_file(b"\xff\xd8\xff" + b"".join(parts))
 
 
 @given(st.integers(0, len(real_jpeg())))
-def test_truncated_file_is_a_header_or_refused(length):
-    assert_is_header_or_refused(real_jpeg()[:length])
+def test_truncated_file_has_its_whole_header_or_is_refused(length):
+    found = result_or_reason(read_header, real_jpeg()[:length])
+    if length >= real_jpeg().index(b"\xff\xc0") + len(frame()[:10]):  # as far as the size
+        assert (found.stored, found.orientation) == ((31, 17), 6)
+        assert found.profile == wide_profile()
+    elif length >= 3:
+        assert found is Reason.CORRUPT_HEADER
+    else:
+        assert found is (Reason.NOT_AN_IMAGE if length else Reason.EMPTY_FILE)
 
 
-@given(st.lists(st.integers(0, 8 * len(real_jpeg()) - 1), min_size=1, max_size=5))
-def test_file_with_flipped_bits_is_a_header_or_refused(bits):
+def flipped(bits):
     data = bytearray(real_jpeg())
     for bit in bits:
         data[bit // 8] ^= 1 << bit % 8
-    assert_is_header_or_refused(bytes(data))
+    return bytes(data)
+
+
+SCAN = 8 * (real_jpeg().index(b"\xff\xda") + 14)
+"""The first bit of coded data: the scan's header has 14 bytes."""
+END = 8 * len(real_jpeg())
+
+
+@given(st.lists(st.integers(0, END - 1), min_size=1, max_size=5))
+def test_size_in_a_file_with_flipped_bits_is_that_of_a_frame_header(bits):
+    assert_is_refused_or_has_a_size_of_the_file(flipped(bits))
+
+
+@given(st.lists(st.integers(SCAN, END - 1), min_size=1, max_size=20))
+def test_flipped_bits_of_coded_data_change_nothing_about_the_header(bits):
+    assert read_header(flipped(bits)) == read_header(real_jpeg())
 
 
 AT_MOST = Bounds(max_pixels=600, max_scans=7, max_frames=9, worker_memory=100_000_000)

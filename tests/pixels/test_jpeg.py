@@ -4,14 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import encoded, opened, plain, recipe, result_or_reason, smooth, wide_profile
 
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.decoders import choose, jpeg, vips
-from dafre_fast.pixels.decoders.choose import fast_lane, read_header
+from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.plan import plan_image
+from tests.pixels.pictures import (
+    encoded,
+    opened,
+    parts_of,
+    plain,
+    plan_of,
+    recipe,
+    result_or_reason,
+    smooth,
+    wide_profile,
+)
 
 pytestmark = pytest.mark.skipif(turbo() is None, reason="no libjpeg-turbo on this machine")
 
@@ -20,18 +29,19 @@ BOX = Box(0.2, 0.3, 0.7, 0.8)
 
 def planned(data, *, box=BOX, **settings):
     header = read_header(data)
-    return data, header, plan_image(header, recipe(**{"size": 64} | settings), True, box)
+    return data, header, plan_of(header, recipe(**{"size": 64} | settings), box=box)
 
 
-def lane_of(data, **settings):
+def takes_fast_lane(data, **settings):
     _, header, plan = planned(data, **settings)
-    return fast_lane(header, plan)
+    return jpeg.fits(header, plan)
 
 
 def both(data, **settings):
     """Both outputs, whoever decodes them, and the same by libvips."""
     plan = planned(data, **settings)
-    return zip(choose.pictures(*plan), vips.pictures(*plan), strict=True)
+    made = choose.decode(*plan), vips.decode(*plan)
+    return zip(*(outputs.values() for outputs in made), strict=True)
 
 
 def furthest(one, other):
@@ -50,8 +60,8 @@ def furthest(one, other):
 )
 def test_plain_file_is_decoded_by_the_fast_lane(options):
     data = encoded(smooth(640, 480), "JPEG", **options)
-    assert lane_of(data) is jpeg.decode
-    assert jpeg.decode(*planned(data)).full is not None
+    assert takes_fast_lane(data)
+    assert "full" in jpeg.decode(*planned(data))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +72,7 @@ def test_plain_file_is_decoded_by_the_fast_lane(options):
     ],
 )
 def test_other_file_is_left_to_libvips(data):
-    assert lane_of(data) is None
+    assert not takes_fast_lane(data)
 
 
 def resized_header(data, width, height):
@@ -73,8 +83,8 @@ def resized_header(data, width, height):
 
 def test_picture_too_large_for_memory_is_left_to_libvips():
     data = resized_header(encoded(smooth(64, 48), "JPEG"), 10_000, 10_000)
-    assert lane_of(data) is None
-    assert lane_of(data, box=None) is jpeg.decode  # an eighth of it fits
+    assert not takes_fast_lane(data)
+    assert takes_fast_lane(data, box=None)  # an eighth of it fits
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:2:0"}])
@@ -88,7 +98,7 @@ def test_outputs_are_close_to_those_of_libvips(size, options):
 
 def test_grey_file_has_three_equal_channels():
     data = encoded(opened(encoded(smooth(300, 200))).convert("L"), "JPEG")
-    assert lane_of(data) is jpeg.decode
+    assert takes_fast_lane(data)
     for found, expected in both(data):
         assert (found[..., 0] == found[..., 1]).all()
         assert (found[..., 1] == found[..., 2]).all()
@@ -115,7 +125,7 @@ def test_picture_is_not_shifted_where_an_eighth_ends_within_a_pixel(side):
     ramp = np.tile(np.linspace(0, 255, side)[None, :, None], (side, 1, 3)).astype(np.uint8)
     data = encoded(ramp, "JPEG")
     shrunk, whole = (
-        choose.pictures(*planned(data, size=64, box=box)).full.astype(int) for box in (None, BOX)
+        choose.decode(*planned(data, size=64, box=box))["full"].astype(int) for box in (None, BOX)
     )
     assert abs((shrunk - whole)[:, 4:-4, :3].mean()) < 0.3
 
@@ -129,9 +139,9 @@ def test_file_with_a_byte_changed_is_a_picture_or_refused(at, byte, box):
 
     def made():
         plan = planned(changed, box=box, size=24, max_pixels=1_000_000)
-        return choose.pictures(*plan), plan
+        return choose.decode(*plan), plan
 
     outcome = result_or_reason(made)
     if isinstance(outcome, tuple):
-        (full, _), (_, _, plan) = outcome
-        assert full.shape[:2] == plan.full.size[::-1]
+        made, (_, _, plan) = outcome
+        assert made["full"].shape[:2] == parts_of(plan)["full"].size[::-1]

@@ -7,7 +7,14 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import pyvips
-from pictures import (
+from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Note, Reason
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
     IMAGES,
     PATCHES,
     as_stored,
@@ -27,13 +34,6 @@ from pictures import (
     smooth,
     wide_profile,
 )
-from PIL import Image
-from PIL.JpegImagePlugin import get_sampling
-
-from dafre_fast.core.errors import Refusal
-from dafre_fast.core.reasons import Note, Reason
-from dafre_fast.core.records import Box
-from dafre_fast.pixels.making import make_images
 
 ORANGE = (200, 100, 50)
 WHITE = (255, 255, 255)
@@ -51,11 +51,11 @@ orientations = pytest.mark.parametrize("orientation", range(1, 9))
 
 
 def full_of(data, **settings):
-    return make_images(data, recipe(**settings)).full
+    return make_images(data, recipe(**settings))["full"]
 
 
 def face_of(data, box, **settings):
-    return make_images(data, recipe(**settings), full=False, box=box).face
+    return make_images(data, recipe(**settings), ["face"], box=box)["face"]
 
 
 def seen(data, **settings):
@@ -166,7 +166,7 @@ def test_flat_patches_keep_colour_and_place(format, size):
 def test_every_format_is_read(format):
     rendered = make_images(encoded(patches(320, 240), format), recipe())
     assert rendered.header.format == format.lower()
-    assert is_close(centres(pixels(rendered.full.data)), PATCHES)
+    assert is_close(centres(pixels(rendered["full"].data)), PATCHES)
 
 
 @pytest.mark.parametrize("picture", [smooth, mosaic])
@@ -348,7 +348,7 @@ def test_grey_profile_is_applied(format):
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 def test_broken_profile_is_ignored_and_noted(format, profile):
     rendered = make_images(encoded(plain(ORANGE), format, icc_profile=profile), recipe())
-    assert is_close(pixels(rendered.full.data), ORANGE)
+    assert is_close(pixels(rendered["full"].data), ORANGE)
     assert rendered.notes == (Note.PROFILE_IGNORED,)
 
 
@@ -450,7 +450,7 @@ def test_damaged_file_is_made_or_refused(format):
         for at in random.integers(3, len(data), 3):
             damaged[at] = random.integers(256)
         with suppress(Refusal):
-            full = make_images(bytes(damaged), recipe(size=64), box=Box(0.7, 0.7, 1, 1)).full
+            full = make_images(bytes(damaged), recipe(size=64), box=Box(0.7, 0.7, 1, 1))["full"]
             assert opened(full.data).size == (full.width, full.height)
 
 
@@ -495,14 +495,14 @@ def test_crop_lies_as_people_see_it(orientation):
 
 def test_crop_is_cut_from_the_original_not_from_the_full_image():
     rendered = make_images(encoded(marked()), recipe(size=10), box=MARKED_BOX)
-    assert rendered.full.height == 10
-    assert (rendered.face.width, rendered.face.height) == (32, 30)
+    assert rendered["full"].height == 10
+    assert (rendered["face"].width, rendered["face"].height) == (32, 30)
 
 
 def test_crop_is_the_same_with_and_without_a_full_image():
     data = encoded(smooth(1200, 900), "JPEG")
     both = make_images(data, recipe(), box=MARKED_BOX)
-    assert both.face.data == face_of(data, MARKED_BOX).data
+    assert both["face"].data == face_of(data, MARKED_BOX).data
 
 
 def test_margin_grows_the_region_on_each_side():
@@ -535,8 +535,8 @@ def test_crop_is_no_larger_than_wanted(limit, expected):
 @bad_boxes
 def test_bad_box_leaves_the_full_image_and_says_why(box, reason):
     rendered = make_images(encoded(marked()), recipe(), box=box)
-    assert rendered.full is not None
-    assert rendered.face is None
+    assert "full" in rendered.pictures
+    assert "face" not in rendered.pictures
     assert rendered.refused.reason is reason
 
 
@@ -546,8 +546,8 @@ def test_good_box_is_not_refused():
 
 def test_nothing_is_made_that_is_not_wanted():
     data = encoded(marked())
-    assert make_images(data, recipe()).face is None
-    assert make_images(data, recipe(), full=False, box=MARKED_BOX).full is None
+    assert "face" not in make_images(data, recipe()).pictures
+    assert "full" not in make_images(data, recipe(), ["face"], box=MARKED_BOX).pictures
 
 
 # The same bytes
@@ -561,14 +561,14 @@ BOXES = {"good": MARKED_BOX} | {name: box for name, (box, _) in BAD_BOXES.items(
 def test_exact_full_image_is_the_same_with_and_without_a_crop(format, box):
     data = encoded(smooth(1200, 900), format)
     exact = recipe(exact=True)
-    assert make_images(data, exact, box=box).full.data == make_images(data, exact).full.data
+    assert make_images(data, exact, box=box)["full"].data == make_images(data, exact)["full"].data
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_same_original_gives_the_same_bytes(format):
     data = encoded(smooth(640, 480), format)
     first, second = (make_images(data, recipe(), box=MARKED_BOX) for _ in range(2))
-    assert (first.full.data, first.face.data) == (second.full.data, second.face.data)
+    assert (first["full"].data, first["face"].data) == (second["full"].data, second["face"].data)
 
 
 # Encoding
@@ -586,23 +586,23 @@ def test_outputs_have_the_quality_wanted(quality):
     data = encoded(smooth(640, 480))
     rendered = make_images(data, recipe(quality=quality), box=MARKED_BOX)
     expected = opened(encoded(patches(8, 8), "JPEG", quality=quality)).quantization
-    assert opened(rendered.full.data).quantization == expected
-    assert opened(rendered.face.data).quantization == expected
+    assert opened(rendered["full"].data).quantization == expected
+    assert opened(rendered["face"].data).quantization == expected
 
 
 @pytest.mark.parametrize(("subsampling", "expected"), [("4:4:4", 0), ("4:2:0", 2)])
 def test_outputs_have_the_subsampling_wanted(subsampling, expected):
     data = encoded(smooth(640, 480))
     rendered = make_images(data, recipe(subsampling=subsampling), box=MARKED_BOX)
-    assert get_sampling(opened(rendered.full.data)) == expected
-    assert get_sampling(opened(rendered.face.data)) == expected
+    assert get_sampling(opened(rendered["full"].data)) == expected
+    assert get_sampling(opened(rendered["face"].data)) == expected
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 def test_outputs_carry_neither_orientation_nor_profile(format):
     data = encoded(plain(ORANGE), format, exif=exif(6), icc_profile=wide_profile())
     rendered = make_images(data, recipe(), box=MARKED_BOX)
-    for output in (rendered.full, rendered.face):
+    for output in (rendered["full"], rendered["face"]):
         assert not {"exif", "icc_profile"} & opened(output.data).info.keys()
 
 

@@ -10,12 +10,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import (
+from PIL import Image
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.decoders import choose, vips
+from dafre_fast.pixels.decoders import png as png_lane
+from dafre_fast.pixels.decoders.choose import read_header
+from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
     as_stored,
     difference,
     encoded,
     exif,
     pixels,
+    plan_of,
     png_of_16_bits,
     recipe,
     result_or_reason,
@@ -23,8 +32,7 @@ from pictures import (
     upright,
     wide_profile,
 )
-from PIL import Image
-from pngs import (
+from tests.pixels.pngs import (
     AVERAGE,
     IEND,
     PAETH,
@@ -38,14 +46,6 @@ from pngs import (
     plain_lines,
     png,
 )
-
-from dafre_fast.core.errors import Refusal
-from dafre_fast.core.records import Box
-from dafre_fast.pixels.decoders import choose, vips
-from dafre_fast.pixels.decoders import png as png_lane
-from dafre_fast.pixels.decoders.choose import fast_lane, read_header
-from dafre_fast.pixels.making import make_images
-from dafre_fast.pixels.plan import plan_image
 
 WIDTH, HEIGHT = 150, 110
 SIZE = 44
@@ -64,21 +64,21 @@ ZLIB = zlib.compress(LINES)
 
 def planned(data, *, box=BOX, full=True, **settings):
     header = read_header(data)
-    return data, header, plan_image(header, recipe(**{"size": SIZE} | settings), full, box)
+    return data, header, plan_of(header, recipe(**{"size": SIZE} | settings), full=full, box=box)
 
 
-def lane_of(data):
+def takes_fast_lane(data):
     _, header, plan = planned(data)
-    return fast_lane(header, plan)
+    return png_lane.fits(header, plan)
 
 
 def made(data, **settings):
     """Both outputs, whoever decodes them."""
-    return choose.pictures(*planned(data, **settings))
+    return choose.decode(*planned(data, **settings))
 
 
 def made_by_libvips(data, **settings):
-    return vips.pictures(*planned(data, **settings))
+    return vips.decode(*planned(data, **settings))
 
 
 def furthest(one, other):
@@ -86,7 +86,8 @@ def furthest(one, other):
 
 
 def are_alike(one, other, within=2):
-    return all(furthest(*pair) <= within for pair in zip(one, other, strict=True))
+    assert one.keys() == other.keys()
+    return all(furthest(one[name], other[name]) <= within for name in one)
 
 
 # Where it is taken
@@ -103,8 +104,8 @@ def are_alike(one, other, within=2):
     ],
 )
 def test_plain_file_is_decoded_by_the_fast_lane(data):
-    assert lane_of(data) is png_lane.decode
-    assert png_lane.decode(*planned(data)).full is not None
+    assert takes_fast_lane(data)
+    assert "full" in png_lane.decode(*planned(data))
 
 
 def interlaced(data):
@@ -125,13 +126,13 @@ def interlaced(data):
     ],
 )
 def test_other_file_is_left_to_libvips(data):
-    assert lane_of(data) is None
+    assert not takes_fast_lane(data)
 
 
 def test_picture_too_large_for_memory_is_left_to_libvips():
     data = png(8001, 8000, b"")
-    assert lane_of(data) is None
-    assert lane_of(png(8000, 8000, b"")) is png_lane.decode
+    assert not takes_fast_lane(data)
+    assert takes_fast_lane(png(8000, 8000, b""))
 
 
 # The same picture
@@ -161,30 +162,30 @@ def test_crop_alone_is_the_same_as_beside_a_full_image():
     data = encoded(smooth(1203, 905))
     for exact in (False, True):
         both, alone = (made(data, full=full, exact=exact) for full in (True, False))
-        assert alone.full is None
-        np.testing.assert_array_equal(both.face[..., :3], alone.face[..., :3])
+        assert "full" not in alone
+        np.testing.assert_array_equal(both["face"][..., :3], alone["face"][..., :3])
 
 
 def test_full_image_alone_is_the_same_as_beside_a_crop():
     data = encoded(smooth(1203, 905))
     for exact in (False, True):
         both, alone = (made(data, box=box, exact=exact) for box in (BOX, None))
-        assert alone.face is None
-        np.testing.assert_array_equal(both.full[..., :3], alone.full[..., :3])
+        assert "face" not in alone
+        np.testing.assert_array_equal(both["full"][..., :3], alone["full"][..., :3])
 
 
 @pytest.mark.parametrize("picture", [smooth, smooth_with_alpha])
 def test_picture_of_the_size_wanted_keeps_every_pixel(picture):
     array = picture(70, 50)
     lines = filtered(array, [PAETH, SUB, UP, AVERAGE, PAETH])
-    full = made(png(70, 50, lines, channels=array.shape[2]), size=50, box=None).full
+    full = made(png(70, 50, lines, channels=array.shape[2]), size=50, box=None)["full"]
     np.testing.assert_array_equal(full[..., :3], on_white(array))
 
 
 @pytest.mark.parametrize("colour", [(10, 200, 90), (10, 200, 90, 51)])
 def test_single_pixel_fills_the_full_image(colour):
     data = png(1, 1, bytes([PAETH, *colour]), channels=len(colour))
-    full = made(data, box=None).full
+    full = made(data, box=None)["full"]
     assert full.shape[:2] == (SIZE, SIZE)
     assert (full[..., :3] == on_white(np.array([[colour]], np.uint8))).all()
 
@@ -195,7 +196,9 @@ def test_scanlines_may_be_spread_over_any_chunks(size, cuts):
     parts = [ZLIB[a:b] for a, b in pairwise(edges)]
     data = png(WIDTH, HEIGHT, LINES, idat=b"".join(chunk(b"IDAT", part) for part in parts))
     one = png(WIDTH, HEIGHT, LINES)
-    for many, whole in zip(made(data, size=size), made(one, size=size), strict=True):
+    for many, whole in zip(
+        made(data, size=size).values(), made(one, size=size).values(), strict=True
+    ):
         np.testing.assert_array_equal(many[..., :3], whole[..., :3])
 
 
@@ -206,9 +209,9 @@ def test_orientation_before_the_pixels_is_honoured(orientation):
     tags = chunk(b"eXIf", exif(orientation).tobytes().removeprefix(b"Exif\0\0"))
     header = read_header(data := png(width, height, plain_lines(stored), before=tags))
     assert (header.orientation, header.size) == (orientation, (WIDTH, HEIGHT))
-    assert lane_of(data) is png_lane.decode
+    assert takes_fast_lane(data)
     turned, plainly = (made(file, size=HEIGHT) for file in (data, png(WIDTH, HEIGHT, LINES)))
-    for found, expected in zip(turned, plainly, strict=True):
+    for found, expected in zip(turned.values(), plainly.values(), strict=True):
         np.testing.assert_array_equal(upright(found, orientation)[..., :3], expected[..., :3])
 
 
@@ -218,9 +221,9 @@ def test_orientation_before_the_pixels_is_honoured(orientation):
 @pytest.mark.parametrize("picture", [smooth, smooth_with_alpha])
 def test_wide_colours_are_converted_as_by_libvips(picture):
     data = encoded(picture(300, 200), icc_profile=wide_profile())
-    assert lane_of(data) is png_lane.decode
+    assert takes_fast_lane(data)
     outputs = made(data)
-    for found, expected in zip(outputs, made_by_libvips(data), strict=True):
+    for found, expected in zip(outputs.values(), made_by_libvips(data).values(), strict=True):
         assert np.abs(found[..., :3].astype(int) - expected).mean() < 1
         assert furthest(found, expected) <= 10  # a level of a dark colour is many in another space
     assert not are_alike(outputs, made(encoded(picture(300, 200))), within=10)
@@ -229,8 +232,8 @@ def test_wide_colours_are_converted_as_by_libvips(picture):
 def test_encoded_images_of_wide_colours_are_those_of_libvips():
     data = encoded(PICTURE, icc_profile=wide_profile())
     rendered = make_images(data, recipe(size=SIZE), box=BOX)
-    for image, expected in zip((rendered.full, rendered.face), made_by_libvips(data), strict=True):
-        assert difference(pixels(image.data), expected) < 1
+    for name, expected in made_by_libvips(data).items():
+        assert difference(pixels(rendered[name].data), expected) < 1
 
 
 def test_profile_that_is_no_zlib_data_is_empty():
@@ -291,7 +294,7 @@ damaged = pytest.mark.parametrize(
 
 @damaged
 def test_fast_lane_refuses_what_is_not_as_it_should_be(data):
-    assert lane_of(data) is png_lane.decode
+    assert takes_fast_lane(data)
     with pytest.raises(Refusal):
         png_lane.decode(*planned(data))
 
@@ -299,7 +302,7 @@ def test_fast_lane_refuses_what_is_not_as_it_should_be(data):
 @damaged
 def test_outcome_of_a_damaged_file_is_that_of_libvips(data):
     found, judged = (result_or_reason(function, data) for function in (made, made_by_libvips))
-    if isinstance(judged, tuple):
+    if isinstance(judged, dict):
         assert are_alike(found, judged, within=0)
     else:
         assert found == judged
@@ -308,7 +311,7 @@ def test_outcome_of_a_damaged_file_is_that_of_libvips(data):
 @damaged
 def test_damaged_file_never_becomes_a_different_picture(data):
     found = result_or_reason(made, data)
-    if isinstance(found, tuple):
+    if isinstance(found, dict):
         assert are_alike(found, made(png(WIDTH, HEIGHT, LINES)))
 
 
@@ -323,9 +326,9 @@ def test_file_with_a_byte_changed_is_the_same_picture_or_left_to_libvips(data):
     changed[at] ^= data.draw(st.integers(1, 255))
     plan = planned(FILE, size=20)
     found = result_or_reason(png_lane.decode, bytes(changed), *plan[1:])
-    if isinstance(found, tuple):
-        for one, other in zip(found, png_lane.decode(*plan), strict=True):
-            np.testing.assert_array_equal(one.pixels[..., :3], other.pixels[..., :3])
+    if isinstance(found, dict):
+        for name, expected in png_lane.decode(*plan).items():
+            np.testing.assert_array_equal(found[name].pixels[..., :3], expected.pixels[..., :3])
 
 
 @given(st.integers(33, len(FILE) - 1))
@@ -344,5 +347,5 @@ def test_images_are_made_from_hand_written_files(name):
     picture = {"RGB": smooth, "RGBA": smooth_with_alpha}[name](WIDTH, HEIGHT)
     data = png(WIDTH, HEIGHT, plain_lines(picture), channels=picture.shape[2])
     rendered = make_images(data, recipe(size=SIZE), box=BOX)
-    assert (rendered.full.width, rendered.full.height) == (60, SIZE)
-    assert (rendered.face.width, rendered.face.height) == (75, 55)
+    assert (rendered["full"].width, rendered["full"].height) == (60, SIZE)
+    assert (rendered["face"].width, rendered["face"].height) == (75, 55)

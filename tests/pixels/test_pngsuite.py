@@ -1,11 +1,11 @@
 """PngSuite: every colour type, depth, interlacing and filter of PNG, and files to be refused."""
 
 import pytest
-from pictures import IMAGES, difference, opened, pixels, recipe
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.pixels.making import make_images
-from torture import reference
+from tests.pixels.pictures import IMAGES, difference, opened, pixels, recipe
+from tests.torture import reference
 
 FILES = sorted((IMAGES / "pngsuite").glob("*.png"))
 if not FILES:
@@ -25,7 +25,7 @@ def test_broken_file_is_refused(path):
 def test_file_has_its_exact_size(path):
     data = path.read_bytes()
     width, height = opened(data).size
-    full = make_images(data, recipe(size=64)).full
+    full = make_images(data, recipe(size=64))["full"]
     short = min(width, height)
     assert opened(full.data).size == (width * 64 // short, height * 64 // short)
 
@@ -33,5 +33,5 @@ def test_file_has_its_exact_size(path):
 @pytest.mark.parametrize("path", GOOD)
 def test_file_has_its_colours(path):
     data = path.read_bytes()
-    full = make_images(data, recipe(size=min(opened(data).size))).full
+    full = make_images(data, recipe(size=min(opened(data).size)))["full"]
     assert difference(pixels(full.data), reference.read(data)) <= 3

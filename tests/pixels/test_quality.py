@@ -10,16 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import pyvips
-from pictures import IMAGES, opened
 from PIL import Image
 
 from dafre_fast.core.settings.images import FullImage, Recipe
 from dafre_fast.pixels.decoders import choose
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.making import make_images
-from dafre_fast.pixels.plan import plan_image
 from dafre_fast.sample.cast import Kind, portraits
 from dafre_fast.sample.originals import encode
+from tests.pixels.pictures import IMAGES, opened, plan_of
 
 SHORT = 256
 REAL = sorted((IMAGES / "real").glob("*.*"))
@@ -69,7 +68,7 @@ def made(data, recipe):
     """The pixels that go to the encoder."""
     header = read_header(data)
     assert header.orientation == 1
-    return choose.pictures(data, header, plan_image(header, recipe, True, None)).full[..., :3]
+    return choose.decode(data, header, plan_of(header, recipe))["full"][..., :3]
 
 
 def thumbnail(data, width, height):
@@ -92,7 +91,7 @@ def sampled(data):
         psnr(found, reference),
         psnr(made(data, Recipe(full=FullImage(exact=True))), reference),
         psnr(thumbnail(data, width, height), reference),
-        len(make_images(data, Recipe()).full.data),
+        len(make_images(data, Recipe())["full"].data),
         len(encoded_by_libvips(reference)),
     )
 

@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
-from pictures import difference, encoded, exif, pixels, recipe, result_or_reason, smooth
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
+    difference,
+    encoded,
+    exif,
+    pixels,
+    recipe,
+    result_or_reason,
+    smooth,
+)
 
 WIDTH, HEIGHT = 320, 256
 NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -19,8 +27,8 @@ def part_of(data, share):
     return data[: int(len(data) * share)]
 
 
-def kept(data, *, full=True, box=None):
-    return make_images(data, recipe(truncated="keep"), full=full, box=box)
+def kept(data, *, box=None):
+    return make_images(data, recipe(truncated="keep"), box=box)
 
 
 def white_rows(image):
@@ -31,11 +39,11 @@ def white_rows(image):
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 def test_rows_that_are_there_are_kept_and_the_rest_is_white(format, share):
     whole = encoded(NOISE, format)
-    full = kept(part_of(whole, share)).full
+    full = kept(part_of(whole, share))["full"]
     missing = white_rows(full)
     assert abs(missing - (1 - share) * HEIGHT) <= 24
     there = HEIGHT - missing - 8  # libjpeg's last rows mix with what is not there
-    expected = pixels(make_images(whole, recipe()).full.data)[:there]
+    expected = pixels(make_images(whole, recipe())["full"].data)[:there]
     assert difference(pixels(full.data)[:there], expected) < 2
 
 
@@ -76,8 +84,8 @@ def test_of_a_progressive_file_the_whole_scans_are_kept():
     rendered = kept(part_of(whole, 0.8))
     assert rendered.notes == (Note.TRUNCATED,)
     assert "scans" in rendered.detail
-    expected = pixels(make_images(whole, recipe()).full.data)
-    assert difference(pixels(rendered.full.data), expected) < 5
+    expected = pixels(make_images(whole, recipe())["full"].data)
+    assert difference(pixels(rendered["full"].data), expected) < 5
 
 
 def test_a_progressive_file_without_a_whole_scan_of_each_component_is_refused():
@@ -89,19 +97,19 @@ def test_a_progressive_file_without_a_whole_scan_of_each_component_is_refused():
 def test_a_head_in_the_rows_that_are_there_is_cut():
     rendered = kept(part_of(encoded(NOISE, "PNG"), 0.5), box=UPPER)
     whole = make_images(encoded(NOISE, "PNG"), recipe(), box=UPPER)
-    assert rendered.face.data == whole.face.data
+    assert rendered["face"].data == whole["face"].data
 
 
 def test_a_head_in_the_rows_that_are_missing_is_refused_and_the_full_image_made():
     rendered = kept(part_of(encoded(NOISE, "PNG"), 0.5), box=LOWER)
-    assert rendered.face is None
+    assert "face" not in rendered.pictures
     assert rendered.refused.reason is Reason.TRUNCATED
-    assert rendered.full is not None
+    assert "full" in rendered.pictures
 
 
 def test_the_missing_rows_are_those_of_the_stored_picture_however_it_is_turned():
     data = part_of(encoded(NOISE, "JPEG", exif=exif(6)), 0.5)
-    full = kept(data).full
+    full = kept(data)["full"]
     columns = pixels(full.data).min(axis=(0, 2)) > 250
     assert columns[:40].all()  # stored at the bottom, seen on the left
     assert not columns[-40:].any()

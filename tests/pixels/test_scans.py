@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pictures import encoded, mosaic, opened, recipe, result_or_reason, smooth
 from PIL import Image
 
 from dafre_fast.core.records import Box
@@ -18,7 +17,7 @@ from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.decoders.scans import without_refinements
 from dafre_fast.pixels.decoders.turbo import turbo
-from dafre_fast.pixels.plan import plan_image
+from tests.pixels.pictures import encoded, mosaic, opened, plan_of, recipe, result_or_reason, smooth
 
 LUMA = 1
 SCAN = re.compile(rb"\xff\xda..([\1-\3])", re.DOTALL)
@@ -180,7 +179,7 @@ def decoded(data, *, box=None, exact=False, whole=False):
     header = read_header(data)
     if whole:
         header = msgspec.structs.replace(header, progressive=False)
-    plan = plan_image(header, recipe(size=160, exact=exact), True, box)
+    plan = plan_of(header, recipe(size=160, exact=exact), box=box)
     return jpeg.decode(data, header, plan)
 
 
@@ -190,13 +189,13 @@ def is_same(one, other):
 
 @by_turbo
 def test_full_image_alone_is_made_without_refinements():
-    assert not is_same(decoded(FILE).full, decoded(FILE, whole=True).full)
+    assert not is_same(decoded(FILE)["full"], decoded(FILE, whole=True)["full"])
 
 
 @by_turbo
 def test_exact_full_image_is_made_from_the_whole_file():
     found, expected = (decoded(FILE, exact=True, whole=whole) for whole in (False, True))
-    assert is_same(found.full, expected.full)
+    assert is_same(found["full"], expected["full"])
 
 
 @by_turbo
@@ -204,8 +203,8 @@ def test_exact_full_image_is_made_from_the_whole_file():
 def test_both_outputs_are_made_from_the_whole_file_where_a_face_is_wanted(exact):
     box = Box(0.2, 0.2, 0.6, 0.7)
     found, expected = (decoded(FILE, box=box, exact=exact, whole=whole) for whole in (False, True))
-    assert is_same(found.full, expected.full)
-    assert is_same(found.face, expected.face)
+    assert is_same(found["full"], expected["full"])
+    assert is_same(found["face"], expected["face"])
 
 
 @by_turbo

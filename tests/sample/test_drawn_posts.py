@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
-from shapes import STRINGS, tags
 
 from dafre_fast.sample import posts
 from dafre_fast.sample.posts import Shape, write_posts
 from dafre_fast.sample.vocabulary import vocabulary
+from tests.sample.shapes import STRINGS, tags
 
 RECORDS = 400
 
@@ -149,6 +149,6 @@ def test_given_ids_are_among_them(tmp_path) -> None:
 
 
 def test_there_are_no_more_ids_than_posts(tmp_path) -> None:
-    with pytest.raises(ValueError, match="3 ids for 2 posts"):
+    with pytest.raises(ValueError, match="3 ids do not fit in 2 posts"):
         write_posts(tmp_path / "posts.jsonl", 2, ids=[1, 2, 3])
     assert not [*tmp_path.iterdir()]

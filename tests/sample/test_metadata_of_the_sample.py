@@ -1,12 +1,12 @@
 import msgspec
 import numpy as np
 import pytest
-from shapes import tags
 
 from dafre_fast.sample.cast import Kind, heads, portraits, tag_names
 from dafre_fast.sample.drawing import describe, draw
 from dafre_fast.sample.metadata import write_metadata
 from dafre_fast.sample.vocabulary import Category
+from tests.sample.shapes import tags
 
 FLAGS = ("is_pending", "is_flagged", "is_deleted", "is_banned")
 
@@ -23,7 +23,7 @@ def files(drawn, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def posts(files) -> dict[int, dict]:
-    """Of both files by id."""
+    """Posts of both files, by id."""
     lines = [line for path in files for line in path.read_bytes().splitlines()]
     found = [msgspec.json.decode(line) for line in lines]
     assert len({int(post["id"]) for post in found}) == len(found)
@@ -93,7 +93,7 @@ SKIN = (255, 226, 206)
 
 
 def colour_at(one, x: float, y: float) -> np.ndarray:
-    """In units of the head's radius from its middle."""
+    """Return the colour at a point, in units of the head's radius from its centre."""
     short = min(one.width, one.height)
     row = int((one.head_y + y * one.radius) * short)
     return draw(one)[row, int((one.head_x + x * one.radius) * short), :3].astype(int)

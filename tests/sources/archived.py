@@ -101,12 +101,12 @@ def originals(folder: Path) -> dict[str, bytes]:
 
 
 class Requests(Counter[str]):
-    """By path; those for a part of a file have `*` at their end."""
+    """Number of requests by path; a path has `*` at its end if a part of the file was asked for."""
 
 
 @contextmanager
 def served(folder: Path, *, ranges: bool = True) -> Iterator[tuple[str, Requests]]:
-    """Files over HTTP; the one kind of part that is asked for here is `bytes=a-b`."""
+    """Serve files over HTTP, with parts (`bytes=a-b`) or without; yields address and requests."""
     asked = Requests()
 
     class Handler(SimpleHTTPRequestHandler):

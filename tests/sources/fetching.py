@@ -12,13 +12,13 @@ from dafre_fast.sources.interface import Check
 
 
 def ignore(_: Event) -> None:
-    """Nobody listens."""
+    """Drop an event."""
 
 
 async def fetching(
     source: str, folder: Path, *sought: str | Sought, settings: Fetching
 ) -> list[Fetched]:
-    """The outcomes, in the order in which they came."""
+    """Return the outcomes in the order in which they came."""
     found: list[Fetched] = []
 
     async def take(_: Sought, fetched: Fetched) -> None:

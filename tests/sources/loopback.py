@@ -11,7 +11,7 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check
-from dafre_fast.testing.fault_server import Play, Server
+from dafre_fast.testing.server import Play, Server
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(5000) + b"\xff\xd9"
 OTHER_JPEG = b"\xff\xd8\xff\xda" + bytes(5001) + b"\xff\xd9"

@@ -1,12 +1,13 @@
 """A daemon of the system's rsync, on the loopback."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CONFIG = """
@@ -24,7 +25,7 @@ secrets file = {root}/secrets
 
 
 class Daemon:
-    """Serves `root`; its originals lie in `root/original`."""
+    """Serves `root`, with originals in `root/original`."""
 
     def __init__(self, root: Path, port: int, pid: int) -> None:
         self.root, self.pid = root, pid
@@ -38,8 +39,13 @@ class Daemon:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Return a port below those that the system hands out, so that no server or connection of
+    another test takes it before the daemon does.
+    """
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def answers(port: int) -> bool:
@@ -52,7 +58,7 @@ def answers(port: int) -> bool:
 
 @contextmanager
 def daemon_of(root: Path, config: Path, limit: int | None = None) -> Iterator[Daemon]:
-    """`limit`: KiB per second."""
+    """Run a daemon for `root`; `limit` is in KiB per second."""
     port = free_port()
     ids = f"uid = {os.getuid()}\ngid = {os.getgid()}" if os.getuid() == 0 else ""
     config.write_text(CONFIG.format(root=root, ids=ids))

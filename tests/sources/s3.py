@@ -48,7 +48,7 @@ class S3:
 
 @contextmanager
 def s3_server() -> Iterator[int]:
-    """Its port on the loopback."""
+    """Run the server; yields its port on the loopback."""
     command = [sys.executable, "-c", SERVER]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as server:

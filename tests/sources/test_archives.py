@@ -10,7 +10,18 @@ from collections.abc import ItemsView, Iterator
 from pathlib import Path
 
 import pytest
-from sources.archived import (
+
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.reasons import Proof, Reason
+from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.pixels.damage import check_end
+from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.archives.desk import Group
+from dafre_fast.sources.archives.members import Member, by_key
+from dafre_fast.sources.choose import choose
+from dafre_fast.sources.interface import Check, Planned, Span
+from tests.sources.archived import (
     FAST,
     KEYS,
     ORIGINALS,
@@ -22,17 +33,6 @@ from sources.archived import (
     write_tar,
     write_zip,
 )
-
-from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.reasons import Proof, Reason
-from dafre_fast.core.records import Fetched, Sought
-from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.pixels.damage import check_end
-from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.archives.members import Member, by_key
-from dafre_fast.sources.archives.visit import Group
-from dafre_fast.sources.choose import choose
-from dafre_fast.sources.interface import Check, Planned, Span
 
 
 def test_a_local_tar_without_index_gives_its_originals(tmp_path) -> None:
@@ -407,7 +407,7 @@ def test_a_member_that_passes_by_is_looked_up_not_searched_for() -> None:
 def fetch_known(
     spec: object, folder: Path, sought: list[Sought], settings: Fetching, slow: float = 0.0
 ) -> dict[str, Fetched]:
-    """What is taken takes `slow` seconds each."""
+    """Fetch with a taker that needs `slow` seconds for each outcome."""
     found: dict[str, Fetched] = {}
 
     async def take(one: Sought, fetched: Fetched) -> None:

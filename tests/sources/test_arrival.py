@@ -17,7 +17,8 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import HEAD_BYTES, Check
 from dafre_fast.sources.manners.effort import Passing
-from dafre_fast.testing.fault_server import Exchange, Server, first, head, right
+from dafre_fast.testing.plays import first, right
+from dafre_fast.testing.server import Exchange, Server, head
 from tests.commands import dafre, tree
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
 
@@ -190,6 +191,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_finished(small_disk) -> Non
     assert files(small_disk.folder) == {"0001/1.jpg": JPEG}
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_exit_status_1_and_one_line_and_with_room_the_run_goes_on(
     tmp_path, small_disk
 ) -> None:

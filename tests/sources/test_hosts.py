@@ -553,6 +553,7 @@ def test_a_host_that_asks_for_a_second_is_asked_for_nothing_for_a_second(tmp_pat
     assert network.asked[1][1] - answered >= 1.0
 
 
+@pytest.mark.slow
 def test_while_one_host_is_held_the_others_are_asked(tmp_path) -> None:
     network = Network(partial(busy_once, seconds=4))  # the others take far less
     found, _ = fetch(network, tmp_path, [*range(1, 10)], Fetching(connections=1))

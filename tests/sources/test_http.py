@@ -25,18 +25,16 @@ from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.manners.hosts import Reach
 from dafre_fast.sources.transports.http_answers import challenges, opted_out, part, retry_after
 from dafre_fast.sources.transports.redirects import Hop, guarded_socket, guarding, redirected
-from dafre_fast.testing.fault_server import (
-    Exchange,
-    Server,
+from dafre_fast.testing.plays import (
     body,
     endless,
     first,
     gzip_bomb,
-    head,
     redirect,
     right,
     status,
 )
+from dafre_fast.testing.server import Exchange, Server, head
 from tests.commands import dafre
 from tests.sources.loopback import (
     FAST,
@@ -636,6 +634,7 @@ def grow(url: str, folder: Path, answer: Connection) -> None:
     answer.send((fetched.reason, peak_bytes() - before))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells of memory so")
 @pytest.mark.parametrize("play", [gzip_bomb(1000), endless(JPEG[:100])], ids=["gzip", "endless"])
 def test_what_becomes_a_lot_takes_little_memory_up_to_the_limit(tmp_path, play) -> None:

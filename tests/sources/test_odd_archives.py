@@ -1,14 +1,19 @@
 """Archives that are damaged, odd or hostile: what is whole is had, the rest has its reason."""
 
 import struct
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from sources.archived import (
+
+from dafre_fast.core.reasons import Reason
+from tests.sources.archived import (
+    EXTENSIONS,
     KEYS,
     ORIGINALS,
+    expected,
     fetch,
     originals,
     served,
@@ -16,11 +21,9 @@ from sources.archived import (
     write_zip,
 )
 
-from dafre_fast.core.reasons import Reason
-
 
 def header_of(name: str, size: int) -> bytes:
-    """Of GNU tar, in base 256, in which a size may be negative."""
+    """Return a header in GNU tar's base 256, in which a size may be negative."""
     header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
     header[124:136] = (size % 256**12).to_bytes(12, "big")
     header[124] |= 0x80
@@ -134,3 +137,35 @@ def flip(path: Path, *keys: int) -> None:
     for key in keys:
         data[data.index(ORIGINALS[key]) + len(ORIGINALS[key]) // 2] ^= 1
     path.write_bytes(data)
+
+
+def tar_with(folder: Path, *flags: str) -> Path:
+    """Write an archive by the system's tar: `2007.jpg` has 40 holes, the files around it none."""
+    folder.mkdir()
+    for key in KEYS:
+        (folder / f"{key}.{EXTENSIONS[key]}").write_bytes(ORIGINALS[key])
+    with (folder / "2007.jpg").open("wb") as file:
+        for hole in range(40):
+            file.seek(hole << 17)
+            file.write(ORIGINALS[2007])
+    names = [f"{key}.{EXTENSIONS[key]}" for key in KEYS]
+    path = folder / "a.tar"
+    subprocess.run(["tar", "--create", "--file", path, *flags, *names], cwd=folder, check=True)
+    return path
+
+
+@pytest.mark.parametrize("place", ["here", "remote"])
+@pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
+def test_a_sparse_member_is_passed_over_and_those_behind_it_are_not(tmp_path, form, place) -> None:
+    version = subprocess.run(["tar", "--version"], capture_output=True, check=False).stdout
+    if b"GNU tar" not in version:
+        pytest.skip("the system's tar is not GNU tar")
+    pax = ["--format=posix", f"--sparse-version={form}"]
+    tar_with(tmp_path / "in", "--sparse", *(["--format=gnu"] if form == "gnu" else pax))
+    with served(tmp_path / "in") as (address, _):
+        folder = address if place == "remote" else tmp_path / "in"
+        found = fetch(f"{folder}/a.tar", tmp_path / "out")
+    assert found[2007].reason is Reason.MISSING_ORIGINAL
+    assert originals(tmp_path / "out") == {
+        name: data for name, data in expected().items() if name != "0007/2007.jpg"
+    }

@@ -14,10 +14,6 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
-from commands import dafre, ledger_keys, tree
-from processes import descendants, needs_proc, runs
-from sources.fetching import fetching, ignore
-from sources.rsyncd import Daemon, daemon_of, free_port
 
 from dafre_fast.core.errors import OutputError, SourceError, UsageError
 from dafre_fast.core.reasons import Proof, Reason
@@ -27,8 +23,11 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check, Planned
-from dafre_fast.sources.rsync.client import failure_of
-from dafre_fast.sources.rsync.source import why_not
+from dafre_fast.sources.rsync.exit_status import failure_of, why_not
+from tests.commands import dafre, ledger_keys, tree
+from tests.processes import descendants, needs_proc, runs
+from tests.sources.fetching import fetching, ignore
+from tests.sources.rsyncd import Daemon, daemon_of, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
@@ -183,6 +182,7 @@ def test_files_that_come_too_slowly_are_given_up(tmp_path, folder) -> None:
     assert not [*folder.iterdir()]
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_connection_that_breaks_off_costs_no_file_that_came(tmp_path, folder) -> None:
     with daemon_of(tmp_path / "there", tmp_path / "rsyncd.conf", limit=40) as daemon:
@@ -302,6 +302,7 @@ def download(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     return dafre("download", *flags(source), "--json", cwd=folder)
 
 
+@pytest.mark.slow
 @needs_proc
 def test_ctrl_c_leaves_no_process_and_no_staging_and_the_same_command_goes_on(tmp_path) -> None:
     root = tmp_path / "there"

@@ -13,7 +13,8 @@ from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Sought
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.choose import choose
-from dafre_fast.testing.fault_server import Exchange, Play, Server, first, right, status
+from dafre_fast.testing.plays import first, right, status
+from dafre_fast.testing.server import Exchange, Play, Server
 from tests.sources.loopback import FAST, JPEG, WHOLE, fetch, fetch_from, files, ignore
 
 SEVEN = Sought("7")

@@ -105,6 +105,7 @@ def ink(figure: Figure, name: str | None = None) -> np.ndarray[Any, Any]:
     return np.asarray(canvas.buffer_rgba())[..., 0] < 128
 
 
+@pytest.mark.slow
 def test_words_of_a_cloud_overlap_nowhere_and_stay_inside() -> None:
     uses = many(60) | {"初音ミク": 4000, "艦隊これくしょん": 3000, "jeanne d'arc_(fate)": 2000}
     with drawing():
@@ -271,7 +272,7 @@ def test_drawing_leaves_no_trace_in_the_settings_of_matplotlib() -> None:
 
 def test_drawing_needs_no_pyplot_nor_a_package_that_sets_fonts() -> None:
     code = (
-        "import sys; from dafre_fast.views import plots\n"
+        "import sys; from dafre_fast.stats import plots\n"
         "with plots.drawing(): plots.images.formats('x', {'jpg': 1})\n"
         "assert not {'matplotlib.pyplot', 'matplotlib_fontja'} & {*sys.modules}"
     )

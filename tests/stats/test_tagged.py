@@ -40,6 +40,11 @@ def rows(*paths: Path) -> list[dict[str, object]]:
     return read(*paths).rows.sort("id").collect().to_dicts()
 
 
+def parse(texts: list[str]) -> list[list[str] | None]:
+    column = pl.Series("text", texts, pl.String).to_frame()
+    return column.select(_parse_lists(pl.col("text"))).to_series().to_list()
+
+
 def problems(*paths: Path) -> list[tuple[str, int, str]]:
     return read(*paths).bad_rows.rows()
 
@@ -199,13 +204,13 @@ def write_parquet_with_damage(path: Path) -> None:
         (Path.mkdir, "Is a directory"),
         (table, "has no rows"),
         (lambda path: table(path, "", ""), "has no rows"),
-        (lambda path: table(path, "5,,0,x,[],[]"), "none is good"),
+        (lambda path: table(path, "5,,0,x,[],[]"), "none of its 1 rows is good"),
         (lambda path: table(path, "5", header="dir"), "has no column id"),
         (lambda path: table(path, "5,x", header="id,dir"), "none of the columns"),
         (lambda path: table(path, f'{ROW}\n6,"'), "a quoted field does not end"),
         (lambda path: path.write_text("<html>"), "is an HTML page"),
         (lambda path: path.write_bytes(b"\x1f\x8b0"), "cannot be read"),
-        (write_parquet_of_numbers, "its column tags_cat0 is neither"),
+        (write_parquet_of_numbers, "its column tags_cat0 holds neither"),
         (write_cut_parquet, "cannot be read"),
         (write_parquet_with_damage, "cannot be read"),
         (Path.exists, "No such file"),
@@ -229,16 +234,35 @@ NAMES = st.one_of(
     st.sampled_from(
         ["1 girl", "chevalier d'eon", '"nene"', "\\o/", "', '", "a\nb", "初音ミク", ""]
     ),
-    st.text(st.characters(exclude_characters="\N{REPLACEMENT CHARACTER}"), max_size=5),
+    st.text(
+        st.characters(codec="utf-8", exclude_characters="\N{REPLACEMENT CHARACTER}"), max_size=5
+    ),
 )
 
 
 @given(st.lists(st.lists(NAMES, max_size=5), min_size=1, max_size=8))
 @example([["a'b", '"'], ["', '"], ['"', "'"], ["\\"], ["'\""]])
 def test_lists_are_read_as_python_writes_them(lists) -> None:
-    texts = pl.Series("text", [str(names) for names in lists])
-    found = texts.to_frame().select(_parse_lists(pl.col("text"))).to_series()
-    assert found.to_list() == lists
+    assert parse([str(names) for names in lists]) == lists
+
+
+def as_json_means(names: list[str]) -> list[str] | None:
+    """Two surrogates that make a character are that character; one without the other is no text."""
+    joined = json.loads(json.dumps(names))
+    return None if any("\ud800" <= letter <= "\udfff" for letter in "".join(joined)) else joined
+
+
+@given(st.lists(st.text("a'\\\ud83d\ude00", max_size=4), max_size=4))
+@example(["\ud800"])
+@example(["\udcff", "solo"])
+@example(["\ud83d", "\ude00"])
+@example(["a \ud83d\ude00"])
+def test_names_with_surrogates_are_read_as_json_reads_them(names) -> None:
+    assert parse([str(names), json.dumps(names)]) == [as_json_means(names)] * 2
+
+
+def test_a_name_with_half_a_character_costs_its_own_row_alone() -> None:
+    assert parse(["['a\\n']", "['\\ud800']", "['b\\n']"]) == [["a\n"], None, ["b\n"]]
 
 
 @given(st.lists(st.text("[]'\", \\ab\n1(){}", max_size=12), min_size=1, max_size=20))
@@ -254,14 +278,12 @@ def test_text_is_a_list_of_names_where_it_is_one_to_python(texts) -> None:
         names = isinstance(found, list) and all(isinstance(name, str) for name in found)
         return found if names else None
 
-    found = pl.DataFrame({"text": texts}).select(_parse_lists(pl.col("text"))).to_series()
-    assert found.to_list() == [model(text) for text in texts]
+    assert parse(texts) == [model(text) for text in texts]
 
 
 def test_lists_written_by_another_json_writer_are_lists_too() -> None:
-    text = json.dumps(["a", "初音", "it's"])
-    found = pl.DataFrame({"text": [text]}).select(_parse_lists(pl.col("text"))).to_series()
-    assert found.to_list() == [["a", "初音", "it's"]]
+    names = ["a", "初音", "it's", "\N{GRINNING FACE}"]
+    assert parse([json.dumps(names)]) == [names]
 
 
 def test_metadata_as_lines_of_json_in_both_shapes_is_read_too(tmp_path) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.summaries import Problem, Summary
-from dafre_fast.tables.bad_rows import summed_up, with_bad_rows, write_bad_rows
+from dafre_fast.tables.bad_rows import summed_up, write_bad_rows
 
 SCHEMA = {"table": pl.String, "line": pl.UInt32, "problem": pl.String}
 
@@ -66,7 +66,7 @@ def test_a_list_that_cannot_be_written_or_removed_is_an_output_error(tmp_path, r
 
 def test_the_summary_tells_where_they_are_listed_and_nothing_where_there_are_none(tmp_path):
     summary = Summary(images=1, success=1, refused={})
-    assert with_bad_rows(summary, bad_rows(), tmp_path / "list") == summary
-    told = with_bad_rows(summary, FOUR, tmp_path / "list")
+    assert write_bad_rows(bad_rows(), tmp_path / "list").added_to(summary) == summary
+    told = write_bad_rows(FOUR, tmp_path / "list").added_to(summary)
     assert told.bad_rows == summed_up(FOUR)
     assert told.bad_rows_list == str(tmp_path / "list")

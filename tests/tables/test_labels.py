@@ -71,6 +71,7 @@ def test_only_the_four_files_are_left(labels):
     assert names == ["classid_classname.csv", "test.csv", "train.csv", "val.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the published labels (../shared/dafre) are absent")
 @pytest.mark.parametrize("seed", [1, 2018])
 def test_the_published_labels_come_out_byte_for_byte(tmp_path, seed):

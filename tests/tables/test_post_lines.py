@@ -147,6 +147,7 @@ def test_starts_are_those_of_the_lines_and_what_has_no_end_is_no_line() -> None:
     assert parse_posts(np.frombuffer(b"", np.uint8), LONGEST).starts.tolist() == [0]
 
 
+@pytest.mark.slow
 def test_the_kernel_stays_within_its_arrays(tmp_path) -> None:
     checked = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     others = ["-k", "not test_the_kernel_stays_within_its_arrays", __file__]

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from decimal import Decimal
 
-import models
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from dafre_fast.tables.kernels.row_lines import (
     parse_faces,
     parse_tags,
 )
+from tests.tables import models
 
 
 def faces(*lines: bytes | str) -> FaceLines:
@@ -140,6 +140,7 @@ def test_a_number_of_up_to_15_digits_is_the_nearest_float32(lines):
     ]
 
 
+@pytest.mark.slow
 def test_the_kernels_stay_within_their_arrays(tmp_path):
     checked = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     others = ["-k", "not test_the_kernels_stay_within_their_arrays", __file__]

@@ -10,8 +10,8 @@ from dafre_fast.core.settings.images import FullImage, Recipe
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import LARGEST_JPEG_SIDE
 from dafre_fast.pixels.making import show_images
-from torture import reference
-from torture.isolated import Ran, isolated
+from tests.torture import reference
+from tests.torture.isolated import Ran, isolated
 
 RIGHT, UNLIKE, DIED = "right", "unlike", "died"
 
@@ -36,7 +36,7 @@ def ours(path: str) -> np.ndarray:
     """RGB before it is encoded, at its own size."""
     data = Path(path).read_bytes()
     shown = show_images(data, Recipe(full=FullImage(size=_short_side(data), exact=True)))
-    return np.ascontiguousarray(shown.full[..., :3])
+    return np.ascontiguousarray(shown["full"][..., :3])
 
 
 def _short_side(data: bytes) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from dafre_fast.engine.executors.local import _bound_memory
+from dafre_fast.engine.executors.worker import bound_memory
 
 SECONDS, BYTES = 20, 1_000_000_000
 
@@ -60,7 +60,7 @@ def _run(pipe: int, function: Callable[..., Any], arguments: tuple[object, ...])
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what C libraries have to say of a file
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
-        _bound_memory(BYTES)
+        bound_memory(BYTES)
         try:
             answer = function(*arguments), None
         except Exception as error:  # noqa: BLE001

@@ -4,11 +4,12 @@ import sys
 
 import pytest
 
-from torture.downloads import endure, survive_kills
+from tests.torture.downloads import endure, survive_kills
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [5])
 def test_a_download_that_is_killed_at_random_moments_ends_as_if_undisturbed(tmp_path, seed) -> None:
     survival = survive_kills(tmp_path, originals=800, kills=5, seed=seed)
@@ -16,6 +17,7 @@ def test_a_download_that_is_killed_at_random_moments_ends_as_if_undisturbed(tmp_
     assert survival.kills == 5
 
 
+@pytest.mark.slow
 def test_of_many_originals_with_faults_every_row_has_its_outcome_and_nothing_piles_up(
     tmp_path,
 ) -> None:

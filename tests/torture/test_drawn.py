@@ -2,9 +2,9 @@
 
 import pytest
 
-from torture.drawn import everything
-from torture.examine import RIGHT, examine
-from torture.isolated import SECONDS, servers
+from tests.torture.drawn import everything
+from tests.torture.examine import RIGHT, examine
+from tests.torture.isolated import SECONDS, servers
 
 FILES = [*everything()]
 HONEST = [pytest.param(data, id=name) for name, data, reason in FILES if reason is None]
@@ -29,6 +29,7 @@ def found(tmp_path, server):
     return look
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", HONEST)
 def test_honest_file_has_the_pixels_of_the_careful_reference(data, found):
     finding = found(data, tolerance=1.0)
@@ -36,6 +37,7 @@ def test_honest_file_has_the_pixels_of_the_careful_reference(data, found):
     assert finding.reference_reads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "reason"), DISHONEST)
 def test_dishonest_file_is_refused_for_its_reason_at_little_cost(data, reason, found):
     finding = found(data)

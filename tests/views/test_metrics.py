@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from dafre_fast.core.events import Again, Asked, Down, Event, Held, Outcome, Pace, Up
+from dafre_fast.core.events import Again, Asked, Down, Event, Held, Notice, Outcome, Pace, Up
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched
 from dafre_fast.core.settings.fetching import Watching
@@ -34,11 +34,12 @@ def read(address: str) -> dict[str, float]:
 
 
 def test_a_free_port_is_said_and_answers_on_the_loopback_until_the_end() -> None:
-    said: list[str] = []
+    told: list[Event] = []
     before = threading.active_count()
-    with Metrics(Watching(metrics_port=0), said.append) as metrics:
-        (line,) = said
-        (address,) = re.findall(r"^metrics: (http://127\.0\.0\.1:\d+/metrics)$", line)
+    with Metrics(Watching(metrics_port=0), told.append) as metrics:
+        (notice,) = told
+        assert isinstance(notice, Notice)
+        (address,) = re.findall(r"^metrics: (http://127\.0\.0\.1:\d+/metrics)$", notice.text)
         for event in EVENTS:
             metrics(event)
         samples = read(address)
@@ -83,15 +84,17 @@ def test_a_file_is_written_again_and_again_and_at_the_end(tmp_path, monkeypatch)
         assert "dafre_fast_received_bytes_total 1000.0\n" in path.read_text()
         metrics(EVENTS[1])
     assert "dafre_fast_received_bytes_total 2000.0\n" in path.read_text()
+    assert "_created" not in path.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["run.prom"]
 
 
 def test_a_file_that_cannot_be_written_any_more_is_said_once_and_ends_nothing(tmp_path) -> None:
-    folder, said = tmp_path / "metrics", list[str]()
-    with Metrics(Watching(metrics_file=folder / "run.prom"), said.append) as metrics:
+    folder, told = tmp_path / "metrics", list[Event]()
+    with Metrics(Watching(metrics_file=folder / "run.prom"), told.append) as metrics:
         (folder / "run.prom").unlink()
         folder.rmdir()
         folder.touch()
-        metrics._write_or_say(folder / "run.prom")
-    (line,) = said
-    assert line.startswith(f"{folder / 'run.prom'}: ")
+        metrics._write_or_notice(folder / "run.prom")
+    (notice,) = told
+    assert isinstance(notice, Notice)
+    assert notice.text.startswith(f"{folder / 'run.prom'}: ")

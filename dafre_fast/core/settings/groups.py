@@ -1,7 +1,7 @@
-"""Every setting, its default, its bounds and its help text: the only home of defaults.
+"""Groups of settings: the only home of every setting's default, bounds and help text.
 
-Each group is a frozen struct. A command names the groups it takes; the flags, the keys of the
-`--config` file and their checks follow from the fields (`dafre_fast.cli`). A field without
+Each group is a frozen struct. A command names the groups it takes; its flags, the keys of its
+`--config` file and their checks are derived from the fields (`dafre_fast.cli`). A field without a
 default is required.
 """
 
@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
-ShardSize = Annotated[Count, Meta(description="Images of a shard, at most.")]
+ShardSize = Annotated[Count, Meta(description="Most images in a shard.")]
 
 
 class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

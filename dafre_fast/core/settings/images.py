@@ -1,12 +1,14 @@
 """Settings that decide the bytes of an output: the recipe."""
 
 import hashlib
+import re
 from collections.abc import Collection
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
+from dafre_fast.core.layout import FACES, FULL
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.settings.fetching import Originals
 from dafre_fast.core.settings.groups import Count, Group
@@ -59,8 +61,89 @@ class Bounds(Originals, frozen=True):
     ] = 1_000_000_000
 
 
+class Whole(Struct, frozen=True, tag_field="kind", tag="whole"):
+    """The region of an output that shows the whole picture."""
+
+
+class HeadBox(Struct, frozen=True, tag_field="kind", tag="head_box"):
+    """The region of an output that shows the head box, and `margin` more on each side, as a share
+    of the width and height of the box. Such an output needs a box.
+    """
+
+    margin: float = 0.0
+
+
+class ShortSide(Struct, frozen=True):
+    """The short side of an output, in pixels; the long side follows. None: as in the original.
+
+    `at_most`: a smaller region keeps its size; otherwise it is enlarged.
+    """
+
+    pixels: int | None = None
+    at_most: bool = False
+
+
+class Output(Struct, frozen=True):
+    """One kind of picture that is made of every original, and all that decides its bytes.
+
+    A further output is one such record, handed in as `Recipe(others=(record,))`.
+    Raises ValueError for a name or tree that cannot be used.
+    """
+
+    name: str
+    """Small letters and digits. It names columns in tables and members in shards."""
+    tree: str
+    """The folder of its files in a dataset."""
+    region: Whole | HeadBox = Whole()
+    size: ShortSide = ShortSide()
+    encoding: Encoding = Encoding()
+    exact: bool = False
+    """No shortcut when a whole picture is shrunk, but decoding JPEGs at twice the size or more."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[a-z][a-z0-9]*", self.name) or self.name in _TAKEN:
+            raise ValueError(f"an output cannot be named {self.name!r}: give it another name")
+        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", self.tree):
+            raise ValueError(f"output {self.name}: {self.tree!r} is not the name of a folder")
+
+    @property
+    def needs_box(self) -> bool:
+        return isinstance(self.region, HeadBox)
+
+
+_TAKEN = frozenset(
+    (
+        *("id", "key", "path", "split", "status", "format", "notes", "url", "proof", "etag"),
+        *("left", "top", "right", "bottom", "confidence", "original", "spool"),
+        *("image", "label", "tags", "cls", "json", "jpg"),
+    )
+)
+"""Other columns of the tables in which outputs are columns, and other members of shards."""
+
+
+def full_image(settings: FullImage, encoding: Encoding) -> Output:
+    """Return the output `full`: the whole picture with a short side of exactly `size` pixels."""
+    size = ShortSide(settings.size)
+    return Output("full", FULL, Whole(), size, encoding, exact=settings.exact)
+
+
+def head_crop(settings: FaceImage, encoding: Encoding) -> Output:
+    """Return the output `face`: the head box, no larger than `face_size` pixels."""
+    size = ShortSide(settings.face_size, at_most=True)
+    return Output("face", FACES, HeadBox(settings.face_margin), size, encoding)
+
+
+FULL_IMAGE = full_image(FullImage(), Encoding())
+HEAD_CROP = head_crop(FaceImage(), Encoding())
+"""The two outputs that every recipe has, with default settings."""
+
+
 class Recipe(Struct, frozen=True, kw_only=True):
-    """All that decides an outcome: the pixels of the outputs, and what is refused instead."""
+    """All settings that decide an outcome: the outputs, and what is refused instead of made.
+
+    `full`, `face` and `encoding` are the flags of the two outputs that every recipe has; `others`
+    are further outputs. Raises ValueError where two outputs share a name or a tree.
+    """
 
     revision: int = 3
     """Raised by whoever changes the code such that outputs change."""
@@ -68,10 +151,26 @@ class Recipe(Struct, frozen=True, kw_only=True):
     face: FaceImage = FaceImage()
     encoding: Encoding = Encoding()
     bounds: Bounds = Bounds()
+    others: tuple[Output, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind in ("name", "tree"):
+            if len({getattr(output, kind) for output in self.outputs}) < len(self.outputs):
+                raise ValueError(f"two outputs of a recipe have the same {kind}")
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Every output, the full image first. A run makes those that it is asked for."""
+        full = full_image(self.full, self.encoding)
+        return (full, head_crop(self.face, self.encoding), *self.others)
 
     def hashes(self) -> "Hashes":
-        """Of these settings as JSON: the first 16 hexadecimal digits of a SHA-256 each."""
-        deciding = (self.revision, self.full, self.face, self.encoding)
+        """Return the first 16 hexadecimal digits of the SHA-256 of these settings as JSON.
+
+        Settings are hashed as flags, and further outputs behind them, so that a recipe without
+        further outputs has the hashes that it always had, and nothing is made again.
+        """
+        deciding = (self.revision, self.full, self.face, self.encoding, *self.others)
         return Hashes(_hash(deciding), _hash((*deciding, self.bounds)))
 
 

@@ -9,44 +9,42 @@ from dafre_fast.core.settings.groups import Count, Group
 
 
 class Workers(Group, frozen=True):
-    """How the work is spread."""
+    """Worker processes and their time limit."""
 
     workers: Annotated[
-        Count | None, Meta(description="Worker processes. Default: the usable cores.")
+        Count | None, Meta(description="Number of worker processes. Default: the usable cores.")
     ] = None
-    image_timeout: Annotated[float, Meta(gt=0, description="Seconds that one image may take.")] = (
-        60.0
-    )
+    image_timeout: Annotated[
+        float, Meta(gt=0, description="Longest time for one image, in seconds.")
+    ] = 60.0
 
 
 class Running(Workers, frozen=True):
-    """What earlier runs did, and what of it is done again."""
+    """Worker processes, and what to do with results of earlier runs."""
 
-    resume: Annotated[
-        bool, Meta(description="Go on where an earlier run stopped, or make everything anew.")
-    ] = True
+    resume: Annotated[bool, Meta(description="Resume an earlier run, or start over.")] = True
     retry_failed: Annotated[
-        bool, Meta(description="Try images again that an earlier run refused for good.")
+        bool, Meta(description="Retry images that an earlier run refused permanently.")
     ] = False
 
 
 class Printing(Group, frozen=True):
-    """What a command prints."""
+    """Form of the printed summary."""
 
     json: Annotated[bool, Meta(description="Print the summary as JSON.")] = False
 
 
 class Reporting(Printing, frozen=True):
-    """What a command prints and when it fails."""
+    """Form of the printed summary, and when the exit status is 1."""
 
     max_refused: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        Meta(description="Refusals above which the exit status is 1. Default: any."),
+        Meta(description="Exit with status 1 if more images are refused. Default: never."),
     ] = None
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on (affinity, where the system tells it)."""
+    """Return the number of cores that this process may run on (its affinity, if known)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Settings of tables: which rows are read and kept."""
+"""Settings of tables: the files to read, and the rows to keep."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,27 +9,33 @@ from dafre_fast.core.settings.groups import Count, Group, Share
 
 
 class FacesTable(Group, frozen=True):
-    """Which table of heads."""
+    """The table of head boxes."""
 
-    faces: Annotated[Path, Meta(description="faces.tsv: path, tag id and head box per row.")]
+    faces: Annotated[
+        Path, Meta(description="Table faces.tsv: path, tag id and head box in each row.")
+    ]
 
 
 class CatalogueTables(FacesTable, frozen=True):
-    """Which table of heads, and which names of tags."""
+    """The table of head boxes, and the names of its tags."""
 
-    tag_ids: Annotated[Path, Meta(description="tagIds.tsv: tag name and tag id per row.")]
+    tag_ids: Annotated[Path, Meta(description="Table tagIds.tsv: tag name and tag id in each row.")]
 
 
 class Tolerance(Group, frozen=True):
-    """How much may be wrong with a table."""
+    """The share of bad rows that a table may have."""
 
     max_bad_rows: Annotated[
-        Share, Meta(description="Share of malformed rows of a table above which the run stops.")
+        Share, Meta(description="Stop if more than this share of a table's rows is malformed.")
     ] = 0.01
 
 
 class Selection(Tolerance, frozen=True):
-    """Which rows of faces.tsv are kept."""
+    """The rows of faces.tsv to keep."""
 
-    min_confidence: Annotated[Share, Meta(description="Least confidence of a head.")] = 0.85
-    min_images: Annotated[Count, Meta(description="Least images of a class.")] = 20
+    min_confidence: Annotated[
+        Share, Meta(description="Keep heads of at least this confidence.")
+    ] = 0.85
+    min_images: Annotated[Count, Meta(description="Keep classes of at least this many images.")] = (
+        20
+    )

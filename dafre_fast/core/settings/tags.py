@@ -1,4 +1,4 @@
-"""Settings of the cleaning of tags."""
+"""Settings of cleaning tags."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,39 +9,49 @@ from dafre_fast.core.settings.groups import Count, Group, Share
 
 
 class TagSteps(Group, frozen=True):
-    """What is done to posts and their tags; each step can be switched off (or on)."""
+    """Steps that filter posts and clean their tags; each can be switched on or off."""
 
     filter_flags: Annotated[
         bool, Meta(description="Leave out posts that are pending, flagged, deleted or banned.")
     ] = True
-    filter_rating: Annotated[bool, Meta(description="Leave out posts of other --ratings.")] = True
+    filter_rating: Annotated[
+        bool, Meta(description="Leave out posts that have none of --ratings.")
+    ] = True
     ratings: Annotated[
         tuple[str, ...],
-        Meta(min_length=1, description="Ratings of posts to keep: s was safe; since 2021 g is."),
+        Meta(
+            min_length=1,
+            description="Ratings of posts to keep: s meant safe until 2021, g since.",
+        ),
     ] = ("s", "g")
     filter_empty: Annotated[
-        bool, Meta(description="Leave out posts without a tag in one of the three categories.")
+        bool, Meta(description="Leave out posts that lack tags in any of the three categories.")
     ] = False
     labels_first: Annotated[
-        bool, Meta(description="Count uses over the images of the labels, not over all posts.")
+        bool, Meta(description="Count uses over the labelled images only, not over all posts.")
     ] = False
-    remove_symbols: Annotated[bool, Meta(description="1girl to 1 girl, punctuation to spaces.")] = (
+    remove_symbols: Annotated[
+        bool, Meta(description="Write 1girl as 1 girl, punctuation as spaces.")
+    ] = True
+    remove_short: Annotated[bool, Meta(description="Remove tags shorter than --min-length.")] = True
+    min_length: Annotated[Count, Meta(description="Least length of a tag, without spaces.")] = 3
+    return_less_than: Annotated[
+        bool, Meta(description="Keep only the tags shorter than --min-length.")
+    ] = False
+    remove_rare: Annotated[bool, Meta(description="Remove tags of fewer than --min-uses uses.")] = (
         True
     )
-    remove_short: Annotated[bool, Meta(description="Remove tags shorter than --min-length.")] = True
-    min_length: Annotated[Count, Meta(description="Least characters, spaces not counted.")] = 3
-    return_less_than: Annotated[
-        bool, Meta(description="The inverse: keep only tags shorter than --min-length.")
-    ] = False
-    remove_rare: Annotated[bool, Meta(description="Remove tags of fewer than --min-uses.")] = True
-    min_uses: Annotated[Count, Meta(description="Least uses of a tag in its category.")] = 2
+    min_uses: Annotated[Count, Meta(description="Fewest uses of a tag within its category.")] = 2
     remove_profanities: Annotated[
-        bool, Meta(description="Remove tags of category 0 that contain one of --profanities.")
+        bool, Meta(description="Remove general tags that contain one of --profanities.")
     ] = True
     profanities: Annotated[
-        Path | None, Meta(description="Text file with one per line. Default: a short list of ours.")
+        Path | None,
+        Meta(description="Text file, a word per line. Default: a short built-in list."),
     ] = None
-    fill_empty: Annotated[bool, Meta(description="Fill empty lists with `unlabeled`.")] = True
+    fill_empty: Annotated[bool, Meta(description="Fill empty lists of tags with `unlabeled`.")] = (
+        True
+    )
     max_bad_records: Annotated[
-        Share, Meta(description="Share of bad records of a file above which the run stops.")
+        Share, Meta(description="Stop if more than this share of a file's records is bad.")
     ] = 0.01

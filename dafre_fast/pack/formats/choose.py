@@ -14,10 +14,12 @@ import polars as pl
 from dafre_fast.core.atomic import File, digest, replacing
 from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.core.findings import Flaw
-from dafre_fast.core.layout import FACES, FULL, LABELS
+from dafre_fast.core.layout import FULL, LABELS
 from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
-from dafre_fast.dataset.pictures import PICTURES, Picture
+from dafre_fast.dataset.outputs import choose_outputs, members_of, prefix_of
+from dafre_fast.dataset.pictures import file_of
 from dafre_fast.dataset.samples import Damaged, Sample
 from dafre_fast.dataset.tar_files import (
     Place,
@@ -31,6 +33,7 @@ from dafre_fast.pack.rows import (
     Packable,
     contents_of,
     made_of,
+    recorded_columns,
     write_pictures,
     write_rows,
 )
@@ -38,9 +41,8 @@ from dafre_fast.pack.settings import PackRun
 
 _REVISION = 2
 """Raised by whoever changes the code such that packs change."""
-_ARCHIVES = {FULL: "dafre_full", FACES: "dafre_faces"}
-_MEMBERS = ("jpg", "face.jpg")
-"""Of members of a WebDataset: of the first picture that is packed, and of the second."""
+_ARCHIVES = {FULL: "dafre_full"}
+"""As first published; other trees are archives of their own name."""
 
 
 class Reading:
@@ -64,13 +66,13 @@ class Reading:
 
 class Part(NamedTuple):
     """A file of a pack and what stands beside it. `name` is its path without extension; `rows` and
-    `pictures` are what is read for it; `contents` is the hash of what decides its bytes. `write`
+    `outputs` are what is read for it; `contents` is the hash of what decides its bytes. `write`
     writes all of it under that path and returns its files by their extensions, the main one first.
     """
 
     name: str
     rows: pl.DataFrame
-    pictures: tuple[Picture, ...]
+    outputs: tuple[Output, ...]
     contents: str
     write: Callable[[Path, Reading], dict[str, File]]
 
@@ -87,23 +89,32 @@ def parts_of(run: PackRun, packable: Packable) -> list[Part]:
         of_split = rows.slice(begin, rows.filter(split=split).height)
         shards = -(-of_split.height // run.shard_size)
         slices = enumerate(of_split.iter_slices(run.shard_size))
-        parts += (_shard(run, split, number, shards, own) for number, own in slices)
+        parts += (
+            _shard(run, packable.outputs, split, number, shards, own) for number, own in slices
+        )
         begin += of_split.height
     return parts
 
 
-def _shard(run: PackRun, split: str, number: int, shards: int, rows: pl.DataFrame) -> Part:
-    pictures = PICTURES[run.images]
+def _shard(
+    run: PackRun,
+    known: Sequence[Output],
+    split: str,
+    number: int,
+    shards: int,
+    rows: pl.DataFrame,
+) -> Part:
+    outputs = choose_outputs(known, run.images)
     contents = contents_of(rows, _REVISION, run.format, run.images)
     name = f"{split}/{number:05d}"
     if run.format == "webdataset":
-        write = partial(_write_webdataset, rows, pictures)
-        return Part(name, made_of(rows), pictures, contents, write)
+        write = partial(_write_webdataset, rows, outputs)
+        return Part(name, made_of(rows), outputs, contents, write)
     if run.format == "hf":
         name = f"{huggingface.FOLDER}/{huggingface.SPLITS[split]}-{number:05d}-of-{shards:05d}"
     table = hub_table if run.format == "hf" else _table
-    write = partial(_write_table, rows, pictures, table)
-    return Part(name, rows, pictures, contents, write)
+    write = partial(_write_table, rows, outputs, table)
+    return Part(name, rows, outputs, contents, write)
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -112,10 +123,10 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 def _write_webdataset(
-    asked: pl.DataFrame, pictures: tuple[Picture, ...], path: Path, samples: Reading
+    asked: pl.DataFrame, outputs: tuple[Output, ...], path: Path, samples: Reading
 ) -> dict[str, File]:
-    """`00000.tar` with `{id}.jpg`, `{id}.cls` and `{id}.json` of each image, and `{id}.face.jpg`
-    where both pictures are packed; beside it its index, the table of what was asked for, and its
+    """`00000.tar` with `{id}.jpg`, `{id}.cls` and `{id}.json` of each image, and `{id}.{name}.jpg`
+    for every output but the first; beside it its index, the table of what was asked for, and its
     counts.
     """
     index = _beside(path, ".json")
@@ -124,20 +135,20 @@ def _write_webdataset(
         with part.open("wb") as file:
             tar = Tar(file)
             for sample in samples:
-                _add_sample(tar, sample, pictures)
+                _add_sample(tar, sample, outputs)
             tar.close()
         places, archive = index_of(part, tar.places)
     with replacing(index) as part:
         part.write_bytes(places)
     damaged = samples.damaged
-    write_rows(asked, _offsets(tar.places, pictures), damaged, _beside(path, ".parquet"))
+    write_rows(asked, _offsets(tar.places, outputs), damaged, _beside(path, ".parquet"))
     statuses = Counter(asked["status"]) + Counter(one.flaw.value for one in damaged)
     statuses[SUCCESS] -= len(damaged)
     stats = {
         "count": asked.height,
         "successes": statuses[SUCCESS],
         "status_dict": dict(sorted(statuses.items())),
-        "pictures": _members(pictures),
+        "pictures": members_of(outputs),
     }
     with replacing(_beside(path, "_stats.json")) as part:
         part.write_bytes(msgspec.json.encode(stats) + b"\n")
@@ -151,14 +162,10 @@ def _digests(path: Path, *endings: str) -> dict[str, File]:
         raise OutputError(f"{path}: {error.strerror}") from error
 
 
-def _offsets(
-    places: Mapping[str, Place], pictures: tuple[Picture, ...]
-) -> dict[str, dict[int, int]]:
+def _offsets(places: Mapping[str, Place], outputs: tuple[Output, ...]) -> dict[str, dict[int, int]]:
     """By the column that tells them, and the id of the image."""
-    begins: dict[str, dict[int, int]] = {f"{one.prefix}offset": {} for one in pictures}
-    column_of = {
-        member: f"{one.prefix}offset" for one, member in zip(pictures, _MEMBERS, strict=False)
-    }
+    column_of = {member: f"{prefix_of(name)}offset" for name, member in members_of(outputs).items()}
+    begins: dict[str, dict[int, int]] = {column: {} for column in column_of.values()}
     for name, place in places.items():
         key, _, member = name.partition(".")
         if member in column_of:
@@ -166,50 +173,47 @@ def _offsets(
     return begins
 
 
-def _members(pictures: tuple[Picture, ...]) -> dict[str, str]:
-    """What follows the key in the name of the member of each picture."""
-    return {one.name: name for one, name in zip(pictures, _MEMBERS, strict=False)}
-
-
-def _add_sample(tar: Tar, sample: Sample, pictures: tuple[Picture, ...]) -> None:
+def _add_sample(tar: Tar, sample: Sample, outputs: tuple[Output, ...]) -> None:
     row, key = sample.row, sample.row["id"]
-    members = _members(pictures).values()
-    for member, picture, data in zip(members, pictures, sample.files, strict=True):
-        tar.add(f"{key}.{member}", data, row[f"{picture.prefix}sha256"])
+    members = members_of(outputs).items()
+    for (name, member), data in zip(members, sample.files, strict=True):
+        tar.add(f"{key}.{member}", data, row[f"{prefix_of(name)}sha256"])
     tar.add(f"{key}.cls", b"%d" % row["class_id"])
     tar.add(f"{key}.json", msgspec.json.encode(row))
 
 
-_Table = Callable[[pl.DataFrame, tuple[Picture, ...], Sequence[Sample]], pl.DataFrame]
+_Table = Callable[[pl.DataFrame, tuple[Output, ...], Sequence[Sample]], pl.DataFrame]
 
 
 def _table(
-    rows: pl.DataFrame, pictures: tuple[Picture, ...], samples: Sequence[Sample]
+    rows: pl.DataFrame, outputs: tuple[Output, ...], samples: Sequence[Sample]
 ) -> pl.DataFrame:
-    """The rows of samples, and the bytes of their pictures in columns `full` and `face`."""
+    """The rows of samples, and the bytes of each output in a column of its name."""
     return rows[[sample.place for sample in samples]].with_columns(
-        pl.Series(picture.name, [sample.files[place] for sample in samples], pl.Binary)
-        for place, picture in enumerate(pictures)
+        pl.Series(output.name, [sample.files[place] for sample in samples], pl.Binary)
+        for place, output in enumerate(outputs)
     )
 
 
 def hub_table(
-    rows: pl.DataFrame, pictures: tuple[Picture, ...], samples: Sequence[Sample]
+    rows: pl.DataFrame, outputs: tuple[Output, ...], samples: Sequence[Sample]
 ) -> pl.DataFrame:
-    """The same as the hub has it: pictures are `image` (and `face`), the class is `label`."""
-    own = [picture.name for picture in pictures]
+    """The same as the hub has it: pictures as `huggingface.pictures` names them, and the class is
+    `label`.
+    """
+    shown = huggingface.pictures(outputs)
     structs = [
-        pl.struct(pl.col(name).alias("bytes"), pl.format("{}.jpg", "id").alias("path")).alias(shown)
-        for name, shown in zip(own, huggingface.PICTURES, strict=False)
+        pl.struct(pl.col(name).alias("bytes"), pl.format("{}.jpg", "id").alias("path")).alias(as_)
+        for name, as_ in shown.items()
     ]
-    told = pl.all().exclude(*own, "id", "class_id")
+    told = pl.all().exclude(*shown, "id", "class_id")
     label = pl.col("class_id").alias(huggingface.LABEL)
-    return _table(rows, pictures, samples).select("id", *structs, label, told)
+    return _table(rows, outputs, samples).select("id", *structs, label, told)
 
 
 def _write_table(
     rows: pl.DataFrame,
-    pictures: tuple[Picture, ...],
+    outputs: tuple[Output, ...],
     table: _Table,
     path: Path,
     samples: Reading,
@@ -217,8 +221,8 @@ def _write_table(
     """A table of samples as Parquet."""
     passing = iter(samples)
     groups = iter(lambda: [*islice(passing, GROUP)], [])
-    tables = (table(rows, pictures, group) for group in groups)
-    schema = table(rows, pictures, ()).schema
+    tables = (table(rows, outputs, group) for group in groups)
+    schema = table(rows, outputs, ()).schema
     write_pictures(tables, schema, _beside(path, ".parquet"))
     return _digests(path, ".parquet")
 
@@ -226,11 +230,11 @@ def _write_table(
 def _archives(run: PackRun, packable: Packable) -> Iterator[Part]:
     """As the dataset was first published: its trees and its labels, members by path."""
     rows = made_of(packable.asked).sort(pl.col("id") % 1000, "id")
-    for picture in PICTURES[run.images]:
-        thin = rows.select("id", *(f"{picture.prefix}{name}" for name in ("bytes", "sha256")))
+    for output in choose_outputs(packable.outputs, run.images):
+        thin = rows.select("id", *recorded_columns([output]))
         contents = contents_of(thin, _REVISION, run.format)
-        write = partial(_write_tree, picture)
-        yield Part(_ARCHIVES[picture.tree], thin, (picture,), contents, write)
+        name = _ARCHIVES.get(output.tree, f"dafre_{output.tree}")
+        yield Part(name, thin, (output,), contents, partial(_write_tree, output))
     labels = run.output / LABELS
     try:
         paths = sorted(path for path in labels.iterdir() if not path.name.startswith("."))
@@ -243,8 +247,8 @@ def _archives(run: PackRun, packable: Packable) -> Iterator[Part]:
     yield Part("labels", none, (), contents, partial(_write_labels, files))
 
 
-def _write_tree(picture: Picture, path: Path, samples: Reading) -> dict[str, File]:
-    members = ((picture.file(sample.row["id"]), sample.files[0]) for sample in samples)
+def _write_tree(output: Output, path: Path, samples: Reading) -> dict[str, File]:
+    members = ((file_of(output, sample.row["id"]), sample.files[0]) for sample in samples)
     return _write_archive(members, path)
 
 

@@ -6,17 +6,25 @@ Text stands in it as JSON, which YAML reads. A list is called `sequence`, as old
 read it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import polars as pl
 
+from dafre_fast.core.settings.images import Output
+
 FOLDER = "data"
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 """As they are called there."""
-PICTURES, LABEL = ("image", "face"), "label"
+IMAGE, LABEL = "image", "label"
+"""The columns of the first picture and of the class."""
 _KINDS = {pl.Int64: "int64", pl.Float32: "float32", pl.Float64: "float64", pl.String: "string"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def pictures(outputs: Sequence[Output]) -> dict[str, str]:
+    """Return the column of each output by its name: `image` for the first, its name for others."""
+    return {output.name: output.name if place else IMAGE for place, output in enumerate(outputs)}
 
 
 def front_matter(
@@ -25,8 +33,9 @@ def front_matter(
     splits: Iterable[str],
     schema: Mapping[str, pl.DataType],
     class_names: Sequence[str],
+    images_in: Container[str],
 ) -> str:
-    """Of files with columns of these types: those in `PICTURES` are images, `LABEL` is a class."""
+    """Of files with columns of these types: those in `images_in` are images, `LABEL` is a class."""
     size = next((name for most, name in _SIZES if images < most), "1M<n<10M")
     lines = [
         "---",
@@ -37,15 +46,21 @@ def front_matter(
         "configs:\n- config_name: default\n  data_files:",
         *(f"  - split: {name}\n    path: {FOLDER}/{name}-*.parquet" for name in splits),
         "dataset_info:\n  features:",
-        *(line for name, kind in schema.items() for line in _feature(name, kind, class_names)),
+        *(
+            line
+            for name, kind in schema.items()
+            for line in _feature(name, kind, class_names, images_in)
+        ),
         "---\n\n",
     ]
     return "\n".join(lines)
 
 
-def _feature(name: str, kind: pl.DataType, class_names: Sequence[str]) -> Iterator[str]:
+def _feature(
+    name: str, kind: pl.DataType, class_names: Sequence[str], images_in: Container[str]
+) -> Iterator[str]:
     yield f"  - name: {name}"
-    if name in PICTURES:
+    if name in images_in:
         yield "    dtype: image"
     elif name == LABEL:
         yield "    dtype:\n      class_label:\n        names:"

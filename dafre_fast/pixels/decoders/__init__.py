@@ -1,1 +1,1 @@
-"""Decoders: the bytes of one format become rows of pixels."""
+"""Decoders: a module per library or fast lane, and the registry of formats that they read."""

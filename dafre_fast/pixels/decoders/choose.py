@@ -1,54 +1,43 @@
-"""Which decoder reads what: a fast lane for plain JPEGs and PNGs, Pillow for what libvips does not
-read as it is meant, libvips for everything else.
+"""The way from a file to its pixels: read the header, then decode by the fast lane of the format,
+or by the decoder that read the header. `registry` has the decoders of each format.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.colour import pixels_to_srgb
-from dafre_fast.pixels.decoders import jpeg, png, vips
+
+# Workers are forked with these loaded; other decoders are imported when a file needs them.
+from dafre_fast.pixels.decoders import jpeg, png, registry, vips  # noqa: F401
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.kernels.resample import resize
-from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, FacePlan, FullPlan, ImagePlan
-from dafre_fast.pixels.rasters import Decoded, Pictures, Pixels, Raster
-from dafre_fast.pixels.sniff import SNIFF_BYTES, Format, sniff
+from dafre_fast.pixels.plan import ImagePlan
+from dafre_fast.pixels.rasters import Decoded, Pictures
+from dafre_fast.pixels.sniff import sniff
 
 Reader = Callable[[bytes], Header]
 
 ANOTHER_MAY_READ = {Reason.UNSUPPORTED_FORMAT, Reason.CORRUPT_HEADER, Reason.CORRUPT}
-"""Reasons of one reader that are not the last word."""
+"""Reasons for which the next reader is tried, if there is one."""
 
 
-def readers(data: bytes) -> Sequence[Reader]:
-    """What may read the header of such a file, the best first. A `Header` remembers whose it is.
-
-    Raises Refusal where the bytes are no picture that is read here.
-    """
-    match sniff(data[:SNIFF_BYTES]):
-        case Format.JPEG:
-            return [jpeg.read_header]
-        case Format.PNG:
-            return [png.read_header]
-        case Format.BMP:
-            return [partial(_read_carefully, format=Format.BMP)]
-        case Format.TIFF | Format.AVIF as format:
-            careful = partial(_read_carefully, format=format)
-            return [careful, partial(vips.read_header, format=format), partial(careful, deep=True)]
-        case format:
-            return [partial(vips.read_header, format=format)]
-
-
-def _read_carefully(data: bytes, format: Format, *, deep: bool = False) -> Header:
-    from dafre_fast.pixels.decoders import pillow  # few files need it
-
-    return pillow.read_header(data, format, deep=deep)
+def readers(format: Format) -> Sequence[Reader]:
+    """Return the functions that may read the header of such a file, the best first."""
+    row = registry.ROWS[format]
+    if row.fast_lane:
+        return [registry.fast_lane(row.fast_lane).read_header]
+    return [partial(registry.decoder(name).read_header, format=format) for name in row.decoders]
 
 
 def read_header(data: bytes) -> Header:
-    """By the first reader that finds one. Raises Refusal."""
-    *others, last = readers(data)
+    """Return the header by the first reader that finds one.
+
+    Raises Refusal if the bytes are no picture that can be decoded, or no reader finds a header.
+    """
+    *others, last = readers(sniff(data))
     for read in others:
         try:
             return read(data)
@@ -58,48 +47,26 @@ def read_header(data: bytes) -> Header:
     return last(data)
 
 
-def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Both outputs at their final size. What a fast lane has a doubt about, libvips judges.
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Return the outputs at their final size, sRGB uint8 (height, width, 3 or 4), not yet turned.
 
-    Raises Refusal where the file is damaged.
+    Raises Refusal if the file is damaged. A doubt of the fast lane is no damage: the decoder has
+    the last word.
     """
-    if header.careful:
-        from dafre_fast.pixels.decoders import pillow
+    sources = _by_fast_lane(data, header, plan)
+    if sources is None:
+        return registry.decoder(header.decoder).decode(data, header, plan)
+    return {
+        one.name: pixels_to_srgb(resize(sources[one.name], one.size), header.profile)
+        for one in plan.outputs
+    }
 
-        return pillow.pictures(data, header, plan)
-    decode = fast_lane(header, plan)
-    if decode is None:
-        return _judged(data, header, plan)
+
+def _by_fast_lane(data: bytes, header: Header, plan: ImagePlan) -> Decoded | None:
+    name = registry.ROWS[header.format].fast_lane
+    if not name or not registry.fast_lane(name).fits(header, plan):
+        return None
     try:
-        full, face = decode(data, header, plan)
+        return registry.fast_lane(name).decode(data, header, plan)
     except Refusal:
-        return _judged(data, header, plan)
-    return Pictures(
-        _finish(full, plan.full, header.profile), _finish(face, plan.face, header.profile)
-    )
-
-
-def _judged(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    return vips.pictures(jpeg.mended(data) if header.format is Format.JPEG else data, header, plan)
-
-
-def fast_lane(
-    header: Header, plan: ImagePlan
-) -> Callable[[bytes, Header, ImagePlan], Decoded] | None:
-    """The decoder of plain JPEGs or PNGs, where the picture fits memory."""
-    if not header.plain:
         return None
-    width, height = header.stored
-    if header.format is Format.PNG:
-        return png.decode if width * height <= LARGEST_WHOLE else None
-    share = 1.0 if plan.face or not plan.full else plan.full.eighths / WHOLE
-    fits = width * height * share**2 <= LARGEST_WHOLE
-    return jpeg.decode if fits else None
-
-
-def _finish(
-    source: Raster | None, plan: FullPlan | FacePlan | None, profile: bytes | None
-) -> Pixels | None:
-    if source is None or plan is None:
-        return None
-    return pixels_to_srgb(resize(source, plan.size), profile)

@@ -1,4 +1,6 @@
-"""GIF: its size, and where its first frame lies (GIF89a, 18, 20 and 23 to 26)."""
+"""GIF: the size, the region of the first frame, and the trailer (GIF89a, 18, 20, 23 to 27)."""
+
+from mmap import mmap
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
@@ -6,23 +8,27 @@ from dafre_fast.pixels.geometry import Rect, Size
 
 _SCREEN_END = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
+_TRAILER = b";"
 
 
 def screen(data: bytes) -> Size:
-    """Width and height, as browsers take them: a first frame that is larger counts."""
+    """Return width and height as browsers do: the screen, enlarged if the first frame is larger.
+
+    Raises Refusal as `first_frame` does.
+    """
     frame = first_frame(data)
     return Size(max(_number(data, 6), frame.right), max(_number(data, 8), frame.bottom))
 
 
 def first_frame(data: bytes) -> Rect:
-    """The region of the first frame, which may reach beyond the screen.
+    """Return the region of the first frame, which may reach beyond the screen.
 
-    Raises Refusal (CORRUPT_HEADER) where the file has none, or one of no pixel.
+    Raises Refusal (CORRUPT_HEADER) if there is no frame, or one of no pixels.
     """
     at = _SCREEN_END + _palette_bytes(data, 10)
     while at < len(data) and data[at] == _EXTENSION:
         at += 2
-        while at < len(data) and data[at]:  # blocks, each after its length, up to an empty one
+        while at < len(data) and data[at]:  # sub-blocks, each after its length; an empty one ends
             at += 1 + data[at]
         at += 1
     if at + 9 >= len(data) or data[at] != _IMAGE:
@@ -32,6 +38,11 @@ def first_frame(data: bytes) -> Rect:
     if not width or not height:
         raise Refusal(Reason.CORRUPT_HEADER, f"a first frame of {width} x {height} pixels")
     return Rect(left, top, left + width, top + height)
+
+
+def ends_early(data: bytes | mmap) -> bool:
+    """Return True if neither of the last two bytes is the trailer."""
+    return _TRAILER not in data[-2:]
 
 
 def _number(data: bytes, at: int) -> int:

@@ -1,173 +1,141 @@
-"""JPEG: the header, the pixels and the encoder; through libvips where libjpeg-turbo is missing.
+"""JPEG: the header, a fast lane by libjpeg-turbo, and the encoder. libvips serves if libjpeg-turbo
+is missing.
 
-Markers: ITU-T T.81, table B.1; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
+Frame and scan headers: ITU-T T.81, B.2; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
 """
 
 import warnings
-from collections.abc import Iterator
-from mmap import mmap
+from collections.abc import Sequence
 
 import numpy as np
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.decoders import vips
+from dafre_fast.pixels.decoders import markers, vips
+from dafre_fast.pixels.decoders.markers import SOF0, SOF1, SOF2, Segment
 from dafre_fast.pixels.decoders.scans import without_refinements
 from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, shrink
-from dafre_fast.pixels.plan import WHOLE, FullPlan, ImagePlan
+from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan, OutputPlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, Raster, cut, raster
-from dafre_fast.pixels.sniff import Format
 
-_SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
-_BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
-_SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xC6, 0xCA, 0xCE}
-_SOF2, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xC2, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
-_YCC, _YCCK = 1, 2
-"""What Adobe's transform can be, if it is not 0."""
-_WHOLE_BLOCKS = bytes([0, 63, 0])
-"""Spectral selection and successive approximation of a sequential scan (B.2.3)."""
-_SCAN = b"\xff\xda"
+_PROGRESSIVE = {SOF2, 0xC6, 0xCA, 0xCE}
+_FAST = {SOF0, SOF1, SOF2}
 _SPACES = {1: Space.GREY, 4: Space.CMYK}
-_NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
 
 
 def read_header(data: bytes) -> Header:
-    """Size, orientation and profile from the markers before the first scan.
+    """Read size, orientation and profile from the segments before the first scan's data.
 
-    Raises Refusal: CORRUPT_HEADER where there is no frame header, UNSUPPORTED_FORMAT for what no
-    decoder here reads.
+    Raises Refusal: CORRUPT_HEADER if there is no frame header, UNSUPPORTED_FORMAT for hierarchical
+    files and other than 8 bits a sample.
     """
-    exif, profile, transform, first_scan = b"", dict[int, bytes](), -1, 0
-    frame: tuple[int, bytes] | None = None
-    for marker, body in _segments(data):
-        if marker in _SOF and len(body) >= 6:
-            frame = frame or (marker, body)
-        elif marker == _APP1 and body.startswith(b"Exif\0"):
-            exif = exif or body[6:]  # of several, the first counts: libvips' rule
-        elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
-            profile.setdefault(body[12], body[14:])
-        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
-            transform = body[11]
-        elif marker == _SOS and body:
-            first_scan = body[0]
-    if frame is None:
-        raise Refusal(Reason.CORRUPT_HEADER, "no JPEG frame header")
-    marker, body = frame
-    if body[0] != 8 or marker in _HIERARCHICAL:
-        kind = "hierarchical" if marker in _HIERARCHICAL else f"of {body[0]} bits"
-        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"JPEG {kind}")
-    height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-    components = body[5]
-    streams = marker not in _PROGRESSIVE and first_scan == components
-    grey_with_profile = components == 1 and bool(profile)  # it speaks of grey, not of RGB
-    coded_as_rgb = components == 3 and (transform == 0 or body[6::3][:3] == b"RGB")
+    parts = list(markers.segments(data, until=markers.SOS))
+    kind, frame = _frame(parts)
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    components, profile = frame[5], _profile(parts)
+    first_scan = next(
+        (part.body[0] for part in parts if part.marker == markers.SOS and part.body), 0
+    )
+    streams = kind not in _PROGRESSIVE and first_scan == components
+    coded_as_rgb = components == 3 and (_transform(parts) == 0 or frame[6::3][:3] == b"RGB")
+    grey_with_profile = components == 1 and bool(profile)  # the profile is for grey, not RGB
     return Header(
         format=Format.JPEG,
         stored=Size(width, height),
-        orientation=exif_orientation(exif),
-        progressive=marker == _SOF2,
-        # In coded data 0xFF is never followed by 0xDA: this counts scans, and thumbnails' too.
-        scans=1 if streams else data.count(_SCAN),
-        held=0 if streams else _coefficient_bytes(width * height, body),
+        orientation=exif_orientation(_exif(parts)),
+        progressive=kind == SOF2,
+        # Coded data never has 0xDA after 0xFF: this counts scans, those of thumbnails included.
+        scans=1 if streams else data.count(markers.SCAN),
+        held=0 if streams else _coefficient_bytes(width * height, frame),
         space=_SPACES.get(components, Space.RGB),
-        profile=b"".join(part for _, part in sorted(profile.items())) or None,
+        profile=profile or None,
         plain=(
-            marker in _BASELINE_TO_PROGRESSIVE
-            and components in (1, 3)
-            and not coded_as_rgb
-            and not grey_with_profile
+            kind in _FAST and components in (1, 3) and not coded_as_rgb and not grey_with_profile
         ),
     )
 
 
-def ends_early(data: bytes | mmap) -> bool:
-    """True where no EOI follows the last scan."""
-    end = data.rfind(b"\xff\xd9")
-    return end < 0 or data.find(_SCAN, end) >= 0
+def _frame(parts: Sequence[Segment]) -> tuple[int, bytes]:
+    """Return marker and parameters of the first frame header."""
+    found = (part for part in parts if part.marker in markers.FRAMES and len(part.body) > 5)
+    frame = next(found, None)
+    if frame is None:
+        raise Refusal(Reason.CORRUPT_HEADER, "no JPEG frame header")
+    if frame.marker in _HIERARCHICAL:
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, "JPEG hierarchical")
+    if frame.body[0] != 8:
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"JPEG of {frame.body[0]} bits")
+    return frame.marker, frame.body
+
+
+def _application(parts: Sequence[Segment], marker: int, name: bytes, least: int) -> list[bytes]:
+    """Return the parameters of application segments that begin with `name`, `least` bytes long."""
+    return [
+        part.body
+        for part in parts
+        if part.marker == marker and part.body.startswith(name) and len(part.body) >= least
+    ]
+
+
+def _exif(parts: Sequence[Segment]) -> bytes:
+    """Return the first Exif block, as libvips does; empty if there is none."""
+    blocks = _application(parts, markers.APP1, b"Exif\0", 7)
+    return blocks[0][6:] if blocks else b""
+
+
+def _profile(parts: Sequence[Segment]) -> bytes:
+    """Return the ICC profile, joined by the numbers of its parts; empty if there is none."""
+    numbered = dict[int, bytes]()
+    for body in _application(parts, markers.APP2, b"ICC_PROFILE\0", 15):
+        numbered.setdefault(body[12], body[14:])
+    return b"".join(part for _, part in sorted(numbered.items()))
+
+
+def _transform(parts: Sequence[Segment]) -> int:
+    """Return the colour transform of Adobe's last segment; -1 if there is none."""
+    segments = _application(parts, markers.APP14, b"Adobe", 12)
+    return segments[-1][11] if segments else -1
 
 
 def _coefficient_bytes(pixels: int, frame: bytes) -> int:
-    """What a decoder holds of a file of several scans: 16 bits per coefficient of every component,
-    by their sampling factors.
+    """Return the bytes of all coefficients, which a decoder holds for a file of several scans: 16
+    bits each, as many per component as its sampling factors say (B.2.2).
     """
     sampling = [(factors >> 4, factors & 15) for factors in frame[7::3]]
     full = max((h for h, _ in sampling), default=1) * max((v for _, v in sampling), default=1)
     return 2 * pixels * sum(h * v for h, v in sampling) // max(full, 1)
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and body of each segment up to the first scan; junk between segments is skipped."""
-    for marker, start, end in _places(data):
-        yield marker, data[start + 4 : end]
-
-
-def _places(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, first byte and end of each segment up to the first scan's header."""
-    at = 2
-    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
-        marker = data[at + 1]
-        if marker in (0x00, 0xFF) or marker in _NO_LENGTH:
-            at += 1 if marker == 0xFF else 2
-            continue
-        end = at + 2 + max(int.from_bytes(data[at + 2 : at + 4], "big"), 2)
-        yield marker, at, end
-        if marker == _SOS:
-            return
-        at = end
-
-
-def mended(data: bytes) -> bytes:
-    """The file with its header as it should be, where decoders warn of what says nothing about the
-    pixels: junk between segments, a version of JFIF or a code of Adobe's that does not exist, and
-    numbers for progression in a sequential scan. What is left to warn of is damage.
-    """
-    places = [*_places(data)]
-    frame, components = next(
-        (
-            (marker, data[start + 9])
-            for marker, start, _ in places
-            if marker in _SOF and start + 9 < len(data)
-        ),
-        (0, 0),
-    )
-    parts, behind = [data[:2]], len(data)
-    for marker, start, behind in places:
-        part = bytearray(data[start:behind])
-        body = part[4:]
-        if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) > 5:
-            part[9] = 1
-        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) > 11 and body[11]:
-            part[15] = _YCCK if components == 4 else _YCC
-        elif marker == _SOS and frame in _SEQUENTIAL and len(body) > 3:
-            part[-3:] = _WHOLE_BLOCKS
-        parts.append(bytes(part))
-    return b"".join(parts) + data[behind:]
+def fits(header: Header, plan: ImagePlan) -> bool:
+    """Return True for a plain file whose pixels fit memory at the size they are decoded to."""
+    width, height = header.stored
+    share = max((one.eighths / WHOLE for one in plan.outputs), default=1.0)
+    return header.plain and width * height * share**2 <= LARGEST_WHOLE
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
-    """Both outputs' sources, from one pass where one size serves both.
+    """What the outputs are resized from, from one pass where one size serves all.
 
     Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
     good picture and behind others none, and libvips is asked then.
     """
-    full, face, pixels = None, None, None
-    if plan.face:
-        pixels = _scan(data, header.stored, WHOLE)
-        face = raster(cut(pixels, plan.face.rect))
-    if plan.full:
-        if pixels is None or plan.full.eighths != WHOLE:
-            if header.progressive and not plan.full.exact:
-                data = without_refinements(data, min(header.stored) / min(plan.full.size))
-            pixels = _scan(data, header.stored, plan.full.eighths)
-        full = _source(pixels, header.stored, plan.full)
-    return Decoded(full, face)
+    whole = _scan(data, header.stored, WHOLE) if plan.has_crops else None
+    return {one.name: _source(data, header, one, whole) for one in plan.outputs}
 
 
-def _source(pixels: Pixels, stored: Size, plan: FullPlan) -> Raster:
+def _source(data: bytes, header: Header, plan: OutputPlan, whole: Pixels | None) -> Raster:
+    pixels, stored = whole, header.stored
+    if pixels is None or plan.eighths != WHOLE:
+        if header.progressive and not plan.exact:
+            data = without_refinements(data, min(stored) / min(plan.size))
+        pixels = _scan(data, stored, plan.eighths)
+    if plan.rect:
+        return raster(cut(pixels, plan.rect))
     if plan.eighths == WHOLE:
         return shrink(pixels, 1 if plan.exact else block_for(stored, plan.size))
     share = plan.eighths / WHOLE
@@ -175,14 +143,18 @@ def _source(pixels: Pixels, stored: Size, plan: FullPlan) -> Raster:
 
 
 def _scan(data: bytes, stored: Size, eighths: int) -> Pixels:
-    """RGB at `eighths` (1, 2, 4 or 8) / 8 of the stored size, rounded up as libjpeg has it."""
+    """Decode to RGB uint8 (height, width, 3) at `eighths` / 8 of the stored size, rounded up;
+    `eighths`: 1, 2, 4 or 8.
+
+    Raises Refusal for any warning: TRUNCATED, CORRUPT, or CORRUPT_HEADER for an unexpected size.
+    """
     decoder = turbo()
     if decoder is None:
-        return vips.decode(data, Format.JPEG, WHOLE // eighths)
+        return vips.decode_stored(data, Format.JPEG, WHOLE // eighths)
     from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB
 
     width, height = (-(-side * eighths // WHOLE) for side in stored)
-    # Zeroed: what a damaged file leaves unwritten must not be the last picture's pixels.
+    # Zeroed, so that a damaged file does not show memory of another picture.
     pixels: Pixels = np.zeros((height, width, 3), np.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -197,13 +169,16 @@ def _scan(data: bytes, stored: Size, eighths: int) -> Pixels:
         except (OSError, ValueError, UserWarning) as error:
             reason = Reason.TRUNCATED if "remature end" in str(error) else Reason.CORRUPT
             raise Refusal(reason, str(error)) from error
-    if decoded is not pixels:  # it found another size in the header than we did
+    if decoded is not pixels:  # the decoder found another size than `read_header` did
         raise Refusal(Reason.CORRUPT_HEADER, "two sizes")
     return pixels
 
 
 def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
-    """Baseline JPEG."""
+    """Encode RGB or RGBX uint8 (height, width, 3 or 4) as a baseline JPEG without metadata.
+
+    `quality`: 1 to 100; `subsampling`: 4:2:0 or 4:4:4.
+    """
     encoder = turbo()
     if encoder is None:
         return vips.encode(pixels, quality, subsampling)
@@ -211,6 +186,6 @@ def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
 
     layout = TJPF_RGB if pixels.shape[2] == 3 else TJPF_RGBX
     chroma = TJSAMP_420 if subsampling == "4:2:0" else TJSAMP_444
-    # numpy calls a single row contiguous whatever its stride; the encoder does not.
+    # numpy takes a single row for contiguous whatever its stride, the encoder does not.
     pixels = np.ascontiguousarray(pixels).ravel().reshape(pixels.shape)
     return bytes(encoder.encode(pixels, quality, layout, chroma, flags=TJFLAG_ACCURATEDCT))

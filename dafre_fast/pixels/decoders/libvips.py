@@ -1,18 +1,37 @@
-"""libvips, loaded once with one thread and no cache: there is a process per core, and no picture
-comes twice.
+"""libvips, loaded with one thread and no cache: there is a process per core, and no picture comes
+twice.
+
+If the host of this library has loaded pyvips before, its settings stay as they are.
 """
 
 import os
-from contextlib import suppress
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
-# Read once, when libvips loads. What it warns of, it raises too.
-os.environ.setdefault("VIPS_CONCURRENCY", "1")
-os.environ.setdefault("VIPS_WARNING", "off")
+_SETTINGS = {"VIPS_CONCURRENCY": "1", "VIPS_WARNING": "off"}
+"""libvips reads them once, when it is loaded. It raises what it warns of too."""
 
-import pyvips
 
-pyvips.cache_set_max(0)
-with suppress(AttributeError):  # it fails where a warning quotes bytes that are no UTF-8
-    pyvips._remove_log_handler()  # noqa: SLF001
+@contextmanager
+def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Set those variables that are not set, for a while."""
+    added = [name for name in defaults if name not in os.environ]
+    os.environ.update({name: defaults[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+if "pyvips" in sys.modules:
+    import pyvips
+else:
+    with _environment(_SETTINGS):
+        import pyvips
+    pyvips.cache_set_max(0)
+    with suppress(AttributeError):  # the handler fails if a warning quotes bytes that are no UTF-8
+        pyvips._remove_log_handler()  # noqa: SLF001
 
 __all__ = ["pyvips"]

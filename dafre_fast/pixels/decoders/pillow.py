@@ -1,21 +1,25 @@
-"""Pillow, the careful lane: what libvips does not read, or reads otherwise than it is meant.
+"""Pillow: formats that libvips does not read, or does not read correctly.
 
-That is BMP; TIFF of up to 8 bits, where libvips takes YCbCr for RGB and unknown channels for
-opacity; and AVIF, whose grey pictures it leaves in their limited range. Formats are always named:
-left to itself, Pillow starts Ghostscript for what looks like PostScript. It looks no further than
-JPEG's warnings, so no JPEG comes here, and reads PNGs whose checksums are wrong, so no PNG does.
+These are BMP; TIFF of up to 8 bits, where libvips takes YCbCr for RGB and unknown channels for
+alpha; and AVIF, whose grey pictures libvips leaves in limited range. Files are opened with the
+plugin of their format: left to choose, Pillow starts Ghostscript for anything like PostScript. JPEG
+and PNG are not decoded here, since Pillow ignores warnings of the one and wrong checksums of the
+other.
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.decoders.vips import render
@@ -23,46 +27,55 @@ from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.plan import ImagePlan
 from dafre_fast.pixels.rasters import Pictures
-from dafre_fast.pixels.sniff import Format
 
-Image.MAX_IMAGE_PIXELS = None  # the header's size is checked before anything is decoded
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-
-FORMATS = {Format.BMP: "BMP", Format.TIFF: "TIFF", Format.AVIF: "AVIF"}
+_PREFIX_BYTES = 16
+"""First bytes by which Pillow's plugins accept a file."""
 _BITS_PER_SAMPLE = 258
+_LOCK = Lock()
 _SPACES = {"L": Space.GREY, "CMYK": Space.CMYK}
 _INTERPRETATIONS = {"L": "b-w", "CMYK": "cmyk"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 _HELD_PER_PIXEL = 12
-"""Bytes: Pillow's four, as many for one conversion, and the copies on the way to libvips."""
+"""Bytes: four for Pillow, as many for one conversion, and the copies on the way to libvips."""
 
 
-def read_header(data: bytes, format: Format, *, deep: bool) -> Header:
-    """Size, orientation and profile.
+def read_header(data: bytes, format: Format) -> Header:
+    """Return size, orientation and profile of a file of up to 8 bits a channel.
 
-    Raises Refusal: CORRUPT_HEADER, or, unless `deep`, UNSUPPORTED_FORMAT for what has more than 8
-    bits a channel, which libvips reads better.
+    Raises Refusal: CORRUPT_HEADER, or UNSUPPORTED_FORMAT for more bits, which libvips reads better.
     """
+    return _read_header(data, format, most_bits=8)
+
+
+def read_deep_header(data: bytes, format: Format) -> Header:
+    """Return the same of a file of any depth. Raises Refusal (CORRUPT_HEADER)."""
+    return _read_header(data, format)
+
+
+def _read_header(data: bytes, format: Format, most_bits: int | None = None) -> Header:
     with _refusing(Reason.CORRUPT_HEADER):
         image = _open(data, format)
         bits = max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) if format is Format.TIFF else 8
-        if not deep and (bits > 8 or image.mode[0] in "IF"):
+        if most_bits and (bits > most_bits or image.mode[0] in "IF"):
             raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{bits} bits a channel, mode {image.mode}")
         return Header(
             format=format,
             stored=Size(*image.size),
-            # A TIFF is turned by Pillow itself, and its size is that of the turned picture.
+            # Pillow turns a TIFF itself, and gives the size of the turned picture.
             orientation=exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0")),
             space=_SPACES.get(image.mode, Space.RGB),
             profile=image.info.get("icc_profile") or None,
             frames=image.n_frames if format is Format.AVIF else 1,
             held=image.width * image.height * _HELD_PER_PIXEL,
-            careful=True,
+            decoder="pillow",
         )
 
 
-def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Decode, resize and convert. Raises Refusal (CORRUPT) where the file is damaged."""
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Decode, resize and convert to sRGB uint8 (height, width, 3).
+
+    Raises Refusal: CORRUPT if the file is damaged, UNSUPPORTED_FORMAT for 32-bit or float samples.
+    """
     with _refusing(Reason.CORRUPT):
         image = _plain(_open(data, header.format))
     pixels = np.asarray(image)
@@ -72,11 +85,38 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
 
 def _open(data: bytes, format: Format) -> Any:
-    return Image.open(io.BytesIO(data), formats=(FORMATS[format],))
+    """Open a file with the plugin of its format, as `Image.open` does, except that Pillow's guard
+    against large pictures is not asked: their size is checked before they are decoded.
+    """
+    name = format.upper()
+    if name not in Image.OPEN:
+        Image.init()
+    plugin, accepts = Image.OPEN[name]
+    try:
+        if accepts and accepts(data[:_PREFIX_BYTES]) is not True:
+            raise UnidentifiedImageError
+        with _one_thread_per_avif():
+            return plugin(io.BytesIO(data), "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise UnidentifiedImageError from error
+
+
+@contextmanager
+def _one_thread_per_avif() -> Iterator[None]:
+    """Open AVIFs with one thread each: there is a process per core. Pillow has no other way to say
+    so than a variable of its module.
+    """
+    with _LOCK:
+        before = AvifImagePlugin.DEFAULT_MAX_THREADS
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        try:
+            yield
+        finally:
+            AvifImagePlugin.DEFAULT_MAX_THREADS = before
 
 
 def _plain(image: Any) -> Any:
-    """Pixels as L, RGB, RGBA or CMYK."""
+    """Decode an image to mode L, RGB, RGBA or CMYK."""
     image.load()
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
         return image.convert("RGBA")
@@ -93,14 +133,14 @@ def _plain(image: Any) -> Any:
 
 @contextmanager
 def _refusing(reason: Reason) -> Iterator[None]:
-    """Whatever Pillow raises becomes a Refusal; its warnings are nobody's business."""
+    """Turn whatever Pillow raises into a Refusal, and ignore its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield
         except (Refusal, MemoryError):
             raise
-        except UnidentifiedImageError as error:  # which names an object in memory, not the cause
+        except UnidentifiedImageError as error:  # its words name no cause
             raise Refusal(reason, "Pillow finds no picture in it") from error
-        except Exception as error:  # of a dozen kinds
+        except Exception as error:  # Pillow has a dozen kinds
             raise Refusal(reason, f"{type(error).__name__}: {error}") from error

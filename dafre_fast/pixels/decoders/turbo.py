@@ -1,4 +1,6 @@
-"""libjpeg-turbo, where it is installed. Apart, so that the parent can ask for it at little cost."""
+"""libjpeg-turbo, if it is installed. A module of its own, so that the main process can ask without
+loading a decoder.
+"""
 
 from functools import cache
 from typing import Any
@@ -6,8 +8,8 @@ from typing import Any
 
 @cache
 def turbo() -> Any | None:
-    """The loaded libjpeg-turbo, or None where this machine has none. The first call starts a
-    process or two to look for it.
+    """Load libjpeg-turbo; None if this machine has none. The first call may start processes that
+    search for the library.
     """
     try:
         from turbojpeg import TurboJPEG

@@ -1,14 +1,16 @@
-"""PNG scanlines to pixels (PNG, third edition, 9.2): eight rows at once, one behind the other.
+"""PNG scanlines to pixels (PNG, third edition, 9.2): eight rows at once, each one pixel behind the
+row above.
 
-A pixel waits for the ones to its left, above and above left. Row r of eight therefore works on
-pixel t - r at step t: what stands above it is what row r - 1 made one step before. Eight rows fill
-a vector, and none of it waits for memory. Measured on 2.6 MP RGB: 1.7 ns per pixel (AVX-512; 2.0
-with AVX2), where one row after the other, the channels in registers, takes 5.3.
+A pixel depends on those to its left, above and above left. Row r of eight therefore makes pixel
+t - r at step t; the pixel above it is the one that row r - 1 made one step before. Eight rows fill
+a vector, and no step waits for memory. Measured on 2.6 MP RGB: 1.7 ns per pixel (AVX-512; 2.0 with
+AVX2); row after row, the channels in registers, takes 5.3.
 """
 
 import numpy as np
 from numba import njit
 
+from dafre_fast.core.jit import kernel
 from dafre_fast.pixels.kernels.resample import add_row, sum_blocks
 from dafre_fast.pixels.kernels.simd import (
     ROWS,
@@ -29,13 +31,13 @@ from dafre_fast.pixels.kernels.simd import (
 
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 _MARGIN = 4 * ROWS
-"""Bytes before and after each row of the window, for the steps in which some rows are outside."""
+"""Bytes before and after each row of the window, for steps in which some rows are outside."""
 
 
 @njit
 def _unfilter_rows(lines, start, stride, channels, width, window, pitch):  # type: ignore[no-untyped-def]
-    """Eight rows from `lines[start]` on into rows 1 to 8 of the window, on white. Row 0 is the one
-    above, as stored; the last of the eight takes its place.
+    """Write eight rows from `lines[start]` to rows 1 to 8 of the window, on white. Row 0 holds the
+    row above them as it is stored, and the last of the eight afterwards.
     """
     is_sub = rows_equal(lines, start, stride, _SUB)
     is_up = rows_equal(lines, start, stride, _UP)
@@ -54,7 +56,7 @@ def _unfilter_rows(lines, start, stride, channels, width, window, pitch):  # typ
         )
         above_left = above
         left = add_bytes(filtered, guess)
-        if step < ROWS - 1:  # rows that have not begun: nothing stands left of their first pixel
+        if step < ROWS - 1:  # rows that have not begun have nothing left of their first pixel
             left = masked(left, rows_up_to(step))
         store_last_row(window, _MARGIN + 4 * (step - ROWS + 1), left)
         shown = on_white(left) if channels == 4 else left
@@ -67,19 +69,18 @@ def _copy(source, target):  # type: ignore[no-untyped-def]
         target[i] = source[i]
 
 
-@njit(
+@kernel(
     "boolean(uint8[::1], uint8[::1], int64, int64, int64, int64, uint16[::1], int64, int64,"
-    " uint8[:, ::1])",
-    cache=True,
+    " uint8[:, ::1])"
 )
 def unfilter(lines, last, width, height, channels, block, sums, left, top, region):  # type: ignore[no-untyped-def]
     """Undo the filters of 8-bit RGB or RGBA scanlines, transparency on white.
 
-    `lines` uint8: filter type and bytes of each row; `last`: the last eight of these rows (those
-    after the last multiple of eight) and ROWS pixels more that are only read. Writes into `sums`,
-    flat uint16, the RGB sums over blocks of `block` x `block` pixels (see `resample.shrink`; 0
-    makes none), and into `region`, uint8 (rows, 4 x columns), the RGBX pixels
-    from (left, top) on. Returns False where a filter type is none.
+    `lines`, uint8: filter type and bytes of each row. `last`: the rows after the last multiple of
+    eight, at most eight, and ROWS pixels more that are only read. Writes to `sums`, flat uint16,
+    RGB sums over blocks of `block` x `block` pixels (see `resample.shrink`; none for 0), and to
+    `region`, uint8 (rows, 4 x columns), the RGBX pixels from (left, top). Returns False if a filter
+    type does not exist.
     """
     stride = width * channels + 1
     for y in range(height):

@@ -1,4 +1,4 @@
-"""libvips: decode every format by its own named loader, resize, convert and encode."""
+"""libvips: decode a format by its own loader, resize, convert to sRGB, and encode JPEG."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,46 +6,40 @@ from contextlib import suppress
 import numpy as np
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.colour import space_of, to_srgb
 from dafre_fast.pixels.decoders import gif
 from dafre_fast.pixels.decoders.libvips import pyvips
+from dafre_fast.pixels.decoders.markers import repaired
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures, Pixels
-from dafre_fast.pixels.sniff import Format
 
-_LOADERS = {
-    Format.JPEG: "jpegload_buffer",
-    Format.PNG: "pngload_buffer",
-    Format.GIF: "gifload_buffer",
-    Format.WEBP: "webpload_buffer",
-    Format.TIFF: "tiffload_buffer",
-    Format.AVIF: "heifload_buffer",
-    Format.HEIC: "heifload_buffer",
-}
+_LOADED_AS = {Format.AVIF: "heif", Format.HEIC: "heif"}
+"""Names in libvips's loaders where they differ from the format's."""
 _SHORT_OF_MEMORY = ("out of memory", "insufficient memory", "memory allocation")
-"""As libvips, libjpeg and libheif say it."""
+"""Words of libvips, libjpeg and libheif."""
 _PROFILE = "icc-profile-data"
 _STRIP = 8
-"""Rows that are read at once of a file that breaks off."""
+"""Number of rows to read at once from a file that breaks off."""
 _HELD_PER_PIXEL = 12
-"""Bytes: the frame as the codec's library holds it, and as it hands it over."""
+"""Bytes: the frame as the codec's library holds it, and the copy that libvips gets."""
 
 Load = Callable[[int], pyvips.Image]
-"""The first frame, so many times smaller than it is stored (1, or for JPEG alone 2, 4 or 8)."""
+"""Load the first frame, reduced by 1 or, for JPEG only, by 2, 4 or 8."""
 
 
 def read_header(data: bytes, format: Format) -> Header:
-    """Size, orientation and profile as the loader finds them.
+    """Read size, orientation and profile with the format's loader.
 
-    Raises Refusal (CORRUPT_HEADER) where it finds none.
+    Raises Refusal (CORRUPT_HEADER) if the loader finds no header, MemoryError if memory is short.
     """
     image = _open(data, format)
     orientation = _field(image, "orientation", 1)
     size = Size(image.width, image.height)
-    if format is Format.GIF:  # libvips thinks little of what a screen says of its size
+    if format is Format.GIF:  # libvips ignores some sizes of screens
         size = gif.screen(data)
     return Header(
         format=format,
@@ -62,11 +56,13 @@ def _field(image: pyvips.Image, name: str, default: int) -> int:
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
-def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
-    """Decode, resize and convert; what no other lane reads, or where one has a doubt.
+def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Decode, resize and convert to sRGB uint8 (height, width, 3).
 
-    Raises Refusal, TRUNCATED or CORRUPT, where the file is damaged.
+    Raises Refusal (CORRUPT or CORRUPT_HEADER) if the file is damaged, MemoryError.
     """
+    if header.format is Format.JPEG:
+        data = repaired(data)
 
     def load(shrink: int) -> pyvips.Image:
         return _open(data, header.format, **({"shrink": shrink} if shrink > 1 else {}))
@@ -76,24 +72,24 @@ def pictures(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
 
 def render(load: Load, header: Header, plan: ImagePlan, frame: Rect | None = None) -> Pictures:
-    """Both outputs of what `load` gives; white outside `frame`.
+    """The outputs of what `load` gives; white outside `frame`.
 
     Raises Refusal where the file turns out to be damaged.
     """
-    original = _Original(load, header, frame, whole=plan.face is not None)
-    full, face = None, None
-    if plan.full:
-        image = original.at(plan.full.eighths)
-        full = _render(_resize(image, plan.full.size), header.profile)
-    if plan.face:
-        region = plan.face.rect
-        image = original.at(WHOLE).crop(region.left, region.top, *region.size)
-        face = _render(_resize(image, plan.face.size), header.profile)
-    return Pictures(full, face)
+    original = _Original(load, header, frame, whole=plan.has_crops)
+    made = Pictures()
+    for one in plan.outputs:
+        image = original.at(one.eighths)
+        if one.rect:
+            image = image.crop(one.rect.left, one.rect.top, *one.rect.size)
+        made[one.name] = _render(_resize(image, one.size), header.profile)
+    return made
 
 
 def whole_rows(data: bytes, header: Header) -> tuple[pyvips.Image, int]:
-    """The picture of a file that breaks off, white where it does, and how many rows are there."""
+    """Decode a file that breaks off: return the picture, white where rows are missing, and how many
+    rows there are. Raises Refusal (CORRUPT_HEADER) if the file cannot be opened.
+    """
     image = _on_white(_open(data, header.format))
     region, strips = pyvips.Region.new(image), []
     with suppress(pyvips.Error):
@@ -110,16 +106,16 @@ def whole_rows(data: bytes, header: Header) -> tuple[pyvips.Image, int]:
     return part.embed(0, 0, image.width, image.height, extend=no_ink).copy_memory(), rows
 
 
-def decode(data: bytes, format: Format, shrink: int) -> Pixels:
-    """RGB pixels of an 8-bit original, colours as they are stored, `shrink` (1, 2, 4 or 8, JPEG
-    alone) times smaller. Raises Refusal where the file is damaged.
+def decode_stored(data: bytes, format: Format, shrink: int) -> Pixels:
+    """Decode an 8-bit original to RGB uint8 (height, width, 3), colours as they are stored,
+    reduced by `shrink` (1, or for JPEG only 2, 4 or 8). Raises Refusal if the file is damaged.
     """
     image = _in_memory(_open(data, format, shrink=shrink)).copy(interpretation="srgb")
     return _pixels(image if image.bands == 3 else image.bandjoin([image, image]))
 
 
 def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
-    """Baseline JPEG without metadata."""
+    """Encode as `jpeg.encode` does, with libvips."""
     chroma = "on" if subsampling == "4:2:0" else "off"
     # The image shares the memory of the array, which outlives it here.
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
@@ -128,9 +124,11 @@ def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
 
 
 class _Original:
-    """One file. Up to LARGEST_WHOLE a picture whose face is wanted is decoded once, as a whole,
-    and kept: a crop alone would not show that the file breaks off below it. A larger one streams
-    through for each output, so that memory stays bounded.
+    """The picture of one file, for all its outputs.
+
+    Up to LARGEST_WHOLE pixels it is decoded once and kept if a head crop is wanted, since a crop
+    alone would not show that the file breaks off below it. A larger picture is streamed once per
+    output, so that memory stays bounded.
     """
 
     def __init__(self, load: Load, header: Header, frame: Rect | None, *, whole: bool) -> None:
@@ -139,10 +137,10 @@ class _Original:
         self._decoded: dict[int, pyvips.Image] = {}
 
     def at(self, eighths: int) -> pyvips.Image:
-        """The first frame at `eighths` / 8 of its stored size (below 8 for JPEG alone), on white.
+        """Return the first frame at `eighths` / 8 of its stored size (below 8 for JPEG only), on
+        white.
 
-        Unless it is kept, it is to be read once from top to bottom, and only then does a damaged
-        file show.
+        Unless it is kept, it can be read once, from top to bottom, and damage shows only then.
         """
         if eighths not in self._decoded:
             image = self._within_frame(_on_white(self._load(WHOLE // eighths)))
@@ -152,7 +150,7 @@ class _Original:
         return self._decoded[eighths]
 
     def _within_frame(self, image: pyvips.Image) -> pyvips.Image:
-        """Where nothing is transparent, libvips leaves no trace of what no frame covers."""
+        """Lay the frame on white: libvips does not show what an opaque frame leaves free."""
         if self._frame is None:
             return image
         left, top, right, bottom = self._frame
@@ -172,7 +170,7 @@ def _on_white(image: pyvips.Image) -> pyvips.Image:
 
 
 def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
-    loader = getattr(pyvips.Image, _LOADERS[format])
+    loader = getattr(pyvips.Image, f"{_LOADED_AS.get(format, format)}load_buffer")
     try:
         return loader(data, access="sequential", fail_on=_fail_on(format), **options)
     except pyvips.Error as error:
@@ -180,14 +178,14 @@ def _open(data: bytes, format: Format, **options: object) -> pyvips.Image:
 
 
 def _fail_on(format: Format) -> str:
-    """Of JPEG, libvips takes a bad Huffman code or a scan that ends early for a warning; of PNG, a
-    profile that it does not like.
+    """Return the level at which libvips fails: a warning for JPEG, where it may be a bad Huffman
+    code or a scan that ends early; an error for others, since a PNG's profile may cause a warning.
     """
     return "warning" if format is Format.JPEG else "error"
 
 
 def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
-    """Lanczos-3 to exactly `size`, both sides on their own."""
+    """Resize by Lanczos-3 to exactly `size`, each side by its own factor."""
     if (image.width, image.height) == size:
         return image
     return image.resize(
@@ -196,7 +194,7 @@ def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
 
 
 def _in_memory(image: pyvips.Image) -> pyvips.Image:
-    """The same pixels, decoded now. Raises Refusal (CORRUPT) for a damaged file, MemoryError."""
+    """Decode all pixels now. Raises Refusal (CORRUPT) for a damaged file, MemoryError."""
     try:
         return image.copy_memory()
     except pyvips.Error as error:
@@ -204,7 +202,7 @@ def _in_memory(image: pyvips.Image) -> pyvips.Image:
 
 
 def _render(image: pyvips.Image, profile: bytes | None) -> Pixels:
-    """Decode now, as 8-bit sRGB. Raises Refusal where the file is damaged."""
+    """Decode now to sRGB uint8 (height, width, 3). Raises Refusal if the file is damaged."""
     return _pixels(to_srgb(_in_memory(image), profile))
 
 

@@ -1,10 +1,10 @@
-"""Resizing: means over whole blocks where there is plenty to throw away, then Lanczos-3.
+"""Resizing: means over whole blocks if the reduction is large, then Lanczos-3.
 
-The source may be larger than its pixels tell: `extent` is its size in fractions of a pixel, so
-that a picture of 1209 pixels that was halved while it was decoded is 604.5 pixels wide and none of
-what follows is shifted. libvips and Pillow round up here, which costs 8 dB against a resize from
-the full size. fast_image_resize (cykooz.resizer 4.0) was measured before this was written: 2.1 ms
-where this takes 1.5 (740 x 1000 to 256 x 345, RGB, AVX2), copies in and out included.
+The size of a source may be a fraction of a pixel: `extent` says that a picture of 1209 pixels,
+halved while it was decoded, is 604.5 pixels wide, so that nothing is shifted. libvips and Pillow
+round up here, which costs 8 dB against a resize from the full size. Measured before it was written:
+fast_image_resize (cykooz.resizer 4.0) takes 2.1 ms, this takes 1.5 ms (740 x 1000 to 256 x 345,
+RGB, AVX2, copies in and out included).
 """
 
 import math
@@ -13,31 +13,34 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from dafre_fast.core.jit import kernel
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.kernels.simd import add_times, load_word, same, store_clipped, store_word
 from dafre_fast.pixels.rasters import Pixels, Raster, raster
 
 _SUPPORT = 3
-"""Lobes of the filter on each side."""
+"""Number of the filter's lobes on each side."""
 _RUN = 6
-"""Rows that are added up in one pass over an output row."""
+"""Number of rows that one pass over an output row adds up."""
 _ROOM = 2
-"""Blocks are averaged as long as this many times the target is left for the filter."""
+"""Block means stay at least this many times larger than the target."""
 _FLOAT = np.float32
-"""Named wherever it is meant: numba makes a float64 of an integer times a float32."""
+"""Converts integers before they are multiplied: numba makes a float64 of int times float32."""
 _LARGEST_BLOCK = 16
-"""Sums of more would not fit 16 bits."""
+"""Side in pixels; sums over larger blocks would not fit 16 bits."""
 
 
 def resize(source: Raster, size: Size) -> Pixels:
-    """Lanczos-3 (Turkowski 1990): uint8 RGBX of `size`; as it is where it has this size already."""
+    """Resize by Lanczos-3 (Turkowski 1990) to RGBX uint8 (height, width, 4); a source that has the
+    size already keeps its channels.
+    """
     pixels, extent, scale = source
     height, width, channels = pixels.shape
     if extent == size and scale == 1:
         return pixels.astype(np.uint8, copy=False)
     columns = _taps(width, extent[0], size.width, 1.0)
     rows = _taps(height, extent[1], size.height, scale)
-    # Rows are made in fours, and three channels are read as four.
+    # Rows are made four at a time, and three channels are read as four.
     pitch = (width + columns[1].shape[1]) * channels + 1
     strip = np.zeros(4 * pitch, np.float32)
     out = np.empty((-(-size.height // 4) * 4, size.width, 4), np.uint8)
@@ -47,13 +50,15 @@ def resize(source: Raster, size: Size) -> Pixels:
 
 
 def block_for(size: Size, target: Size) -> int:
-    """Side of the largest square block whose mean leaves the filter enough to work on."""
+    """Return the side of the largest square block whose means leave enough for the filter."""
     room = min(size.width // target.width, size.height // target.height)
     return max(1, min(room // _ROOM, _LARGEST_BLOCK))
 
 
 def shrink(pixels: Pixels, block: int) -> Raster:
-    """Means over blocks of `block` x `block` pixels; those that stick out have fewer."""
+    """Reduce (height, width, 3 or 4) to sums over blocks of `block` x `block` pixels; blocks at the
+    right and bottom may have fewer, and are scaled to whole ones.
+    """
     if block == 1:
         return raster(pixels)
     height, width, channels = pixels.shape
@@ -63,23 +68,27 @@ def shrink(pixels: Pixels, block: int) -> Raster:
 
 
 def empty_sums(size: Size, block: int) -> NDArray[np.uint16]:
-    """Room for sums over blocks, (rows, columns, 3), of a picture of `size`; 0 for none."""
+    """Allocate sums over blocks, uint16 (rows, columns, 3), of a picture of `size`; none for a
+    `block` of 0.
+    """
     if block == 0:
         return np.empty((0, 0, 3), np.uint16)
     rows, columns = -(-size.height // block), -(-size.width // block)
-    # The last pixel, too, is stored with four channels.
+    # One element more: the kernel stores four channels of the last pixel too.
     room = np.empty(rows * columns * 3 + 1, np.uint16)
     return room[:-1].reshape(rows, columns, 3)
 
 
 def shrunk(sums: NDArray[np.uint16], size: Size, block: int) -> Raster:
-    """Sums over blocks of a picture of `size`, as a picture."""
+    """Return the source of a resize from sums over blocks of a picture of `size`."""
     return Raster(sums, (size.width / block, size.height / block), 1 / block**2)
 
 
-@njit("Tuple((int64[::1], float32[:, ::1]))(int64, float64, int64, float64)", cache=True)
+@kernel("Tuple((int64[::1], float32[:, ::1]))(int64, float64, int64, float64)")
 def _taps(source, extent, target, scale):  # type: ignore[no-untyped-def]
-    """First source pixel and weights, zero-filled to a multiple of _RUN, of each target pixel."""
+    """Return the first source pixel of each target pixel and its weights, filled with zeros to a
+    multiple of _RUN.
+    """
     step = extent / target
     stretch = max(step, 1.0)
     reach = _SUPPORT * stretch
@@ -108,8 +117,8 @@ def _taps(source, extent, target, scale):  # type: ignore[no-untyped-def]
 
 @njit(fastmath=True)
 def _mix_rows(source, first, weights, out):  # type: ignore[no-untyped-def]
-    """Into `out`, the weighted sum of `weights.size` rows of `source` from `first` on."""
-    last = source.shape[0] - 1  # weights beyond it are zero
+    """Write to `out` the weighted sum of `weights.size` rows of `source`, from row `first`."""
+    last = source.shape[0] - 1  # weights of later rows are zero
     for k in range(0, weights.size, _RUN):
         at = first + k
         a, b, c = source[min(at, last)], source[min(at + 1, last)], source[min(at + 2, last)]
@@ -125,13 +134,12 @@ def _mix_rows(source, first, weights, out):  # type: ignore[no-untyped-def]
 _FirstAndWeights = "int64[::1], float32[:, ::1]"
 
 
-@njit(
-    [
+@kernel(
+    *(
         f"void({kind}[:, ::1], int64, {_FirstAndWeights}, {_FirstAndWeights},"
         " float32[::1], int64, uint8[::1])"
         for kind in ("uint8", "uint16")
-    ],
-    cache=True,
+    ),
     fastmath=True,
 )
 def _resize(source, channels, top, down, left, across, strip, pitch, out):  # type: ignore[no-untyped-def]
@@ -161,18 +169,18 @@ def _resize(source, channels, top, down, left, across, strip, pitch, out):  # ty
 
 @njit
 def add_row(total, row):  # type: ignore[no-untyped-def]
-    """Row by row, the sums over a block grow."""
+    """Add a row, uint8, to the sums of its columns, uint16."""
     for i in range(row.size):
         total[i] = np.uint16(total[i] + row[i])
 
 
 @njit
 def sum_blocks(total, size, channels, block, rows, out, at):  # type: ignore[no-untyped-def]
-    """RGB sums of `block` neighbours each, into `out` from `at` on; `total` holds the sums over
-    `rows` rows of the `block` wanted, of `size` pixels.
+    """Write RGB sums over blocks to `out` from index `at`. `total` holds the sums of the columns
+    over `rows` rows, at most `block`, of `size` pixels.
 
-    Four channels are added in one word, as no sum leaves its 16 bits. The fourth that is stored is
-    overwritten by the next pixel's first.
+    Four channels are added in one word, since each sum fits its 16 bits. The fourth channel that is
+    stored is overwritten by the first channel of the next pixel.
     """
     whole = size // block
     for x in range(whole):
@@ -193,7 +201,7 @@ def sum_blocks(total, size, channels, block, rows, out, at):  # type: ignore[no-
             out[i] = out[i] * block // rows
 
 
-@njit("void(uint8[:, ::1], int64, int64, uint16[::1])", cache=True)
+@kernel("void(uint8[:, ::1], int64, int64, uint16[::1])")
 def _shrink(source, channels, block, out):  # type: ignore[no-untyped-def]
     total = np.empty(source.shape[1] + 4, np.uint16)
     size = source.shape[1] // channels

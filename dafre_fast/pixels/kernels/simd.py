@@ -1,9 +1,9 @@
-"""Vectors that numba's own types cannot express, for the two kernels that live on them.
+"""Vector types and operations that numba lacks, for the kernels that unfilter and resize.
 
-`rows` is a pixel of four channels in each of eight rows, as 16-bit integers; `pixel` is one pixel
-of four channels, as float32. LLVM maps both to what the machine has: AVX-512, AVX2, SSE, NEON.
-Arrays are flat and C-contiguous; indices count their elements and are not checked. The arguments of
-each operation are the types that numba infers; `generate` writes the LLVM code.
+`rows` is one pixel of four channels in each of eight rows, as 16-bit integers; `pixel` is one pixel
+of four channels, as float32. LLVM maps both to AVX-512, AVX2, SSE or NEON. Arrays are flat and
+C-contiguous; indices count elements and are not checked. The arguments of each operation are the
+types that numba infers; its `generate` writes the LLVM code.
 """
 
 from typing import Any
@@ -12,8 +12,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
+from dafre_fast.core.jit import element_pointer
+
 ROWS = 8
-"""Enough independent work to hide how long a pixel waits for the one before it."""
+"""Number of rows at once: enough independent work while a pixel waits for the one before."""
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _ROWS = ir.VectorType(_I16, 4 * ROWS)
@@ -45,11 +47,6 @@ class _PixelModel(models.PrimitiveModel):
 rows, pixel = _Rows("rows"), _Pixel("pixel")
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, to: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
-
-
 def _lane(number: int) -> Any:
     return ir.Constant(_I32, number)
 
@@ -59,7 +56,7 @@ def _row(builder: Any, first: Any, step: Any, number: int) -> Any:
 
 
 def _each_row(builder: Any, flags: list[Any]) -> Any:
-    """A mask from one truth value per row."""
+    """Build a mask from one truth value per row."""
     mask = ir.Constant(_ROWS, ir.Undefined)
     for number, flag in enumerate(flags):
         word = builder.sext(flag, _I16)
@@ -74,20 +71,20 @@ def _rows_of(value: int) -> Any:
 
 @intrinsic
 def no_rows(typing: Any) -> Any:
-    """All zero."""
+    """Return zeros."""
     return rows(), lambda *_: _rows_of(0)
 
 
 @intrinsic
 def load_rows(typing: Any, array: Any, first: Any, step: Any) -> Any:
-    """Four bytes of a uint8 array in each row: row r from index `first + r * step`."""
+    """Load four bytes of a uint8 array into each row: row r from index `first + r * step`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first, step = arguments
         words = ir.Constant(_ROWS_AS_WORDS, ir.Undefined)
         for number in range(ROWS):
             index = _row(builder, first, step, number)
-            pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+            pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
             words = builder.insert_element(words, builder.load(pointer, align=1), _lane(number))
         return builder.zext(builder.bitcast(words, _ROWS_AS_BYTES), _ROWS)
 
@@ -96,14 +93,14 @@ def load_rows(typing: Any, array: Any, first: Any, step: Any) -> Any:
 
 @intrinsic
 def store_rows(typing: Any, array: Any, first: Any, step: Any, value: Any) -> Any:
-    """The inverse of `load_rows`, of the low byte of each channel."""
+    """Store the low byte of each channel; the inverse of `load_rows`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first, step, value = arguments
         words = builder.bitcast(builder.trunc(value, _ROWS_AS_BYTES), _ROWS_AS_WORDS)
         for number in range(ROWS):
             index = _row(builder, first, step, number)
-            pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+            pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
             builder.store(builder.extract_element(words, _lane(number)), pointer, align=1)
         return context.get_dummy_value()
 
@@ -112,12 +109,12 @@ def store_rows(typing: Any, array: Any, first: Any, step: Any, value: Any) -> An
 
 @intrinsic
 def store_last_row(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Row ROWS - 1 alone: four bytes from `array[index]` on."""
+    """Store row ROWS - 1 alone: four bytes from `array[index]`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
         words = builder.bitcast(builder.trunc(value, _ROWS_AS_BYTES), _ROWS_AS_WORDS)
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
         builder.store(builder.extract_element(words, _lane(ROWS - 1)), pointer, align=1)
         return context.get_dummy_value()
 
@@ -126,11 +123,11 @@ def store_last_row(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def row_below(typing: Any, value: Any, array: Any, index: Any) -> Any:
-    """What stands above each row: row r - 1 of `value`, for row 0 four bytes at `array[index]`."""
+    """Return the row above each: row r - 1 of `value`; for row 0 four bytes at `array[index]`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, array, index = arguments
-        pointer = _pointer(context, builder, signature.args[1], array, index, _I32)
+        pointer = element_pointer(context, builder, signature.args[1], array, index, _I32)
         words = ir.Constant(_ROWS_AS_WORDS, ir.Undefined)
         words = builder.insert_element(words, builder.load(pointer, align=1), _lane(0))
         above = builder.zext(builder.bitcast(words, _ROWS_AS_BYTES), _ROWS)
@@ -144,14 +141,16 @@ def row_below(typing: Any, value: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def rows_equal(typing: Any, array: Any, first: Any, step: Any, value: Any) -> Any:
-    """A mask of the rows r whose byte at `first + r * step` is `value`."""
+    """Return a mask of the rows r whose byte at `first + r * step` is `value`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first, step, value = arguments
         flags = []
         for number in range(ROWS):
             index = _row(builder, first, step, number)
-            byte = builder.load(_pointer(context, builder, signature.args[0], array, index, _I8))
+            byte = builder.load(
+                element_pointer(context, builder, signature.args[0], array, index, _I8)
+            )
             flags.append(builder.icmp_signed("==", builder.zext(byte, _I64), value))
         return _each_row(builder, flags)
 
@@ -160,7 +159,7 @@ def rows_equal(typing: Any, array: Any, first: Any, step: Any, value: Any) -> An
 
 @intrinsic
 def rows_up_to(typing: Any, last: Any) -> Any:
-    """A mask of the rows 0 to `last`."""
+    """Return a mask of the rows 0 to `last`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         numbers = [ir.Constant(_I64, number) for number in range(ROWS)]
@@ -173,19 +172,19 @@ def rows_up_to(typing: Any, last: Any) -> Any:
 
 @intrinsic
 def masked(typing: Any, value: Any, mask: Any) -> Any:
-    """`value` where the mask is set, 0 elsewhere."""
+    """Return `value` where the mask is set, 0 elsewhere."""
     return rows(rows, rows), lambda context, builder, signature, both: builder.and_(*both)
 
 
 @intrinsic
 def either(typing: Any, one: Any, other: Any) -> Any:
-    """Bitwise or."""
+    """Return the bitwise or."""
     return rows(rows, rows), lambda context, builder, signature, both: builder.or_(*both)
 
 
 @intrinsic
 def add_bytes(typing: Any, one: Any, other: Any) -> Any:
-    """Sum modulo 256."""
+    """Return the sum modulo 256."""
 
     def generate(context: Any, builder: Any, signature: Any, both: Any) -> Any:
         return builder.and_(builder.add(*both), _rows_of(255))
@@ -195,7 +194,7 @@ def add_bytes(typing: Any, one: Any, other: Any) -> Any:
 
 @intrinsic
 def average(typing: Any, one: Any, other: Any) -> Any:
-    """Mean, rounded down."""
+    """Return the mean, rounded down."""
 
     def generate(context: Any, builder: Any, signature: Any, both: Any) -> Any:
         return builder.lshr(builder.add(*both), _rows_of(1))
@@ -205,8 +204,9 @@ def average(typing: Any, one: Any, other: Any) -> Any:
 
 @intrinsic
 def paeth(typing: Any, left: Any, above: Any, above_left: Any) -> Any:
-    """Paeth's predictor (PNG, third edition, 9.4): whichever is nearest to left + above - above
-    left, in this order where they are equally near."""
+    """Return Paeth's predictor (PNG, third edition, 9.4): whichever of left, above and above left
+    is nearest to left + above - above left; the earlier one if two are equally near.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         def distance(value: Any) -> Any:
@@ -227,7 +227,7 @@ def paeth(typing: Any, left: Any, above: Any, above_left: Any) -> Any:
 
 @intrinsic
 def on_white(typing: Any, value: Any) -> Any:
-    """Colours with straight alpha in the fourth channel, laid on white, rounded to nearest."""
+    """Blend colours with white by the alpha of the fourth channel, rounded to nearest."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         order = [4 * (lane // 4) + 3 for lane in range(4 * ROWS)]
@@ -235,7 +235,7 @@ def on_white(typing: Any, value: Any) -> Any:
         alpha = builder.shuffle_vector(arguments[0], arguments[0], spread)
         white = builder.mul(builder.sub(_rows_of(255), alpha), _rows_of(255))
         total = builder.add(builder.mul(arguments[0], alpha), builder.add(white, _rows_of(128)))
-        # Division by 255 in 16 bits: (t + t / 256) / 256, exact with the half added before.
+        # Divide by 255 in 16 bits: (t + t / 256) / 256 is exact with the half added before.
         high = builder.add(total, builder.lshr(total, _rows_of(8)))
         return builder.lshr(high, _rows_of(8))
 
@@ -244,7 +244,7 @@ def on_white(typing: Any, value: Any) -> Any:
 
 @intrinsic
 def same(typing: Any, value: Any) -> Any:
-    """A float32 in all four channels."""
+    """Return a float32 in all four channels."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         whole = ir.Constant(_PIXEL, ir.Undefined)
@@ -257,11 +257,11 @@ def same(typing: Any, value: Any) -> Any:
 
 @intrinsic
 def add_times(typing: Any, sum: Any, weight: Any, array: Any, index: Any) -> Any:
-    """`sum + weight * array[index : index + 4]`, of a float32 array."""
+    """Return `sum + weight * array[index : index + 4]` of a float32 array."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         total, weight, array, index = arguments
-        pointer = _pointer(context, builder, signature.args[2], array, index, _PIXEL)
+        pointer = element_pointer(context, builder, signature.args[2], array, index, _PIXEL)
         product = builder.fmul(weight, builder.load(pointer, align=4), flags=["contract"])
         return builder.fadd(total, product, flags=["contract"])
 
@@ -270,7 +270,7 @@ def add_times(typing: Any, sum: Any, weight: Any, array: Any, index: Any) -> Any
 
 @intrinsic
 def store_clipped(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Four bytes from `array[index]` on: the channels clipped to 0 ... 255 and cut to integers."""
+    """Store four bytes from `array[index]`: channels clipped to 0 to 255 and rounded down."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
@@ -279,7 +279,7 @@ def store_clipped(typing: Any, array: Any, index: Any, value: Any) -> Any:
         value = builder.select(builder.fcmp_ordered("<", value, high), value, high)
         whole = builder.fptosi(value, ir.VectorType(_I32, 4))
         word = builder.bitcast(builder.trunc(whole, ir.VectorType(_I8, 4)), _I32)
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I32)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I32)
         builder.store(word, pointer, align=1)
         return context.get_dummy_value()
 
@@ -288,11 +288,11 @@ def store_clipped(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def load_word(typing: Any, array: Any, index: Any) -> Any:
-    """Four elements of a uint16 array from `index` on, as one uint64."""
+    """Load four elements of a uint16 array from `index` as one uint64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index = arguments
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I64)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I64)
         return builder.load(pointer, align=1)
 
     return types.uint64(array, types.intp), generate
@@ -300,11 +300,11 @@ def load_word(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store_word(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """The inverse of `load_word`."""
+    """Store one uint64 as four elements; the inverse of `load_word`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
-        pointer = _pointer(context, builder, signature.args[0], array, index, _I64)
+        pointer = element_pointer(context, builder, signature.args[0], array, index, _I64)
         builder.store(value, pointer, align=1)
         return context.get_dummy_value()
 

@@ -1,4 +1,4 @@
-"""The page of a report: HTML that reads without a script, and one style sheet."""
+"""Render the page of a report: HTML without scripts, and one style sheet."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -6,7 +6,6 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dafre_fast.core.categories import CATEGORY_NAMES
@@ -14,6 +13,7 @@ from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.summaries import Step
 from dafre_fast.report.page import figures
 from dafre_fast.report.records import Page, Share, Written
+from dafre_fast.views import show as shown
 from dafre_fast.views.figures import PARTS, kept, shortened
 
 INDEX, STYLE = "index.html", "style.css"
@@ -25,7 +25,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 class Level(NamedTuple):
-    """One step of the funnel, drawn: shares of the first step, here and at the next one."""
+    """A step of the funnel as drawn: its share of the largest step, and the next step's."""
 
     step: Step
     part: bool
@@ -35,7 +35,7 @@ class Level(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What the largest classes, a part of all, have of the images."""
+    """The number of images in the largest classes, which are a `part` of all classes."""
 
     part: str
     classes: int
@@ -43,7 +43,7 @@ class Held(NamedTuple):
 
 
 def render(page: Page, version: str) -> Mapping[str, str]:
-    """The text of each file, by its name. Names and tags may hold anything: all is escaped."""
+    """Return the text of each file by its name; all values are escaped, whatever they hold."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -69,16 +69,13 @@ def render(page: Page, version: str) -> Mapping[str, str]:
 
 
 def show(written: Written, *, as_json: bool) -> None:
-    """Print what there is to say."""
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(written), indent=2).decode())
-    else:
-        print("\n".join(lines_of(written)))
+    """Print the result of `report`, as text or as JSON."""
+    shown.show(written, lines_of(written), as_json=as_json)
 
 
 def lines_of(written: Written) -> Iterator[str]:
-    """What there is to say for people."""
-    yield f"{written.index}: {written.files:,} files, {size(written.bytes)}"
+    """Yield the lines that `show` prints as text."""
+    yield f"open {written.index} ({written.files:,} files, {size(written.bytes)})"
     for section, why in written.left_out.items():
         yield f"left out: {section} ({why})"
     for path in written.unread:
@@ -113,7 +110,7 @@ def _held(sizes: Sequence[int]) -> Iterator[Held]:
 
 
 def size(number: float) -> str:
-    """Of bytes, in units of a thousand, as `12.3 MB`."""
+    """Format bytes in decimal units, for example `12.3 MB`."""
     unit = 0
     while number >= 1000 and unit + 1 < len(_UNITS):
         number, unit = number / 1000, unit + 1
@@ -121,18 +118,18 @@ def size(number: float) -> str:
 
 
 def share(part: float) -> str:
-    """With two digits, all in one column alike, of which some is never taken for none."""
+    """Format a share with two decimals; a positive share never reads as zero."""
     return "<0.01%" if 0 < part < 0.00005 else f"{part:.2%}"
 
 
 def time(seconds: float) -> str:
-    """As `7.66 hours`."""
+    """Format seconds, for example `7.66 hours`."""
     size, unit = figures.of_time(seconds)
     return f"{significant(seconds / size)} {unit}"
 
 
 def significant(number: float) -> str:
-    """With three digits that count, or all that stand before the point."""
+    """Format with three significant digits, or all digits before the point."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 

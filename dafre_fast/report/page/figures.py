@@ -1,6 +1,6 @@
-"""Figures of a report as shapes in a frame; the page gives them colours, for light and for dark.
+"""Compute the figures of a report as SVG paths; the page colours them for light and dark.
 
-A unit is a pixel at the width of a phone. What a path may hold is numbers alone.
+One unit is one pixel on a phone. Paths hold nothing but letters of SVG and numbers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,30 +12,30 @@ from dafre_fast.report.records import Grid, Heads, Throughput
 from dafre_fast.views.figures import ticks
 
 LEVELS = 6
-"""Of a grid, from few to many."""
+"""Shades of a grid, from few to many."""
 _WIDTH, _HEIGHT = 360.0, 240.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 18.0, 12.0, 38.0
 _POINTS = 240
-"""Of a line: more cannot be seen."""
+"""Points of a line; more cannot be seen."""
 _UNITS_OF_TIME = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 class Tick(NamedTuple):
-    """Where, and what stands there."""
+    """A mark on an axis: its position and its label."""
 
     at: float
     label: str
 
 
 class Shape(NamedTuple):
-    """A path, and the name of its style."""
+    """An SVG path and the name of its style."""
 
     style: str
     path: str
 
 
 class Note(NamedTuple):
-    """Text that begins at a point."""
+    """A text that begins at a point."""
 
     x: float
     y: float
@@ -43,7 +43,7 @@ class Note(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Edges of what is drawn in, in units from the upper left corner."""
+    """Edges of the drawing area, in units from the upper left corner."""
 
     left: float
     top: float
@@ -52,7 +52,7 @@ class Frame(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """All that is drawn."""
+    """A figure: size, frame, ticks, axis labels, shapes and notes."""
 
     width: float
     height: float
@@ -65,7 +65,7 @@ class Plot(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """From values, linear or logarithmic, to units."""
+    """A linear or logarithmic scale from values (low, high) to units (begin, end)."""
 
     low: float
     high: float
@@ -74,7 +74,7 @@ class Axis(NamedTuple):
     logarithmic: bool = False
 
     def at(self, value: float) -> float:
-        """Values beyond its ends are at its ends."""
+        """Return the position of a value; values beyond the ends are clamped."""
         value = min(max(value, self.low), self.high)
         if self.logarithmic:
             share = log(value / self.low) / log(self.high / self.low)
@@ -83,7 +83,7 @@ class Axis(NamedTuple):
         return self.begin + share * (self.end - self.begin)
 
     def ticks(self) -> list[Tick]:
-        """At round numbers."""
+        """Return ticks at round numbers."""
         if self.logarithmic:
             values = [float(value) for value in ticks(self.low, self.high)]
         else:
@@ -93,7 +93,7 @@ class Axis(NamedTuple):
 
 
 def _step(span: float) -> float:
-    """Of 1, 2 and 5 times a power of ten, the least that makes no more than five steps."""
+    """Return the least of 1, 2 and 5 times a power of ten that makes at most five steps."""
     power = 10.0 ** (floor(log10(span)) - 1)
     return next(power * factor for factor in (2, 5, 10, 20, 50) if span / (power * factor) <= 5)
 
@@ -106,7 +106,7 @@ _FRAME = Frame(_LEFT, _TOP, _WIDTH - _RIGHT, _HEIGHT - _BOTTOM)
 
 
 def long_tail(images: Sequence[int]) -> Plot:
-    """Images per class by rank, the largest first, both logarithmic."""
+    """Plot the images per class by rank, largest first, on logarithmic axes."""
     across = Axis(1, max(len(images), 2), _FRAME.left, _FRAME.right, logarithmic=True)
     low, high = max(min(images), 1) / 1.3, max(images) * 1.15
     up = Axis(low, high, _FRAME.bottom, _FRAME.top, logarithmic=True)
@@ -125,19 +125,19 @@ def long_tail(images: Sequence[int]) -> Plot:
 
 
 def _ranks(number: int) -> list[int]:
-    """So many that every bend shows on a logarithmic axis."""
+    """Return enough ranks to show every bend on a logarithmic axis."""
     if number <= _POINTS:
         return [*range(1, number + 1)]
     return sorted({round(number ** (place / _POINTS)) for place in range(_POINTS + 1)})
 
 
 def of_time(seconds: float) -> tuple[float, str]:
-    """The seconds of a unit in which so many are told in few digits, and what it is called."""
+    """Return the unit in which a duration reads best: its length in seconds, and its name."""
     return next((size, name) for size, name in _UNITS_OF_TIME if seconds >= 3 * size or size == 1)
 
 
 def pace(found: Throughput) -> Plot:
-    """Outcomes per second of each stage over the time of work, in steps."""
+    """Plot the outcomes per second of each stage over the working time, as steps."""
     size, unit = of_time(found.seconds)
     across = Axis(0, found.seconds / size, _FRAME.left, _FRAME.right)
     most = max(max(stage.per_second) for stage in found.stages)
@@ -155,7 +155,7 @@ def _steps(values: Sequence[float], up: Axis) -> str:
 
 
 def sizes(grid: Grid) -> Plot:
-    """Images by width and height, both logarithmic, the taller the higher up."""
+    """Plot images by width and height on logarithmic axes, taller ones higher up."""
     frame = _square()
     across = Axis(*grid.across, frame.left, frame.right, logarithmic=True)
     up = Axis(grid.down[1], grid.down[0], frame.bottom, frame.top, logarithmic=True)
@@ -167,7 +167,7 @@ def sizes(grid: Grid) -> Plot:
 
 
 def heads(found: Heads) -> Plot:
-    """Where in the picture heads are, and the median box."""
+    """Plot where heads lie in the picture, and the median box."""
     frame = _square()
     across = Axis(0, 1, frame.left, frame.right)
     down = Axis(0, 1, frame.top, frame.bottom)
@@ -187,7 +187,7 @@ def _square() -> Frame:
 
 
 def _cells(grid: Grid, frame: Frame, *, root: bool = False) -> list[Shape]:
-    """A path for each level; `root`: levels go by the square root, so that few are seen too."""
+    """Return a path per level; with `root`, levels follow the square root, so that few show too."""
     most = max(max(row) for row in grid.cells)
     wide = (frame.right - frame.left) / len(grid.cells[0])
     high = (frame.bottom - frame.top) / len(grid.cells)
@@ -206,7 +206,7 @@ def _level(share: float, *, root: bool) -> int:
 
 
 def _runs(levels: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Level, begin and length of each run of equal levels."""
+    """Yield level, begin and length of each run of equal levels."""
     begin = 0
     for place in range(1, len(levels) + 1):
         if place == len(levels) or levels[place] != levels[begin]:

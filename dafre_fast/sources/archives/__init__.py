@@ -1,1 +1,1 @@
-"""Archives as a source: tar and zip files, local or remote, read by range."""
+"""Originals from tar and zip archives, local or remote."""

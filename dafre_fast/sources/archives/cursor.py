@@ -1,4 +1,4 @@
-"""A body read piece by piece, and where in its object that is."""
+"""Read the bytes of an object in order, and know the position in it."""
 
 from collections.abc import AsyncGenerator
 
@@ -8,16 +8,16 @@ from dafre_fast.sources.manners.effort import Passing
 
 
 class Cursor:
-    """At byte `at` of an object, of which `chunks` are what follows."""
+    """A position in an object: byte `at`, from which `chunks` go on. `name` is for messages."""
 
     def __init__(self, name: str, chunks: AsyncGenerator[bytes], at: int = 0) -> None:
         self._name, self._chunks, self.at = name, chunks, at
         self._rest = b""
         self.broken = False
-        """No more bytes will come."""
+        """Whether reading failed: no more bytes will come."""
 
     async def pieces(self, count: int) -> AsyncGenerator[bytes]:
-        """The next `count` bytes. Raises Passing where the object ends before."""
+        """Yield the next `count` bytes. Raises Passing if the object ends before."""
         while count > 0:
             if not self._rest:
                 self._rest = await self._next()
@@ -27,13 +27,13 @@ class Cursor:
             yield piece
 
     async def read(self, count: int) -> bytes:
-        """The next `count` bytes, at once."""
+        """Return the next `count` bytes. Raises Passing if the object ends before."""
         return b"".join([piece async for piece in self.pieces(count)])
 
     async def go_to(self, at: int) -> None:
-        """Skip what comes before byte `at`. Raises Refusal for one that has passed."""
+        """Skip to byte `at`. Raises Refusal if that has been read already, else as `pieces`."""
         if at < self.at:
-            detail = f"{self._name}: byte {at:,} lies in what comes before it"
+            detail = f"{self._name}: a member at byte {at:,} overlaps what is before it"
             raise Refusal(Reason.BAD_INDEX, detail)
         async for _ in self.pieces(at - self.at):
             pass

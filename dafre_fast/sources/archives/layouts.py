@@ -1,4 +1,4 @@
-"""Which archives an address means: one, a folder of them, one per bucket, or numbered shards."""
+"""Layouts: the archives that an address means. One, a folder, one per bucket, or shards."""
 
 import re
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import bucket
+from dafre_fast.sources.archives.desk import Archive, Desk
 from dafre_fast.sources.archives.source import Tiers
-from dafre_fast.sources.archives.visit import Archive, Desk
 from dafre_fast.sources.interface import SUFFIXES
 
 _NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -17,13 +17,13 @@ _MOST_SHARDS = 1_000_000
 
 
 def archive(address: str) -> Archive:
-    """One, and where the index of a tar archive may lie: beside it."""
+    """Return the archive at an address. A tar archive may have its index beside it, as `.json`."""
     index = address.removesuffix(".tar") + ".json" if address.endswith(".tar") else None
     return Archive(address, index)
 
 
 def layout(address: str) -> "Anywhere | PerBucket":
-    """Of an address with `{bucket}`, ranges such as `{00000..00012}`, both or neither.
+    """Return the layout of an address with `{bucket}`, ranges like `{00000..00012}`, or neither.
 
     Raises UsageError for other fields, and for ranges of more than a million shards.
     """
@@ -32,40 +32,43 @@ def layout(address: str) -> "Anywhere | PerBucket":
 
 
 def layout_of(path: Path) -> "Anywhere":
-    """Of a file, or of a folder of archives. Raises InputError where there is none."""
+    """Return the layout of an archive, or of a folder of archives and all its subfolders.
+
+    Raises InputError if there is no archive.
+    """
     paths = sorted(path.rglob("*")) if path.is_dir() else [path]
     paths = [path for path in paths if path.name.endswith(SUFFIXES) and path.is_file()]
     if not paths:
-        raise InputError(f"{path}: no archive is there")
+        raise InputError(f"{path}: no archives are there ({', '.join(SUFFIXES)})")
     return Anywhere(map(str, paths))
 
 
 class Anywhere:
-    """Any original may lie in any of the archives."""
+    """Archives any of which may hold any original."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
         self._tiers: Tiers = (tuple(map(archive, addresses)),)
 
     async def prepare(self, desk: Desk) -> None:
-        """Nothing has to be asked for."""
+        """Do nothing: the addresses are known."""
 
     def tiers(self, image_id: int) -> Tiers:  # noqa: ARG002
         return self._tiers
 
 
 class PerBucket:
-    """One archive, or several shards, for each `{bucket}`."""
+    """Archives of one bucket each, or several shards of it."""
 
     def __init__(self, templates: list[str]) -> None:
         self._templates = templates
         try:
             self.tiers(1)
         except (KeyError, IndexError, ValueError, AttributeError) as error:
-            message = f"--source {templates[0]!r}: {{bucket}} is the field of archives ({error})"
+            message = f"--source {templates[0]!r}: archives have no field but {{bucket}} ({error})"
             raise UsageError(message) from error
 
     async def prepare(self, desk: Desk) -> None:
-        """Nothing has to be asked for."""
+        """Do nothing: the addresses are known."""
 
     def tiers(self, image_id: int) -> Tiers:
         name = bucket(image_id)
@@ -73,14 +76,20 @@ class PerBucket:
 
 
 def _expanded(address: str) -> list[str]:
-    """Ranges written out, as shells and WebDataset have them: digits are those of the ends."""
+    """Expand ranges as shells and WebDataset do: numbers have as many digits as the first one.
+
+    Raises UsageError for an empty range, and for more than a million shards.
+    """
     texts = _NUMBERS.split(address)
     fixed, starts, stops = texts[::3], texts[1::3], texts[2::3]
     ranges = []
     for start, stop in zip(starts, stops, strict=True):
         numbers = range(int(start), int(stop) + 1)
         if not 0 < len(numbers) <= _MOST_SHARDS:
-            raise UsageError(f"--source {address!r}: {{{start}..{stop}}} is no range of shards")
+            raise UsageError(
+                f"--source {address!r}: {{{start}..{stop}}} is not a range of 1 to"
+                f" {_MOST_SHARDS:,} shards"
+            )
         ranges.append([f"{number:0{len(start)}}" for number in numbers])
     if prod(map(len, ranges)) > _MOST_SHARDS:
         raise UsageError(f"--source {address!r}: more than {_MOST_SHARDS:,} shards")

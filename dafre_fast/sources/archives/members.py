@@ -1,4 +1,4 @@
-"""What lies where in an archive: originals by id, and the requests in which they are read."""
+"""Members of archives: indexes by the ids of originals, and the requests that read members."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,32 +7,36 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.formats import EXTENSIONS
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.interface import Span
 
 GAP_BYTES = 1 << 18
-"""Up to so much that nobody wants is read along: a request costs more."""
+"""Largest gap between two members of one request: reading it costs less than a request."""
 REQUEST_BYTES = 1 << 26
+"""Largest request, unless a single member is larger."""
 
-_NAME = re.compile(
-    r"0*(\d+)\.(?:jpe?g|jfif|png|gif|webp|bmp|tiff?|avif|heic)", re.ASCII | re.IGNORECASE
-)
-"""Of an image: what WebDataset keeps beside it, and what Danbooru has besides, is none."""
+_NAME = re.compile(rf"0*(\d+)\.(?:{'|'.join(EXTENSIONS)})", re.ASCII | re.IGNORECASE)
+"""File name of an image. The other files of a WebDataset sample, and videos, do not match."""
 
 
 class Member(NamedTuple):
-    """One file of an archive: its `record` (bytes of the archive), and what is known of it."""
+    """One file of an archive."""
 
     name: str
+    """Its path in the archive."""
     record: Span
+    """Its bytes in the archive. In a zip archive they begin with a header and may be deflated."""
     size: int
+    """Bytes of the file itself."""
     sha256: str | None = None
+    """Hexadecimal digits, if an index has them."""
     crc32: int | None = None
-    """Of zip files, whose record begins with a header and is perhaps deflated."""
+    """Checksum of a member of a zip archive; None for members of tar archives."""
 
     @property
     def extension(self) -> str:
-        """Of its name, in lower case."""
+        """Extension of its name, in lower case, without the dot."""
         return self.name.rpartition(".")[2].lower()
 
 
@@ -41,7 +45,7 @@ Index = Mapping[str, Member]
 
 
 def by_key(members: Iterable[Member]) -> Index:
-    """Images that are named by an id, in whatever folder; of two, the first."""
+    """Return the images that are named by an id, in any folder; the first if an id has several."""
     index: dict[str, Member] = {}
     for member in members:
         if match := _NAME.fullmatch(member.name.rpartition("/")[2]):
@@ -61,27 +65,28 @@ class _Places(msgspec.Struct):
 
 
 def read_index(text: bytes, name: str, total: int | None = None) -> Index:
-    """Of a tar archive, as the data sets of Danbooru have it: `{"files": {"1.jpg": {"offset": 512,
-    "size": 98765, "sha256": "…"}}}`, offset being that of the member's first byte.
+    """Parse the index of a tar archive, in the form of deepghs' indexes of Danbooru data sets.
 
-    Raises Refusal for another, with `name` and the member, and where it is that of an archive of
-    another size than `total`.
+    The form is `{"filesize": 1048576, "files": {"1.jpg": {"offset": 512, "size": 98765, "sha256":
+    "…"}}}`: bytes, with the offset of a member's first byte. `total` is the size of the archive in
+    bytes, if known. Raises Refusal BAD_INDEX, with `name`, for other text, for members that
+    overlap, and for the index of an archive of another size.
     """
     try:
         places = msgspec.json.decode(text, type=_Places)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
     if total is not None and places.filesize not in (None, total):
-        detail = f"{name}: of an archive of {places.filesize:,} bytes, which has {total:,}"
+        detail = f"{name}: for an archive of {places.filesize:,} bytes, but it has {total:,}"
         raise Refusal(Reason.BAD_INDEX, detail)
     files, end = places.files, 0
     for file, place in sorted(files.items(), key=lambda item: item[1].offset):
         if place.size < 0 or place.offset < end:
-            detail = f"{name}: {file!r} at byte {place.offset:,} lies in another or outside"
+            detail = f"{name}: {file!r} at byte {place.offset:,} overlaps another or is outside"
             raise Refusal(Reason.BAD_INDEX, detail)
         end = place.offset + place.size
         if places.filesize is not None and end > places.filesize:
-            detail = f"{name}: {file!r} ends behind the {places.filesize:,} bytes of the archive"
+            detail = f"{name}: {file!r} ends after the archive's {places.filesize:,} bytes"
             raise Refusal(Reason.BAD_INDEX, detail)
     return by_key(
         Member(file, Span(place.offset, place.offset + place.size), place.size, place.sha256)
@@ -90,7 +95,7 @@ def read_index(text: bytes, name: str, total: int | None = None) -> Index:
 
 
 def write_index(index: Index, total: int) -> bytes:
-    """The same form, of a tar archive of `total` bytes that had none."""
+    """Return the index of a tar archive of `total` bytes, in the form that `read_index` parses."""
     files = {
         member.name: _Place(member.record.start, member.size, member.sha256)
         for member in index.values()
@@ -101,9 +106,10 @@ def write_index(index: Index, total: int) -> bytes:
 def coalesce(
     records: Iterable[tuple[Span, Any]], *, gap_bytes: int, request_bytes: int
 ) -> Iterator[list[Any]]:
-    """What goes with neighbouring records, in ascending order, request by request: gaps between
-    them are no larger than `gap_bytes`, and a request no longer than `request_bytes`, unless a
-    single record is.
+    """Group neighbouring records into requests; yield what goes with the records of each.
+
+    The records of a request ascend by their start. Gaps between them are at most `gap_bytes`, and a
+    request is at most `request_bytes` long, unless a single record is longer.
     """
     request: list[Any] = []
     start = end = 0

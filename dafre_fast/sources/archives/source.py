@@ -1,7 +1,7 @@
-"""Originals in archives: which archives, and what is sought in each.
+"""Originals in archives: choose the archives to look in, and visit each.
 
-Several archives are open at once; the index of one is read, what is sought is read
-(`dafre_fast.sources.archives.visit`), and the index forgotten.
+Several archives are visited at once. A visit (`dafre_fast.sources.archives.visit`) reads the index
+of an archive, then the originals that are sought; the index is not kept in memory.
 """
 
 import asyncio
@@ -14,22 +14,23 @@ from dafre_fast.core.events import Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.sources.archives.visit import Archive, Desk, Group, Visit
+from dafre_fast.sources.archives import visit
+from dafre_fast.sources.archives.desk import Archive, Desk, Group
 from dafre_fast.sources.interface import Check, Planned, Take, Transport
 
 Tiers = tuple[tuple[Archive, ...], ...]
-"""Where an original may lie: in any archive of the first tier, else of the next."""
+"""Archives to search for an original: all of the first tier, then those of the next."""
 
 
 class Layout(Protocol):
-    """Which archives there are."""
+    """The archives of a source, and the originals that each may hold."""
 
     async def prepare(self, desk: Desk) -> None:
-        """Find out what has to be asked for. Raises Refusal."""
+        """Ask the server for the list of archives, where the layout needs one. Raises Refusal."""
         ...
 
     def tiers(self, image_id: int) -> Tiers:
-        """Where the original of an id may lie."""
+        """Return the archives to search for the original of an id."""
         ...
 
 
@@ -56,35 +57,37 @@ class Archives:
         await self._transport.__aexit__(*error)
 
     async def fetch(self, sought: Iterable[Sought], take: Take) -> None:
-        async def visit(archive: Archive, group: Group) -> None:
-            await Visit(self._desk, archive, group).fetch(take)
+        async def fetch_from(archive: Archive, group: Group) -> None:
+            await visit.fetch(self._desk, archive, group, take)
 
-        for one, trouble in await self._visit_all(sought, visit):
+        for one, trouble in await self._visit_all(sought, fetch_from):
             await take(one, _nowhere(one, trouble))
 
     async def plan(
         self, sought: Iterable[Sought], take: Callable[[Sought, Planned | None], None]
     ) -> None:
-        async def visit(archive: Archive, group: Group) -> None:
-            await Visit(self._desk, archive, group).plan(take)
+        async def plan_from(archive: Archive, group: Group) -> None:
+            await visit.plan(self._desk, archive, group, take)
 
-        for one, _ in await self._visit_all(sought, visit):
+        for one, _ in await self._visit_all(sought, plan_from):
             take(one, None)
 
     async def _visit_all(
         self,
         sought: Iterable[Sought],
-        visit: Callable[[Archive, Group], Coroutine[Any, Any, None]],
+        visit_one: Callable[[Archive, Group], Coroutine[Any, Any, None]],
     ) -> list[tuple[Sought, Refusal | None]]:
-        """Group by group of those that may lie in the same archives, several at once; in a group
-        tier by tier, as long as something is left. Gives what is left in the end, and why.
+        """Visit all archives that may hold what is sought; return what was not found, and why.
+
+        Originals with the same tiers are a group. Groups are searched at the same time, the tiers
+        of a group one after the other until nothing is left.
         """
         open_at_once = asyncio.Semaphore(self._settings.connections)
 
         async def limited(archive: Archive, group: Group) -> None:
             async with open_at_once:
                 if group.left:
-                    await visit(archive, group)
+                    await visit_one(archive, group)
 
         async def in_turn(tiers: Tiers, group: Group) -> None:
             for tier in tiers:
@@ -103,12 +106,13 @@ class Archives:
                     all_groups.create_task(in_turn(tiers, group))
         except ExceptionGroup as errors:
             raise _first(errors) from None
-        except Refusal as refusal:  # of the layout: nothing was found yet
+        except Refusal as refusal:  # from the layout: no archive was visited
             return [(one, refusal) for one in sought]
         return [(one, group.trouble) for group in groups.values() for one in group.left.values()]
 
 
 def _first(errors: ExceptionGroup) -> Exception:
+    """Return the first exception of a group that may hold other groups."""
     error: Exception = errors
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -116,8 +120,10 @@ def _first(errors: ExceptionGroup) -> Exception:
 
 
 def _nowhere(one: Sought, trouble: Refusal | None) -> Fetched:
-    """An archive that could not be read may have held it. Otherwise it is `missing_original`, which
-    the next run looks for again: these sets grow.
+    """Return the outcome of an original that no archive was found to hold.
+
+    If an archive could not be read, which may hold it, the reason is that of the archive. Otherwise
+    it is `missing_original`, which the next run looks for again: such data sets grow.
     """
     if trouble:
         return Fetched(key=one.key, reason=trouble.reason, detail=trouble.detail)

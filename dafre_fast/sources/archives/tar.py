@@ -1,4 +1,8 @@
-"""Tar archives: read from the first header to the last, from a file or as they come.
+"""Tar archives: find the members of a local file, or of a stream while it is read.
+
+A local file is read by `tarfile`, which seeks from header to header. It cannot read a stream that
+has to be awaited, so `members` reads that, by the same parser of headers (`TarInfo.frombuf`). Both
+pass over sparse files.
 
 Format: POSIX.1-1988 ustar, with the long names of GNU tar and of pax (POSIX.1-2001).
 """
@@ -16,15 +20,21 @@ from dafre_fast.sources.interface import Span
 
 _BLOCK = tarfile.BLOCKSIZE
 _ERRORS = "backslashreplace"
-"""Names that are not UTF-8 stand escaped: they go into the ledger."""
+"""Bytes of names that are not UTF-8 are escaped: names go into the ledger."""
 _MOST_HEADER_BYTES = 1 << 20
 _PAX_SIZE = re.compile(rb"\d{1,18}")
 _PAX_RECORD = re.compile(rb"\d+ (path|size)=([^\n]*)\n")
+_PAX_SPARSE = re.compile(rb"\d+ GNU\.sparse\.")
+_SPARSE_GOES_ON = 482
+"""Byte of a sparse file's header in GNU tar: whether a block with more of its map follows."""
+_SPARSE_GOES_ON_FURTHER = 504
+"""The same byte in a block with more of the map."""
 
 
 def index_of(path: Path) -> tuple[Index, Refusal | None]:
-    """Of a file without an index: its headers are read and its members skipped. What stands before
-    damage counts; the damage is told.
+    """Read the headers of a local archive; return its index, and its damage if there is any.
+
+    The index has the members before the damage.
     """
     found: list[Member] = []
     trouble = None
@@ -36,7 +46,7 @@ def index_of(path: Path) -> tuple[Index, Refusal | None]:
                 if info.isreg() and not info.issparse():
                     span = Span(info.offset_data, info.offset_data + info.size)
                     found.append(Member(info.name, span, info.size))
-            # At a broken header it stops as if that were the end.
+            # `tarfile` takes a broken header for the end of the archive.
             with path.open("rb") as file:
                 file.seek(archive.offset)
                 if any(file.read(_BLOCK)):
@@ -48,15 +58,17 @@ def index_of(path: Path) -> tuple[Index, Refusal | None]:
 
 
 def end_of(member: Member) -> int:
-    """Where the next header begins."""
+    """Return the byte at which the next header begins."""
     return member.record.start + -(-member.size // _BLOCK) * _BLOCK
 
 
 async def members(cursor: Cursor) -> AsyncGenerator[Member]:
-    """Members as they come; the cursor stands at the first byte of each, and is moved on to the
-    next header, from wherever it has been moved to. Raises Refusal for what is no tar archive.
+    """Yield members while an archive is read, each with the cursor at its first byte.
+
+    The caller may read the member or not: the cursor is moved to the next header. Raises Refusal
+    BAD_INDEX for other data than a tar archive.
     """
-    name, size = None, None
+    name, size, sparse = None, None, False
     while any(block := await cursor.read(_BLOCK)):
         try:
             info = tarfile.TarInfo.frombuf(block, "utf-8", _ERRORS)
@@ -74,17 +86,29 @@ async def members(cursor: Cursor) -> AsyncGenerator[Member]:
                 name = known[b"path"].decode(errors=_ERRORS) if b"path" in known else name
                 said = known.get(b"size", b"")
                 size = int(said) if _PAX_SIZE.fullmatch(said) else None
+                sparse = bool(_PAX_SPARSE.search(text))
             continue
+        if info.type == tarfile.GNUTYPE_SPARSE:
+            sparse = True
+            await _skip_map(cursor, block)
         size = info.size if size is None else size
         start = cursor.at
         member = Member(name or info.name, Span(start, start + size), size)
-        if info.isreg() and not info.issparse():
+        if info.isreg() and not sparse:
             yield member
         await cursor.go_to(end_of(member))
-        name, size = None, None
+        name, size, sparse = None, None, False
+
+
+async def _skip_map(cursor: Cursor, header: bytes) -> None:
+    """Skip the blocks with more of the map of a sparse file, in the old format of GNU tar."""
+    goes_on = header[_SPARSE_GOES_ON]
+    while goes_on:
+        goes_on = (await cursor.read(_BLOCK))[_SPARSE_GOES_ON_FURTHER]
 
 
 async def _extended(cursor: Cursor, size: int) -> bytes:
+    """Read the text of an extended header: a long name, or records of pax."""
     if size > _MOST_HEADER_BYTES:
         raise Refusal(Reason.BAD_INDEX, f"a tar header of {size:,} bytes at byte {cursor.at:,}")
     text = await cursor.read(-(-size // _BLOCK) * _BLOCK)

@@ -1,6 +1,6 @@
-"""Zip archives: the directory at their end, and members from their records.
+"""Zip archives: read the directory at their end, and unpack members.
 
-Format: PKWARE's APPNOTE, 4.3.7 (local header), read by `zipfile` where the directory is concerned.
+Format: PKWARE's APPNOTE, 4.3.7 (local header). The directory is read by `zipfile`.
 """
 
 import io
@@ -18,7 +18,7 @@ from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing
 
 TAIL_BYTES = 1 << 16
-"""In as many last bytes stands the end of the directory, and mostly all of it."""
+"""Bytes read from the end of an archive first: mostly they hold the whole directory."""
 _LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")
 _ENCRYPTED = 1
 _NOT_READ = (
@@ -29,11 +29,11 @@ _NOT_READ = (
     struct.error,
     ValueError,
 )
-"""What `zipfile` raises about a directory."""
+"""Exceptions that `zipfile` raises for a damaged directory."""
 
 
 class NeedMore(Exception):
-    """The directory begins earlier: as many bytes of the end of the file are needed."""
+    """The directory begins earlier: `bytes` from the end of the file are needed."""
 
     def __init__(self, bytes: int) -> None:
         super().__init__(bytes)
@@ -41,9 +41,9 @@ class NeedMore(Exception):
 
 
 def index_of(tail: bytes, total: int, name: str) -> Index:
-    """Of an archive of `total` bytes, from its last ones.
+    """Return the index of an archive of `total` bytes, from its last bytes.
 
-    Raises NeedMore where those are too few, and Refusal for what is no zip archive.
+    Raises NeedMore if those are too few, and Refusal BAD_INDEX for other data than a zip archive.
     """
     file = _Tail(tail, total)
     try:
@@ -61,7 +61,7 @@ def index_of(tail: bytes, total: int, name: str) -> Index:
 
 
 class _Tail(io.RawIOBase):
-    """A file of which the end is known alone."""
+    """A file of `total` bytes of which only the last ones are known."""
 
     def __init__(self, tail: bytes, total: int) -> None:
         self._file, self._total, self._from = io.BytesIO(tail), total, total - len(tail)
@@ -73,7 +73,7 @@ class _Tail(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._at = offset + (0, self._at, self._total)[whence]
         if self._at < 0:
-            raise OSError("it is shorter than a zip archive")
+            raise OSError("too short for a zip archive")
         return self._at
 
     def tell(self) -> int:
@@ -89,17 +89,21 @@ class _Tail(io.RawIOBase):
 
 
 async def unpacked(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
-    """The bytes of a member, the cursor standing at its record. Raises Refusal for what is not
-    stored or deflated, Passing where its checksum or size is wrong.
+    """Yield the bytes of a member. The cursor is at its record.
+
+    Raises Refusal for an encrypted member and for other methods than stored and deflated, Passing
+    for a wrong checksum or size.
     """
     header = await cursor.read(_LOCAL_HEADER.size)
     magic, flags, method, name, extra = _LOCAL_HEADER.unpack(header)
     if magic != b"PK\3\4":
-        raise Passing(Reason.CORRUPT, f"{member.name}: no zip header at its place")
+        detail = f"{member.name}: no zip header at byte {member.record.start:,}"
+        raise Passing(Reason.CORRUPT, detail)
     if flags & _ENCRYPTED:
         raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{member.name}: encrypted")
     if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{member.name}: zip method {method}")
+        detail = f"{member.name}: compression method {method}"
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, detail)
     await cursor.read(name + extra)
     sums = zlib.crc32(b"")
     size = 0
@@ -108,7 +112,7 @@ async def unpacked(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
         sums, size = zlib.crc32(piece, sums), size + len(piece)
         yield piece
     if (sums, size) != (member.crc32, member.size):
-        raise Passing(Reason.WRONG_HASH, f"{member.name}: its CRC-32 is not {member.crc32:08x}")
+        raise Passing(Reason.WRONG_HASH, f"{member.name}: CRC-32 is not {member.crc32:08x}")
 
 
 async def _stored(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:

@@ -1,1 +1,1 @@
-"""An rsync daemon as a source."""
+"""Originals from an rsync daemon."""

@@ -1,8 +1,7 @@
-"""Several bytes at once, for the kernel that reads lines of JSON, and several bits, for those that
-compare hashes.
+"""Intrinsics for kernels: several bytes at once, for JSON, and several bits, to compare hashes.
 
-Arrays are of uint8 and contiguous; indices are not checked. LLVM maps the vector to what the
-machine has: SSE, AVX, NEON.
+Arrays are contiguous and of uint8; indices are not checked. LLVM maps vectors to the registers of
+the machine: SSE, AVX, NEON.
 """
 
 from typing import Any
@@ -11,8 +10,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from dafre_fast.core.jit import element_pointer
+
 WIDTH = 16
-"""Bytes of a vector; most strings of metadata are shorter."""
+"""Bytes of a vector; most strings in metadata are shorter."""
 WORD = 8
 """Bytes of a word."""
 
@@ -20,18 +21,13 @@ _I8, _BITS, _I64 = ir.IntType(8), ir.IntType(WIDTH), ir.IntType(64)
 _VECTOR = ir.VectorType(_I8, WIDTH)
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, first: Any, to: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [first]), to.as_pointer())
-
-
 def _load(context: Any, builder: Any, kind: Any, array: Any, first: Any, to: Any) -> Any:
-    return builder.load(_pointer(context, builder, kind, array, first, to), align=1)
+    return builder.load(element_pointer(context, builder, kind, array, first, to), align=1)
 
 
 @intrinsic
 def word(typing: Any, array: Any, first: Any) -> Any:
-    """The `WORD` bytes from index `first` on as one number, uint64, in the machine's order."""
+    """Return the `WORD` bytes from index `first` on as one uint64, in the machine's byte order."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first = arguments
@@ -42,7 +38,7 @@ def word(typing: Any, array: Any, first: Any) -> Any:
 
 @intrinsic
 def plain_bytes(typing: Any, array: Any, first: Any, least: Any) -> Any:
-    """How many of the `WIDTH` bytes from index `first` on are plain before the first that is not: a
+    """Return how many of the `WIDTH` bytes from index `first` on come before the first that is a
     quote, a backslash, below `least` or above 127.
     """
 
@@ -68,12 +64,12 @@ def plain_bytes(typing: Any, array: Any, first: Any, least: Any) -> Any:
 
 @intrinsic
 def copy(typing: Any, array: Any, first: Any, to: Any, place: Any) -> Any:
-    """Copy `WIDTH` bytes from index `first` on into another array, from index `place` on."""
+    """Copy `WIDTH` bytes from index `first` on to another array, from index `place` on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first, to, place = arguments
         loaded = _load(context, builder, signature.args[0], array, first, _VECTOR)
-        pointer = _pointer(context, builder, signature.args[2], to, place, _VECTOR)
+        pointer = element_pointer(context, builder, signature.args[2], to, place, _VECTOR)
         builder.store(loaded, pointer, align=1)
         return context.get_dummy_value()
 
@@ -82,7 +78,7 @@ def copy(typing: Any, array: Any, first: Any, to: Any, place: Any) -> Any:
 
 @intrinsic
 def ones(typing: Any, number: Any) -> Any:
-    """How many bits of a uint64 are set."""
+    """Return the number of bits of a uint64 that are set."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])

@@ -1,0 +1,111 @@
+"""The outputs of a dataset, and how its tables and shards name them.
+
+In tables (ledger, manifest, tables of shards) an output is four columns, `width`, `height`, `bytes`
+and `sha256`, with a prefix: none for the full image, `face_` for the head crop, and the name with
+`_` for any other. Everywhere else an output is a record (`core.settings.images.Output`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.layout import MANIFEST
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.dataset.provenance import makings
+
+FIELDS: Mapping[str, pl.DataType] = {
+    "width": pl.Int64(),
+    "height": pl.Int64(),
+    "bytes": pl.Int64(),
+    "sha256": pl.String(),
+}
+"""What tables say of an output, sizes in pixels and bytes."""
+ALL = "both"
+"""The word of commands for all outputs, from the time when there were two."""
+
+
+def prefix_of(name: str) -> str:
+    """Return what the columns of an output begin with."""
+    return "" if name == FULL_IMAGE.name else f"{name}_"
+
+
+def columns_of(outputs: Sequence[Output]) -> dict[str, pl.DataType]:
+    """Return the columns of these outputs, one output after the other, with their types."""
+    return {
+        f"{prefix_of(output.name)}{field}": kind
+        for output in outputs
+        for field, kind in FIELDS.items()
+    }
+
+
+def asked_column(name: str) -> str:
+    """Return the column of the file to write, in a table of what is asked for (`engine.plan`)."""
+    return f"{name} file"
+
+
+def members_of(outputs: Sequence[Output]) -> dict[str, str]:
+    """Return, by the name of each output, what follows the id in the names of its members in a
+    shard that holds these outputs: `jpg` for the first, `{name}.jpg` for the others.
+    """
+    return {
+        output.name: f"{output.name}.jpg" if place else "jpg"
+        for place, output in enumerate(outputs)
+    }
+
+
+def word_of(output: Output) -> str:
+    """Return the word of commands for an output: `full`, `faces`, else its name."""
+    return "faces" if output.name == HEAD_CROP.name else output.name
+
+
+def choose_outputs(outputs: Sequence[Output], images: str) -> tuple[Output, ...]:
+    """Return the outputs that a command is asked for: `full`, `faces`, another by its name, or
+    `both`, which is all of them. Raises UsageError for another word.
+    """
+    words: dict[str, tuple[Output, ...]] = {word_of(output): (output,) for output in outputs}
+    words[ALL] = tuple(outputs)
+    if images not in words:
+        raise UsageError(f"images {images!r}: {', '.join(words)} are known")
+    return words[images]
+
+
+def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, ...]:
+    """Return the outputs of a dataset on disk, the full image and the head crop first.
+
+    Runs record their settings beside the ledger; those outputs count of which the manifest has
+    columns, if there is one. In a dataset that was copied without its records, any columns of an
+    output in the manifest stand for one whose folder has its name.
+    """
+    known = {output.name: output for output in (FULL_IMAGE, HEAD_CROP)}
+    with suppress(InputError):  # damaged: the manifest still has the columns
+        for making in makings(dataset):
+            known |= {output.name: output for output in making.settings.outputs}
+    in_manifest = _names_in(manifest or dataset / MANIFEST)
+    if in_manifest is None:
+        return tuple(known.values())
+    others = [name for name in in_manifest if name not in (FULL_IMAGE.name, HEAD_CROP.name)]
+    return (
+        known[FULL_IMAGE.name],
+        known[HEAD_CROP.name],
+        *(known.get(name) or Output(name, name) for name in others),
+    )
+
+
+def _names_in(manifest: Path) -> list[str] | None:
+    """Names with all columns of an output, in their order; None where the file cannot be read."""
+    try:
+        columns = pl.read_parquet_schema(manifest)
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+    return [*_names(columns)]
+
+
+def _names(columns: Mapping[str, pl.DataType]) -> Iterator[str]:
+    for column in columns:
+        name = column.removesuffix("_sha256")
+        with suppress(ValueError):  # a column whose beginning is no name of an output
+            if name != column and columns.keys() >= columns_of([Output(name, name)]).keys():
+                yield name

@@ -1,0 +1,155 @@
+"""Which worker gets which job: a state machine without processes, sockets or a clock.
+
+A worker holds about as many jobs as it finishes in two rounds, so that a job waits behind others
+for a fifth of a second at most, and no fewer than two, so that the worker does not wait for the
+next round. It does its jobs in order, so the first one it holds is the one it is working on: if it
+dies, that job alone is to blame and gets a second attempt, by a worker that holds nothing else. The
+others go back to the front of the queue.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+J = TypeVar("J")
+
+_FIRST_DEPTH, _LEAST_DEPTH = 4, 2
+"""Jobs that a worker holds at first, and at least."""
+_ATTEMPTS = 2
+
+
+@dataclass(slots=True, eq=False)
+class Held(Generic[J]):
+    """A job, and the number of this attempt at it, from 1."""
+
+    job: J
+    attempt: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Worker(Generic[J]):
+    """A worker with the jobs it holds, in the order in which it does them."""
+
+    ready: bool = False
+    """It has been initialised."""
+    depth: int = _FIRST_DEPTH
+    """Most jobs it is to hold."""
+    held: deque[Held[J]] = field(default_factory=deque)
+    first_since: float = 0.0
+    """Time from which the first job counts as being worked on."""
+
+    @property
+    def room(self) -> int:
+        """Number of further jobs it can take; none while it is at a second attempt."""
+        if self.held and self.held[0].attempt > 1:
+            return 0
+        return self.depth - len(self.held)
+
+
+class Schedule(Generic[J]):
+    """All unfinished jobs and all workers, of which there are `limit` at most.
+
+    Times are seconds of any clock that does not go back.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.workers: list[Worker[J]] = []
+        self._waiting: deque[Held[J]] = deque()
+        self._again: deque[Held[J]] = deque()
+        self._room = limit * _FIRST_DEPTH
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many jobs wait as the workers can hold."""
+        return len(self._waiting) >= self._room
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every job has a result."""
+        return not (self._waiting or self._again or any(worker.held for worker in self.workers))
+
+    def unfinished(self) -> Iterator[J]:
+        """Yield all jobs without a result."""
+        for held in self._again, self._waiting, *(worker.held for worker in self.workers):
+            yield from (one.job for one in held)
+
+    def under_way(self) -> set[Held[J]]:
+        """Return the jobs that workers are working on."""
+        return {worker.held[0] for worker in self.workers if worker.held}
+
+    def held(self) -> set[Held[J]]:
+        """Return the jobs that workers hold."""
+        return {held for worker in self.workers for held in worker.held}
+
+    def add_worker(self) -> Worker[J]:
+        """Add a worker that was started, and return it."""
+        worker = Worker[J]()
+        self.workers.append(worker)
+        return worker
+
+    def add(self, job: J) -> None:
+        """Add a job to the end of the queue."""
+        self._waiting.append(Held(job))
+
+    def missing(self) -> int:
+        """Return the number of workers to start: one for each job that no idle worker can take."""
+        idle = sum(not worker.held for worker in self.workers)
+        jobs = len(self._again) + len(self._waiting) - idle
+        return max(min(jobs, self._limit - len(self.workers)), 0)
+
+    def hand_out(self, now: float) -> dict[Worker[J], list[J]]:
+        """Give jobs to workers, evenly, and return what each gets. Second attempts go first."""
+        given: dict[Worker[J], list[J]] = {}
+
+        def give(worker: Worker[J], held: Held[J]) -> None:
+            if not worker.held:
+                worker.first_since = now
+            worker.held.append(held)
+            given.setdefault(worker, []).append(held.job)
+
+        takers = sorted(self.workers, key=lambda worker: len(worker.held))
+        for worker in takers:
+            if self._again and not worker.held:
+                give(worker, self._again.popleft())
+        while self._waiting and (takers := [worker for worker in takers if worker.room > 0]):
+            for worker in takers[: len(self._waiting)]:
+                give(worker, self._waiting.popleft())
+        missing = self._limit - len(self.workers)
+        self._room = sum(worker.depth for worker in self.workers) + missing * _FIRST_DEPTH
+        return given
+
+    def finish(self, worker: Worker[J], count: int, now: float) -> list[J]:
+        """Remove the first `count` jobs of a worker, which has finished them in this round."""
+        jobs = [worker.held.popleft().job for _ in range(count)]
+        if count:
+            worker.depth = _LEAST_DEPTH + 2 * count
+        worker.first_since = now
+        return jobs
+
+    def remove(self, worker: Worker[J]) -> Held[J] | None:
+        """Remove a worker that died and return the job that is to blame, None if there is none: it
+        was not ready, or held no job. The other jobs it held are the next to be handed out.
+        """
+        self.workers.remove(worker)
+        blamed = worker.held.popleft() if worker.ready and worker.held else None
+        for held in reversed(worker.held):
+            (self._waiting if held.attempt == 1 else self._again).appendleft(held)
+        return blamed
+
+    def retry(self, blamed: Held[J]) -> bool:
+        """Try a job again; False if it has had all its attempts."""
+        if blamed.attempt == _ATTEMPTS:
+            return False
+        blamed.attempt += 1
+        self._again.append(blamed)
+        return True
+
+    def overdue(self, now: float, seconds: float) -> list[Worker[J]]:
+        """Return the workers that have been at their first job for longer than `seconds`."""
+        return [
+            worker
+            for worker in self.workers
+            if worker.held and worker.ready and now - worker.first_since > seconds
+        ]

@@ -1,0 +1,133 @@
+"""Draw the pictures of a report from the files of a dataset and save them beside the page."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from errno import EFBIG
+from functools import partial
+from pathlib import Path
+from stat import S_ISREG
+
+from dafre_fast.core.categories import CATEGORY_NAMES
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.layout import ORIGINALS, STATISTICS, bucket
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.dataset.pictures import Pictures, Place
+from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
+from dafre_fast.report.records import Cloud, Example, Picture, Refused, Sheet, Tile
+from dafre_fast.stats.records import Level
+
+_TILE, _SHEET_TILE, _CLASS_TILE, _REFUSED, _CLOUD = 144, 96, 112, 192, 800
+"""Longest sides of the pictures, in pixels."""
+_SHEET_COLUMNS = 10
+_FOLDER = "pictures"
+_MOST_PIXELS, _MOST_BYTES = 100_000_000, 100_000_000
+"""Largest file that is drawn."""
+_NOT_SHOWN = {Reason.WORKER_CRASHED, Reason.OUT_OF_MEMORY, Reason.TIMEOUT, Reason.DECODER_FAILED}
+"""Reasons whose originals ended a process, or may: they are not decoded again."""
+
+
+class ReportPictures:
+    """Reads images of `dataset`, draws them small and saves them below `folder`.
+
+    `unread` collects the names of files that could not be read or decoded.
+    """
+
+    def __init__(self, dataset: Path, folder: Path) -> None:
+        self._dataset, self._folder = dataset, folder
+        self._pictures = Pictures.of(dataset)
+        self.unread = set[str]()
+
+    def clouds(self) -> Iterator[Cloud]:
+        """Yield the word clouds that `stats` drew, a category and level each."""
+        for category in CATEGORY_NAMES:
+            for level in Level:
+                name = f"{STATISTICS}/wordcloud_{level}_cat{category}.png"
+                if (self._dataset / name).is_file():
+                    shown = self._shown(Place(name, name), partial(whole, size=_CLOUD))
+                    if shown:
+                        file = f"cloud-{level}-{category}.webp"
+                        yield Cloud(category, level.value, self._save(shown, file))
+
+    def sheets(self, split: str, examples: Sequence[Example], labelled: int) -> Iterator[Sheet]:
+        """Yield a contact sheet of the same images for each tree; the first `labelled` images are
+        tiles of their own as well.
+        """
+        for output in self._pictures.outputs if examples else ():
+            places = [self._pictures.place(output, example.id) for example in examples]
+            drawn = sheet(map(self._read, places), _SHEET_TILE, _SHEET_COLUMNS, _MOST_PIXELS)
+            self.unread.update(places[number].name for number in drawn.broken)
+            picture = self._save(drawn.picture, f"sheet-{output.tree}-{split}.webp")
+            tiles = [self._tile(output, example) for example in examples[:labelled]]
+            number = len(examples) - sum(place.name in self.unread for place in places)
+            yield Sheet(split, output.tree, number, picture if number else None, tiles)
+
+    def tile(self, example: Example) -> Tile:
+        """Return the full image of an example as a square tile."""
+        return self._tile(FULL_IMAGE, example)
+
+    def of_classes(self, examples: Mapping[int, Example]) -> dict[int, Picture]:
+        """Return a head crop for each class id that has a readable one."""
+        pictures = {}
+        for class_id, example in examples.items():
+            place = self._pictures.place(HEAD_CROP, example.id)
+            if shown := self._shown(place, partial(square, size=_CLASS_TILE)):
+                pictures[class_id] = self._save(shown, f"class/{class_id}.webp")
+        return pictures
+
+    def of_refused(self, refused: Sequence[Refused]) -> dict[int, Picture]:
+        """Return the originals, by id, that are on disk and can be decoded at least in part."""
+        pictures = {}
+        for group in refused:
+            for example in group.examples if group.reason not in _NOT_SHOWN else ():
+                for path in self._originals(example):
+                    with suppress(OSError, Refusal):
+                        shown = whole(_bytes_of(path), _REFUSED, _MOST_PIXELS)
+                        pictures[example.id] = self._save(shown, f"refused/{example.id}.webp")
+                        break
+        return pictures
+
+    def _tile(self, output: Output, example: Example) -> Tile:
+        place = self._pictures.place(output, example.id)
+        shown = self._shown(place, partial(square, size=_TILE))
+        saved = self._save(shown, f"{output.tree}/{example.id}.webp") if shown else None
+        return Tile(example, saved)
+
+    def _originals(self, example: Example) -> Iterator[Path]:
+        if example.url and "://" not in example.url:
+            yield Path(example.url)
+        folder = self._dataset / ORIGINALS / bucket(example.id)
+        yield from sorted(folder.glob(f"{example.id}.*"))
+
+    def _shown(self, place: Place, draw: Callable[..., Thumbnail]) -> Thumbnail | None:
+        data = self._read(place)
+        if data is not None:
+            try:
+                return draw(data, max_pixels=_MOST_PIXELS)
+            except Refusal:
+                self.unread.add(place.name)
+        return None
+
+    def _read(self, place: Place) -> bytes | None:
+        try:
+            if place.size is None:
+                return _bytes_of(self._dataset / place.file)
+            return place.read(self._dataset)
+        except OSError:
+            self.unread.add(place.name)
+            return None
+
+    def _save(self, picture: Thumbnail, name: str) -> Picture:
+        path = self._folder / _FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture.data)
+        return Picture(f"{_FOLDER}/{name}", picture.width, picture.height)
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Read a file. Raises OSError, also if it is no regular file or too large to show."""
+    found = path.stat()
+    if not S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+        raise OSError(EFBIG, os.strerror(EFBIG))
+    return path.read_bytes()

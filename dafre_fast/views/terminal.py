@@ -1,0 +1,36 @@
+"""The observer that commands install: the terminal, and the log and metrics that were asked for."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from dafre_fast.core.events import Event, Tell
+from dafre_fast.core.settings.fetching import Watching
+from dafre_fast.views.event_log import EventLog
+from dafre_fast.views.progress import Progress
+
+
+@contextmanager
+def terminal(watching: Watching | None = None) -> Iterator[Tell]:
+    """Give an observer that shows progress and notices on standard error, and passes all events to
+    the log and the metrics that `watching` names.
+
+    Raises OutputError if the log or the metrics cannot be written, UsageError if the port of the
+    metrics is taken.
+    """
+    watching = watching or Watching()
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress())
+        observers: list[Tell] = [progress]
+
+        def tell(event: Event) -> None:
+            for observer in observers:
+                observer(event)
+
+        if watching.log_json:
+            observers.append(stack.enter_context(EventLog(watching.log_json)))
+        if watching.metrics_file or watching.metrics_port is not None:
+            from dafre_fast.views.metrics import Metrics  # its library takes 60 ms
+
+            # Its notices are for the screen: on a full disk the log could not take them either.
+            observers.append(stack.enter_context(Metrics(watching, progress)))
+        yield tell
