@@ -29,13 +29,13 @@ _NO_NAMES = pl.LazyFrame(schema={"key": pl.String(), "name": pl.String()})
 
 
 class Originals(NamedTuple):
-    """Where the originals of a run come from, and what is known of them."""
+    """The source of the originals of a run, and what is known of them."""
 
     source: Source
     folder: Path | None
     """The folder into which the source fetches, None if it only finds files."""
     known: pl.LazyFrame = NOTHING.known
-    """As `tables.metadata.Metadata.known`."""
+    """Columns of `tables.metadata.Metadata.known`."""
     names: pl.LazyFrame = _NO_NAMES
     """Columns `key` and `name`, the path of an original in the source."""
 

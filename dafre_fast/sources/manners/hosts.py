@@ -34,7 +34,7 @@ _NOTICEABLE_SECONDS = 0.001
 
 
 class Reach(IntEnum):
-    """From where an address can be reached."""
+    """The networks from which an address can be reached."""
 
     PUBLIC = 0
     PRIVATE = 1

@@ -13,7 +13,7 @@ _REQUEST_BYTES = 20_000
 _HARMLESS_SECONDS = 0.1
 """Per original. A wait no longer than this, in a queue of our own making, harms nobody."""
 _LATE, _PROMPT = 2.0, 1.5
-"""In multiples of the least time an original took."""
+"""Multiples of the least time an original took."""
 _RISEN, _FALLEN = 1.05, 0.9
 _AFTER_LATE = 0.7
 _FORGET = 1.002
@@ -78,7 +78,7 @@ class Pace:
 
     def _judge(self, seconds: float) -> str | None:
         """Judge a round in which all slots were in use. The time of a slot per byte is then what
-        each original waits (Little's law); it rises if more slots bring no more.
+        each original waits (Little's law); it rises if more slots give no more.
         """
         rate = self._work / seconds
         cost = self._slots / rate
