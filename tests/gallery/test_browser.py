@@ -227,7 +227,7 @@ def test_a_long_name_written_right_to_left_does_not_break_the_page(open_page) ->
     assert begin < end  # the word "image" runs from left to right
 
 
-def test_everything_works_without_the_script(open_page) -> None:
+def test_everything_is_there_without_a_script(open_page) -> None:
     page = open_page(java_script_enabled=False)
     page.get_by_role("searchbox").fill("long hair")
     page.get_by_role("button", name="Search").click()
