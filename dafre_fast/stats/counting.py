@@ -1,4 +1,4 @@
-"""Counts over tables of images and their tags, in few passes and little memory.
+"""Count over tables of images and their tags, in few passes and little memory.
 
 All statistics are computed from frequency tables: one row per tag, class, number of tags, or size,
 with the number of images that have it. These tables stay small, however many images there are.

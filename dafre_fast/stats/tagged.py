@@ -24,12 +24,11 @@ from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.blocks import COMPRESSED
 from dafre_fast.tables.marks import mark_repeats, when
 from dafre_fast.tables.posts import SHAPE, organise
-from dafre_fast.tables.record_files import read_records
+from dafre_fast.tables.record_files import PARQUET, read_records
 from dafre_fast.tables.text import BOM, something_else
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
-_PARQUET = b"PAR1"
 _BATCH_ROWS = 50_000
 _NUMBERS = ("image_width", "image_height", "class_id")
 _TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
@@ -105,7 +104,7 @@ def _read(path: Path, folder: Path) -> pl.LazyFrame:
     """
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    if head.startswith(_PARQUET):
+    if head.startswith(PARQUET):
         return _judged(path, _scan_parquet(path))
     if not head.strip():
         raise InputError(f"{path}: is empty")

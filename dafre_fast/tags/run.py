@@ -116,7 +116,7 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
 def _changes(steps: TagSteps) -> list[_Step]:
     """Return the changes of steps 4 to 6, in order."""
     if steps.return_less_than and not steps.remove_short:
-        raise UsageError("--return-less-than needs --remove-short, whose inverse it is")
+        raise UsageError("--return-less-than inverts --remove-short, which must be on")
     found = []
     if steps.remove_symbols:
         found.append(_Step("symbols removed", step.without_symbols()))

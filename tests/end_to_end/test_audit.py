@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
-from edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 from PIL import Image
 
 from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.dataset.ledger import LOCK
+from tests.commands import dafre, tree
+from tests.edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 
 ROWS = 16
 BROKEN = 13
@@ -218,6 +218,7 @@ def test_damaged_and_missing_images_are_counted_and_listed_and_others_compared(f
     assert found["duplicates"]["groups"] == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "status"), [(3, 1), (4, 0)])
 def test_more_damaged_images_than_allowed_are_exit_status_1(folder, ds, most, status) -> None:
     damage(ds)
@@ -287,6 +288,7 @@ def test_a_report_without_an_audit_says_so(folder, ds) -> None:
     assert "No audit was made" in page
 
 
+@pytest.mark.slow
 def test_a_broken_list_of_an_audit_costs_the_report_its_pairs_alone(folder, ds) -> None:
     audit(folder)
     (ds / "audit/exclude.csv").write_text("nothing\n")

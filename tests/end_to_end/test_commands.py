@@ -10,13 +10,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
 from dafre_fast.sample.originals import write_original
 from dafre_fast.sample.serving import serving
-from torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
 
 CHARACTER = 4
 """A character of the sample with 20 images, all of which can be decoded."""
@@ -104,6 +104,7 @@ def test_the_same_command_again_has_nothing_left_to_do(sample) -> None:
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_a_url_and_a_local_tree_lead_to_the_same_dataset(few, tmp_path) -> None:
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
     with serving(tmp_path / "originals", latency_seconds=0) as address:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre
-from hosts import Host, host
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
+from tests.commands import dafre
+from tests.hosts import Host, host
 
 
 def png(shade: int) -> bytes:
@@ -94,6 +94,7 @@ def test_a_template_with_an_md5_needs_metadata(folder, served) -> None:
     assert served.asked == []
 
 
+@pytest.mark.slow
 def test_bad_rows_of_metadata_are_counted_beside_those_of_the_table(folder, served) -> None:
     with (folder / "meta.json").open("a") as file:
         file.write("{\n")
@@ -278,6 +279,7 @@ def test_a_retry_and_its_delay_are_in_the_text_and_in_the_log(folder, served) ->
     assert retries in (folder / "run.prom").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_full_takes_metadata_and_its_manifest_keeps_what_is_known_of_each_download(
     folder, served
 ) -> None:

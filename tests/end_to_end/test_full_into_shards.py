@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.core.errors import OutputError
@@ -22,7 +21,10 @@ from dafre_fast.core.layout import FACES, FULL, MANIFEST, SHARDS, STATE
 from dafre_fast.core.records import Box, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
-from torture.kills import await_true
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.kills import await_true
+
+pytestmark = pytest.mark.slow
 
 IMAGES = 60
 SPOOLS = f"{STATE}/spools"
@@ -83,7 +85,6 @@ def verified(folder: Path) -> list[dict[str, str]]:
     return json.loads(dafre("verify", "--output", "ds", "--json", cwd=folder).stdout)["findings"]
 
 
-@pytest.mark.slow
 def test_shards_are_those_that_pack_makes_of_files(inputs, made, tmp_path) -> None:
     full(inputs, tmp_path)
     dafre("pack", "--output", "ds", "--shard-size", 9, cwd=tmp_path)
@@ -121,7 +122,6 @@ def test_the_same_command_again_makes_and_writes_nothing(inputs, folder) -> None
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
-@pytest.mark.slow
 def test_in_shards_of_another_size_lie_the_same_images_and_none_is_made_again(
     inputs, folder, tmp_path_factory
 ) -> None:
@@ -133,7 +133,6 @@ def test_in_shards_of_another_size_lie_the_same_images_and_none_is_made_again(
     assert shards(folder) == shards(other)
 
 
-@pytest.mark.slow
 def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path) -> None:
     some = tmp_path / "some"
     shutil.copytree(inputs, some)
@@ -144,7 +143,6 @@ def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path
     assert verified(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_an_original_that_comes_later_changes_no_shard_but_its_own(inputs, made, tmp_path) -> None:
     late = tmp_path / "late"
     shutil.copytree(inputs, late)
@@ -164,7 +162,6 @@ def has_come_to(run: subprocess.Popen[bytes], ledger: Path, size: int) -> bool:
     return run.poll() is not None or size_of(ledger) >= size
 
 
-@pytest.mark.slow
 def test_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
     inputs, made, tmp_path, short_tmpdir
 ) -> None:
@@ -214,7 +211,6 @@ cli.run(pack.command)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["take", "close", "rows", "record"])
 def test_a_kill_while_shards_are_rewritten_loses_no_image(inputs, folder, moment) -> None:
     again = ["--output", "ds", "--shard-size", "4", "--workers", "1"]
@@ -257,7 +253,6 @@ def test_an_image_beyond_the_end_of_a_spool_is_made_again(inputs, made, tmp_path
     assert shards(tmp_path) == shards(made)
 
 
-@pytest.mark.slow
 def test_what_a_spool_has_other_bytes_of_is_left_out_and_made_by_the_next_run(
     inputs, made, tmp_path
 ) -> None:
@@ -290,7 +285,6 @@ def test_a_damaged_picture_is_found_removed_and_remade(inputs, made, folder) -> 
     assert shards(folder) == shards(made)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".tar", ".json", ".parquet", "_stats.json"])
 def test_a_missing_file_of_a_shard_is_found_and_remade(inputs, made, folder, ending) -> None:
     (folder / "ds" / SHARDS / f"val/00000{ending}").unlink()
@@ -351,7 +345,6 @@ def test_a_full_disk_is_an_error_that_names_the_spool(inputs) -> None:
         make(recipe, recipe.hashes(), wanted)
 
 
-@pytest.mark.slow
 def test_what_reads_datasets_finds_the_same_images_in_shards(inputs, made, folder) -> None:
     """Compare packs made from shards with packs made from files."""
     files = folder / "files"

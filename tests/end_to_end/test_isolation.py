@@ -5,13 +5,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.pixels.decoders.turbo import turbo
-from torture.misbehaving import (
+from tests.commands import dafre, tree
+from tests.torture.misbehaving import (
     GOOD,
     MISBEHAVING,
     put_in_place_of_turbojpeg,
@@ -84,6 +84,7 @@ DIES_IN_ITS_LINE = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [DIES_AFTER_ITS_LINE, DIES_IN_ITS_LINE])
 def test_whenever_a_worker_dies_each_image_has_one_line_and_its_output(originals, code) -> None:
     folder = originals.parent

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import dafre, tree
-from hosts import host
+
+from tests.commands import dafre, tree
+from tests.hosts import host
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/dafre"
 FILES = (
@@ -94,7 +95,7 @@ def test_bad_lines_of_label_files_are_listed_beside_those_of_the_list(folder) ->
         (FILES, ("--files", "."), "Is a directory"),
         (FILES, ("--files", "files.txt", *LOOSE, "--labels", "none"), "none: No such file"),
         (FILES, ("--files", "files.txt", *LOOSE, "--labels", "."), "has none of train.csv"),
-        (FILES, (), "--files is needed"),
+        (FILES, (), "--files is missing"),
         (FILES, ("--files", "files.txt", "--source", "https://h/{id}.jpg"), "{name}"),
         (FILES, ("--source", "https://h/{name}"), "--files"),
         (FILES, ("--source", "rsync://h"), "rsync://h"),

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
-from torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
@@ -162,6 +162,7 @@ def test_only_a_missing_original_is_refused_and_it_is_made_once_it_exists(folder
     assert (again["success"], images_of(again)) == (3, 1)
 
 
+@pytest.mark.slow
 def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
     summary(folder)
     done = dafre("resize", "--quality", 80, "--json", cwd=folder)
@@ -178,6 +179,7 @@ def test_another_bound_remakes_the_images_that_depended_on_it_and_says_so(folder
     assert messages(done.stderr) == ["1 image was made with other settings and is remade"]
 
 
+@pytest.mark.slow
 def test_the_same_settings_say_nothing(folder) -> None:
     summary(folder)
     assert not messages(dafre("resize", cwd=folder).stderr)

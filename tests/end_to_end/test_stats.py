@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
+
+from tests.commands import dafre, tree
 
 STEP = {"name": "rows of faces.tsv", "images": 977_356, "classes": 49_087}
 TAG_STEP = {
@@ -96,6 +97,7 @@ def test_a_tag_table_gives_plots_and_one_line_about_the_others(folder) -> None:
     )
 
 
+@pytest.mark.slow
 def test_metadata_tells_formats_and_sizes(folder) -> None:
     done = dafre("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
     printed = json.loads(done.stdout)
@@ -127,6 +129,7 @@ def test_as_many_tags_are_listed_as_asked_for(folder) -> None:
     assert pl.read_parquet(folder / "stats/tag_counts.parquet").height == 11
 
 
+@pytest.mark.slow
 def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     (folder / "tags_funnel.json").write_text(json.dumps({"steps": [TAG_STEP]}))
@@ -136,6 +139,7 @@ def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
         assert f"<!-- {text} -->" in drawn
 
 
+@pytest.mark.slow
 def test_a_funnel_can_be_named(folder) -> None:
     (folder / "other.json").write_text(json.dumps({"steps": [STEP]}))
     done = dafre("stats", "--input", "val_tags.csv", "--funnel", "other.json", cwd=folder)

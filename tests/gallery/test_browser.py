@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from small_dataset import IMAGES, ODD, One, images
+
+from tests.gallery.small_dataset import IMAGES, ODD, One, images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs the system package chromium")
@@ -103,6 +104,7 @@ def test_searching_a_tag_opening_an_image_and_going_back_work(open_page) -> None
     expect(page).to_have_url(re.compile(r"/\?general=long\+hair$"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("one", [MADE[0], MADE[4], MADE[-1]], ids=lambda one: f"{one.box[2]}")
 def test_the_box_is_drawn_where_the_manifest_says(open_page, one, width) -> None:
@@ -227,7 +229,8 @@ def test_a_long_name_written_right_to_left_does_not_break_the_page(open_page) ->
     assert begin < end  # the word "image" runs from left to right
 
 
-def test_everything_is_there_without_a_script(open_page) -> None:
+@pytest.mark.slow
+def test_everything_works_without_the_script(open_page) -> None:
     page = open_page(java_script_enabled=False)
     page.get_by_role("searchbox").fill("long hair")
     page.get_by_role("button", name="Search").click()
