@@ -289,7 +289,7 @@ def test_a_report_without_an_audit_says_so(folder, ds) -> None:
 
 
 @pytest.mark.slow
-def test_a_broken_list_of_an_audit_costs_the_report_its_pairs_alone(folder, ds) -> None:
+def test_a_broken_list_of_an_audit_leaves_only_the_pairs_out_of_the_report(folder, ds) -> None:
     audit(folder)
     (ds / "audit/exclude.csv").write_text("nothing\n")
     done = dafre("report", "--output", "ds", cwd=folder)

@@ -105,7 +105,7 @@ def test_the_same_command_again_has_nothing_left_to_do(sample) -> None:
 
 
 @pytest.mark.slow
-def test_a_url_and_a_local_tree_lead_to_the_same_dataset(few, tmp_path) -> None:
+def test_a_url_and_a_local_tree_give_the_same_dataset(few, tmp_path) -> None:
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
     with serving(tmp_path / "originals", latency_seconds=0) as address:
         template = f"{address}/original/{{bucket}}/{{id}}.{{ext}}"

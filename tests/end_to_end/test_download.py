@@ -95,7 +95,7 @@ def test_a_template_with_an_md5_needs_metadata(folder, served) -> None:
 
 
 @pytest.mark.slow
-def test_bad_rows_of_metadata_are_counted_beside_those_of_the_table(folder, served) -> None:
+def test_bad_rows_of_metadata_are_counted_like_those_of_the_table(folder, served) -> None:
     with (folder / "meta.json").open("a") as file:
         file.write("{\n")
     found = summary(folder, served, "--metadata", "meta.json", "--max-bad-rows", 0.5)
@@ -280,9 +280,7 @@ def test_a_retry_and_its_delay_are_in_the_text_and_in_the_log(folder, served) ->
 
 
 @pytest.mark.slow
-def test_full_takes_metadata_and_its_manifest_keeps_what_is_known_of_each_download(
-    folder, served
-) -> None:
+def test_full_uses_metadata_and_its_manifest_records_each_download(folder, served) -> None:
     (folder / "tagIds.tsv").write_text("seven\t7\n")
     source = f"{served.address}/{{bucket}}/{{id}}.{{ext}}"
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--metadata", "meta.json")

@@ -85,7 +85,7 @@ def verified(folder: Path) -> list[dict[str, str]]:
     return json.loads(dafre("verify", "--output", "ds", "--json", cwd=folder).stdout)["findings"]
 
 
-def test_shards_are_those_that_pack_makes_of_files(inputs, made, tmp_path) -> None:
+def test_shards_equal_those_that_pack_makes_of_files(inputs, made, tmp_path) -> None:
     full(inputs, tmp_path)
     dafre("pack", "--output", "ds", "--shard-size", 9, cwd=tmp_path)
     assert shards(made) == shards(tmp_path)
@@ -122,7 +122,7 @@ def test_the_same_command_again_makes_and_writes_nothing(inputs, folder) -> None
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
-def test_in_shards_of_another_size_lie_the_same_images_and_none_is_made_again(
+def test_shards_of_another_size_have_the_same_images_and_none_is_remade(
     inputs, folder, tmp_path_factory
 ) -> None:
     printed = into_shards(inputs, folder, size=25)
@@ -133,7 +133,7 @@ def test_in_shards_of_another_size_lie_the_same_images_and_none_is_made_again(
     assert shards(folder) == shards(other)
 
 
-def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path) -> None:
+def test_only_the_images_of_new_rows_are_made(inputs, tmp_path) -> None:
     some = tmp_path / "some"
     shutil.copytree(inputs, some)
     lines = (inputs / "faces.tsv").read_text().splitlines(keepends=True)
@@ -143,7 +143,7 @@ def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path
     assert verified(tmp_path) == []
 
 
-def test_an_original_that_comes_later_changes_no_shard_but_its_own(inputs, made, tmp_path) -> None:
+def test_an_original_added_later_changes_only_its_own_shard(inputs, made, tmp_path) -> None:
     late = tmp_path / "late"
     shutil.copytree(inputs, late)
     (late / "originals/20.png").unlink()
@@ -253,7 +253,7 @@ def test_an_image_beyond_the_end_of_a_spool_is_made_again(inputs, made, tmp_path
     assert shards(tmp_path) == shards(made)
 
 
-def test_what_a_spool_has_other_bytes_of_is_left_out_and_made_by_the_next_run(
+def test_an_image_with_other_bytes_in_its_spool_is_left_out_and_made_by_the_next_run(
     inputs, made, tmp_path
 ) -> None:
     spool = stop_before_shards(inputs, tmp_path)[0]
@@ -345,7 +345,7 @@ def test_a_full_disk_is_an_error_that_names_the_spool(inputs) -> None:
         make(recipe, recipe.hashes(), wanted)
 
 
-def test_what_reads_datasets_finds_the_same_images_in_shards(inputs, made, folder) -> None:
+def test_pack_makes_the_same_archives_from_shards_and_from_files(inputs, made, folder) -> None:
     """Compare packs made from shards with packs made from files."""
     files = folder / "files"
     files.mkdir()

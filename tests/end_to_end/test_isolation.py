@@ -86,7 +86,7 @@ DIES_IN_ITS_LINE = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [DIES_AFTER_ITS_LINE, DIES_IN_ITS_LINE])
-def test_whenever_a_worker_dies_each_image_has_one_line_and_its_output(originals, code) -> None:
+def test_each_image_has_one_line_and_its_output_when_workers_die(originals, code) -> None:
     folder = originals.parent
     put_in_place_of_turbojpeg(folder, code)
     done = dafre("resize", "--workers", 2, "--json", cwd=folder)

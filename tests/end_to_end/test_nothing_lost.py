@@ -163,7 +163,7 @@ def test_only_a_missing_original_is_refused_and_it_is_made_once_it_exists(folder
 
 
 @pytest.mark.slow
-def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
+def test_another_setting_remakes_all_images_and_says_so(folder) -> None:
     summary(folder)
     done = dafre("resize", "--quality", 80, "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 12
@@ -180,7 +180,7 @@ def test_another_bound_remakes_the_images_that_depended_on_it_and_says_so(folder
 
 
 @pytest.mark.slow
-def test_the_same_settings_say_nothing(folder) -> None:
+def test_the_same_settings_print_no_message(folder) -> None:
     summary(folder)
     assert not messages(dafre("resize", cwd=folder).stderr)
 

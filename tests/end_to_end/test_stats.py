@@ -98,7 +98,7 @@ def test_a_tag_table_gives_plots_and_one_line_about_the_others(folder) -> None:
 
 
 @pytest.mark.slow
-def test_metadata_tells_formats_and_sizes(folder) -> None:
+def test_metadata_has_formats_and_sizes(folder) -> None:
     done = dafre("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
     printed = json.loads(done.stdout)
     assert printed["title"] == "metadata"
@@ -130,7 +130,7 @@ def test_as_many_tags_are_listed_as_asked_for(folder) -> None:
 
 
 @pytest.mark.slow
-def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
+def test_funnels_beside_the_input_are_plotted(folder) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     (folder / "tags_funnel.json").write_text(json.dumps({"steps": [TAG_STEP]}))
     dafre("stats", "--input", "val_tags.csv", "--format", "svg", "--no-words", cwd=folder)
