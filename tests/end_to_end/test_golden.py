@@ -52,7 +52,7 @@ def contents(path: Path) -> bytes:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """By path, a digest of each file that is neither hidden nor made of the bytes of others."""
+    """Return a digest by path of each file that is not hidden and not made of other files."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(contents(path)).hexdigest()[:16]
         for path in sorted(folder.rglob("[!.]*.*"))
