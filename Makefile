@@ -91,10 +91,10 @@ lint: setup-dev ## check format, style, types and the import rules
 check: lint test ## lint, then test
 
 torture: setup-dev ## try drawn files and those of FILES, decoders that misbehave, and kills
-	PYTHONPATH=.:tests $(BIN)/python -m torture $(foreach file,$(FILES),$(call quoted,$(file)))
+	$(BIN)/python -m tests.torture $(foreach file,$(FILES),$(call quoted,$(file)))
 
 faults: setup-dev ## show everything that a server can do wrong, and in what it ends
-	PYTHONPATH=.:tests $(BIN)/python -m faults
+	$(BIN)/python -m tests.faults
 
 fuzz: setup-dev ## search the parsers for faults for FUZZ_SECONDS
 	FUZZ_SECONDS=$(call quoted,$(FUZZ_SECONDS)) $(BIN)/python -m pytest -q -rP tests/fuzz

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commands import dafre
 from hypothesis import HealthCheck, settings
+
+from tests.commands import dafre
 
 # Property tests draw the same cases every time; `--hypothesis-profile random` draws others.
 # A busy machine fails no test.

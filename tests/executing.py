@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jobs_for_workers import work
-
 from dafre_fast.engine.executors.base import Executor, Lost, Spec, ready
 from dafre_fast.engine.executors.choose import create
+from tests.jobs_for_workers import work
 
 Results = list[tuple[str, str | Lost]]
 Steps = Callable[[Executor[str]], Awaitable[None]]

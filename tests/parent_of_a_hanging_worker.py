@@ -6,7 +6,7 @@ After Ctrl-C it prints the jobs that it abandoned, and exits with status 130.
 import asyncio
 import sys
 
-from executing import new_executor
+from tests.executing import new_executor
 
 
 async def main(gate: str, name: str) -> None:

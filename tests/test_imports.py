@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import needs_proc
+
+from tests.processes import needs_proc
 
 # What the modules import from elsewhere comes first: Polars and OpenCV set variables and start
 # threads, Matplotlib adds filters of warnings, and none of that is ours to answer for.

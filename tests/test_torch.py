@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from datasets_drawn import SPLITS, draw_dataset
 
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
+from tests.datasets_drawn import SPLITS, draw_dataset
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 

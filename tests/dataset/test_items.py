@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 from PIL import Image
 
 from dafre_fast.core.errors import InputError, UsageError
@@ -15,6 +14,7 @@ from dafre_fast.core.layout import FACES, FULL, MANIFEST
 from dafre_fast.dataset.items import Items, Making, Square, Stream, read_tag_names
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
+from tests.datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 
 TRAIN = {1000 + number for number in SPLITS["train"]}
 

@@ -9,7 +9,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from jobs_for_workers import append_and_wait
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import OutputError, UsageError
@@ -17,6 +16,7 @@ from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.records import Fetched, Made, MadeOutput
 from dafre_fast.dataset.ledger import NAME, Ledger
 from dafre_fast.dataset.outcomes import last_outcomes
+from tests.jobs_for_workers import append_and_wait
 
 FULL = MadeOutput("full", 3, 4, 5, "ab")
 

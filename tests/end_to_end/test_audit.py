@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
-from edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 from PIL import Image
 
 from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.dataset.ledger import LOCK
+from tests.commands import dafre, tree
+from tests.edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 
 ROWS = 16
 BROKEN = 13

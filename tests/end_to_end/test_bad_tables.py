@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
 from PIL import Image
+
+from tests.commands import dafre, tree
 
 TABLES = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 BOX = "0.25, 0.25, 0.75, 0.75 0.95"

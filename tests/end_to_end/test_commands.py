@@ -10,13 +10,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
 from dafre_fast.sample.originals import write_original
 from dafre_fast.sample.serving import serving
-from torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
 
 CHARACTER = 4
 """Of the sample: one of 20 images, all of which can be read."""

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre
-from hosts import Host, host
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
+from tests.commands import dafre
+from tests.hosts import Host, host
 
 
 def png(shade: int) -> bytes:

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.core.errors import OutputError
@@ -22,7 +21,8 @@ from dafre_fast.core.layout import FACES, FULL, MANIFEST, SHARDS, STATE
 from dafre_fast.core.records import Box, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
-from torture.kills import await_true
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.kills import await_true
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from commands import dafre
 from PIL import Image
+
+from tests.commands import dafre
 
 TAGS = ("labels/train_tags.parquet", "labels/val_tags.csv", "labels/vocab.json", "stats/stats.json")
 

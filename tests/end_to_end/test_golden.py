@@ -16,7 +16,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from datasets_drawn import draw_dataset, path_of
 
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, PACKS
 from dafre_fast.core.settings.tables import Selection
@@ -30,6 +29,7 @@ from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tags.receipt import _REVISION as TAGS
 from dafre_fast.tags.run import tags
 from dafre_fast.tags.settings import TagsRun
+from tests.datasets_drawn import draw_dataset, path_of
 
 RECORD = Path(__file__).with_name("golden.json")
 JPEG = base64.b64decode(

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.pixels.decoders.turbo import turbo
-from torture.misbehaving import (
+from tests.commands import dafre, tree
+from tests.torture.misbehaving import (
     GOOD,
     MISBEHAVING,
     put_in_place_of_turbojpeg,

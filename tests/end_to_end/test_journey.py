@@ -6,8 +6,9 @@ import io
 import numpy as np
 import polars as pl
 import pytest
-from commands import dafre, tree
 from PIL import Image
+
+from tests.commands import dafre, tree
 
 ID, BUCKET = 332446, "0446"
 BOX = (0.25, 0.125, 0.5, 0.5)  # of 800 x 640: 200 to 400 by 80 to 320

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import dafre, tree
-from hosts import host
+
+from tests.commands import dafre, tree
+from tests.hosts import host
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/dafre"
 FILES = (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from commands import ledger_keys, tree
 from nbclient import NotebookClient
 
-from torture.kills import await_true, processes_of, write_originals
+from tests.commands import ledger_keys, tree
+from tests.torture.kills import await_true, processes_of, write_originals
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
-from torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
+from tests.commands import dafre, ledger_keys, tree
+from tests.torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 

@@ -16,9 +16,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
-from datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
-from sources.archived import fetch, originals, served
 
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.findings import Flaw
@@ -27,7 +24,10 @@ from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.ledger import LOCK
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
-from torture.kills import await_true, workers_of
+from tests.commands import dafre, tree
+from tests.datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
+from tests.sources.archived import fetch, originals, served
+from tests.torture.kills import await_true, workers_of
 
 MADE = IMAGES - 1
 FORMATS = ["tar", "webdataset", "parquet", "hf"]

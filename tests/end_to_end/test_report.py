@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from commands import dafre, tree
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -30,6 +29,7 @@ from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
+from tests.commands import dafre, tree
 
 NAMES = (
     '<img src=x onerror="alert(1)">',

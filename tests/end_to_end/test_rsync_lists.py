@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, ledger_keys, tree
-from processes import descendants, needs_proc, runs
-from sources.rsyncd import Daemon, daemon_of, free_port
+
+from tests.commands import dafre, ledger_keys, tree
+from tests.processes import descendants, needs_proc, runs
+from tests.sources.rsyncd import Daemon, daemon_of, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiohttp import ClientSession
-from datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
 from msgspec.structs import replace
 
 from dafre_fast.audit.run import audit
@@ -24,6 +23,7 @@ from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.report.run import write_report
 from dafre_fast.report.settings import ReportRun
+from tests.datasets_drawn import REFUSED, SPLITS, draw_dataset, path_of
 
 pytestmark = pytest.mark.slow
 

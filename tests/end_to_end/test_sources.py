@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import dafre, tree
 from PIL import Image
-from sources.archived import served, write_index
-from sources.s3 import S3, s3_server
-from sources.test_rsync import daemon_of
+
+from tests.commands import dafre, tree
+from tests.sources.archived import served, write_index
+from tests.sources.s3 import S3, s3_server
+from tests.sources.test_rsync import daemon_of
 
 MADE = ("fullMin256/", "faces/", "labels/")
 SUFFIXES = ("jpg", "png", "gif", "webp")

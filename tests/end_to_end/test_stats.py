@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre, tree
+
+from tests.commands import dafre, tree
 
 STEP = {"name": "rows of faces.tsv", "images": 977_356, "classes": 49_087}
 TAG_STEP = {

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import dafre
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tag_model import Preparation
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.tags.run import tags
 from dafre_fast.tags.settings import TagsRun
+from tests.commands import dafre
+from tests.tag_model import Preparation
 
 OLD = {
     "id": "263167",

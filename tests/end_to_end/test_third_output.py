@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 import pytest
 from aiohttp import ClientSession
-from commands import tree
 from PIL import Image
 
 from dafre_fast.core.findings import Flaw
@@ -37,6 +36,7 @@ from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.settings import Plotting
 from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
+from tests.commands import tree
 
 BUST = Output("bust", "busts", HeadBox(margin=0.5), ShortSide(128, at_most=True))
 IMAGES = 16

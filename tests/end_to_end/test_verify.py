@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from commands import dafre, tree
 from PIL import Image
 
 from dafre_fast.core.errors import InputError, UsageError
@@ -18,6 +17,7 @@ from dafre_fast.core.settings.running import Workers
 from dafre_fast.dataset.ledger import LOCK, NAME, Ledger
 from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
+from tests.commands import dafre, tree
 
 ROWS = 16
 BROKEN, HEADLESS = 15, 14

@@ -16,21 +16,21 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
-from executing import Results, new_executor, run_executor, submit_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs_for_workers import (
+
+from dafre_fast.core.errors import UsageError, WorkerError
+from dafre_fast.engine.executors.base import Executor, Loss, Lost
+from dafre_fast.engine.executors.choose import DEFAULT, NAMES
+from tests.executing import Results, new_executor, run_executor, submit_all
+from tests.jobs_for_workers import (
     KillsItsReader,
     die_instead,
     fail_to_initialise,
     initialise_and_note,
     initialise_large,
 )
-from processes import needs_proc, runs
-
-from dafre_fast.core.errors import UsageError, WorkerError
-from dafre_fast.engine.executors.base import Executor, Loss, Lost
-from dafre_fast.engine.executors.choose import DEFAULT, NAMES
+from tests.processes import needs_proc, runs
 
 ALL_EXECUTORS = [
     "local",

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from executing import Results, Steps, new_executor, submit_all
-from executing import run_executor as run_any
 
 from dafre_fast.engine.executors.base import Executor, Loss, Lost
+from tests.executing import Results, Steps, new_executor, submit_all
+from tests.executing import run_executor as run_any
 
 
 def run_executor(steps: Steps, **changes: object) -> tuple[Results, Executor[str]]:

@@ -1,4 +1,4 @@
-"""Print how every fault of the fault server ends: `python -m faults`."""
+"""Print how every fault of the fault server ends: `python -m tests.faults`."""
 
 import tempfile
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from faults.table import Ending, Verdict, endings
+from tests.faults.table import Ending, Verdict, endings
 
 WIDTH = 130
 

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from small_dataset import write_dataset
+
+from tests.gallery.small_dataset import write_dataset
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from small_dataset import IMAGES, ODD, One, images
+
+from tests.gallery.small_dataset import IMAGES, ODD, One, images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(

@@ -12,8 +12,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from commands import dafre
-from small_dataset import IMAGES
+
+from tests.commands import dafre
+from tests.gallery.small_dataset import IMAGES
 
 
 @contextmanager

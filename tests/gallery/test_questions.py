@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_dataset import GENERAL, IMAGES, ODD, SPLITS, One, images
 
 from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.gallery import queries as tables
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.view import Choice, Place, View
+from tests.gallery.small_dataset import GENERAL, IMAGES, ODD, SPLITS, One, images
 
 ALL = images()
 CLASSES = sorted({one.klass for one in ALL})

@@ -17,7 +17,6 @@ import polars as pl
 import pytest
 from aiohttp import ClientSession, web_response
 from multidict import CIMultiDictProxy
-from small_dataset import GENERAL, images
 from yarl import URL
 
 from dafre_fast.core.errors import UsageError
@@ -25,6 +24,7 @@ from dafre_fast.gallery import server
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address
+from tests.gallery.small_dataset import GENERAL, images
 
 ALL = images()
 MADE = [one for one in ALL if one.status == "success"]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import grey_profile, wide_profile
 from PIL import ImageCms
 
 from dafre_fast.pixels.colour import Verdict, judge, pixels_to_srgb
 from dafre_fast.pixels.header import Space
+from tests.pixels.pictures import grey_profile, wide_profile
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -1,12 +1,20 @@
 """What a damaged file is called, and which oddities are none."""
 
 import pytest
-from pictures import difference, encoded, opened, pixels, recipe, result_or_reason, smooth
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.markers import repaired
 from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
+    difference,
+    encoded,
+    opened,
+    pixels,
+    recipe,
+    result_or_reason,
+    smooth,
+)
 
 PICTURE = smooth(320, 256)
 JPEG, PNG = encoded(PICTURE, "JPEG"), encoded(PICTURE, "PNG")

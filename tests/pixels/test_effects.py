@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from pictures import encoded, smooth
+
+from tests.pixels.pictures import encoded, smooth
 
 EVERY = """
 import dafre_fast.pixels.thumbnails, dafre_fast.pixels.likeness, dafre_fast.pixels.tensors

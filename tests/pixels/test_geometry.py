@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import EXIF_SIDES, result_or_reason, upright
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
@@ -20,6 +19,7 @@ from dafre_fast.pixels.geometry import (
     oriented,
     stored_rect,
 )
+from tests.pixels.pictures import EXIF_SIDES, result_or_reason, upright
 
 side = st.integers(1, 65_535)
 sizes = st.builds(Size, side, side)

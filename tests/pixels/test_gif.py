@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import difference, encoded, pixels, plain, recipe, result_or_reason
 
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import gif
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import difference, encoded, pixels, plain, recipe, result_or_reason
 
 RED = (200, 30, 40)
 

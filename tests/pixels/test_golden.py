@@ -8,7 +8,9 @@ import json
 
 import numpy as np
 import pytest
-from golden_outputs import (
+
+from dafre_fast.core.settings.images import Recipe
+from tests.pixels.golden_outputs import (
     HASHES,
     environment,
     hashes_of,
@@ -17,8 +19,6 @@ from golden_outputs import (
     sheet,
     shown,
 )
-
-from dafre_fast.core.settings.images import Recipe
 
 RECORD = json.loads(HASHES.read_text())
 ORIGINALS = originals()

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
@@ -17,6 +16,7 @@ from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, check_header, exif_orientation
+from tests.pixels.pictures import encoded, exif, patches, plain, result_or_reason, wide_profile
 
 SOI, SOF0, SOF1, SOF2, SOF3, SOF9, SOS = 0xD8, 0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xDA
 APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE

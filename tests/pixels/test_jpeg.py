@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import (
+
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.decoders import choose, jpeg, vips
+from dafre_fast.pixels.decoders.choose import read_header
+from dafre_fast.pixels.decoders.turbo import turbo
+from dafre_fast.pixels.geometry import Size
+from tests.pixels.pictures import (
     encoded,
     opened,
     parts_of,
@@ -15,12 +21,6 @@ from pictures import (
     smooth,
     wide_profile,
 )
-
-from dafre_fast.core.records import Box
-from dafre_fast.pixels.decoders import choose, jpeg, vips
-from dafre_fast.pixels.decoders.choose import read_header
-from dafre_fast.pixels.decoders.turbo import turbo
-from dafre_fast.pixels.geometry import Size
 
 pytestmark = pytest.mark.skipif(turbo() is None, reason="no libjpeg-turbo on this machine")
 

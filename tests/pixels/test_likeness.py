@@ -3,13 +3,13 @@ from itertools import combinations
 import cv2
 import numpy as np
 import pytest
-from edits import EDITS, IMAGES, cropped, drawn, jpeg, small
 from PIL import Image
 
 from dafre_fast.audit.settings import AuditRun
 from dafre_fast.core.errors import Refusal
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.likeness import HASH_BYTES, likeness
+from tests.edits import EDITS, IMAGES, cropped, drawn, jpeg, small
 
 NAMES = ["112032.jpg", "119032.jpg", "chibi_2x.png", "city.jpg", "miku_CC_BY-NC.jpg", "slide.png"]
 REAL = [pytest.param(IMAGES / name, id=name) for name in NAMES if (IMAGES / name).exists()]

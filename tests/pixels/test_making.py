@@ -7,7 +7,14 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import pyvips
-from pictures import (
+from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.reasons import Note, Reason
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
     IMAGES,
     PATCHES,
     as_stored,
@@ -27,13 +34,6 @@ from pictures import (
     smooth,
     wide_profile,
 )
-from PIL import Image
-from PIL.JpegImagePlugin import get_sampling
-
-from dafre_fast.core.errors import Refusal
-from dafre_fast.core.reasons import Note, Reason
-from dafre_fast.core.records import Box
-from dafre_fast.pixels.making import make_images
 
 ORANGE = (200, 100, 50)
 WHITE = (255, 255, 255)
@@ -614,7 +614,7 @@ MAKE_ALL = """
 import sys
 from pathlib import Path
 from dafre_fast.pixels.decoders.turbo import turbo
-from test_making import BOX, SMALLER, face_of, full_of
+from tests.pixels.test_making import BOX, SMALLER, face_of, full_of
 
 assert turbo() is None
 for path in Path(sys.argv[1]).glob("*.original"):

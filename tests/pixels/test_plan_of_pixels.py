@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import parts_of, plan_of, recipe, upright
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
@@ -14,6 +13,7 @@ from dafre_fast.pixels import rasters
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import shrink_on_load
+from tests.pixels.pictures import parts_of, plan_of, recipe, upright
 
 sides = st.integers(1, 30_000)
 rooms = st.sampled_from([1.5, 2.0])

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import (
+from PIL import Image
+
+from dafre_fast.core.errors import Refusal
+from dafre_fast.core.records import Box
+from dafre_fast.pixels.decoders import choose, vips
+from dafre_fast.pixels.decoders import png as png_lane
+from dafre_fast.pixels.decoders.choose import read_header
+from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
     as_stored,
     difference,
     encoded,
@@ -24,8 +32,7 @@ from pictures import (
     upright,
     wide_profile,
 )
-from PIL import Image
-from pngs import (
+from tests.pixels.pngs import (
     AVERAGE,
     IEND,
     PAETH,
@@ -39,13 +46,6 @@ from pngs import (
     plain_lines,
     png,
 )
-
-from dafre_fast.core.errors import Refusal
-from dafre_fast.core.records import Box
-from dafre_fast.pixels.decoders import choose, vips
-from dafre_fast.pixels.decoders import png as png_lane
-from dafre_fast.pixels.decoders.choose import read_header
-from dafre_fast.pixels.making import make_images
 
 WIDTH, HEIGHT = 150, 110
 SIZE = 44

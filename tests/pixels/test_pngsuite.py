@@ -1,11 +1,11 @@
 """PngSuite: every colour type, depth, interlacing and filter of PNG, and files to be refused."""
 
 import pytest
-from pictures import IMAGES, difference, opened, pixels, recipe
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.pixels.making import make_images
-from torture import reference
+from tests.pixels.pictures import IMAGES, difference, opened, pixels, recipe
+from tests.torture import reference
 
 FILES = sorted((IMAGES / "pngsuite").glob("*.png"))
 if not FILES:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import pyvips
-from pictures import IMAGES, opened, plan_of
 from PIL import Image
 
 from dafre_fast.core.settings.images import FullImage, Recipe
@@ -19,6 +18,7 @@ from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.sample.cast import Kind, portraits
 from dafre_fast.sample.originals import encode
+from tests.pixels.pictures import IMAGES, opened, plan_of
 
 SHORT = 256
 REAL = sorted((IMAGES / "real").glob("*.*"))

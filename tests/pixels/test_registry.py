@@ -9,8 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import pyvips
-from golden_outputs import originals
-from pictures import difference, encoded, pixels, recipe, result_or_reason, smooth
 
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
@@ -23,6 +21,8 @@ from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.making import make_images
 from dafre_fast.pixels.sniff import sniff
+from tests.pixels.golden_outputs import originals
+from tests.pixels.pictures import difference, encoded, pixels, recipe, result_or_reason, smooth
 
 DECODERS = sorted({name for row in ROWS.values() for name in row.decoders})
 LANES = sorted({row.fast_lane for row in ROWS.values() if row.fast_lane})

@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
-from pictures import difference, encoded, exif, pixels, recipe, result_or_reason, smooth
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.records import Box
 from dafre_fast.pixels.making import make_images
+from tests.pixels.pictures import (
+    difference,
+    encoded,
+    exif,
+    pixels,
+    recipe,
+    result_or_reason,
+    smooth,
+)
 
 WIDTH, HEIGHT = 320, 256
 NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)

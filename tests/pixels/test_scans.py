@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pictures import encoded, mosaic, opened, plan_of, recipe, result_or_reason, smooth
 from PIL import Image
 
 from dafre_fast.core.records import Box
@@ -18,6 +17,7 @@ from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.decoders.scans import without_refinements
 from dafre_fast.pixels.decoders.turbo import turbo
+from tests.pixels.pictures import encoded, mosaic, opened, plan_of, recipe, result_or_reason, smooth
 
 LUMA = 1
 SCAN = re.compile(rb"\xff\xda..([\1-\3])", re.DOTALL)

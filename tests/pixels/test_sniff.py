@@ -1,12 +1,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import result_or_reason
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
+from tests.pixels.pictures import result_or_reason
 
 PICTURES = {
     "JFIF": (b"\xff\xd8\xff\xe0\0\x10JFIF\0", Format.JPEG),

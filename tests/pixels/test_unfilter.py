@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pngs import AVERAGE, PAETH, SUB, UP, filtered, on_white, png, unfiltered
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.png import _scan
 from dafre_fast.pixels.geometry import Rect, Size
+from tests.pixels.pngs import AVERAGE, PAETH, SUB, UP, filtered, on_white, png, unfiltered
 
 sides = st.integers(1, 40)
 blocks = st.integers(2, 16)

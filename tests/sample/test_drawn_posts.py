@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
-from shapes import STRINGS, tags
 
 from dafre_fast.sample import posts
 from dafre_fast.sample.posts import Shape, write_posts
 from dafre_fast.sample.vocabulary import vocabulary
+from tests.sample.shapes import STRINGS, tags
 
 RECORDS = 400
 

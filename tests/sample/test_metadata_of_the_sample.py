@@ -1,12 +1,12 @@
 import msgspec
 import numpy as np
 import pytest
-from shapes import tags
 
 from dafre_fast.sample.cast import Kind, heads, portraits, tag_names
 from dafre_fast.sample.drawing import describe, draw
 from dafre_fast.sample.metadata import write_metadata
 from dafre_fast.sample.vocabulary import Category
+from tests.sample.shapes import tags
 
 FLAGS = ("is_pending", "is_flagged", "is_deleted", "is_banned")
 

@@ -10,18 +10,6 @@ from collections.abc import ItemsView, Iterator
 from pathlib import Path
 
 import pytest
-from sources.archived import (
-    FAST,
-    KEYS,
-    ORIGINALS,
-    expected,
-    fetch,
-    originals,
-    served,
-    write_index,
-    write_tar,
-    write_zip,
-)
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.reasons import Proof, Reason
@@ -33,6 +21,18 @@ from dafre_fast.sources.archives.desk import Group
 from dafre_fast.sources.archives.members import Member, by_key
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check, Planned, Span
+from tests.sources.archived import (
+    FAST,
+    KEYS,
+    ORIGINALS,
+    expected,
+    fetch,
+    originals,
+    served,
+    write_index,
+    write_tar,
+    write_zip,
+)
 
 
 def test_a_local_tar_without_index_gives_its_originals(tmp_path) -> None:

@@ -5,7 +5,6 @@ import sys
 from pkgutil import resolve_name
 
 import pytest
-from sources.fetching import ignore
 
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.settings.fetching import Fetching
@@ -13,6 +12,7 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import KINDS, choose, finds_only
 from dafre_fast.sources.interface import Check, Source
+from tests.sources.fetching import ignore
 
 CHECK = Check(head=sniff, whole=check_end)
 

@@ -9,11 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from sources.archived import EXTENSIONS, KEYS, ORIGINALS, served, write_index, write_tar, write_zip
-from sources.fetching import ignore
-from sources.rsyncd import daemon_of
-from sources.s3 import S3, s3_server
-from sources.test_hub import Hub
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.reasons import Reason
@@ -23,6 +18,19 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose, finds_only
 from dafre_fast.sources.interface import Check, Planned, Source
+from tests.sources.archived import (
+    EXTENSIONS,
+    KEYS,
+    ORIGINALS,
+    served,
+    write_index,
+    write_tar,
+    write_zip,
+)
+from tests.sources.fetching import ignore
+from tests.sources.rsyncd import daemon_of
+from tests.sources.s3 import S3, s3_server
+from tests.sources.test_hub import Hub
 
 MISSING = 12_345
 SETTINGS = Fetching(retries=1, timeout=20.0)

@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from sources.archived import ORIGINALS, expected, fetch, originals, write_index, write_tar
+
+from tests.sources.archived import ORIGINALS, expected, fetch, originals, write_index, write_tar
 
 SET, INDEXES = "nyanko7/danbooru2023", "deepghs/danbooru2023_index"
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from commands import dafre
-from sources.fetching import fetching, ignore
-from sources.s3 import S3, s3_server
 
 from dafre_fast.core.errors import SourceError, UsageError
 from dafre_fast.core.reasons import Proof, Reason
@@ -23,6 +20,9 @@ from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.interface import Body, Check, Span
 from dafre_fast.sources.manners.effort import Budget, Effort, Passing
 from dafre_fast.sources.manners.hosts import Hosts
+from tests.commands import dafre
+from tests.sources.fetching import fetching, ignore
+from tests.sources.s3 import S3, s3_server
 
 pytestmark = [
     pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")

@@ -7,7 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sources.archived import (
+
+from dafre_fast.core.reasons import Reason
+from tests.sources.archived import (
     EXTENSIONS,
     KEYS,
     ORIGINALS,
@@ -18,8 +20,6 @@ from sources.archived import (
     write_tar,
     write_zip,
 )
-
-from dafre_fast.core.reasons import Reason
 
 
 def header_of(name: str, size: int) -> bytes:

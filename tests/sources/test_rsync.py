@@ -14,10 +14,6 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
-from commands import dafre, ledger_keys, tree
-from processes import descendants, needs_proc, runs
-from sources.fetching import fetching, ignore
-from sources.rsyncd import Daemon, daemon_of, free_port
 
 from dafre_fast.core.errors import OutputError, SourceError, UsageError
 from dafre_fast.core.reasons import Proof, Reason
@@ -28,6 +24,10 @@ from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check, Planned
 from dafre_fast.sources.rsync.exit_status import failure_of, why_not
+from tests.commands import dafre, ledger_keys, tree
+from tests.processes import descendants, needs_proc, runs
+from tests.sources.fetching import fetching, ignore
+from tests.sources.rsyncd import Daemon, daemon_of, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 

@@ -3,7 +3,6 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import models
 import polars as pl
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.tables.catalogue import Catalogue, read_catalogue, with_split
+from tests.tables import models
 
 NAMES = {5: "five", 9: "nine", 10: "ten"}
 

@@ -3,7 +3,6 @@ import gzip
 import lzma
 from pathlib import Path
 
-import models
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.tables.faces import read_faces
+from tests.tables import models
 
 _ROW = b"0446\\332446.jpg\t13\t0, 0, 1, 1 0.9\n"
 _pieces = st.one_of(

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from decimal import Decimal
 
-import models
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from dafre_fast.tables.kernels.row_lines import (
     parse_faces,
     parse_tags,
 )
+from tests.tables import models
 
 
 def faces(*lines: bytes | str) -> FaceLines:

@@ -1,4 +1,3 @@
-import models
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -6,6 +5,7 @@ from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.tables.tag_ids import read_tags
+from tests.tables import models
 
 _pieces = st.one_of(
     st.sampled_from(["a", "\t", "5", "5\n", "a\t6\n", "\n", "\r\n", "\r", "\0", "é", "\u2028"]).map(

@@ -1,3 +1,3 @@
 """What the decoders, the workers and the ledger must survive, and a command that tries it all:
-`make torture`, or `python -m torture FOLDER…` with `tests` in the path.
+`make torture`, or `python -m tests.torture FOLDER…`.
 """

@@ -1,4 +1,4 @@
-"""`python -m torture [FOLDER…]`: a table of what was tried, and what came of it."""
+"""`python -m tests.torture [FOLDER…]`: a table of what was tried, and what came of it."""
 
 import tempfile
 from collections import Counter
@@ -14,10 +14,10 @@ from rich.table import Table
 from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.sample.cast import portraits
 from dafre_fast.sample.originals import encode
-from torture.drawn import everything
-from torture.examine import DIED, RIGHT, UNLIKE, Finding, examine
-from torture.isolated import BYTES, SECONDS, servers
-from torture.workers import survive_everything
+from tests.torture.drawn import everything
+from tests.torture.examine import DIED, RIGHT, UNLIKE, Finding, examine
+from tests.torture.isolated import BYTES, SECONDS, servers
+from tests.torture.workers import survive_everything
 
 SHOWN = 20
 """Files that are named at most under one heading."""

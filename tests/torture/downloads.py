@@ -15,12 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from commands import tree
-
 from dafre_fast.core.layout import STATE, bucket
 from dafre_fast.dataset.ledger import NAME
-from torture.kills import await_true
-from torture.serving import Fault, Server, extension, original, serving
+from tests.commands import tree
+from tests.torture.kills import await_true
+from tests.torture.serving import Fault, Server, extension, original, serving
 
 _ONE_FAULT_OF = 100
 MOST_DESCRIPTORS = 1024

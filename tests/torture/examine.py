@@ -10,8 +10,8 @@ from dafre_fast.core.settings.images import FullImage, Recipe
 from dafre_fast.pixels.decoders.choose import read_header
 from dafre_fast.pixels.geometry import LARGEST_JPEG_SIDE
 from dafre_fast.pixels.making import show_images
-from torture import reference
-from torture.isolated import Ran, isolated
+from tests.torture import reference
+from tests.torture.isolated import Ran, isolated
 
 RIGHT, UNLIKE, DIED = "right", "unlike", "died"
 

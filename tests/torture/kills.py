@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from commands import tree
 from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
+from tests.commands import tree
 
 _IMAGES = 400
 _PATIENCE_SECONDS = 60.0

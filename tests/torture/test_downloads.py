@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from torture.downloads import endure, survive_kills
+from tests.torture.downloads import endure, survive_kills
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from torture.drawn import everything
-from torture.examine import RIGHT, examine
-from torture.isolated import SECONDS, servers
+from tests.torture.drawn import everything
+from tests.torture.examine import RIGHT, examine
+from tests.torture.isolated import SECONDS, servers
 
 FILES = [*everything()]
 HONEST = [pytest.param(data, id=name) for name, data, reason in FILES if reason is None]

@@ -5,14 +5,14 @@ import random
 import tempfile
 from pathlib import Path
 
-from commands import dafre
 from rich.console import Console
 from rich.table import Table
 
 from dafre_fast.pixels.decoders.turbo import turbo
-from torture import downloads
-from torture.kills import survive_kills
-from torture.misbehaving import GOOD, MISBEHAVING, put_in_place_of_turbojpeg, write_originals
+from tests.commands import dafre
+from tests.torture import downloads
+from tests.torture.kills import survive_kills
+from tests.torture.misbehaving import GOOD, MISBEHAVING, put_in_place_of_turbojpeg, write_originals
 
 _DOWNLOADS = 2000
 """That are killed: enough for what is under way at a kill to be a small share."""
