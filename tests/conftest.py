@@ -38,7 +38,9 @@ def pytest_collection_modifyitems(config, items) -> None:
 
 @pytest.fixture
 def short_tmpdir() -> Iterator[str]:
-    """For what a killed process leaves behind; a socket's path must be short."""
+    """A temporary folder with a short path, as a socket needs. Errors of its removal are ignored: a
+    killed process may have left files in it.
+    """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield folder
 
@@ -50,14 +52,14 @@ class Disk:
     folder: Path
 
     def remount(self, options: str) -> None:
-        """`size=1m`, or `ro`."""
+        """Mount the file system again with `options`: `size=1m`, or `ro`."""
         command = ["mount", "-o", f"remount,{options}", self.folder]
         subprocess.run(command, check=True)
 
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Disk]:
-    """One with room for eight blocks."""
+    """A file system with room for eight blocks. Skips the test where mounting is not permitted."""
     folder = tmp_path / "disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=32k", "none", folder]

@@ -1,4 +1,4 @@
-"""What becomes of a picture on its way through the web: files of 256 pixels on the short side."""
+"""Edits that pictures undergo on the web; results are 256 pixels on the short side."""
 
 import io
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def shrunk(share: float) -> Edit:
 
 
 def cropped(share: float) -> Edit:
-    """So much less of each side, half at each end."""
+    """An edit that cuts off a share of the width and of the height, half of it at each end."""
 
     def edit(picture: Image.Image) -> Image.Image:
         width, height = picture.size

@@ -1,4 +1,4 @@
-"""What workers do in tests; imported by them by this name."""
+"""Jobs that workers do in tests. Workers import this module by its name."""
 
 import ctypes
 import os

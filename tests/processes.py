@@ -8,7 +8,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="ne
 
 
 def state(process: int) -> list[str]:
-    """What stands in /proc/PID/stat behind its name; nothing where there is none."""
+    """Fields of /proc/PID/stat after the name; empty if there is no such process."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""What importing the package does to the process that imports it: nothing."""
+"""Importing the package changes nothing in the process that imports it."""
 
 import os
 import subprocess
@@ -108,7 +108,7 @@ def test_importing_every_module_leaves_the_process_as_it_was() -> None:
     ],
 )
 def test_each_such_effect_would_be_found(effect, named) -> None:
-    """Only of libraries that the effects need, since the others take seconds to import."""
+    """Imports only the libraries that the effects need, since the others take seconds."""
     light = LIBRARIES.replace("cv2, ", "").replace("matplotlib.pyplot, ", "")
     light = light.replace("numba, ", "").replace(", wordcloud", "").replace("polars, ", "")
     done = run(f"{light}{STATE}{EVENTS}names = [0] * 999\nbefore = state()\n{effect}\n{REPORT}")

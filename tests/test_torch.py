@@ -26,8 +26,8 @@ def ds(tmp_path_factory) -> Path:
 
 
 def loaded(ds: Path, script: str) -> object:
-    """What a process of its own prints: it has `ds`, `shards`, `DataLoader`, `Images`, `Shards`,
-    `Square` and `read_tag_names`.
+    """Run a script in its own process and return the JSON that it prints. It can use `ds`,
+    `shards`, `DataLoader`, `Images`, `Shards`, `Square` and `read_tag_names`.
     """
     head = (
         "import json, sys, torch\n"

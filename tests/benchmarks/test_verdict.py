@@ -17,7 +17,7 @@ def noisy(rng: np.random.Generator, cost: float = 1.0) -> np.ndarray:
 
 
 def count(verdict: Verdict, slowdown: float) -> int:
-    """How often a slow-down under noise has this verdict."""
+    """Number of trials in which a slow-down under noise gets this verdict."""
     rng = np.random.default_rng(2018)
     judged = [judge(noisy(rng), noisy(rng, slowdown)).verdict for _ in range(TRIALS)]
     return judged.count(verdict)

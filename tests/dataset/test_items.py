@@ -21,7 +21,7 @@ TRAIN = {1000 + number for number in SPLITS["train"]}
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    """With packs of every kind of image, in shards of three."""
+    """A dataset with packs of every kind of image, in shards of three."""
     ds = draw_dataset(tmp_path_factory.mktemp("drawn") / "ds")
     for images in ("full", "faces", "both"):
         pack(PackRun(output=ds, images=images, shard_size=3))

@@ -27,7 +27,7 @@ OLD_LINES = b"""\
 {"stage":"make","key":"9","reason":"not_an_image"}
 {"stage":"fetch","key":"9","url":"http://host/9.png","bytes":70,"sha256":"cd","proof":"md5"}
 """.splitlines()
-"""As they were written when the full image and the head crop were fields of their own."""
+"""Lines of earlier versions, in which full image and head crop had fields of their own."""
 OF_OLD_LINES = [
     Made(
         "7", "64a9a9d4f94d8609", None, "", "in/0007/7.jpg", "jpeg", 334, 624, 14797,

@@ -143,8 +143,9 @@ ASKED = pl.LazyFrame(
 
 @pytest.fixture
 def manifest(ledger) -> pl.DataFrame:
-    """Of a run that was asked for 30, 10 and 20, made 20 and 10 and could not fetch 30; the ledger
-    knows 40 from another run."""
+    """The manifest of a run that was asked for 30, 10 and 20: 20 and 10 were made, 30 could not be
+    fetched. The ledger also has 40, of another run.
+    """
     path = ledger(
         DOWNLOAD,
         Made("20", original="/o/20.png", format="png", outputs=(FULL,)),

@@ -24,7 +24,7 @@ def output(name: str, data: bytes) -> MadeOutput:
 
 
 def put(ledger: Ledger, spool: Path, image: int) -> None:
-    """As a worker puts both pictures of an image at the end of a spool."""
+    """Append both pictures of an image to a spool, as a worker does."""
     full, face = f"full {image}".encode(), f"the face of {image}".encode()
     with spool.open("ab") as file:
         offset = file.seek(0, 2)
@@ -45,7 +45,7 @@ def dataset(tmp_path) -> Path:
 
 
 def recorded(dataset: Path) -> pl.DataFrame:
-    """As the manifest has it."""
+    """The outcomes in the ledger, with `id` as the manifest has it."""
     made = last_outcomes(dataset / STATE / NAME, "make")
     return made.with_columns(id=pl.col("key").cast(pl.Int64)).collect()
 

@@ -1,4 +1,4 @@
-"""What is true of the local executor alone; `test_executors` has what is true of every one."""
+"""Behaviour of the local executor alone; `test_executors` has the contract of all executors."""
 
 import asyncio
 import os

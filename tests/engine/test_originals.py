@@ -127,7 +127,7 @@ def test_what_is_known_of_an_original_is_told_to_the_source(into) -> None:
 
 
 class Run:
-    """What a run gets to know of its originals."""
+    """A run that keeps the events and outcomes of its originals."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Which worker gets which job."""
+"""The schedule: it assigns jobs to workers."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from dafre_fast.engine.executors.schedule import Schedule, Worker
 
 
 def new_schedule(*jobs: str, limit: int = 2, workers: int = 0) -> Schedule[str]:
-    """One with workers that are ready and hold nothing."""
+    """A schedule with `workers` workers that are ready and hold nothing."""
     schedule = Schedule[str](limit)
     for _ in range(workers):
         schedule.add_worker().ready = True

@@ -24,7 +24,7 @@ def downloads(loop: LoopTime, *events: Event, workers: float = 0.0) -> Downloads
 
 
 def loop(*, idle: float = 0.0, disk: float = 0.0) -> LoopTime:
-    """Of ten seconds."""
+    """Times of a loop that ran for ten seconds."""
     return LoopTime(10.0, idle, disk, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""What a worker does with one image: real originals in, files and a record out."""
+"""A worker's work on one image: a real original in, files and a record out."""
 
 import os
 from hashlib import sha256

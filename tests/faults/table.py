@@ -107,7 +107,7 @@ GOOD = {Verdict.RIGHT, Verdict.REFUSED, Verdict.UNVERIFIED}
 
 @dataclass(frozen=True)
 class Ending:
-    """How one fault ended; attempts and seconds are those of the file that needed most."""
+    """The ending of one fault. Attempts and seconds are those of the file that needed most."""
 
     fault: Fault
     md5_known: bool
@@ -120,7 +120,7 @@ class Ending:
 
     @property
     def good(self) -> bool:
-        """Whether it ended rightly: with the file if a retry can get it, else for its reason."""
+        """True if the file was fetched, or was refused for the right reason and no retry helps."""
         lost = self.fault.recoverable and self.verdict is Verdict.REFUSED
         return self.verdict in GOOD and self.reason is self.expected and not lost
 

@@ -41,8 +41,8 @@ def behind_guard(array):
 
 
 class GuardedNumpy:
-    """In the place of a module's `np`: the arrays that it makes lie in guarded memory, and are just
-    as large as it makes them.
+    """A substitute for a module's `np` that puts every new array into guarded memory, at its exact
+    size.
     """
 
     def __init__(self, place):

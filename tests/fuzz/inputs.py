@@ -1,6 +1,7 @@
-"""What the fuzz targets are given: drawn seeds and what shared/images has beside the project, with
-their parts (chunks, segments, fields) rearranged, bytes changed, and checksums made right again:
-behind a wrong one nothing else would ever be tried.
+"""Inputs of the fuzz targets: drawn seeds, and the files of shared/images beside the project.
+
+Their parts (chunks, segments, fields) are rearranged and bytes are changed. Checksums are made
+right again, since decoders read nothing after a wrong one.
 """
 
 import re

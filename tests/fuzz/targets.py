@@ -1,4 +1,4 @@
-"""What must hold whatever the bytes are: a function for each part that reads files of others."""
+"""Fuzz targets: properties that hold for any bytes, one function per reader of foreign files."""
 
 import math
 import sys
@@ -35,12 +35,14 @@ from tests.tables import models
 LINES, LINES_PER_BYTE = 500, 30
 MEMORY, MEMORY_PER_BYTE = 100_000, 10
 LARGEST_PROFILE = 2 * png._LARGEST_PROFILE
-"""What grows as it is unpacked is copied once."""
+"""Bytes of memory for an ICC profile: the largest one, and the copy that unpacking makes."""
 
 
 def bounded(function, data, memory=0):
-    """What `function` makes of `data`, having run no more lines of Python and taken no more memory
-    than grow with the data, but for `memory` bytes.
+    """Return the result of `function` for `data`, or the reason of its Refusal.
+
+    Fails if the lines of Python that ran, or the memory beyond `memory` bytes, exceed a bound that
+    is proportional to the length of the data.
     """
     lines = 0
 
@@ -83,7 +85,7 @@ def png_header(data):
 
 
 def opened(data, load):
-    """What libvips makes of a file; None where it finds anything wrong with its header."""
+    """Open a file with libvips. Returns None if libvips objects to the header."""
     try:
         return load(data, access="sequential", fail_on="error")
     except pyvips.Error:
@@ -91,7 +93,7 @@ def opened(data, load):
 
 
 def _is_a_header(header, format, image):
-    """Or none; of the size and orientation that libvips finds, if it finds any."""
+    """Check that a header, if it was read, has the size and orientation that libvips found."""
     if header == Reason.UNSUPPORTED_FORMAT:
         return
     if header != Reason.CORRUPT_HEADER:
@@ -108,8 +110,10 @@ def exif(data):
 
 
 def refinements(data):
-    """What comes back is the file, or one with the same head, fewer bytes, an end, nothing more to
-    leave out, and nothing that the decoder complains of, unless it did before.
+    """Check that leaving out refinements gives the file itself or a shorter one.
+
+    A shorter one keeps the head, ends properly, has nothing more to leave out, and decodes if the
+    file did.
     """
     for scale in (0.5, 4, 1e9):
         short = bounded(lambda data, scale=scale: without_refinements(data, scale), data)
@@ -123,7 +127,7 @@ def refinements(data):
 
 
 def breaking_off(data):
-    """What is left are the first bytes of the file, with an end."""
+    """Check that `whole_scans` returns None or the first bytes of the file with an end marker."""
     whole = bounded(whole_scans, data)
     assert whole is None or (whole.endswith(b"\xff\xd9") and data.startswith(whole[:-2]))
 
@@ -260,4 +264,4 @@ TARGETS = {
     "tags": (tags, inputs.tables),
     "posts": (posts, inputs.records),
 }
-"""What is checked, and what is tried on it."""
+"""Each target's check, and the strategy that draws its inputs."""

@@ -22,7 +22,7 @@ KEPT = [
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory):
-    """For numba's code that checks its bounds."""
+    """A folder for the kernels that numba compiles with bounds checks."""
     return tmp_path_factory.mktemp("numba")
 
 

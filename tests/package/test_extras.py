@@ -1,4 +1,4 @@
-"""What an installation says where an extra is missing."""
+"""Messages of an installation in which an extra is missing."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What `make` runs for what it is given; nothing is run here."""
+"""Commands that `make` would run for its arguments; nothing is run here."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What users get: the wheel, built from the source distribution, in an environment of its own."""
+"""The wheel as users get it: built from the source distribution, in an environment of its own."""
 
 import os
 import re

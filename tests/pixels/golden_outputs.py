@@ -162,7 +162,7 @@ def hash_of(parts):
 
 
 def hashes_of(data):
-    """Of the pixels, with their shapes, and of the files."""
+    """Hashes of the outputs: one of the pixels with their shapes, one of the files."""
     pixels = [(str(image.shape).encode(), image.tobytes()) for image in shown(data)]
     return {"pixels": hash_of(chain(*pixels)), "files": hash_of(encoded(data))}
 

@@ -82,7 +82,7 @@ def plan_of(header, settings, *, full=True, box=None):
 
 
 def parts_of(plan):
-    """What is planned for each output, by its name."""
+    """Parts of a plan by the names of their outputs."""
     return {part.name: part for part in plan.outputs}
 
 
@@ -140,7 +140,7 @@ def exif(orientation):
 
 
 def result_or_reason(function, *args, **settings):
-    """What the function returns, or the reason of its Refusal; any other exception passes."""
+    """Return the function's result, or the reason of its Refusal. Other exceptions pass."""
     try:
         return function(*args, **settings)
     except Refusal as refusal:

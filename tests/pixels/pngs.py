@@ -7,7 +7,7 @@ import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {3: 2, 4: 6}
-"""By the number of channels."""
+"""Colour types by the number of channels."""
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
 
@@ -39,7 +39,7 @@ def png(width, height, lines, *, channels=3, before=b"", idat=None, after=IEND):
 
 
 def predicted(filter, left, above, corner):
-    """What a filter type guesses of a byte from the one left, above, and above left (9.2, 9.4)."""
+    """Prediction of a byte by a filter type from the bytes left, above and above left (9.2, 9.4)."""
     if filter == PAETH:
         guess = left + above - corner
         return min((left, above, corner), key=lambda near: abs(guess - near))  # the first of equals

@@ -1,4 +1,4 @@
-"""What a damaged file is called, and which oddities are none."""
+"""Reasons of damaged files, and oddities that are no damage."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_a_wrong_checksum_of_a_png_is_told_with_the_name_of_its_chunk(interlaced
 
 
 def with_junk(data):
-    """After the first segment."""
+    """The file with 100 zero bytes after its first segment."""
     end = 4 + int.from_bytes(data[4:6], "big")
     return data[:end] + bytes(100) + data[end:]
 

@@ -1,4 +1,4 @@
-"""What importing and using the decoders leaves as it was in the process of a host."""
+"""Importing and using the decoders changes no global state of the host process."""
 
 import json
 import subprocess

@@ -37,7 +37,7 @@ def test_the_record_is_of_the_current_revision():
 
 @each_original
 def test_pixels_are_those_recorded_up_to_rounding(name):
-    """On every machine, whatever the versions of its libraries."""
+    """Holds on every machine, whatever the versions of its libraries."""
     found, recorded = sheet(shown(ORIGINALS[name])), recorded_sheet(name)
     assert found.shape == recorded.shape, RAISE
     difference = np.abs(found.astype(int) - recorded)
@@ -47,7 +47,7 @@ def test_pixels_are_those_recorded_up_to_rounding(name):
 
 @each_original
 def test_pixels_and_files_are_those_recorded_to_the_last_bit(name):
-    """With libraries for which hashes are recorded."""
+    """Skipped where no hashes are recorded for the versions of the libraries."""
     if environment() not in RECORD["hashes"]:
         pytest.skip(f"no hashes are recorded for {environment()}")
     assert hashes_of(ORIGINALS[name]) == RECORD["hashes"][environment()][name], RAISE

@@ -320,7 +320,7 @@ FILE = png(40, 30, filtered(smooth(40, 30), [PAETH, SUB, UP, AVERAGE]))
 
 @given(st.data())
 def test_file_with_a_byte_changed_is_the_same_picture_or_left_to_libvips(data):
-    """Behind the header, every byte stands under a checksum or is one."""
+    """Every byte after the signature and IHDR is covered by a checksum or part of one."""
     at = data.draw(st.integers(33, len(FILE) - 1))
     changed = bytearray(FILE)
     changed[at] ^= data.draw(st.integers(1, 255))

@@ -1,5 +1,5 @@
-"""How near the pixels that are encoded come to the careful way: the whole file decoded by Pillow
-and resized from its full size. Real pictures, where they are at hand, and drawn ones.
+"""Distance of the encoded pixels from the careful reference: the whole file decoded by Pillow and
+resized from its full size. Real pictures, where available, and drawn ones.
 """
 
 import math
@@ -36,7 +36,7 @@ DRAWN = [
     (Kind.PNG_ALPHA, 700, 900),
     (Kind.PNG_ALPHA, 1400, 1200),
 ]
-"""How each is stored, its width and its height."""
+"""Kind, width and height of each drawn picture."""
 
 
 class Sample(NamedTuple):

@@ -28,7 +28,7 @@ def scanlines(draw):
 
 @st.composite
 def spans(draw, side):
-    """Where a region begins and ends along a side; it may be of no pixel."""
+    """Start and end of a region along a side; the region may be empty."""
     return sorted(draw(st.tuples(st.integers(0, side), st.integers(0, side))))
 
 

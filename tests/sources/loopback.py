@@ -21,7 +21,7 @@ ONE = (Sought("7", extension="jpg"),)
 
 
 def ignore(_: Event) -> None:
-    """Nobody listens."""
+    """Ignore an event."""
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -56,7 +56,7 @@ def fetch_from(
     tell: Tell = ignore,
     host: str = "127.0.0.1",
 ) -> list[Fetched]:
-    """From a server that lives as long."""
+    """Fetch from a server that runs until all outcomes are there."""
 
     async def main() -> list[Fetched]:
         async with server.on(host) as port:
@@ -69,6 +69,6 @@ def fetch_from(
 def one_from(
     play: Play, folder: Path, *, known: Sought = ONE[0], settings: Fetching = FAST
 ) -> Fetched:
-    """The outcome of one from a server that plays so for every request, of `JPEG`."""
+    """The outcome of one original, from a server that answers every request by `play`."""
     (fetched,) = fetch_from(Server(play, JPEG), folder, known, settings=settings)
     return fetched

@@ -272,7 +272,7 @@ def test_an_address_that_means_no_archives_is_refused_before_any_request(tmp_pat
 
 
 def flip(path: Path, *keys: int) -> None:
-    """A bit in the middle of some members."""
+    """Flip a bit in the middle of some members."""
     data = bytearray(path.read_bytes())
     for key in keys:
         data[data.index(ORIGINALS[key]) + len(ORIGINALS[key]) // 2] ^= 1
@@ -332,7 +332,7 @@ def write_members(path: Path, members: list[tuple[str, bytes]]) -> None:
 
 
 def commented(key: int) -> bytes:
-    """JPEGs of one length, each of its own."""
+    """A JPEG with its own comment; all have the same length."""
     return ORIGINALS[7][:2] + b"\xff\xfe\0\6%04d" % key + ORIGINALS[7][2:]
 
 

@@ -1,4 +1,4 @@
-"""From bytes to a file under its final name, or nothing."""
+"""The arrival of a file: its bytes end up under the final name, or nowhere."""
 
 import asyncio
 import hashlib
@@ -142,7 +142,7 @@ def test_what_lay_there_stays_until_the_new_one_is_whole(tmp_path) -> None:
 
 @pytest.fixture
 def calls(monkeypatch, tmp_path) -> list[str]:
-    """What is asked of the disk, in order; it does that, too."""
+    """Calls of fsync, fdatasync and rename, in order. The calls still take effect."""
     told: list[str] = []
 
     def tell(name: str, real):

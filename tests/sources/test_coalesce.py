@@ -11,7 +11,7 @@ Records = list[tuple[Span, int]]
 
 @st.composite
 def records(draw: st.DrawFn) -> Records:
-    """Apart from each other, in any order; numbered by their place."""
+    """Records that do not overlap, in any order, numbered by their position."""
     lengths = draw(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50)), max_size=30))
     found, at = [], 0
     for number, (gap, length) in enumerate(lengths):

@@ -23,7 +23,7 @@ def no_backoff(monkeypatch) -> None:
 
 
 def failing(*failures: Refusal | None) -> Callable[[], Awaitable[str]]:
-    """An attempt that fails so, one after another, and succeeds for None."""
+    """An attempt that raises the failures one after another, and succeeds where one is None."""
     left = iter(failures)
 
     async def attempt() -> str:

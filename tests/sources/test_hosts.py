@@ -179,7 +179,7 @@ async def fail(hosts: Hosts, times: int = FAILURES_UNTIL_DOWN) -> None:
 
 
 async def done_at_once(*asking: Awaitable[None]) -> int:
-    """How many need not wait; the others are stopped."""
+    """Number of awaitables that finish without waiting; the others are cancelled."""
     tasks = [asyncio.ensure_future(one) for one in asking]
     for _ in range(10):
         await asyncio.sleep(0)
@@ -497,7 +497,7 @@ class Network:
 
 @asynccontextmanager
 async def serving(network: Network, hosts: int) -> AsyncIterator[int]:
-    """On 127.0.0.1 and as many as there shall be; gives their port."""
+    """Serve on 127.0.0.1 and the next `hosts` - 1 addresses; yields their common port."""
     app = web.Application()
     app.router.add_get("/{path:.*}", network.handle)
     runner = web.AppRunner(app, access_log=None)
@@ -519,7 +519,7 @@ def fetch(
     settings: Fetching,
     host: str = "127.0.0.{id}",
 ) -> tuple[list[Fetched], list[Event]]:
-    """Of each id from a host of its own, where none is given."""
+    """Fetch ids, each from its own host unless `host` names one. Returns outcomes and events."""
     told, found = list[Event](), list[Fetched]()
 
     async def take(_: Sought, fetched: Fetched) -> None:

@@ -1,4 +1,4 @@
-"""What HTTP is to a run, besides its faults (`tests/faults`)."""
+"""HTTP behaviour of a run; its faults are in `tests/faults`."""
 
 import asyncio
 import hashlib
@@ -442,7 +442,7 @@ def test_what_a_name_turns_out_to_be_is_looked_at_before_a_socket_is_made(
 
 
 def own_private_address() -> str:
-    """Of this machine, on a network: nothing is sent by connecting a UDP socket."""
+    """This machine's address on its network. Connecting a UDP socket sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -456,7 +456,7 @@ def own_private_address() -> str:
 
 @pytest.fixture
 def names(monkeypatch) -> dict[str, str]:
-    """What names resolve to besides what the system knows; to be filled."""
+    """A table of names and addresses that the resolver asks first; tests fill it."""
     lookup, known = socket.getaddrinfo, dict[str, str]()
 
     def resolve(host: str, *arguments: object, **named: object):
@@ -618,14 +618,17 @@ CAP_BYTES = 200_000_000
 
 
 def peak_bytes() -> int:
-    """Of this process since it began."""
+    """Peak memory of this process since its start, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return int(kilobytes) * 1024
 
 
 def grow(url: str, folder: Path, answer: Connection) -> None:
-    """In a process of its own: one small file, then the large one."""
+    """Fetch a small file, then the large one; send its reason and the growth of the peak memory.
+
+    Runs in its own process.
+    """
     settings = Fetching(max_bytes=CAP_BYTES)
     sought = [Sought(key, extension="jpg") for key in ("1", "2")]
     asyncio.run(fetch(url, folder, sought[:1], settings))

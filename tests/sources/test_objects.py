@@ -1,4 +1,4 @@
-"""Against an S3 server of its own (moto), in a process of its own."""
+"""Object storage, against a real S3 server (moto) in its own process."""
 
 import asyncio
 import os
@@ -108,7 +108,7 @@ def test_no_such_bucket_ends_the_run_by_its_name(tmp_path) -> None:
 
 @pytest.fixture
 def guarded(s3) -> Iterator[S3]:
-    """From here on credentials are checked."""
+    """The server, checking credentials from now on."""
     s3.put("original/0007/7.jpg", JPEG)
     s3.ask("POST", "moto-api/reset-auth", b"0")
     yield s3
@@ -181,7 +181,7 @@ async def serving(answer: Serve) -> AsyncIterator[str]:
 
 
 class Cutting:
-    """Between a client and the server: the first connection breaks off after so many bytes."""
+    """A proxy of the server: it cuts off the first connection after `most` bytes and calls `then`."""
 
     def __init__(self, s3: S3, most: int, then: Callable[[], None]) -> None:
         self._s3, self._most, self._then = s3, most, then
@@ -204,7 +204,7 @@ class Cutting:
 
 
 def fetch_cut(s3: S3, folder: Path, monkeypatch, then: Callable[[], None]) -> list[bytes]:
-    """The requests that it took."""
+    """Fetch through a proxy that cuts off the first connection. Returns the requests."""
     s3.put("original/0007/7.jpg", JPEG)
     cutting = Cutting(s3, 300_000, then)
 

@@ -132,7 +132,7 @@ def test_a_member_that_unpacks_to_just_beyond_a_piece_is_whole(tmp_path, beyond)
 
 
 def flip(path: Path, *keys: int) -> None:
-    """A bit in the middle of some members."""
+    """Flip a bit in the middle of some members."""
     data = bytearray(path.read_bytes())
     for key in keys:
         data[data.index(ORIGINALS[key]) + len(ORIGINALS[key]) // 2] ^= 1

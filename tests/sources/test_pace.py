@@ -21,7 +21,7 @@ SIZE = 50_000
 
 
 class Network:
-    """Simulated: originals of one size, each slot's next one after the other."""
+    """A simulated network: originals of one size, one after the other in each slot."""
 
     def __init__(self, most: int, latency: float, at_once: float) -> None:
         """`at_once` are as many as it carries without a queue."""
@@ -29,7 +29,7 @@ class Network:
         self._latency, self._at_once = latency, at_once
 
     def carry(self, originals: int, *, full: bool = True) -> int:
-        """Give back the slots after so many."""
+        """Fetch so many originals; return the slots after that."""
         for _ in range(originals):
             self.now += self._latency / min(self.pace.slots, self._at_once)
             self.pace.finished(self.now, SIZE, full=full)
@@ -73,7 +73,7 @@ def test_slots_that_bring_less_and_less_do_not_grow() -> None:
 
 @pytest.fixture
 def wide() -> Pace:
-    """With forty slots, at ten seconds."""
+    """A pace that has grown to its limit of forty slots."""
     network = Network(most=40, latency=0.2, at_once=1000)
     assert network.carry(500) == 40
     return network.pace
@@ -138,7 +138,7 @@ def test_slots_stay_between_one_and_the_most_and_every_change_has_its_reason(mos
 
 
 class Job:
-    """What is fetched: counts who is under way, and waits for what a test opens."""
+    """A stand-in for a source: counts its downloads, and has an event for which they can wait."""
 
     def __init__(self) -> None:
         self.under_way, self.most = set[str](), 0
@@ -280,7 +280,7 @@ def test_where_all_are_stuck_eight_times_the_connections_are_under_way_at_most()
 
 
 class OneSlowHost(Job):
-    """Of which every tenth is: it hangs until the others are there."""
+    """A tenth of the originals is at a host that hangs until all others are fetched."""
 
     def first_host(self, sought: Sought) -> str | None:
         return "quick" if int(sought.key) % 10 else "slow"
@@ -306,7 +306,9 @@ def test_a_host_that_is_known_to_be_slow_takes_no_more_slots() -> None:
 
 
 class HalfAtAHostThatIsDown(Job):
-    """Until the other half is there: more than may be under way at once."""
+    """Half of the originals, more than may wait at once, are at a host that is down until the
+    others are fetched.
+    """
 
     def first_host(self, sought: Sought) -> str | None:
         return "down" if int(sought.key) % 2 else "up"

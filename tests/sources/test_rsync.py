@@ -1,4 +1,4 @@
-"""Against a daemon of the system's rsync, on the loopback."""
+"""The rsync source, against a daemon of the system's rsync on the loopback."""
 
 import asyncio
 import json

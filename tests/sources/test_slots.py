@@ -1,4 +1,4 @@
-"""Which downloads count as running. Pure: times are given, nothing runs."""
+"""Slots: they decide which downloads count as running. Pure; times are given."""
 
 from collections.abc import Callable
 

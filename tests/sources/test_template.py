@@ -118,7 +118,7 @@ def test_a_large_body_is_written_whole(tmp_path) -> None:
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """As on a disk that is almost full: what is written beyond is cut off, then refused."""
+    """Limit the size of files like an almost full disk: a write is cut short, then refused."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""What a line of each table means, slow and obvious: by regular expression, int() and float()."""
+"""A slow, obvious model of each table's lines: regular expressions, int() and float()."""
 
 import re
 from pathlib import Path

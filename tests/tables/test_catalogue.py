@@ -40,7 +40,7 @@ def catalogue_of(
 
 
 def set_aside(catalogue: Catalogue, table: str = "faces.tsv") -> dict[int, str]:
-    """Problems by line."""
+    """Problems of a table's bad rows, by line."""
     rows = catalogue.bad_rows.filter(table=table).select("line", "problem")
     return dict(rows.iter_rows())
 

@@ -34,7 +34,7 @@ SHAPE = Shape({"id": pl.String(), "flag": pl.Boolean(), "names": NAMES}, Record)
 
 
 def read(path: Path) -> list[dict[str, object]]:
-    """Less what is null."""
+    """Rows of a file of JSON lines, without null fields."""
     rows = pl.concat(read_json_lines(path, SHAPE), how="vertical").to_dicts()
     return [{key: value for key, value in row.items() if value is not None} for row in rows]
 

@@ -197,7 +197,7 @@ RECORDS = st.lists(
 def model(
     records: list[dict[str, object]], wanted: set[int]
 ) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
-    """What `read_metadata` says of lines, one by one, and what it sets aside."""
+    """A model of `read_metadata`: the known rows, and the lines with their problems."""
     first: dict[int, tuple[object, ...]] = {}
     seen: set[tuple[object, ...]] = set()
     bad = []

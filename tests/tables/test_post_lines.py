@@ -31,7 +31,7 @@ def parse(*lines: bytes | str) -> PostLines:
 
 
 def columns(line: str) -> dict[str, str]:
-    """Of a line that is read, less those without a value."""
+    """Values of a line that the kernel reads, by column, without nulls."""
     read = parse(line)
     assert read.states.tolist() == [GOOD]
     values = read.text.tobytes().decode().removesuffix("\n").split("\x1f")

@@ -45,7 +45,7 @@ def read(folder: Path, *paths: Path) -> Posts:
 
 
 def rows(posts: Posts) -> list[dict[str, object]]:
-    """With the names of tags."""
+    """Rows of the posts, with the names of tags in place of their numbers."""
     found = posts.rows.collect().to_dicts()
     for row in found:
         for category in CATEGORIES:

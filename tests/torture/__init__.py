@@ -1,3 +1,3 @@
-"""What the decoders, the workers and the ledger must survive, and a command that tries it all:
+"""Torture tests of the decoders, the workers and the ledger, and a command that runs them all:
 `make torture`, or `python -m tests.torture FOLDER…`.
 """

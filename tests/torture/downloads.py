@@ -29,7 +29,7 @@ MOST_GROWTH = 1_000_000
 
 
 class Survival(NamedTuple):
-    """What was killed, and what is not as after an undisturbed run."""
+    """Numbers of a download that was killed, and its differences from an undisturbed run."""
 
     originals: int
     kills: int
@@ -86,7 +86,7 @@ def _faults(
 
 
 class Sample(NamedTuple):
-    """Of a run, after so many originals."""
+    """A measurement of a run after so many originals."""
 
     originals: int
     resident_bytes: int
@@ -105,8 +105,10 @@ class Endurance(NamedTuple):
 
     @property
     def growth(self) -> float:
-        """Bytes per 10,000 originals, after the first 10,000 (or the first half); all that a run of
-        fewer than 20,000 grows after its first half.
+        """Growth of the memory in bytes per 10,000 originals, after the first 10,000 (or the first
+        half).
+
+        For fewer than 20,000 originals, the whole growth after the first half.
         """
         first = next(
             one for one in self.samples if one.originals >= min(10_000, self.originals / 2)
@@ -117,7 +119,7 @@ class Endurance(NamedTuple):
 
     @property
     def cpu_seconds(self) -> float:
-        """Per 10,000 originals, between the first sample and the last."""
+        """CPU seconds per 10,000 originals, between the first sample and the last."""
         first, last = self.samples[0], self.samples[-1]
         originals = max(last.originals - first.originals, 1)
         return (last.cpu_seconds - first.cpu_seconds) * 10_000 / originals
@@ -168,7 +170,7 @@ def _not_endured(
 
 
 def _samples(run: subprocess.Popen[str], server: Server) -> Iterator[Sample]:
-    """About twenty times a second, while originals come."""
+    """Sample a run about twenty times a second, while originals come."""
     process, before = Path(f"/proc/{run.pid}"), 0
     while run.poll() is None:
         time.sleep(0.05)
@@ -185,7 +187,7 @@ def _samples(run: subprocess.Popen[str], server: Server) -> Iterator[Sample]:
 
 
 def write_faces(path: Path, originals: int) -> None:
-    """A row for each; all of one class."""
+    """Write a row for each original; all are of one class."""
     with path.open("w") as file:
         for id in range(originals):
             file.write(f"{bucket(id)}\\{id}.jpg\t0\t0.3, 0.1, 0.7, 0.5 0.95\n")
@@ -214,7 +216,7 @@ def _finish(run: subprocess.Popen[str]) -> dict[str, object]:
 def _await_moment(
     run: subprocess.Popen[str], output: Path, chance: random.Random, most: int
 ) -> None:
-    """A few originals later, or somewhere in the second that a start takes."""
+    """Wait for a few more originals, or for a random time of 0.2 to 6 seconds."""
     ledger = output / STATE / NAME
     target = _lines(ledger) + chance.randrange(1, most)
     await_true(

@@ -22,7 +22,7 @@ Drawn = tuple[str, bytes, Reason | None]
 
 
 def everything() -> Iterator[Drawn]:
-    """All of them."""
+    """All drawn files, each with its name and the outcome that it must have."""
     for kind in (jpegs, pngs, gifs, others, turned, strips):
         for name, data in kind():
             yield name, data, RIGHT
@@ -41,7 +41,7 @@ def picture() -> np.ndarray:
 
 
 def alpha() -> np.ndarray:
-    """From clear on the left to opaque on the right."""
+    """An alpha channel from clear on the left to opaque on the right: uint8 (HEIGHT, WIDTH)."""
     return np.linspace(0, 255, WIDTH).astype(np.uint8)[None].repeat(HEIGHT, 0)
 
 
@@ -143,7 +143,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _with_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
-    """Behind IHDR."""
+    """The PNG with a chunk inserted after IHDR."""
     return data[:33] + chunk(name, body) + data[33:]
 
 

@@ -18,9 +18,11 @@ RIGHT, UNLIKE, DIED = "right", "unlike", "died"
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a file. `outcome`: `right`, `unlike` the reference, `died`, or the reason of
-    its refusal; `detail` in words; `difference`: mean absolute difference to the reference, 0 to
-    255, None where one of the two does not read the file.
+    """The result of a file.
+
+    `outcome`: `right`, `unlike` the reference, `died`, or the reason of its refusal; `detail` in
+    words; `difference`: mean absolute difference to the reference, 0 to 255, None where one of the
+    two does not read the file.
     """
 
     path: str

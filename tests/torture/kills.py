@@ -36,7 +36,7 @@ class Victim(Enum):
 
 
 class Survival(NamedTuple):
-    """What was killed, and what is not as after an undisturbed run."""
+    """Numbers of a run that was killed, and its differences from an undisturbed run."""
 
     images: int
     runs: int
@@ -89,7 +89,7 @@ def processes_of(session: int) -> dict[int, int]:
 
 
 def workers_of(run: int) -> list[int]:
-    """Those whose parent is the server, which is the run's child."""
+    """Processes of a run whose parent is the run's server."""
     processes = processes_of(run)
     return [pid for pid, parent in processes.items() if parent != run and parent in processes]
 

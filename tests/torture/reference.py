@@ -32,8 +32,9 @@ def read(data: bytes) -> NDArray[np.uint8]:
 
 
 def _upright(pixels: NDArray[np.uint8], image: Image.Image) -> NDArray[np.uint8]:
-    """As Exif tells; XMP and comments, to which Pillow listens too, do not count. A TIFF was turned
-    when it was loaded.
+    """Turn the pixels as Exif says. XMP and comments, which Pillow also reads, do not count.
+
+    A TIFF was turned when it was loaded.
     """
     if image.format == "TIFF" or "exif" not in image.info:
         return pixels

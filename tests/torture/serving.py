@@ -17,7 +17,7 @@ EXTENSIONS = ("jpg", "png", "gif")
 
 
 class Fault(Enum):
-    """What happens instead of an answer; all but the first only once per original."""
+    """Faults of the server in place of an answer; all but the first happen once per original."""
 
     GONE = "404"
     ERROR = "500 once"
@@ -51,7 +51,7 @@ _PLAIN = dict(zip(EXTENSIONS, map(_plain, ("jpeg", "png", "gif")), strict=True))
 
 
 class Server:
-    """Of `/{id}.{ext}`, where only the right extension is there, and `/{id}`."""
+    """A server of `/{id}.{ext}`, which answers only for the right extension, and of `/{id}`."""
 
     def __init__(self, fault: Callable[[int], Fault | None], latency_seconds: float) -> None:
         self.fault, self.latency_seconds = fault, latency_seconds
@@ -66,7 +66,7 @@ class Server:
 def serving(
     fault: Callable[[int], Fault | None] = lambda _: None, latency_seconds: float = 0.0
 ) -> Iterator[Server]:
-    """In a thread of this process."""
+    """Run a server in a thread of this process."""
     server = Server(fault, latency_seconds)
     started, loop = threading.Event(), asyncio.new_event_loop()
 

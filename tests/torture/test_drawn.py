@@ -19,7 +19,7 @@ def server():
 
 @pytest.fixture
 def found(tmp_path, server):
-    """What becomes of a file, whatever it is called."""
+    """A function that examines data as a file; the name is always `original.jpg`."""
 
     def look(data, **settings):
         path = tmp_path / "original.jpg"

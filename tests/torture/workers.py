@@ -15,7 +15,7 @@ from tests.torture.kills import survive_kills
 from tests.torture.misbehaving import GOOD, MISBEHAVING, put_in_place_of_turbojpeg, write_originals
 
 _DOWNLOADS = 2000
-"""That are killed: enough for what is under way at a kill to be a small share."""
+"""Originals of the download that is killed: enough to make those under way at a kill few."""
 
 
 def survive_everything(console: Console, kills: int, workers: int, long: int) -> bool:

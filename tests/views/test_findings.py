@@ -8,7 +8,7 @@ ORPHAN = Finding(Flaw.ORPHAN, "faces/0009/9.jpg")
 
 
 def verification(**fields) -> Verification:
-    """What `verify` found, nothing off but for `fields`."""
+    """A verification without findings, except for `fields`."""
     nothing = {
         "findings": (),
         "labels_of_refused": 0,
