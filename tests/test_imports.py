@@ -9,7 +9,7 @@ import pytest
 
 from tests.processes import needs_proc
 
-# What the modules import from elsewhere comes first: Polars and OpenCV set variables and start
+# The libraries of the modules are imported first: Polars and OpenCV set variables and start
 # threads, Matplotlib adds filters of warnings, and none of that is ours to answer for.
 LIBRARIES = """
 import ctypes, gc, os, signal, sys, threading, warnings
@@ -51,7 +51,7 @@ def state():
 """
 
 EVENTS = """
-# What starts a process or a thread, even one that has ended by now.
+# Events that start a process or a thread, even one that has ended by now.
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"}
 started = []
 sys.addaudithook(lambda event, args: event in STARTS and started.append((event, args)))

@@ -113,7 +113,7 @@ def test_pictures_too_plain_for_a_hash_are_duplicates_by_their_bytes_alone() -> 
     assert kept(*images) == {1: 1, 3: 1}
 
 
-# Which of them stays
+# Choice of the image that stays
 
 
 @pytest.mark.parametrize(("keep", "id"), [("test", 3), ("train", 1), ("largest", 2)])
@@ -148,7 +148,7 @@ def test_the_ends_of_a_chain_both_stay_where_they_are_no_duplicates_of_each_othe
     assert (numbers.largest_distance, numbers.chained) == (80, 1)
 
 
-def test_what_is_left_out_is_listed_with_what_stays_for_it_and_why() -> None:
+def test_each_excluded_image_is_listed_with_the_reason_and_the_image_that_stays() -> None:
     images = (
         image(1, "train", near(), class_id=5),
         image(2, "test", near(8)),
@@ -175,7 +175,7 @@ def test_what_is_left_out_is_listed_with_what_stays_for_it_and_why() -> None:
     ]
 
 
-# In numbers
+# Counts
 
 
 def test_groups_are_counted_by_their_splits_and_classes() -> None:

@@ -37,7 +37,7 @@ def test_pairs_across_splits_come_first_and_equal_ones_in_turns_with_others(tmp_
     assert shown(tmp_path, 2) == [2, 5]
 
 
-def test_of_the_copies_of_one_image_one_equal_and_the_least_alike_are_enough(tmp_path) -> None:
+def test_one_equal_and_the_least_alike_copies_of_an_image_are_enough(tmp_path) -> None:
     equal = ((image, "other_split", 0, 91) for image in range(1, 30))
     others = ((image, "other_split", image % 9 + 1, 91) for image in range(30, 60))
     listed(tmp_path, *equal, *others)

@@ -125,7 +125,7 @@ def test_too_many_pairs_are_refused_before_they_take_all_memory(monkeypatch) -> 
         found(numbers, 2)
 
 
-# What follows from pairs
+# Groups from pairs
 
 graphs = st.integers(1, 12).flatmap(
     lambda count: st.tuples(

@@ -39,7 +39,7 @@ def img2dataset(tmp_path, monkeypatch):
     monkeypatch.setattr(by_img2dataset, "interpreter", lambda: by_img2dataset.sys.executable)
 
 
-# Those of whole tables have their own tests.
+# The benchmarks of whole tables have their own tests.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in {"labels", "tags"}])
 def test_every_benchmark_runs(name, workload) -> None:

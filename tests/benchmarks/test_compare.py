@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from bench.compare import main
 
-# In place of the suite's own. The cost of a sample follows from how many were taken before, so that
-# it is noisy and the same every time; what a version costs stands outside of the benchmark.
+# A substitute for the suite's own player. The cost of a sample depends on the number of samples
+# before it: noisy, and the same every time. The cost of a version is defined outside the benchmark.
 PLAYER = """
 import json, random, sys
 from pathlib import Path

@@ -144,7 +144,7 @@ def test_readers_of_a_stream_take_every_sample_once(drawn, places, seed) -> None
     assert set(read) == TRAIN
 
 
-def test_with_a_seed_every_epoch_has_an_order_of_its_own_and_always_the_same(drawn) -> None:
+def test_every_epoch_of_a_seed_has_its_own_order_and_always_the_same(drawn) -> None:
     stream = Stream(shards(drawn), Making("full"), seed=1)
     orders = [[item["id"] for item in stream.items(epoch, 0, 1)] for epoch in (0, 1, 2, 0)]
     assert orders[0] == orders[3]
@@ -193,7 +193,7 @@ def test_a_shard_that_is_not_that_of_its_index_is_named(ds) -> None:
         list(stream.items(0, 0, 1))
 
 
-def test_what_is_no_dataset_is_named(tmp_path, ds) -> None:
+def test_a_folder_that_is_no_dataset_is_named(tmp_path, ds) -> None:
     with pytest.raises(InputError, match="no shard is there"):
         Stream(tmp_path, Making("full"), None)
     with pytest.raises(InputError, match="no image of 'validation' was made"):

@@ -25,7 +25,7 @@ def keys(folder: Path) -> list[str]:
     return last_outcomes(folder / NAME, "make").collect()["key"].to_list()
 
 
-def test_what_was_appended_is_read_back(tmp_path) -> None:
+def test_appended_outcomes_are_read_back(tmp_path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.append(Made(key="7", reason=Reason.TRUNCATED, detail='a "b"\n\t', outputs=(FULL,)))
         ledger.append(Fetched(key="7", url="http://host/7.png", attempts=2))
@@ -69,7 +69,7 @@ def test_a_line_that_was_cut_off_is_dropped_and_the_next_stands_whole(tmp_path, 
         b"2\n",
     ],
 )
-def test_what_is_no_whole_line_in_the_middle_is_dropped_and_no_other(tmp_path, spoiled) -> None:
+def test_a_broken_line_in_the_middle_is_dropped_and_no_other(tmp_path, spoiled) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.append(Made(key="1"))
     with (tmp_path / NAME).open("ab") as file:
@@ -82,7 +82,7 @@ def test_what_is_no_whole_line_in_the_middle_is_dropped_and_no_other(tmp_path, s
     assert keys(tmp_path) == ["1", "3", "4"]
 
 
-def test_what_was_spoiled_while_it_was_open_is_dropped_too(tmp_path) -> None:
+def test_a_line_that_was_spoiled_while_the_ledger_was_open_is_dropped_too(tmp_path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.append(Made(key="1"))
         with (tmp_path / NAME).open("ab") as other:

@@ -103,13 +103,13 @@ def test_anything_but_an_outcome_is_refused(read, line) -> None:
         read(line)
 
 
-def test_of_a_further_output_nothing_may_be_missing() -> None:
+def test_a_further_output_must_have_all_its_fields() -> None:
     whole = encode(Made("1", outputs=(MadeOutput("bust", 4, 5, 6, "b"),)))
     with pytest.raises(msgspec.DecodeError):
         decode(whole.replace(b'"bust_width":4,', b""))
 
 
-def test_what_a_line_is_about_is_known_without_its_outputs() -> None:
+def test_a_checked_line_has_all_fields_but_its_outputs() -> None:
     entry = OF_OLD_LINES[1]
     found = check(OLD_LINES[1])
     assert isinstance(found, Made)

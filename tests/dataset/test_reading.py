@@ -46,7 +46,7 @@ def test_without_tables_of_tags_there_are_none(folder) -> None:
 
 
 @pytest.mark.parametrize("columns", [["id"], ["id", "path", "class_id", "class_name", "split"]])
-def test_what_is_no_manifest_of_full_is_refused_by_name(folder, columns) -> None:
+def test_a_table_that_is_no_manifest_of_full_is_refused_by_name(folder, columns) -> None:
     path = folder / "manifest.parquet"
     pl.DataFrame(MANIFEST).select(columns).write_parquet(path)
     with pytest.raises(InputError, match=f"^{path}: has no column .*status"):

@@ -94,13 +94,13 @@ def test_pictures_are_read_where_the_ledger_says_that_they_lie(dataset) -> None:
     assert [*read(dataset, "face")] == [b"the face of 1", b"the face of 2", b"the face of 3"]
 
 
-def test_in_a_spool_that_is_too_short_nothing_lies(dataset) -> None:
+def test_a_spool_that_is_too_short_has_no_pictures(dataset) -> None:
     spool = dataset / FOLDER / "train-00000-a"
     spool.write_bytes(spool.read_bytes()[:-1])
     assert sorted(find(dataset, recorded(dataset))["id"]) == [1, 3]
 
 
-def test_what_lies_there_with_other_hashes_than_are_recorded_is_not_found(dataset) -> None:
+def test_pictures_with_other_hashes_than_recorded_are_not_found(dataset) -> None:
     other = pl.when(pl.col("id") == 2).then(pl.lit("ab")).otherwise("face_sha256")
     changed = recorded(dataset).with_columns(face_sha256=other)
     assert sorted(find(dataset, changed)["id"]) == [1, 3]

@@ -92,7 +92,7 @@ def assert_one_line(done, status: int, named: str) -> None:
     assert named in done.stderr
 
 
-# What is found
+# Findings
 
 
 def test_every_planted_duplicate_is_found_and_nothing_else(folder, ds) -> None:
@@ -263,7 +263,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(folder, ds) -> 
     assert "Traceback" not in done.stderr
 
 
-# What the report shows of it
+# The audit in the report
 
 
 def test_the_report_shows_excluded_images_beside_those_that_are_kept(folder, ds) -> None:

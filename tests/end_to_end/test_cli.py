@@ -311,7 +311,7 @@ def test_settings_may_all_come_from_the_file(folder):
     assert (folder / "labels/train.csv").exists()
 
 
-# From here on in this process: a command that hands back its settings.
+# A command that returns its settings, in this process.
 
 
 @pytest.fixture

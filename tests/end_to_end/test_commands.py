@@ -66,7 +66,7 @@ def test_the_sample_comes_with_tags_of_every_image_and_their_plots(sample) -> No
 def test_the_sample_ends_with_a_report(sample) -> None:
     folder, done = sample
     assert "<h1>ds</h1>" in (folder / "report/index.html").read_text()
-    assert "index.html" not in done.stdout  # which is JSON alone
+    assert "index.html" not in done.stdout  # stdout is JSON alone
 
 
 def test_every_kept_row_of_the_sample_is_in_the_manifest_with_an_outcome(sample) -> None:

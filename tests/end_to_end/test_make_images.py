@@ -159,7 +159,7 @@ def test_ctrl_c_ends_it_with_keyboard_interrupt_and_the_next_call_continues(
     os.mkfifo(original)  # a worker that reads it waits until it is written
     running = start(folder, script(folder, text))
     gate = os.open(original, os.O_WRONLY)  # opens when the worker has come
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: every process gets it
+    os.killpg(running.pid, signal.SIGINT)  # every process gets it, as from a terminal
     _, stderr = running.communicate(timeout=60)
     os.close(gate)
     assert stderr.splitlines()[-1] == "KeyboardInterrupt"

@@ -215,7 +215,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
         "lines are written": lambda: ledger.exists() and ledger.stat().st_size,
     }
     assert await_true(come[moment])
-    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: every process gets it
+    os.killpg(run.pid, signal.SIGINT)  # every process gets it, as from a terminal
     _, stderr = run.communicate(timeout=30)
     assert run.returncode == 130
     (line,) = messages(stderr)

@@ -184,7 +184,7 @@ def test_a_dataset_of_two_outputs_is_given_the_third(inputs, made, tmp_path) -> 
     assert flaws(tmp_path / "ds") == set()
 
 
-# What reads a dataset
+# Readers of the dataset
 
 
 def test_it_is_verified(made) -> None:

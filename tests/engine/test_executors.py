@@ -152,7 +152,7 @@ def test_an_exception_where_results_go_ends_the_run_with_it(name) -> None:
     [
         ("segfault", Loss.CRASHED),
         ("exit", Loss.CRASHED),
-        ("die", Loss.OUT_OF_MEMORY),  # by SIGKILL, as the kernel kills where memory is short
+        ("die", Loss.OUT_OF_MEMORY),  # SIGKILL, like the kernel's when memory is short
         ("exhaust", Loss.OUT_OF_MEMORY),
     ],
 )
@@ -198,7 +198,7 @@ def test_a_job_is_tried_again_by_a_worker_that_holds_nothing_else(name, tmp_path
         executor = new_executor(name, results, on_results=take)
         async with executor, asyncio.timeout(60):
             await executor.submit(f"die-once {died} {gate}")
-            for job in others[:8]:  # of these, some are held behind it
+            for job in others[:8]:  # some of these are held behind it
                 await executor.submit(job)
             with await asyncio.to_thread(gate.open, "w"):  # opens when it is tried again
                 for job in others[8:]:
@@ -306,7 +306,7 @@ def test_a_worker_that_replaces_a_dead_one_is_initialised_as_well(name, tmp_path
     assert dict(results)["a"] in {path.read_text() for path in tmp_path.iterdir()}
 
 
-def test_what_is_loaded_by_initialise_does_not_count_as_memory_of_a_job(name) -> None:
+def test_memory_taken_by_initialise_does_not_count_as_memory_of_a_job(name) -> None:
     results, _ = run_executor(
         name,
         submit_all("take 150", "take 250"),
@@ -461,7 +461,7 @@ def test_ctrl_c_is_left_to_the_parent_which_ends_its_workers(name, tmp_path, sho
         start_new_session=True,
     )
     worker = os.pidfd_open(int(gate.read_text()))
-    os.killpg(parent.pid, signal.SIGINT)  # as a terminal sends it: to all of them
+    os.killpg(parent.pid, signal.SIGINT)  # sent to all of them, as by a terminal
     stdout, stderr = parent.communicate()
     ends = select.poll()
     ends.register(worker, select.POLLIN)

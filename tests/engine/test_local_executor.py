@@ -33,7 +33,7 @@ def test_the_signal_or_status_that_a_worker_ended_with_is_named(death: str, lost
     assert results == [(death, lost)]
 
 
-def test_what_was_held_behind_a_job_that_kills_is_done_before_what_came_later(tmp_path) -> None:
+def test_jobs_held_behind_a_job_that_kills_are_done_before_later_ones(tmp_path) -> None:
     jobs = [f"die-once {tmp_path / 'died'}", *(f"job {number}" for number in range(40))]
     results, _ = run_executor(submit_all(*jobs), workers=1)
     assert results == [(job, job.upper()) for job in jobs]

@@ -74,7 +74,7 @@ except KeyboardInterrupt:
     [
         "run(wait(), asyncio.SelectorEventLoop)",
         "asyncio.run(inside())",
-        # as a notebook has it: a loop that leaves Ctrl-C to Python
+        # a loop that leaves Ctrl-C to Python, as in a notebook
         "asyncio.new_event_loop().run_until_complete(inside())",
     ],
     ids=["no loop", "asyncio.run", "loop of a notebook"],

@@ -66,7 +66,7 @@ def found(rows: pl.DataFrame, folder: Path | None) -> dict[str, str | None]:
     return dict(zip(rows["key"], names, strict=True))
 
 
-# What is on the disk already.
+# Originals that are on the disk already.
 
 
 def test_files_in_their_buckets_are_found_by_id_and_the_others_are_not(into) -> None:
@@ -78,7 +78,7 @@ def test_files_in_their_buckets_are_found_by_id_and_the_others_are_not(into) -> 
     assert table["row"].to_list() == [0, 1, 2, 3, 4]
 
 
-def test_of_several_files_of_an_id_the_first_by_name_counts(into) -> None:
+def test_the_first_file_by_name_counts_where_an_id_has_several(into) -> None:
     put(into.folder, "0007/7.png")
     put(into.folder, "0007/7.jpg")
     table = table_of_originals(asked("7"), NOTHING_FETCHED, into)
@@ -113,7 +113,7 @@ def test_a_source_that_only_finds_files_has_nothing_on_the_disk(into) -> None:
     assert table["found"].to_list() == [None]
 
 
-def test_what_is_known_of_an_original_is_told_to_the_source(into) -> None:
+def test_the_source_gets_the_known_facts_of_an_original(into) -> None:
     names = pl.LazyFrame({"key": ["8"], "name": ["a/8.png"]})
     originals = into._replace(known=known(k7=5), names=names)
     table = table_of_originals(asked("8", "7"), NOTHING_FETCHED, originals)
@@ -216,7 +216,7 @@ def test_a_folder_of_originals_that_cannot_be_made_is_named(tmp_path) -> None:
         over_http(Server(right, JPEG), tmp_path, ["7"])
 
 
-def test_what_the_taker_raises_ends_the_fetching(tmp_path) -> None:
+def test_an_exception_of_the_taker_ends_the_fetching(tmp_path) -> None:
     put(tmp_path, "tree/0007/7.jpg")
 
     class Full(Run):

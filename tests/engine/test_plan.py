@@ -49,7 +49,7 @@ def test_a_name_made_up_for_one_original_does_not_take_the_place_of_another() ->
     }  # fmt: skip
 
 
-def test_what_stands_is_not_done_again() -> None:
+def test_finished_images_are_not_made_again() -> None:
     rows = left_of(asked("a.jpg", "b.jpg", "c.jpg"), standing(**{"b.jpg": 7}), lambda _: 7)
     assert [image.key for image in wanted(rows, OUTPUTS)] == ["a.jpg", "c.jpg"]
 
@@ -68,21 +68,21 @@ def test_an_output_that_is_gone_or_of_another_size_is_made_again(size) -> None:
 
 
 @pytest.mark.parametrize(("written", "left"), [((7, 8), 0), ((7, 9), 1), ((7, None), 1)])
-def test_of_an_image_and_its_face_both_must_be_as_written(written, left) -> None:
+def test_an_image_and_its_face_must_both_be_as_written(written, left) -> None:
     rows = asked("a.jpg").with_columns(pl.lit("face/a.jpg").alias(FACE_FILE))
     done = standing(**{"a.jpg": written[0]}).with_columns(face_bytes=pl.lit(written[1], pl.Int64))
     sizes = {"out/a.jpg": 7, "face/a.jpg": 8}
     assert left_of(rows, done, sizes.get).height == left
 
 
-def test_beside_a_refused_face_the_full_image_must_be_as_written() -> None:
+def test_the_full_image_beside_a_refused_face_must_be_as_written() -> None:
     rows = asked("a.jpg").with_columns(pl.lit("face/a.jpg").alias(FACE_FILE))
     done = standing(**{"a.jpg": 7}).with_columns(reason=pl.lit("empty_box"))
     assert left_of(rows, done, {"out/a.jpg": 7}.get).is_empty()
     assert left_of(rows, done, {"out/a.jpg": 6}.get).height == 1
 
 
-def test_of_what_is_half_written_nothing_is_left_and_all_else_stays(tmp_path) -> None:
+def test_half_written_files_are_removed_and_all_others_stay(tmp_path) -> None:
     for name in (".a.jpg.part", "b/.c.png.part", ".state/.x.part", "d.part", ".e.jpg", "f.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")

@@ -73,7 +73,7 @@ def test_every_row_has_an_outcome_and_what_was_made_lies_in_its_place(originals)
     assert work.cpu_seconds > 0
 
 
-def test_what_earlier_runs_did_is_not_done_again(originals) -> None:
+def test_images_of_earlier_runs_are_not_made_again(originals) -> None:
     output = originals.parent / "out"
     first, _ = run(asked(originals, "1.png", "2.png"), output)
     manifest, work = run(asked(originals, *NAMES), output)
@@ -81,7 +81,7 @@ def test_what_earlier_runs_did_is_not_done_again(originals) -> None:
     assert manifest.filter(pl.col("path") != "3.png").equals(first)
 
 
-def test_what_is_gone_or_failed_for_a_while_is_done_again(originals) -> None:
+def test_images_that_are_gone_or_failed_for_a_while_are_made_again(originals) -> None:
     output = originals.parent / "out"
     run(asked(originals, *NAMES, "4.png"), output)
     (output / "1.jpg").unlink()
@@ -148,7 +148,7 @@ def test_an_original_at_which_workers_hang_is_refused_and_the_others_are_made(
     assert work.images == 4
 
 
-def test_of_an_image_at_which_a_worker_was_lost_nothing_half_written_is_left(
+def test_half_written_files_of_an_image_at_which_a_worker_was_lost_are_removed(
     originals, hanging
 ) -> None:
     output = originals.parent / "out"
@@ -168,7 +168,7 @@ def test_half_written_files_of_a_run_that_was_killed_are_removed(originals) -> N
     assert outputs(output) == ["1.jpg"]
 
 
-# With a source
+# Runs with a source
 
 
 def catalogue(*ids: int) -> pl.DataFrame:

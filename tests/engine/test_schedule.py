@@ -57,7 +57,7 @@ def test_a_worker_holds_four_jobs_at_first_and_then_twice_what_it_finishes_in_a_
     assert (worker.depth, worker.first_since) == (8, 0.2)
 
 
-def test_it_is_full_when_as_many_jobs_wait_as_workers_can_hold() -> None:
+def test_a_schedule_is_full_when_as_many_jobs_wait_as_workers_can_hold() -> None:
     schedule = new_schedule(limit=2)
     for number in range(8):
         assert not schedule.is_full
@@ -65,7 +65,7 @@ def test_it_is_full_when_as_many_jobs_wait_as_workers_can_hold() -> None:
     assert schedule.is_full
 
 
-def test_it_is_empty_when_every_job_has_a_result() -> None:
+def test_a_schedule_is_empty_when_every_job_has_a_result() -> None:
     schedule = new_schedule("a", workers=1)
     assert not schedule.is_empty
     schedule.hand_out(0.0)

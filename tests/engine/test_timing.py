@@ -38,7 +38,7 @@ def test_requests_retries_and_bytes_are_those_of_originals_that_were_asked_for()
     assert counts == (1, 1000, 4, 2)
 
 
-def test_where_nothing_was_asked_for_there_is_no_bottleneck() -> None:
+def test_a_run_that_asked_for_nothing_has_no_bottleneck() -> None:
     tally = Tally()
     tally(Outcome(Fetched("7", path="7.png")))
     assert tally.downloads(loop(idle=9.0)) is None

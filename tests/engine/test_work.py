@@ -71,7 +71,7 @@ def test_outputs_are_written_and_recorded_as_they_were_written(original, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["full", "face"])
-def test_what_is_not_wanted_is_not_made(original, tmp_path, name) -> None:
+def test_only_wanted_outputs_are_made(original, tmp_path, name) -> None:
     assert [one.name for one in made(original, tmp_path / "out", name).outputs] == [name]
     assert files(tmp_path / "out") == [f"{name}/7.jpg"]
 
@@ -116,7 +116,7 @@ def test_a_folder_cannot_be_an_original(tmp_path) -> None:
     assert made(tmp_path, tmp_path / "out", "full").reason is Reason.UNREADABLE_ORIGINAL
 
 
-def test_what_is_kept_of_an_original_that_breaks_off_is_noted(original, tmp_path) -> None:
+def test_the_kept_rows_of_an_original_that_breaks_off_are_noted(original, tmp_path) -> None:
     noise = np.random.default_rng(2).integers(0, 255, (400, 300, 3), np.uint8)
     Image.fromarray(noise).save(original)
     os.truncate(original, original.stat().st_size // 2)
@@ -143,7 +143,7 @@ def test_an_output_that_cannot_be_written_ends_the_run(original) -> None:
 # Spools
 
 
-def test_in_a_spool_outputs_lie_one_behind_the_other(original, tmp_path) -> None:
+def test_outputs_lie_one_behind_the_other_in_a_spool(original, tmp_path) -> None:
     spool = tmp_path / "spool-1"
     spool.write_bytes(b"before")
     found = made(original, tmp_path / "out", "full", "face", spool=str(spool))

@@ -60,13 +60,15 @@ def test_an_outcome_tells_how_it_came_about(ended, fault, md5_known) -> None:
 
 @pytest.mark.parametrize("name", ["not-found", "gone", "forbidden-by-law", "redirect-private"])
 @KNOWN
-def test_what_will_not_change_is_asked_for_once(ended, name, md5_known) -> None:
+def test_a_permanent_fault_is_asked_for_once(ended, name, md5_known) -> None:
     assert ended[name, md5_known].attempts == 1
 
 
 @pytest.mark.parametrize("name", ["page", "page-as-jpeg", "empty", "endless-zeros", "flipped-png"])
 @KNOWN
-def test_what_came_wrong_twice_alike_is_not_asked_for_again(ended, name, md5_known) -> None:
+def test_a_file_that_is_wrong_twice_in_the_same_way_is_not_asked_for_again(
+    ended, name, md5_known
+) -> None:
     ending = ended[name, md5_known]
     assert ending.attempts == 2
     assert ending.detail.endswith(", twice")
@@ -88,6 +90,6 @@ def test_after_a_redirect_the_outcome_names_who_answered(ended) -> None:
         assert fetched.final_url.startswith(fetched.url)
 
 
-def test_what_broke_off_is_gone_on_with(ended) -> None:
+def test_a_download_that_broke_off_is_continued(ended) -> None:
     (fetched,) = ended["short-and-continued", False].fetched
     assert (fetched.http_status, fetched.attempts) == (206, 2)

@@ -89,7 +89,7 @@ def resized():
     for width, height, channels, kind in product(SIDES, SIDES, (3, 4), (np.uint8, np.uint16)):
         pixels = random.integers(0, 256, (height, width, channels), kind)
         for target in (Size(1, 1), Size(width, 4), Size(5, 9)):
-            # Up to a pixel less than there is: what a decoder that shrinks has rounded up.
+            # Up to a pixel less than the raster: a decoder that shrinks rounds sizes up.
             extent = (width - random.random(), height - random.random())
             yield resample.resize(Raster(pixels, extent, 0.9), target)
 
@@ -125,7 +125,7 @@ WORKS = (scans, shrunk, resized, parsed, posts, paired)
 
 if __name__ == "__main__":
     for work, interpreted in product(WORKS, (False, True)):
-        # Without guards at first: numba compiles the parts then, and takes no other numpy.
+        # The first call has no guards: numba compiles then, and accepts only the real numpy.
         expected = results(work, interpreted=interpreted)
         for place in (before_guard, behind_guard):
             assert results(work, place, interpreted=interpreted) == expected

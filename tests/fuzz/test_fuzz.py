@@ -84,20 +84,20 @@ def test_one_byte_beside_a_guarded_array_ends_the_process(place, inside, outside
 # The engine
 
 
-def test_what_fails_is_kept_as_small_as_it_can_be(tmp_path, cache):
+def test_a_failing_input_is_kept_as_small_as_possible(tmp_path, cache):
     with pytest.raises(AssertionError, match="failing"):
         fuzz("tests.fuzz.planted", "failing", 5, tmp_path, cache)
     assert [path.read_bytes() for path in tmp_path.glob("failing/*")] == [b"x"]
 
 
-def test_what_crashes_is_kept(tmp_path, cache):
+def test_a_crashing_input_is_kept(tmp_path, cache):
     with pytest.raises(AssertionError, match="crashing"):
         fuzz("tests.fuzz.planted", "crashing", 5, tmp_path, cache)
     (kept,) = tmp_path.glob("crashing/*")
     assert b"x" in kept.read_bytes()
 
 
-def test_what_is_kept_is_tried_first(tmp_path, cache):
+def test_kept_inputs_are_tried_first(tmp_path, cache):
     (tmp_path / "failing").mkdir()
     (tmp_path / "failing/kept").write_bytes(b"a long text with an x")
     with pytest.raises(AssertionError, match="exit status 1"):

@@ -135,7 +135,7 @@ def written(path: Path, *texts: str) -> Path:
     return path
 
 
-def test_of_a_folder_the_splits_that_are_there_are_read_in_their_order(tmp_path) -> None:
+def test_the_splits_in_a_folder_are_read_in_their_order(tmp_path) -> None:
     written(tmp_path / "test.csv", "0,0001/1.jpg")
     written(tmp_path / "train.csv", "0,0003/3.jpg", "0,0002/2.jpg")
     written(tmp_path / "classid_classname.csv", "0,name")

@@ -39,7 +39,7 @@ def png(width, height, lines, *, channels=3, before=b"", idat=None, after=IEND):
 
 
 def predicted(filter, left, above, corner):
-    """Prediction of a byte by a filter type from the bytes left, above and above left (9.2, 9.4)."""
+    """Prediction of a byte by a filter from the bytes left, above and above left (9.2, 9.4)."""
     if filter == PAETH:
         guess = left + above - corner
         return min((left, above, corner), key=lambda near: abs(guess - near))  # the first of equals

@@ -83,7 +83,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in ODD.items()])
-def test_what_says_nothing_about_the_pixels_costs_no_picture(data):
+def test_oddities_outside_the_pixels_cost_no_picture(data):
     assert difference(pixels(made(data)["full"].data), pixels(made(JPEG)["full"].data)) < 1
 
 

@@ -101,7 +101,7 @@ def test_size_is_that_of_the_turned_picture_in_other_formats_too(format):
     assert read_header(encoded(patches(31, 17), format, exif=exif(6))).size == (17, 31)
 
 
-def test_of_several_exif_blocks_the_first_counts():
+def test_the_first_of_several_exif_blocks_counts():
     blocks = [
         segment(APP1, b"Exif\0\0" + exif_block(">", tag_of_orientation(">", value)))
         for value in (8, 3)

@@ -77,7 +77,7 @@ def test_faint_noise_is_nothing() -> None:
     assert hash_of(Image.fromarray(noise)) is None
 
 
-def test_what_a_crop_changes_grows_with_it() -> None:
+def test_the_distance_grows_with_the_crop() -> None:
     picture = drawn(4)
     found = [bits(hash_of(picture), hash_of(cropped(share)(picture))) for share in (0, 0.02, 0.1)]
     assert found == sorted(found)
@@ -85,6 +85,6 @@ def test_what_a_crop_changes_grows_with_it() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xd9", b"<html>", bytes(1000)])
-def test_what_is_no_picture_is_refused(data) -> None:
+def test_data_that_is_no_picture_is_refused(data) -> None:
     with pytest.raises(Refusal):
         likeness(data, Size(256, 256))

@@ -606,7 +606,7 @@ def test_outputs_carry_neither_orientation_nor_profile(format):
         assert not {"exif", "icc_profile"} & opened(output.data).info.keys()
 
 
-# Without libjpeg-turbo
+# Outputs where libjpeg-turbo is missing
 
 BOX = Box(0.25, 0.25, 0.5, 0.75)
 SMALLER = {"quality": 75, "subsampling": "4:2:0"}

@@ -90,7 +90,7 @@ def are_alike(one, other, within=2):
     return all(furthest(one[name], other[name]) <= within for name in one)
 
 
-# Where it is taken
+# Files that the fast lane decodes
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_profile_that_is_no_zlib_data_is_empty():
     assert are_alike(made(data), made(png(WIDTH, HEIGHT, LINES)), within=0)
 
 
-# What is wrong with a file, libvips judges
+# Damaged files, left to libvips
 
 
 def with_idat(body, crc=None):

@@ -59,7 +59,7 @@ def test_a_header_names_a_decoder_of_its_format(name):
 
 
 def loaded_by(module, names):
-    """Those modules among `names` that a new process has loaded after it imported `module`."""
+    """Modules among `names` that a new process has loaded after it imported `module`."""
     show = f"import sys, {module}; print(*{{*{names}}} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", show], capture_output=True, check=True, text=True)
     return {*done.stdout.split()}

@@ -48,7 +48,7 @@ def test_rows_that_are_there_are_kept_and_the_rest_is_white(format, share):
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
-def test_what_is_kept_is_marked_and_told_in_rows(format):
+def test_a_kept_picture_is_marked_and_its_rows_are_counted(format):
     rendered = kept(part_of(encoded(NOISE, format), 0.5))
     assert rendered.notes == (Note.TRUNCATED,)
     assert f"of {HEIGHT} stored rows" in rendered.detail
@@ -60,7 +60,7 @@ def test_a_whole_file_is_not_marked():
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
-def test_they_are_refused_unless_they_are_to_be_kept(format):
+def test_files_that_break_off_are_refused_unless_they_are_to_be_kept(format):
     with pytest.raises(Refusal) as refused:
         make_images(part_of(encoded(NOISE, format), 0.5), recipe())
     assert refused.value.reason is Reason.TRUNCATED
@@ -79,7 +79,7 @@ def test_a_file_damaged_in_the_middle_is_not_kept():
     assert result_or_reason(kept, bytes(data)) is Reason.CORRUPT
 
 
-def test_of_a_progressive_file_the_whole_scans_are_kept():
+def test_whole_scans_of_a_progressive_file_are_kept():
     whole = encoded(smooth(WIDTH, HEIGHT), "JPEG", progressive=True, quality=90)
     rendered = kept(part_of(whole, 0.8))
     assert rendered.notes == (Note.TRUNCATED,)

@@ -64,7 +64,7 @@ def left_out(data, scale):
     return [scan for scan in scans_of(data) if scan not in kept]
 
 
-# Which scans
+# Choice of the scans
 
 
 def test_file_has_the_scans_that_libjpeg_writes():
@@ -171,7 +171,7 @@ def test_shortened_file_looks_like_the_whole_one_at_the_reduced_size(quality, sc
         assert psnr(reduced(short, scale), reduced(data, scale)) >= 44
 
 
-# When it is done
+# Conditions for leaving scans out
 
 
 def decoded(data, *, box=None, exact=False, whole=False):

@@ -49,7 +49,7 @@ def test_a_whole_picture_keeps_its_shape_and_is_not_enlarged(size, expected) -> 
     assert (picture.width, picture.height) == expected
 
 
-def test_of_a_tall_picture_the_upper_part_is_shown() -> None:
+def test_the_upper_part_of_a_tall_picture_is_shown() -> None:
     image = Image.new("RGB", (100, 300), BLUE)
     image.paste(RED, (0, 0, 100, 150))
     shown = pixels(square(encoded(image), 50, MOST))
@@ -57,7 +57,7 @@ def test_of_a_tall_picture_the_upper_part_is_shown() -> None:
     assert near(shown[-5, 25], RED)
 
 
-def test_what_breaks_off_is_shown_as_far_as_it_goes() -> None:
+def test_a_file_that_breaks_off_is_shown_as_far_as_it_goes() -> None:
     rng = np.random.default_rng(1)
     noise = Image.fromarray(rng.integers(0, 255, (400, 300, 3), np.uint8))
     data = encoded(noise, "JPEG")
@@ -90,7 +90,7 @@ def test_every_kind_of_colour_is_shown(mode) -> None:
     ],
 )
 @pytest.mark.parametrize("draw", [square, whole])
-def test_what_cannot_be_shown_is_refused(draw, data, reason) -> None:
+def test_a_file_that_cannot_be_shown_is_refused(draw, data, reason) -> None:
     with pytest.raises(Refusal) as refused:
         draw(data, 50, MOST)
     assert refused.value.reason == reason

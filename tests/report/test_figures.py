@@ -33,7 +33,7 @@ def levels(plot: Plot, grid: list[list[int]]) -> list[list[int]]:
             down = round((float(y) - plot.frame.top) / side)
             first = round((float(x) - plot.frame.left) / side)
             for place in range(first, first + round(float(wide) / side)):
-                assert found[down][place] == 0  # none is drawn twice
+                assert found[down][place] == 0  # no cell is drawn twice
                 found[down][place] = int(shape.style[1:])
     return found
 

@@ -57,14 +57,14 @@ def test_sizes_are_those_of_what_was_made() -> None:
     assert (sizes.width.low, sizes.width.middle, sizes.width.high) == (256, 300, 400)
 
 
-def test_as_many_classes_and_examples_are_named_as_wanted() -> None:
+def test_only_the_wanted_number_of_classes_and_examples_is_named() -> None:
     found = told(ROWS, classes=1, examples=1)
     assert [one.name for one in found.classes] == ["b"]
     assert len(found.refused[0].examples) == 1
     assert found.class_sizes == [3, 1, 1]
 
 
-def test_in_a_grid_of_sizes_every_image_is_in_the_cell_of_its_size() -> None:
+def test_every_image_is_in_the_cell_of_its_size_in_a_grid_of_sizes() -> None:
     rows = ROWS.with_columns(original_width=pl.lit(1024), original_height=pl.lit(2048))
     grid = told(rows).original_sizes
     assert grid

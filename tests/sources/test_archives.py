@@ -234,7 +234,7 @@ def test_long_names_of_gnu_and_pax_are_read_in_a_stream(tmp_path) -> None:
         assert {*originals(tmp_path / f"out{form}")} == {"0007/7.jpg"}
 
 
-def test_what_is_no_archive_is_refused_with_its_name(tmp_path) -> None:
+def test_a_file_that_is_no_archive_is_refused_with_its_name(tmp_path) -> None:
     for name in ("a.tar", "a.zip", "a.tar.gz"):
         (tmp_path / name).write_bytes(gzip.compress(b"x" * 600) if "gz" in name else b"x" * 600)
         found = fetch(tmp_path / name, tmp_path / "out", [7])
@@ -279,7 +279,7 @@ def flip(path: Path, *keys: int) -> None:
     path.write_bytes(data)
 
 
-def test_of_several_wrong_members_each_is_refused_under_its_own_name(tmp_path) -> None:
+def test_each_of_several_wrong_members_is_refused_under_its_own_name(tmp_path) -> None:
     write_tar(tmp_path / "a.tar", KEYS)
     write_index(tmp_path / "a.tar")
     flip(tmp_path / "a.tar", 1007, 2007)
@@ -352,7 +352,7 @@ def test_an_archive_that_changed_and_kept_its_size_gives_no_image_for_another(tm
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["first", "last"])
-def test_of_two_members_of_an_id_the_one_named_as_an_image_is_taken(tmp_path, order) -> None:
+def test_the_member_named_as_an_image_is_taken_where_two_have_an_id(tmp_path, order) -> None:
     members = [("7.jpg", ORIGINALS[7]), ("7.webm", bytes(900))][::order]
     write_members(tmp_path / "in/a.tar", [*members, ("1007.png", ORIGINALS[1007])])
     with served(tmp_path / "in") as (address, _):

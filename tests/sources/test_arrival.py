@@ -37,7 +37,7 @@ def arrive(folder: Path, data: bytes, settings: Fetching = DEFAULT, **known: int
     return coming.finish()
 
 
-def test_until_all_of_it_is_checked_it_is_hidden_under_another_name(tmp_path) -> None:
+def test_a_file_is_hidden_under_another_name_until_it_is_checked_whole(tmp_path) -> None:
     coming = arrival(tmp_path)
     coming.write(JPEG)
     assert set(files(tmp_path)) == {"0007/.7.jpg.part"}
@@ -56,7 +56,7 @@ def test_until_all_of_it_is_checked_it_is_hidden_under_another_name(tmp_path) ->
         ({"md5": MD5, "sha256": SHA256}, Proof.MD5),
     ],
 )
-def test_it_tells_what_proves_it(tmp_path, known, proof) -> None:
+def test_an_arrival_names_its_size_hash_and_proof(tmp_path, known, proof) -> None:
     assert arrive(tmp_path, JPEG, **known) == (len(JPEG), SHA256, proof)
 
 
@@ -74,7 +74,7 @@ def test_it_tells_what_proves_it(tmp_path, known, proof) -> None:
         (JPEG, {"md5": MD5, "sha256": "0" * 64}, Reason.WRONG_HASH),
     ],
 )
-def test_what_is_not_as_it_must_be_is_gone(tmp_path, data, known, reason) -> None:
+def test_a_file_that_is_not_as_known_is_removed(tmp_path, data, known, reason) -> None:
     with pytest.raises(Passing) as refused:
         arrive(tmp_path, data, **known)
     assert (refused.value.reason, files(tmp_path)) == (reason, {})
@@ -82,7 +82,9 @@ def test_what_is_not_as_it_must_be_is_gone(tmp_path, data, known, reason) -> Non
 
 
 @given(st.lists(st.binary(min_size=1, max_size=900), max_size=6))
-def test_what_is_wrong_is_told_alike_however_it_came_in_pieces(tmp_path_factory, pieces) -> None:
+def test_a_wrong_file_is_described_alike_however_it_came_in_pieces(
+    tmp_path_factory, pieces
+) -> None:
     data = b"\xff\xd8\xff" + b"".join(pieces)
     coming = arrival(tmp_path_factory.getbasetemp(), md5=MD5)
     for piece in (data[:3], *pieces):
@@ -113,7 +115,7 @@ def test_one_byte_beyond_the_limit_is_refused_and_all_of_it_gone(tmp_path) -> No
     assert (refused.value.reason, files(tmp_path / "b")) == (Reason.TOO_MANY_BYTES, {})
 
 
-def test_after_a_refusal_it_begins_anew(tmp_path) -> None:
+def test_an_arrival_starts_again_after_a_refusal(tmp_path) -> None:
     coming = arrival(tmp_path, md5=MD5)
     with pytest.raises(Passing):
         coming.write(b"<html>" * 500)
@@ -123,7 +125,7 @@ def test_after_a_refusal_it_begins_anew(tmp_path) -> None:
     assert files(tmp_path) == {"0007/7.jpg": JPEG}
 
 
-def test_what_an_earlier_run_left_half_written_is_thrown_away(tmp_path) -> None:
+def test_a_half_written_file_of_an_earlier_run_is_thrown_away(tmp_path) -> None:
     part = tmp_path / "0007/.7.jpg.part"
     part.parent.mkdir()
     part.write_bytes(JPEG * 2)
@@ -131,7 +133,7 @@ def test_what_an_earlier_run_left_half_written_is_thrown_away(tmp_path) -> None:
     assert files(tmp_path) == {"0007/7.jpg": JPEG}
 
 
-def test_what_lay_there_stays_until_the_new_one_is_whole(tmp_path) -> None:
+def test_an_existing_file_stays_until_the_new_one_is_whole(tmp_path) -> None:
     arrive(tmp_path, JPEG)
     with pytest.raises(Passing):
         arrive(tmp_path, OTHER_JPEG[:-2])
@@ -166,7 +168,7 @@ def calls(monkeypatch, tmp_path) -> list[str]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="Linux names open files so")
-def test_with_sync_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_it_counts(
+def test_sync_writes_the_bytes_before_the_name_and_the_name_before_the_file_counts(
     tmp_path, calls
 ) -> None:
     arrive(tmp_path, JPEG, Fetching(sync=True))

@@ -168,7 +168,7 @@ def test_each_original_has_one_outcome_with_its_bytes(spec, tmp_path) -> None:
     }
 
 
-def test_what_is_fetched_is_under_its_bucket_and_nothing_else_is_there(spec, tmp_path) -> None:
+def test_fetched_files_are_under_their_buckets_and_nothing_else_is_there(spec, tmp_path) -> None:
     fetched_by(spec, tmp_path, 7, 1007)
     names = set() if finds_only(spec) else {"0007/7.jpg", "0007/1007.png"}
     assert visible(tmp_path).keys() == names

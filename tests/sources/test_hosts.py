@@ -363,7 +363,7 @@ def test_a_host_that_asks_to_wait_longer_than_patience_refuses_at_once() -> None
     assert asyncio.run(main()) == [Held("host", 3600.0)]
 
 
-def test_of_two_demands_to_wait_the_longer_one_counts() -> None:
+def test_the_longer_of_two_demands_to_wait_counts() -> None:
     async def main() -> list[Event]:
         hosts, told = met(Fetching(patience=10.0))
         async with hosts.turn("host") as turn:
@@ -475,7 +475,7 @@ def test_a_trial_of_which_nothing_is_told_leaves_the_next_one_to_try() -> None:
     assert asyncio.run(main()) == [Down("host", 10, 0.05), Up("host")]
 
 
-# Over HTTP
+# Hosts over HTTP
 
 
 class Network:

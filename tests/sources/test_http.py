@@ -112,10 +112,10 @@ def test_ipv6_is_spoken(tmp_path) -> None:
     assert files(tmp_path) == {"0007/7.jpg": JPEG}
 
 
-# What is asked.
+# Requests.
 
 
-def test_it_says_who_asks_and_asks_for_the_bytes_as_they_are(tmp_path) -> None:
+def test_a_request_names_its_user_and_asks_for_the_bytes_as_they_are(tmp_path) -> None:
     server = Server(right, JPEG)
     fetch_from(server, tmp_path, settings=Fetching(contact="me@example.org"))
     (request,) = server.requests
@@ -201,7 +201,7 @@ def test_a_part_ends_where_it_was_to_end() -> None:
         part({"Content-Range": "bytes 10-20/100"}, Span(10, 20), None)
 
 
-# What is known before a byte is read.
+# Refusals before a byte of the body is read.
 
 
 async def promises_much(x: Exchange) -> None:
@@ -305,7 +305,7 @@ def test_x_robots_tag_is_heeded_where_it_is_meant_for_us(values, directive) -> N
     assert opted_out(values) == directive
 
 
-def test_what_asks_not_to_be_used_is_refused_unless_that_is_switched_off(tmp_path) -> None:
+def test_a_file_marked_noai_is_refused_unless_that_is_switched_off(tmp_path) -> None:
     play = body("X-Robots-Tag: noai", of=lambda file: file)
     heeded = one_from(play, tmp_path / "a")
     taken = one_from(play, tmp_path / "b", settings=Fetching(respect_noai=False))
@@ -427,9 +427,7 @@ def test_a_redirect_from_a_public_host_to_nowhere_or_within_is_refused(location)
         ("2606:2800:21f::1", {Reach.PUBLIC}, True),
     ],
 )
-def test_what_a_name_turns_out_to_be_is_looked_at_before_a_socket_is_made(
-    address, allowed, made
-) -> None:
+def test_the_resolved_address_is_checked_before_a_socket_is_made(address, allowed, made) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     place = (family, socket.SOCK_STREAM, 0, "", (address, 80))
     hop = Hop(URL("http://h/"), frozenset(allowed), first=False)
@@ -640,7 +638,7 @@ def grow(url: str, folder: Path, answer: Connection) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells of memory so")
 @pytest.mark.parametrize("play", [gzip_bomb(1000), endless(JPEG[:100])], ids=["gzip", "endless"])
-def test_what_becomes_a_lot_takes_little_memory_up_to_the_limit(tmp_path, play) -> None:
+def test_a_body_that_grows_large_takes_little_memory_up_to_the_limit(tmp_path, play) -> None:
     async def small_first(x: Exchange) -> None:
         await (right if x.path == "/1.jpg" else play)(x)
 

@@ -120,7 +120,7 @@ def test_wrong_credentials_end_the_run_and_say_what_to_set(guarded, tmp_path) ->
         fetch(guarded.source, tmp_path, "7")
 
 
-def test_what_the_store_does_not_let_one_see_is_forbidden(guarded, tmp_path, monkeypatch) -> None:
+def test_an_object_without_permission_is_forbidden(guarded, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     (fetched,) = fetch(guarded.source, tmp_path, "7")
     assert (fetched.reason, files(tmp_path)) == (Reason.FORBIDDEN, {})
@@ -181,7 +181,7 @@ async def serving(answer: Serve) -> AsyncIterator[str]:
 
 
 class Cutting:
-    """A proxy of the server: it cuts off the first connection after `most` bytes and calls `then`."""
+    """A proxy that cuts off the first connection after `most` bytes, then calls `then`."""
 
     def __init__(self, s3: S3, most: int, then: Callable[[], None]) -> None:
         self._s3, self._most, self._then = s3, most, then
@@ -218,7 +218,7 @@ def fetch_cut(s3: S3, folder: Path, monkeypatch, then: Callable[[], None]) -> li
     return cutting.requests
 
 
-def test_what_broke_off_is_gone_on_with_where_it_is_the_same_object(
+def test_a_download_that_broke_off_is_continued_where_the_object_is_the_same(
     s3, tmp_path, monkeypatch
 ) -> None:
     _, second = fetch_cut(s3, tmp_path, monkeypatch, lambda: None)
@@ -228,7 +228,9 @@ def test_what_broke_off_is_gone_on_with_where_it_is_the_same_object(
     assert files(tmp_path) == {"0007/7.jpg": JPEG}
 
 
-def test_what_broke_off_begins_anew_where_it_is_another_object(s3, tmp_path, monkeypatch) -> None:
+def test_a_download_that_broke_off_starts_again_where_the_object_changed(
+    s3, tmp_path, monkeypatch
+) -> None:
     requests = fetch_cut(s3, tmp_path, monkeypatch, lambda: s3.put("original/0007/7.jpg", OTHER))
     assert [b"range:" in request.lower() for request in requests] == [False, True, False]
     assert files(tmp_path) == {"0007/7.jpg": OTHER}
@@ -297,7 +299,7 @@ def test_a_key_is_taken_as_it_stands(monkeypatch, scheme) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a//b", "a/../b"])
-def test_what_names_no_object_is_refused_without_a_request(tmp_path, key) -> None:
+def test_an_address_that_names_no_object_is_refused_without_a_request(tmp_path, key) -> None:
     (fetched,) = fetch("s3://bucket/" + key + "/./{id}.{ext}", tmp_path, Sought("7", "jpg"))
     assert fetched.reason is Reason.HTTP_ERROR
 

@@ -46,7 +46,7 @@ def damage_tar(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("place", ["here", "remote"])
 @pytest.mark.parametrize("kind", ["cut short", "broken header", "negative size"])
-def test_what_stands_before_the_damage_of_a_tar_is_had_and_the_rest_is_not_missing(
+def test_members_before_the_damage_of_a_tar_are_fetched_and_the_rest_is_not_missing(
     tmp_path, kind, place
 ) -> None:
     write_tar(tmp_path / "in/a.tar", KEYS)
@@ -85,7 +85,7 @@ def test_a_zip_of_a_version_to_come_is_refused_with_its_name(tmp_path) -> None:
     assert "a.zip" in found[7].detail
 
 
-def test_in_an_empty_zip_everything_is_missing(tmp_path) -> None:
+def test_every_original_is_missing_in_an_empty_zip(tmp_path) -> None:
     write_zip(tmp_path / "a.zip", [])
     assert fetch(tmp_path / "a.zip", tmp_path / "out", [7])[7].reason is Reason.MISSING_ORIGINAL
 

@@ -221,7 +221,7 @@ class Failing(Network20Ms):
         slot.host_failed(time.monotonic())
 
 
-def test_where_all_requests_fail_one_at_a_time_is_left() -> None:
+def test_one_slot_is_left_where_all_requests_fail() -> None:
     job = run(Failing, range(100), connections=16)
     assert job.told[-1] == events.Pace(1, "a host failed")
 
@@ -243,7 +243,7 @@ class ThreeStuck(Job):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_those_that_are_stuck_leave_their_slots_to_others() -> None:
+def test_stuck_downloads_leave_their_slots_to_others() -> None:
     job = run(ThreeStuck, range(100), connections=2)
     assert len(job.outcomes) == 100
 
@@ -255,7 +255,7 @@ class ThreeWaiting(ThreeStuck):
             await self.open.wait()
 
 
-def test_those_that_wait_for_their_host_leave_their_slots_at_once(monkeypatch) -> None:
+def test_downloads_that_wait_for_their_host_leave_their_slots_at_once(monkeypatch) -> None:
     monkeypatch.setattr(slots, "_FIRST_GRACE_SECONDS", 1e9)
     assert len(run(ThreeWaiting, range(100), connections=2).outcomes) == 100
 
@@ -274,7 +274,7 @@ class AllStuck(Job):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_where_all_are_stuck_eight_times_the_connections_are_under_way_at_most() -> None:
+def test_at_most_eight_downloads_a_connection_are_under_way_where_all_are_stuck() -> None:
     job = run(AllStuck, range(100), connections=2)
     assert (job.most, len(job.outcomes)) == (16, 100)
 
@@ -330,7 +330,7 @@ class HalfAtAHostThatIsDown(Job):
             self.open.set()
 
 
-def test_what_too_many_already_wait_for_is_put_off_to_the_end_of_the_list() -> None:
+def test_originals_of_a_host_that_too_many_wait_for_are_put_off_to_the_end() -> None:
     job = run(HalfAtAHostThatIsDown, range(200), connections=2)
     assert sorted(map(int, job.outcomes)) == [*range(200)]
     assert job.most <= 16
@@ -346,7 +346,7 @@ class BusyWorkers(Job):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_those_who_wait_for_busy_workers_keep_their_slots() -> None:
+def test_downloads_that_wait_for_busy_workers_keep_their_slots() -> None:
     job = run(BusyWorkers, range(300), connections=4)
     assert (job.most, len(job.outcomes)) == (4, 300)
 
@@ -359,7 +359,7 @@ class FullDisk(ThreeStuck):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_what_one_raises_ends_all_and_is_raised_as_it_is() -> None:
+def test_an_exception_of_one_download_ends_all_and_is_raised_unchanged() -> None:
     async def main() -> None:
         job = FullDisk()
         with pytest.raises(OutputError, match="full"):
@@ -389,6 +389,6 @@ def broken_list() -> Iterator[int]:
     raise OutputError("no more")
 
 
-def test_what_the_list_raises_is_raised() -> None:
+def test_an_exception_of_the_list_is_raised() -> None:
     with pytest.raises(OutputError, match="no more"):
         run(Job, broken_list(), connections=2)

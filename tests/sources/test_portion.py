@@ -26,7 +26,7 @@ def test_an_original_is_wanted_by_the_name_that_exists() -> None:
     assert wanted.place.path == Path("out/0007/7.png")
 
 
-def test_of_two_names_that_exist_the_first_extension_is_wanted() -> None:
+def test_the_first_extension_is_wanted_where_two_names_exist() -> None:
     sizes = {"original/0007/7.png": 10, "original/0007/7.jpg": 10}
     assert {*planned(sizes, Sought("7")).wanted} == {"original/0007/7.jpg"}
 

@@ -86,20 +86,20 @@ def test_a_template_names_the_files_of_the_module(daemon, folder) -> None:
     assert (fetched.proof, files(folder)) == (Proof.MD5, {"0007/7.jpg": JPEG})
 
 
-def test_of_several_files_the_first_extension_counts(daemon, folder) -> None:
+def test_the_first_extension_counts_among_several_files(daemon, folder) -> None:
     daemon.put("0007/7.gif", GIF)
     daemon.put("0007/7.jpg", JPEG)
     fetch(daemon.source, folder, "7", settings=Fetching(extensions=("jpg", "gif")))
     assert files(folder) == {"0007/7.jpg": JPEG}
 
 
-def test_what_is_not_there_is_not_found_and_costs_no_other(daemon, folder) -> None:
+def test_a_missing_original_is_not_found_and_costs_no_other(daemon, folder) -> None:
     daemon.put("0008/8.jpg", JPEG)
     found = fetch(daemon.source, folder, "7", "8", Sought("9", "png"))
     assert reasons(found) == {"7": Reason.NOT_FOUND, "8": None, "9": Reason.NOT_FOUND}
 
 
-def test_what_the_daemon_may_not_read_is_forbidden(daemon, folder) -> None:
+def test_a_file_that_the_daemon_may_not_read_is_forbidden(daemon, folder) -> None:
     daemon.put("0008/8.jpg", JPEG)
     if os.getuid() == 0:
         pytest.skip("root may read everything")
@@ -119,7 +119,7 @@ def test_what_the_daemon_may_not_read_is_forbidden(daemon, folder) -> None:
         (JPEG + bytes(10_000), Sought("7", "jpg"), Reason.TOO_MANY_BYTES),
     ],
 )
-def test_what_is_wrong_is_refused_and_leaves_nothing(daemon, folder, body, known, reason) -> None:
+def test_a_wrong_file_is_refused_and_leaves_nothing(daemon, folder, body, known, reason) -> None:
     daemon.put("0007/7.jpg", body)
     daemon.put("0008/8.jpg", JPEG)
     found = fetch(daemon.source, folder, known, "8", settings=Fetching(max_bytes=10_000))
@@ -241,7 +241,7 @@ def test_an_exit_status_has_its_meaning(status, said, outcome) -> None:
         ("", Reason.SERVER_ERROR),
     ],
 )
-def test_what_was_listed_and_did_not_come_has_the_reason_that_rsync_gives(said, reason) -> None:
+def test_a_listed_file_that_did_not_come_has_the_reason_that_rsync_gives(said, reason) -> None:
     assert why_not("a/7.jpg", "rsync://h/m/a/7.jpg", said).reason is reason
 
 
@@ -257,7 +257,7 @@ def test_a_module_that_is_not_for_us_ends_the_run_by_its_name(daemon, folder, mo
         fetch(source, folder, "7")
 
 
-def test_what_cannot_be_written_ends_the_run(daemon, small_disk) -> None:
+def test_a_file_that_cannot_be_written_ends_the_run(daemon, small_disk) -> None:
     daemon.put("0007/7.jpg", JPEG[:4] + bytes(100_000))
     with pytest.raises(OutputError, match="No space left"):
         fetch(daemon.source, small_disk.folder / "here", "7")

@@ -121,7 +121,7 @@ def test_a_failure_of_the_host_leaves_fewer_slots_and_one_too_many_is_closed() -
     )
 
 
-# Which downloads should start now.
+# Choice of the downloads that start now.
 
 
 def waiting(crew: Crew, count: int) -> None:

@@ -20,7 +20,7 @@ FOUR = bad_rows(
 )
 
 
-def test_they_are_summed_up_by_table_and_problem_with_their_lines():
+def test_bad_rows_are_summed_up_by_table_and_problem_with_their_lines():
     assert summed_up(FOUR) == [
         Problem("faces.tsv", "bad_path", 2, [2, 9]),
         Problem("faces.tsv", "too_long", 1, [3]),
@@ -29,7 +29,7 @@ def test_they_are_summed_up_by_table_and_problem_with_their_lines():
 
 
 @pytest.mark.parametrize("rows", [9, 10, 11])
-def test_of_many_lines_the_first_ten_are_named(rows):
+def test_the_first_ten_of_many_lines_are_named(rows):
     (problem,) = summed_up(bad_rows(*(("t", line, "too_long") for line in range(1, rows + 1))))
     assert problem.rows == rows
     assert problem.lines == [*range(1, min(rows, 10) + 1)]

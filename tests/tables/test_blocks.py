@@ -55,7 +55,7 @@ def test_a_line_that_is_not_utf8_is_null_and_those_around_it_are_read(tmp_path) 
 
 
 @pytest.mark.parametrize("size", [LONGEST, LONGEST + 1, 9 * LONGEST])
-def test_of_a_line_without_end_no_more_is_held_than_shows_that(tmp_path, monkeypatch, size) -> None:
+def test_a_line_without_end_is_held_only_up_to_the_limit(tmp_path, monkeypatch, size) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 12)
     (one,) = read(written(tmp_path / "f", b"x" * size))
     assert one == (1, "x" * min(size, LONGEST + 1))
@@ -113,7 +113,9 @@ def test_a_file_is_its_lines_wherever_blocks_end(text, block_bytes) -> None:
         ("a/b\n".encode("utf-16"), "UTF-16"),
     ],
 )
-def test_what_is_no_file_of_lines_is_refused_by_name_and_reason(tmp_path, content, said) -> None:
+def test_a_file_without_lines_of_text_is_refused_by_name_and_reason(
+    tmp_path, content, said
+) -> None:
     with pytest.raises(InputError, match=rf"list\.txt: .*{said}"):
         read(written(tmp_path / "list.txt", content))
 

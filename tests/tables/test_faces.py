@@ -187,7 +187,7 @@ def test_no_other_letter_ends_a_line(read, letter):
 
 @settings(max_examples=200)
 @given(st.lists(_pieces, max_size=20).map(b"".join))
-def test_of_any_bytes_every_line_is_a_row_with_or_without_a_problem_or_blank(content):
+def test_every_line_of_any_bytes_is_blank_or_a_row_with_or_without_a_problem(content):
     lines, found = models.lines_and_rows(content, read_faces)
     if found is None:
         return

@@ -129,7 +129,7 @@ def test_blocks_do_not_matter(path, monkeypatch) -> None:
         (b"PK\3\4", "is a zip archive"),
     ],
 )
-def test_what_is_no_lines_of_json_is_refused_by_name(path, content, reason) -> None:
+def test_a_file_that_is_no_json_lines_is_refused_by_name(path, content, reason) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"^{path}: {reason}"):
         read(path)
@@ -174,7 +174,7 @@ def one_by_one(number: int, line: bytes) -> dict[str, object] | None:
 @given(st.lists(LINES, min_size=1, max_size=5))
 def test_lines_are_read_as_one_by_one(tmp_path_factory, lines) -> None:
     path = tmp_path_factory.mktemp("lines") / "table"
-    first = b'{"id": "first"}\n'  # what begins with other things is another thing
+    first = b'{"id": "first"}\n'  # a file that begins otherwise is another format
     path.write_bytes(first + b"\n".join(lines))
     expected = [one_by_one(number, line) for number, line in enumerate(lines, 2)]
     assert read(path)[1:] == [row for row in expected if row]

@@ -106,7 +106,7 @@ def test_a_bad_row_of_parquet_is_named_by_its_number(tmp_path) -> None:
     assert problems(tmp_path / "a.parquet") == [("a.parquet", 2, "bad_md5")]
 
 
-def test_of_several_rows_of_an_image_the_first_good_one_counts_across_tables(tmp_path) -> None:
+def test_the_first_good_row_counts_where_tables_have_several_of_an_image(tmp_path) -> None:
     one = lines(tmp_path / "one", GOOD | {"md5": "bad"}, GOOD, GOOD, GOOD | {"md5": OTHER})
     other = lines(tmp_path / "other", GOOD | {"file_size": 1}, GOOD | {"id": 6})
     assert known(one, other) == [KNOWN, KNOWN | {"key": "6"}]
@@ -161,7 +161,7 @@ def write_parquet_of_lists(path: Path) -> None:
         write_parquet_of_lists,
     ],
 )
-def test_what_is_no_such_table_is_refused_by_name(tmp_path, write) -> None:
+def test_a_file_that_is_no_such_table_is_refused_by_name(tmp_path, write) -> None:
     write(tmp_path / "table")
     with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'table'))}: "):
         read(tmp_path / "table")

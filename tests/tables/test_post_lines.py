@@ -126,7 +126,9 @@ def test_strings_of_every_length_are_read_wherever_they_stand(length) -> None:
         pytest.param("\v", id="a blank that is none to JSON"),
     ],
 )
-def test_what_is_not_plain_is_left_to_others_and_its_neighbours_are_not(line) -> None:
+def test_a_line_that_is_not_plain_is_left_to_the_careful_reader_and_its_neighbours_are_not(
+    line,
+) -> None:
     assert state(line) == UNREAD
 
 
@@ -156,7 +158,7 @@ def test_the_kernel_stays_within_its_arrays(tmp_path) -> None:
     assert run.returncode == 0, run.stdout
 
 
-# Beside the careful way
+# Comparison with the careful reader
 
 ODD = st.sampled_from(
     ["", " ", "a", "a  b", '"', "\\", "\n", "\x1e", "\x1f", "\0", "é", "あ", "😀"]
@@ -233,7 +235,7 @@ def organised(block: bytes, shape: json_lines.Shape) -> pl.DataFrame:
 
 
 @given(lines())
-def test_whatever_is_read_is_what_the_careful_way_makes_of_it(line) -> None:
+def test_every_line_that_is_read_is_read_as_the_careful_reader_does(line) -> None:
     if state(line) == GOOD:
         assert organised(line, posts.SHAPE).equals(organised(line, CAREFUL))
 

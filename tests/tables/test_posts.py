@@ -102,9 +102,7 @@ def test_a_folder_stands_for_the_files_in_it_in_the_order_of_their_names(tmp_pat
 
 
 @pytest.mark.parametrize("number", [5, 1 << 26, 10**17])
-def test_of_several_posts_of_an_image_the_first_good_one_counts_across_files(
-    tmp_path, number
-) -> None:
+def test_the_first_good_post_of_an_image_counts_across_files(tmp_path, number) -> None:
     bad = {"id": number}
     one = write(tmp_path / "one", bad, NEW | {"id": number}, NEW | {"id": f"0{number}"})
     other = write(tmp_path / "other", NEW | {"id": number, "rating": "q"}, NEW | {"id": 6})
@@ -135,7 +133,7 @@ def test_an_id_that_is_no_number_sets_the_post_aside(tmp_path, number) -> None:
         (None, "unknown_category"),
     ],
 )
-def test_of_a_post_with_an_odd_tag_that_tag_alone_is_set_aside(tmp_path, tag, problem) -> None:
+def test_an_odd_tag_alone_is_set_aside_and_its_post_is_kept(tmp_path, tag, problem) -> None:
     posts = read(tmp_path, write(tmp_path / "a", OLD | {"tags": [tag, *OLD["tags"]]}))
     assert problems(posts) == [("a", 1, problem)]
     assert [row["tags_cat0"] for row in rows(posts)] == [["1girl", "solo"]]

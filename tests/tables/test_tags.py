@@ -105,7 +105,7 @@ def test_a_file_without_a_row_is_an_input_error_with_its_name(read):
 
 @settings(max_examples=200)
 @given(st.lists(_pieces, max_size=20).map(b"".join))
-def test_of_any_bytes_every_line_is_a_row_with_or_without_a_problem_or_blank(content):
+def test_every_line_of_any_bytes_is_blank_or_a_row_with_or_without_a_problem(content):
     lines, found = models.lines_and_rows(content, read_tags)
     if found is None:
         return

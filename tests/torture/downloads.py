@@ -113,7 +113,7 @@ class Endurance(NamedTuple):
         first = next(
             one for one in self.samples if one.originals >= min(10_000, self.originals / 2)
         )
-        last = self.samples[-2]  # by the very last one all may be there, and the ledger be read
+        last = self.samples[-2]  # at the last one, the run may already read the ledger
         more = last.resident_bytes - first.resident_bytes
         return more * 10_000 / max(last.originals - first.originals, 10_000)
 
@@ -182,7 +182,7 @@ def _samples(run: subprocess.Popen[str], server: Server) -> Iterator[Sample]:
             descriptors = len([*(process / "fd").iterdir()])
             user, system = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
             cpu = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-            if resident:  # none: it is about to end
+            if resident:  # 0 if the process is about to end
                 yield Sample(count, resident, descriptors, cpu)
 
 

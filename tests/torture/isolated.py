@@ -57,7 +57,7 @@ def isolated(function: Callable[..., Any], *arguments: object) -> Ran:
 
 def _run(pipe: int, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what C libraries have to say of a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # messages of C libraries about a file
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
         bound_memory(BYTES)

@@ -18,7 +18,7 @@ def test_a_download_that_is_killed_at_random_moments_ends_as_if_undisturbed(tmp_
 
 
 @pytest.mark.slow
-def test_of_many_originals_with_faults_every_row_has_its_outcome_and_nothing_piles_up(
+def test_a_long_run_with_faults_gives_every_row_its_outcome_and_piles_nothing_up(
     tmp_path,
 ) -> None:
     endurance = endure(tmp_path, 3000)

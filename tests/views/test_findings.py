@@ -35,7 +35,7 @@ def verification(**fields) -> Verification:
     ],
     ids=["damaged and orphaned", "orphaned", "of resize or crop"],
 )
-def test_what_was_removed_is_said_with_how_to_have_it_remade(
+def test_removed_files_are_shown_with_the_way_to_remake_them(
     capsys, removed, records, line
 ) -> None:
     names = [finding.where for finding in removed]

@@ -98,5 +98,5 @@ def test_a_stage_that_an_exception_leaves_open_ends_with_the_context(capsys) -> 
     assert "0/3" in capsys.readouterr().err
 
 
-def test_what_comes_outside_a_stage_is_ignored(said) -> None:
+def test_events_outside_a_stage_are_ignored(said) -> None:
     assert said(Advanced((None,)), Outcome(Fetched("5", attempts=1, bytes=5)), Ended()) == []

@@ -18,7 +18,7 @@ def test_tags_are_shown_under_the_names_of_their_categories(capsys) -> None:
     assert row.split() == ["records", "3", "5", "50", "2", "20", "1", "10"]
 
 
-def test_what_limited_a_run_is_shown_in_words_the_largest_share_first(capsys) -> None:
+def test_the_limits_of_a_run_are_shown_in_words_the_largest_share_first(capsys) -> None:
     shares = {Bottleneck.NETWORK: 0.25, Bottleneck.RATE_LIMITS: 0.7, Bottleneck.CPU: 0.05}
     downloads = Downloads(1, 5, 1, 0, Bottleneck.RATE_LIMITS, shares)
     show(Summary(1, 1, {}, Work(1, 1.0, 1.0, downloads)), as_json=False)
