@@ -74,7 +74,7 @@ class Metrics:
         self._asked = self._gauge("originals_asked", "Images asked for.")
         self._standing = self._gauge("originals_standing", "Images done by earlier runs.")
         self._connections = self._gauge("connections", "Connections allowed at once.")
-        down = self._gauge("hosts_down", "Hosts left alone after failures.")
+        down = self._gauge("hosts_down", "Hosts paused after failures in a row.")
         held = self._gauge("hosts_held", "Hosts that asked to wait.")
         down.set_function(lambda: len(self._down))
         held.set_function(

@@ -75,8 +75,8 @@ class Progress:
             case Notice(text):
                 self._print(text)
             case Down():
-                rest = f"{event.seconds:g} s after {event.failures} failures"
-                self._print(f"{event.host}: left alone for {rest}")
+                pause = f"{event.seconds:g} s after {event.failures} failures in a row"
+                self._print(f"{event.host}: paused for {pause}")
             case Up():
                 self._print(f"{event.host}: answers again")
             case Held():

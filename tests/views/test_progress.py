@@ -33,7 +33,7 @@ def said(capsys):
 
 def test_a_host_that_is_down_and_up_again_is_said_in_a_line_each(said) -> None:
     assert said(Down(LONG, failures=10, seconds=4.0), Up(LONG)) == [
-        f"{LONG}: left alone for 4 s after 10 failures",
+        f"{LONG}: paused for 4 s after 10 failures in a row",
         f"{LONG}: answers again",
     ]
 
