@@ -33,7 +33,7 @@ class Wanted(Struct, frozen=True):
     original: str | None = None
     """Path of the original, None while a source still has to find or fetch it."""
     outputs: tuple[WantedOutput, ...] = ()
-    """In the order of the recipe."""
+    """Outputs in the order of the recipe."""
     box: Box | None = None
     spool: str | None = None
     """The file to which all outputs are appended, in place of files of their own."""
@@ -115,7 +115,7 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     original_height: int | None = None
     original_bytes: int | None = None
     outputs: tuple[MadeOutput, ...] = ()
-    """In the order of the recipe."""
+    """Outputs in the order of the recipe."""
     spool: str | None = None
     """Name of the spool in which the outputs lie one behind the other, from byte `offset` on."""
     offset: int | None = None

@@ -41,8 +41,8 @@ class Square(NamedTuple):
 
 
 class Making(NamedTuple):
-    """How items are made: of which images (`dataset.outputs.choose_outputs`), with which transform
-    of their pixels, and which tags are reported in `tags`.
+    """Rules for making items: of which images (`dataset.outputs.choose_outputs`), with which
+    transform of their pixels, and which tags are reported in `tags`.
     """
 
     images: str
@@ -164,6 +164,7 @@ class _Tags(NamedTuple):
         return cls(tags["number"].to_numpy(), np.concatenate(([0], ends)))
 
     def of_item(self, number: int) -> NDArray[np.int32]:
+        """Return the tag numbers of one item."""
         at = range(len(self.begins) - 1)[number]
         return self.numbers[self.begins[at] : self.begins[at + 1]]
 

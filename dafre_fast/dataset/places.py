@@ -66,7 +66,7 @@ def _table(archive: Path, name: str, schema: Mapping[str, pl.DataType]) -> pl.Da
     )
 
 
-def strike(archive: Path, images: Collection[int]) -> None:
+def delete(archive: Path, images: Collection[int]) -> None:
     """Delete images from the table of an archive, so that they are not found there. Raises
     OutputError if the table cannot be written.
     """

@@ -75,13 +75,13 @@ _LOOPBACK = ("127.0.0.1:", "localhost:")
 T = TypeVar("T")
 
 
-def remember_making(output: Path, recipe: Recipe, *, anew: bool) -> None:
-    """Record settings and versions of this run besides those of earlier runs, or, if `anew`, in
-    place of them. Raises OutputError if the record cannot be written.
+def record_making(output: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Record settings and versions of this run besides those of earlier runs, or, without `resume`,
+    in place of them. Raises OutputError if the record cannot be written.
     """
     path = output / STATE / NAME
     known = list[Making]()
-    if not anew:
+    if resume:
         with suppress(InputError):  # the record is damaged: only this run is known
             known = makings(output)
     making = Making(*recipe.hashes(), recipe, _versions())

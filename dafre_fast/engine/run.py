@@ -21,7 +21,7 @@ from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest
 from dafre_fast.dataset.outcomes import last_outcomes, settled
-from dafre_fast.dataset.provenance import remember_making
+from dafre_fast.dataset.provenance import record_making
 from dafre_fast.dataset.spools import Spools, all_places
 from dafre_fast.engine.executors.local import Loss, Lost, Pool
 from dafre_fast.engine.observers import Watch
@@ -62,7 +62,7 @@ def make_all(
     if turbo() is None:
         notice_slower_jpeg()
     with resumed(output, resume=running.resume) as ledger:
-        remember_making(output, recipe, anew=not running.resume)
+        record_making(output, recipe, resume=running.resume)
         if spools:
             asked = spools.assigned(asked)
         todo = _todo(asked, ledger, recipe, running, spools)
@@ -126,6 +126,7 @@ class _Run:
         )
 
     def carry_out(self, todo: pl.DataFrame) -> Work:
+        """Make all images of a table; return what was done and what it took."""
         cpu_of_workers, loop = run_measured(self._feed_pool(todo))
         downloads = self._watch.tally.downloads(loop)
         return Work(self._done, loop.all, loop.cpu + cpu_of_workers, downloads)

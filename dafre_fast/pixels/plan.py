@@ -31,13 +31,12 @@ _FAST_SCALES = (1, 2, 4)
 whole picture."""
 
 _ROOM, _EXACT_ROOM = 1.5, 2.0
-"""How many times larger than the output a JPEG is decoded at least, when it is shrunk while it is
-decoded. Compared with resizing from the stored size: 49 dB at 1.5, 46 at 1.25, 53 at 2 (mean of 62
-pictures)."""
+"""The least factor by which a JPEG that is shrunk while it is decoded exceeds its output. Compared
+with resizing from the stored size: 49 dB at 1.5, 46 at 1.25, 53 at 2 (mean of 62 pictures)."""
 
 
 class OutputPlan(Struct, frozen=True):
-    """How to make one output: decode the stored picture at `eighths` / 8 of its size, cut out
+    """The steps to make one output: decode the stored picture at `eighths` / 8 of its size, cut out
     `rect`, and resize that to `size` (width, height). Both refer to the picture as it is stored,
     before it is turned upright.
     """
@@ -52,8 +51,8 @@ class OutputPlan(Struct, frozen=True):
 
 
 class ImagePlan(Struct, frozen=True):
-    """How to make the outputs of one original; `refused` is the reason why some that were wanted
-    cannot be made.
+    """The steps to make the outputs of one original; `refused` is the reason why some that were
+    wanted cannot be made.
     """
 
     outputs: tuple[OutputPlan, ...]
@@ -61,6 +60,7 @@ class ImagePlan(Struct, frozen=True):
 
     @property
     def has_crops(self) -> bool:
+        """True if an output is cut out of the picture."""
         return any(output.rect for output in self.outputs)
 
 

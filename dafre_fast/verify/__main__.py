@@ -1,4 +1,4 @@
-"""`python -m dafre_fast.verify`: whether everything is there and as it was recorded."""
+"""`python -m dafre_fast.verify`: check that a dataset is complete and as it was recorded."""
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Workers

@@ -110,6 +110,7 @@ class Output(Struct, frozen=True):
 
     @property
     def needs_box(self) -> bool:
+        """True if the output shows a head, so that it cannot be made without a head box."""
         return isinstance(self.region, HeadBox)
 
 
