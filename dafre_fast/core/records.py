@@ -1,4 +1,4 @@
-"""The records that travel between stages and processes; all frozen, all plain data."""
+"""Records that travel between stages and processes: frozen, plain data."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,9 @@ from dafre_fast.core.reasons import Note, Proof, Reason
 
 
 class Box(NamedTuple):
-    """A head box as faces.tsv gives it: edges as shares (0 to 1) of the oriented picture."""
+    """A head box of faces.tsv: its edges as shares (0 to 1) of the width and height of the upright
+    picture.
+    """
 
     left: float
     top: float
@@ -24,23 +26,21 @@ class WantedOutput(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """One image to make: its original, and which outputs to make of it.
-
-    `key` names it in the ledger: the decimal id, or the relative path in a tree.
-    """
+    """One image to make: its original, and which outputs to make of it."""
 
     key: str
+    """Its name in the ledger: the decimal id, or the path in a tree of originals."""
     original: str | None = None
     """Path of the original, None while a source still has to find or fetch it."""
     outputs: tuple[WantedOutput, ...] = ()
-    """In the order of the recipe."""
+    """Outputs in the order of the recipe."""
     box: Box | None = None
     spool: str | None = None
     """The file to which all outputs are appended, in place of files of their own."""
 
 
 class Sought(Struct, frozen=True):
-    """One original to be had, and what is known of it beforehand."""
+    """One original to fetch, and what is known of it beforehand."""
 
     key: str
     """Its decimal id."""
@@ -49,17 +49,17 @@ class Sought(Struct, frozen=True):
     md5: str | None = None
     """Lower-case hexadecimal digits."""
     name: str | None = None
-    """Its path in the source, where a list of files tells it."""
+    """Its path in the source, where a list of files has it."""
     row: int = 0
-    """Where it stands in the table of what is asked for."""
+    """Its row in the table of requested images."""
 
 
 class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="fetch"):
-    """What became of looking for one original; stands in the ledger as one line.
+    """The outcome of fetching one original; one line of the ledger.
 
-    `url` is what was asked for, `final_url` what answered after redirects, where that is another.
-    `seconds` are those of all attempts, waiting for the host's turn aside. `at` is when it was
-    recorded, in seconds since 1970.
+    `url` is the address that was requested, `final_url` the one that answered after redirects, if
+    that is another. `seconds` is the time of all attempts, without waiting for rate limits. `at` is
+    the time of recording, in seconds since 1970.
     """
 
     key: str
@@ -80,7 +80,7 @@ class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="f
 
 
 class Image(Struct, frozen=True):
-    """One encoded output: JPEG bytes and their size in pixels."""
+    """One encoded output: its JPEG bytes, and its size in pixels."""
 
     data: bytes
     width: int
@@ -100,9 +100,9 @@ class MadeOutput(Struct, frozen=True):
 class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make"):
     """The outcome of making one image; one line of the ledger (`dataset.ledger_lines`).
 
-    Sizes are in pixels and bytes; the original's are those of the oriented picture.
-    `recipe` is the hash of the settings that decided the outcome. `at` is when it was recorded, in
-    seconds since 1970.
+    Sizes are in pixels and bytes; those of the original are of the upright picture. `recipe` is the
+    hash of the settings that decided the outcome. `at` is the time of recording, in seconds since
+    1970.
     """
 
     key: str
@@ -115,7 +115,7 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     original_height: int | None = None
     original_bytes: int | None = None
     outputs: tuple[MadeOutput, ...] = ()
-    """In the order of the recipe."""
+    """Outputs in the order of the recipe."""
     spool: str | None = None
     """Name of the spool in which the outputs lie one behind the other, from byte `offset` on."""
     offset: int | None = None

@@ -1,4 +1,4 @@
-"""Read the list of images that a pack or a loader leaves out."""
+"""Read the list of images to leave out of a pack or a training set."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from dafre_fast.tables.unreadable import reading
 
 
 def read_excluded(path: Path) -> pl.Series:
-    """The ids (int64) of a CSV file with a column `id`: that of an audit, or any other.
+    """Return the ids (int64) in column `id` of a CSV file, such as the one that `audit` writes.
 
-    Raises InputError where it cannot be read, and for a line without an id.
+    Raises InputError if the file cannot be read, or a line has no id.
     """
     with reading(path, "is no CSV file with a column id"):
         ids = pl.scan_csv(path, infer_schema=False, glob=False).select("id").collect()["id"]

@@ -1,8 +1,8 @@
-"""A finished dataset as a trainer takes it: items by number, or as they come from shards.
+"""Items of a finished dataset for training: by number from a folder, or in order from shards.
 
-Nothing here needs PyTorch, and what `dafre_fast.torch` hands out is made here. Both kinds travel to
-workers. They hold numbers in arrays and no table, so that a forked worker touches no library that
-has threads of its own.
+PyTorch is not needed here; `dafre_fast.torch` wraps these classes. Both can be pickled and sent to
+workers. They hold arrays of numbers and no tables, so that a forked worker uses no library with
+threads of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _Numbers = Sequence[int] | NDArray[np.int32]
 
 
 class Square(NamedTuple):
-    """A transform: the middle of a picture as a square of so many pixels a side."""
+    """A transform that returns the middle of a picture as a square of `side` pixels."""
 
     side: int
 
@@ -41,8 +41,8 @@ class Square(NamedTuple):
 
 
 class Making(NamedTuple):
-    """How an item is made: which images (`dataset.outputs.choose_outputs`), what becomes of the
-    pixels of each, and which tags have a place in `tags`.
+    """Rules for making items: of which images (`dataset.outputs.choose_outputs`), with which
+    transform of their pixels, and which tags are reported in `tags`.
     """
 
     images: str
@@ -52,10 +52,11 @@ class Making(NamedTuple):
     def item(
         self, image: int, class_id: int, files: Mapping[Output, bytes], tags: _Numbers
     ) -> Item:
-        """`id`, `class_id`, the outputs by name (RGB (height, width, 3), uint8, or what the
-        transform makes of it), and where names of tags are given `tags`, a bool for each.
+        """Return an item: `id`, `class_id`, each output under its name (RGB, (height, width, 3),
+        uint8, or what the transform returns), and, if there are tag names, `tags`, a bool for each.
 
-        Raises InputError where a picture cannot be decoded.
+        `files` are the bytes of the outputs, `tags` the numbers of the tags that the image has.
+        Raises InputError if a picture cannot be decoded.
         """
         item: Item = {"id": image, "class_id": class_id}
         for output, data in files.items():
@@ -71,7 +72,10 @@ class Making(NamedTuple):
 
 
 def read_tag_names(folder: str | Path) -> list[str]:
-    """All tags of a dataset, of any category and split, by name. Raises InputError."""
+    """Return the names of all tags of a dataset, of every category and split, in ascending order.
+
+    Raises InputError if the dataset cannot be read.
+    """
     open_manifest(Path(folder))
     tags = [
         table.select(tag=name).explode("tag") for table in open_tags(Path(folder)) for name in LISTS
@@ -83,11 +87,12 @@ def read_tag_names(folder: str | Path) -> list[str]:
 
 
 class Items:
-    """The images of a split that were made, in the order of the manifest; `None` for all splits.
-    Those of a list (`audit.pairs.read_excluded`) are left out.
+    """The images of one split that were made, or of all splits for None, in the order of the
+    manifest. Those listed in `exclude` (`dataset.exclusions.read_excluded`) are left out.
 
-    `ids` and `class_ids` are int64, one for each item; `class_names` stand at the places of their
-    class ids. Raises InputError where the dataset cannot be read.
+    `ids` and `class_ids` are int64, one for each item; `class_names[class_id]` is the name of a
+    class. Raises InputError if the dataset cannot be read, UsageError for images that it does not
+    have.
     """
 
     def __init__(
@@ -114,7 +119,9 @@ class Items:
         return len(self.ids)
 
     def __getitem__(self, number: int) -> Item:
-        """As `Making.item`. Raises IndexError, and InputError where a file cannot be read."""
+        """Return an item (`Making.item`). Raises IndexError, and InputError if a file cannot be
+        read.
+        """
         image = int(self.ids[number])
         files = dict[Output, bytes]()
         for output in self._outputs:
@@ -131,8 +138,8 @@ class Items:
 
 
 class _Tags(NamedTuple):
-    """Numbers of tags, one item's after the other's, and where those of each begin; a number more
-    than items.
+    """The tag numbers of all items, item by item, and where those of each item begin. `begins` has
+    one element more than there are items.
     """
 
     numbers: NDArray[np.int32]
@@ -140,13 +147,13 @@ class _Tags(NamedTuple):
 
     @classmethod
     def of(cls, folder: Path, ids: pl.Series, names: Sequence[str]) -> "_Tags":
-        """Of these images of a dataset; names that are not known are left out."""
+        """Read the tags of these images; tags without a place in `names` are left out."""
         known = pl.LazyFrame(
             {"tag": names, "number": range(len(names))}, {"tag": pl.String, "number": pl.Int32}
         )
         rows = pl.LazyFrame({"id": ids}).with_row_index("row")
         found = [pl.DataFrame(schema={"row": pl.UInt32, "number": pl.Int32})]
-        for table in open_tags(folder) if names else ():  # of few strings at a time
+        for table in open_tags(folder) if names else ():  # split by split: fewer strings in memory
             first = table.filter(pl.col("id").is_first_distinct())
             for name in LISTS:
                 uses = first.select("id", tag=name).explode("tag").join(known, on="tag").drop("tag")
@@ -157,16 +164,17 @@ class _Tags(NamedTuple):
         return cls(tags["number"].to_numpy(), np.concatenate(([0], ends)))
 
     def of_item(self, number: int) -> NDArray[np.int32]:
+        """Return the tag numbers of one item."""
         at = range(len(self.begins) - 1)[number]
         return self.numbers[self.begins[at] : self.begins[at + 1]]
 
 
 class Stream:
-    """Samples of WebDataset shards as `pack` writes them, all of a folder.
+    """The samples of all WebDataset shards in a folder, as `pack` writes them.
 
-    With a seed their order is another in every epoch: that of shards, and that of samples in each
-    stretch of one. Raises InputError for what are no such shards, UsageError where they do not have
-    the pictures.
+    With a seed, every epoch has another order of shards, and of the samples that are read from each
+    of them. Raises InputError for a folder without such shards, UsageError for images that they do
+    not have.
     """
 
     def __init__(self, folder: Path, making: Making, seed: int | None) -> None:
@@ -179,11 +187,13 @@ class Stream:
         self._numbers = {name: number for number, name in enumerate(names)}
 
     def __len__(self) -> int:
-        """Samples of all readers."""
+        """Return the number of samples of all readers together."""
         return sum(shard.samples for shard in self._shards)
 
     def items(self, epoch: int, place: int, places: int) -> Iterator[Item]:
-        """What the reader at `place` (from 0) of `places` takes in an epoch."""
+        """Yield the items of one epoch for the reader with the number `place`, from 0, of `places`
+        readers.
+        """
         shards = self._shards
         if self._seed is not None:
             shards = mixed(shards, f"{self._seed} {epoch}")
@@ -195,20 +205,20 @@ class Stream:
         if self._seed is None:
             return numbers
         seed = f"{self._seed} {epoch} {shard.path.name}"
-        return Random(seed).sample(numbers, len(numbers))  # noqa: S311  (an order, no secret)
+        return Random(seed).sample(numbers, len(numbers))  # noqa: S311  (not a secret)
 
     def _item(self, shard: Shard, image: int, members: dict[str, bytes]) -> Item:
         files = {one: members[shard.members[one.name]] for one in self._outputs}
         tags = list[int]()
         if self._numbers:
-            told = msgspec.json.decode(members["json"])
-            named = (tag for name in LISTS for tag in told.get(name) or ())
+            facts = msgspec.json.decode(members["json"])
+            named = (tag for name in LISTS for tag in facts.get(name) or ())
             tags = [self._numbers[tag] for tag in named if tag in self._numbers]
         return self._making.item(image, int(members["cls"]), files, tags)
 
 
 def _outputs_in(shards: Iterable[Shard]) -> list[Output]:
-    """Full image and head crop, which every reader may ask for, and what else the shards hold."""
+    """Return the full image and the head crop, and any other output that the shards hold."""
     known = {output.name: output for output in (FULL_IMAGE, HEAD_CROP)}
     names = dict.fromkeys(name for shard in shards for name in shard.members)
     return [*known.values(), *(Output(name, name) for name in names if name not in known)]

@@ -1,16 +1,17 @@
-"""The ledger: one line of JSON per outcome, appended when it is final by the process that brought
-it about.
+"""The ledger: one line of JSON for each outcome, appended by the process that produced it.
 
-An output is written under a temporary name, renamed into place, and its line comes last, in one
-`write` to a file opened for appending; only then is the run told. So whatever is killed at whatever
-moment, a line never speaks of an output that is not there, and what has a line is not made again.
-A line that was cut off half-way (a kill, a full disk) is dropped when the ledger is opened next.
+An output is written under a temporary name and renamed into place. Its line is written last, with
+one `write` to a file opened for appending, before the run is notified. Whichever process is killed
+at whichever moment, the ledger never records an output that is not there, and an outcome that is
+recorded is not repeated. An incomplete line (after a kill or on a full disk) is dropped when the
+ledger is opened the next time.
 
-Nothing waits for the disk (no fsync). After a power cut the last lines may be missing: their images
-are made again. Outputs may be short or empty although their lines are there: a run compares their
-sizes with the ledger and makes those again, and `verify` finds what has its size and other bytes.
+Nothing is synced to disk (fsync). After a power failure the last lines may be missing, and their
+images are made again. Outputs may be short or empty although their lines are there: a run compares
+sizes with the ledger and makes such outputs again, and `verify` finds those that have the right
+size and other bytes.
 
-Ledgers of several machines are joined by concatenation; the last line of a key counts.
+Ledgers of several machines can be concatenated; the last line of a key counts.
 """
 
 import fcntl
@@ -42,14 +43,14 @@ _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are esca
 
 
 class Ledger:
-    """Open for one run at a time, as a context.
+    """The ledger in a folder, open for one run at a time; a context manager.
 
-    It stays in the process that opened it; workers append through its `recorder`.
-    Raises UsageError where another run has it open, OutputError where it cannot be written.
+    It stays in the process that opened it; workers append through its `recorder`. Raises UsageError
+    if another run has it open, OutputError if it cannot be written.
     """
 
     interrupted = False
-    """The run that had it open last did not come to its end."""
+    """True if the last run did not finish."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
@@ -64,12 +65,12 @@ class Ledger:
             raise OutputError(f"{self.path}: {error.strerror}") from error
         try:
             self._take_lock()
-            self._file = self._open()  # not before: who had the lock may have put another in place
+            self._file = self._open()  # after locking: the last holder may have replaced the file
             self.mend()
         except BaseException:
             os.close(self._lock)
             raise
-        # A length tells of a run under way; it needs no room on the disk, as a word would.
+        # The length of the lock file marks a run in progress; unlike a byte it needs no disk space.
         self.interrupted = os.fstat(self._lock).st_size > 0
         os.truncate(self._lock, 1)
         return self
@@ -81,24 +82,24 @@ class Ledger:
         os.close(self._lock)
 
     def append(self, *entries: Made | Fetched) -> None:
-        """Add a line for each, with the time of now. Raises OutputError."""
+        """Append a line for each outcome, with the time. Raises OutputError."""
         append_lines(self._file, self.path, entries)
 
     def recorder(self) -> Recorder:
-        """Return what workers on this machine record their outcomes with while the ledger is open.
+        """Return the recorder for workers on this machine; it is valid while the ledger is open.
 
-        They share its lock, so that no other run begins while a worker of a killed one is still at
-        its last image.
+        Workers share the lock, so that no other run starts while a worker of a killed run still
+        works on its last image.
         """
         return LocalRecorder(self.path, self._file, self._lock)
 
     def forget(self) -> None:
-        """Empty it: everything is to be made anew."""
+        """Remove all outcomes, so that everything is made again."""
         os.truncate(self._file, 0)
         self._mended = 0
 
     def outcome(self, key: str) -> Made | None:
-        """What became of an image in this run, None where it has no line yet."""
+        """Return the outcome that this run recorded for an image, None if there is none yet."""
         if os.fstat(self._file).st_size == self._mended:
             return None
         begin = encode(Made(key=key))[:-1]
@@ -109,9 +110,9 @@ class Ledger:
         return next((entry for entry in made if isinstance(entry, Made)), None)
 
     def mend(self) -> None:
-        """Drop whatever is no whole line, of what was added since the last time.
+        """Drop incomplete lines among those that were added since the last call.
 
-        Raises OutputError where that is not possible.
+        Raises OutputError if the ledger cannot be rewritten.
         """
         try:
             with self.path.open("rb") as file:
@@ -135,7 +136,7 @@ class Ledger:
             raise OutputError(f"{self.path}: {error.strerror}") from error
 
     def _take_lock(self) -> None:
-        """Wait for a moment: workers of a killed run are on their way out."""
+        """Take the lock; wait a moment if workers of a killed run are still finishing."""
         end = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
@@ -152,7 +153,9 @@ class Ledger:
 
 
 def whole_lines(folder: Path) -> bytes:
-    """Of the ledger in a folder, which may be in use or not there; it is left as it is."""
+    """Return the complete lines of the ledger in a folder, empty if there is none. The ledger may
+    be in use; it is not changed. Raises InputError if it cannot be read.
+    """
     try:
         with (folder / NAME).open("rb") as file:
             return b"".join(text + b"\n" for line in file for _, text in _whole(line))
@@ -163,8 +166,8 @@ def whole_lines(folder: Path) -> bytes:
 
 
 class Marks(NamedTuple):
-    """When outcomes were recorded, by stage (float64 seconds since 1970), how many lines say no
-    time, and how many outcomes were made by each recipe (their hashes).
+    """Times of outcomes by stage (float64, seconds since 1970), the number of lines without a time,
+    and the number of outcomes by the hash of their recipe.
     """
 
     times: dict[str, NDArray[np.float64]]
@@ -179,9 +182,8 @@ class _Mark(Struct):
 
 
 def marks(folder: Path) -> Marks:
-    """Of every whole line of the ledger in a folder, which may be in use or not there.
-
-    Raises InputError where it cannot be read.
+    """Read the times and recipes of all complete lines of the ledger in a folder, which may be in
+    use or missing. Raises InputError if it cannot be read.
     """
     decode = msgspec.json.Decoder(_Mark).decode
     times = {"fetch": array("d"), "make": array("d")}
@@ -214,7 +216,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _whole(line: bytes) -> Iterator[tuple[Made | Fetched, bytes]]:
-    """Outcomes in a line, and their text; before them may stand what another writer left."""
+    """Yield the outcomes in a line and their text. An incomplete one may precede them."""
     for piece in _begin_of_line.split(line):
         text = piece.rstrip(b"\n")
         with suppress(msgspec.DecodeError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Nobody else at work in the folder of a state meanwhile: by the lock that every run takes."""
+"""Hold the run lock of a state folder, so that no run starts while its contents are read."""
 
 import fcntl
 import os
@@ -12,13 +12,14 @@ from dafre_fast.dataset.ledger import LOCK
 
 @contextmanager
 def undisturbed(state: Path, *, exclusive: bool = False) -> Iterator[None]:
-    """No run begins meanwhile, and where `exclusive` nobody else who looks at its output.
+    """Keep runs from starting, and, if `exclusive`, others from reading the output.
 
-    Raises UsageError while one is at work.
+    A folder without a lock is not locked: it was copied without its state. Raises UsageError while
+    a run is at work, InputError if the lock cannot be opened.
     """
     try:
         lock = os.open(state / LOCK, os.O_RDONLY)
-    except FileNotFoundError:  # made elsewhere, and copied without its state
+    except FileNotFoundError:  # copied without its state
         yield
         return
     except OSError as error:
@@ -32,9 +33,9 @@ def undisturbed(state: Path, *, exclusive: bool = False) -> Iterator[None]:
 
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
-    """The only one at work on an output, whose state is made where it is not there.
+    """Be the only process at work on an output; its state folder is created if it is missing.
 
-    Raises UsageError while another is, OutputError where that cannot be written.
+    Raises UsageError while another process is at work, OutputError if the folder cannot be written.
     """
     try:
         state.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The manifest: the table handed to the user, one row per image that was asked for."""
+"""The manifest: one row for each requested image. The table that users read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,10 +34,12 @@ _OF_ENGINE = ("original", "spool")
 def build_manifest(
     asked: pl.LazyFrame, made: pl.LazyFrame, fetched: pl.LazyFrame, outputs: Sequence[Output]
 ) -> pl.LazyFrame:
-    """One row per row of `asked`, in its order: its own columns (not what the engine alone needs),
-    then `status` (`success` or a reason), `error_message`, `notes`, `url`, what is known of the
-    download (null where there was none), `format`, sizes of the original, and the columns of the
-    outputs (`dataset.outputs`).
+    """Build the manifest: one row per row of `asked` (`engine.plan`), in its order.
+
+    Columns: those of `asked`, without the ones that only the engine needs; `status` (`success` or a
+    reason), `error_message`, `notes`, `url`; the download (null if there was none); `format`, width
+    and height in pixels and bytes of the original; and the columns of the outputs
+    (`dataset.outputs`). `made` and `fetched` are last outcomes (`dataset.outcomes`).
     """
     download = fetched.select(
         "key",
@@ -61,10 +63,12 @@ def build_manifest(
 
 
 def manifest_of_originals(asked: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per row of `asked` (`key`), in its order: `id`, `status` (`success` or a reason),
-    `error_message`, `path` of the original, and the download: urls, HTTP status, attempts, bytes,
-    seconds of all attempts, SHA-256, by what it was proved right (a `Proof`), ETag, Last-Modified.
-    Of what was there before the program there are path and bytes alone.
+    """Build the manifest of a download: one row per row of `asked` (`key`), in its order.
+
+    Columns: `id`, `status` (`success` or a reason), `error_message`, `path` of the original, and
+    its download: addresses, HTTP status, attempts, bytes, seconds of all attempts, SHA-256, how it
+    was verified (a `Proof`), ETag and Last-Modified. For originals that were there before, only
+    path and bytes are known.
     """
     return asked.join(fetched, on="key", how="left", maintain_order="left").select(
         pl.col("key").cast(pl.Int64).alias("id"),
@@ -81,14 +85,14 @@ def manifest_of_originals(asked: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.Lazy
 
 
 def write_manifest(manifest: pl.DataFrame, path: Path) -> None:
-    """Write it as Parquet. Raises OutputError where that is not possible."""
+    """Write the manifest as Parquet. Raises OutputError."""
     write_parquet(manifest, path)
 
 
 def read_ids(path: Path, *, opened: bool) -> pl.Series:
-    """Ids of the images in a manifest whose original was read; `opened`: that were made, and so are
-    RGB. Raises InputError where it cannot be read or is no manifest of a catalogue.
+    """Return the ids of the images in a manifest whose original was read, or, if `opened`, that
+    were made. Raises InputError if the file cannot be read, or is no manifest of a catalogue.
     """
     is_one = pl.col("status") == SUCCESS if opened else pl.col("original_bytes").is_not_null()
-    with reading(path, "is no manifest of images"):
+    with reading(path, "is not a manifest of images"):
         return pl.scan_parquet(path, glob=False).filter(is_one).select("id").collect()["id"]

@@ -1,4 +1,4 @@
-"""The ledger as a table: what became of each key at last."""
+"""Read the ledger as a table: the last outcome of each key."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -27,8 +27,10 @@ _TRANSIENT = [reason.value for reason in Reason if reason.transient]
 def last_outcomes(
     ledger: Path | bytes, stage: str, outputs: Sequence[Output] = (FULL_IMAGE, HEAD_CROP)
 ) -> pl.LazyFrame:
-    """Return the last line of each key in one stage, `make` or `fetch`; columns as in the records,
-    and for outputs as in `dataset.outputs`. `ledger` is the path of one, or its lines.
+    """Return the last outcome of each key in one stage, `make` or `fetch`.
+
+    `ledger` is a path, or the lines of a ledger. Columns are named like the fields of the records,
+    and those of the outputs as in `dataset.outputs`; a ledger that is missing or empty has no rows.
     """
     schema = _SCHEMA | columns_of(outputs)
     size = len(ledger) if isinstance(ledger, bytes) else ledger.exists() and ledger.stat().st_size
@@ -41,7 +43,9 @@ def last_outcomes(
 def settled(
     outcomes: pl.LazyFrame, *, recipes: Collection[str] | None, retry_failed: bool
 ) -> pl.LazyFrame:
-    """Outcomes that stand: of these recipes (None: of any), not passing, and not to be retried."""
+    """Return the outcomes that need not be repeated: of these recipes (None: of any), without
+    transient failures, and, if `retry_failed`, without any failures.
+    """
     stands = pl.col("reason").is_null()
     if not retry_failed:
         stands |= ~pl.col("reason").is_in(_TRANSIENT)
@@ -51,5 +55,5 @@ def settled(
 
 
 def status() -> pl.Expr:
-    """`success`, or the value of a `Reason`."""
+    """Return the expression of column `status`: `success`, or the value of a `Reason`."""
     return pl.col("reason").fill_null(SUCCESS).alias("status")

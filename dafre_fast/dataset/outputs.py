@@ -22,13 +22,13 @@ FIELDS: Mapping[str, pl.DataType] = {
     "bytes": pl.Int64(),
     "sha256": pl.String(),
 }
-"""What tables say of an output, sizes in pixels and bytes."""
+"""The columns of an output, without their prefix; sizes are in pixels and bytes."""
 ALL = "both"
-"""The word of commands for all outputs, from the time when there were two."""
+"""The word for all outputs in commands; there were two when it was chosen."""
 
 
 def prefix_of(name: str) -> str:
-    """Return what the columns of an output begin with."""
+    """Return the prefix of the columns of an output."""
     return "" if name == FULL_IMAGE.name else f"{name}_"
 
 
@@ -47,8 +47,8 @@ def asked_column(name: str) -> str:
 
 
 def members_of(outputs: Sequence[Output]) -> dict[str, str]:
-    """Return, by the name of each output, what follows the id in the names of its members in a
-    shard that holds these outputs: `jpg` for the first, `{name}.jpg` for the others.
+    """Return the ending of the members of each output, by its name, in a shard that holds these
+    outputs: `jpg` for the first, `{name}.jpg` for the others. The id precedes it.
     """
     return {
         output.name: f"{output.name}.jpg" if place else "jpg"
@@ -75,12 +75,12 @@ def choose_outputs(outputs: Sequence[Output], images: str) -> tuple[Output, ...]
 def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, ...]:
     """Return the outputs of a dataset on disk, the full image and the head crop first.
 
-    Runs record their settings beside the ledger; those outputs count of which the manifest has
-    columns, if there is one. In a dataset that was copied without its records, any columns of an
-    output in the manifest stand for one whose folder has its name.
+    Outputs are known from the settings that runs recorded beside the ledger. Others than these two
+    count only if the manifest, where there is one, has their columns. Without recorded settings, an
+    output with columns in the manifest is assumed to lie in a folder of its name.
     """
     known = {output.name: output for output in (FULL_IMAGE, HEAD_CROP)}
-    with suppress(InputError):  # damaged: the manifest still has the columns
+    with suppress(InputError):  # the record is damaged: the columns of the manifest are left
         for making in makings(dataset):
             known |= {output.name: output for output in making.settings.outputs}
     in_manifest = _names_in(manifest or dataset / MANIFEST)
@@ -95,7 +95,7 @@ def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, .
 
 
 def _names_in(manifest: Path) -> list[str] | None:
-    """Names with all columns of an output, in their order; None where the file cannot be read."""
+    """Return the names of outputs with all columns in a manifest; None if it cannot be read."""
     try:
         columns = pl.read_parquet_schema(manifest)
     except (OSError, pl.exceptions.PolarsError):
@@ -106,6 +106,6 @@ def _names_in(manifest: Path) -> list[str] | None:
 def _names(columns: Mapping[str, pl.DataType]) -> Iterator[str]:
     for column in columns:
         name = column.removesuffix("_sha256")
-        with suppress(ValueError):  # a column whose beginning is no name of an output
+        with suppress(ValueError):  # no output can have such a name
             if name != column and columns.keys() >= columns_of([Output(name, name)]).keys():
                 yield name

@@ -1,7 +1,7 @@
-"""The pictures of a finished dataset: files in trees, or members of shards that stand for them.
+"""Find the pictures of a finished dataset: files in trees, or members of shards.
 
-Places are held as numbers in arrays, no table, so that a forked worker which reads pictures touches
-no library that has threads of its own.
+Places are arrays of numbers and not tables, so that a forked worker that reads pictures uses no
+library with threads of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,15 @@ from dafre_fast.dataset.places import columns, places_of
 
 
 def file_of(output: Output, image_id: int) -> str:
-    """Return the path of an output in a dataset of trees. It is made of the id, never of text."""
+    """Return the path of an output in a dataset of trees. It is made of the number alone, so that
+    no text can lead out of the folder.
+    """
     return f"{output.tree}/{image_path(image_id)}"
 
 
 class Place(NamedTuple):
-    """A path in the dataset, and where in that file the picture begins and how many bytes it has;
-    None where it is all of the file. `name` is what people are told.
+    """The place of a picture: a file in the dataset, the byte at which the picture begins, and its
+    size in bytes, None if it is the whole file. `name` is its name in messages.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Place(NamedTuple):
     size: int | None = None
 
     def read(self, dataset: Path) -> bytes:
-        """What lies there, compared with nothing. Raises OSError."""
+        """Return the bytes at this place, unchecked. Raises OSError."""
         with (dataset / self.file).open("rb") as file:
             file.seek(self.offset)
             return file.read(-1 if self.size is None else self.size)
@@ -44,9 +46,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """Of a dataset. Those that are no files of their own: images `ids` (int64, ascending) lie in
-    `files` of these numbers, each output from one byte on and so many long (`spans`, int64 (n, 2),
-    by its name).
+    """The pictures of a dataset, and where those lie that are members of shards.
+
+    For each image in a shard: its id (`ids`, int64, ascending), the number of its file in `files`
+    (`numbers`), and for each output, by its name, first byte and size in bytes (`spans`, int64,
+    (n, 2)). All other pictures are files in trees.
     """
 
     folder: Path
@@ -58,7 +62,9 @@ class Pictures:
 
     @classmethod
     def at(cls, folder: Path, outputs: Sequence[Output], places: pl.DataFrame | None) -> "Pictures":
-        """Of a dataset whose pictures lie at these places (`dataset.places`); None: in trees."""
+        """Return the pictures of a dataset that lie at these places (`dataset.places`); None: all
+        are files in trees.
+        """
         places = pl.DataFrame(schema=columns(outputs)) if places is None else places.sort("id")
         spans = {
             output.name: places.select(
@@ -78,17 +84,19 @@ class Pictures:
 
     @classmethod
     def of(cls, folder: Path) -> "Pictures":
-        """Of a dataset that stands."""
+        """Find the pictures of a finished dataset."""
         return cls.at(folder, read_outputs(folder), places_of(folder))
 
     def of_images(self, ids: pl.Series) -> "Pictures":
-        """What is known of these images alone."""
+        """Return the same for these images alone."""
         there = np.isin(self.ids, ids.to_numpy())
         spans = {name: span[there] for name, span in self.spans.items()}
         return replace(self, ids=self.ids[there], numbers=self.numbers[there], spans=spans)
 
     def place(self, output: Output, image_id: int) -> Place:
-        """Where it should lie; what is in no shard, in its tree."""
+        """Return where an output should lie: in a shard if it is known to be in one, else in its
+        tree.
+        """
         row = int(np.searchsorted(self.ids, image_id))
         if row == len(self.ids) or self.ids[row] != image_id:
             path = file_of(output, image_id)
@@ -99,7 +107,7 @@ class Pictures:
         return Place(f"{file}/{member}", file, int(offset), int(size))
 
     def recorded(self, output: Output, row: Mapping[str, Any]) -> RecordedFile:
-        """As it is recorded in a row of the manifest, and where it should lie."""
+        """Return what a row of the manifest records of an output, and where it should lie."""
         image_id, prefix = row["id"], prefix_of(output.name)
         place = self.place(output, image_id)
         recorded = {name: row[f"{prefix}{name}"] for name in ("bytes", "sha256")}

@@ -1,7 +1,8 @@
-"""Where pictures lie that are no files of their own: which bytes of which shard or spool.
+"""Find pictures that are not files of their own: which bytes of which shard or spool they are.
 
 A table of places has a row per image: `id`, `file` (a path in the dataset), and for each output,
-with the prefix of its columns, `offset` (where it begins in that file), `bytes` and `sha256`.
+with the prefix of its columns, `offset` (the byte at which it begins in that file), `bytes` (its
+size) and `sha256`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,25 +28,25 @@ def columns(outputs: Sequence[Output]) -> dict[str, pl.DataType]:
 
 
 def lies_in_shards(dataset: Path) -> bool:
-    """True where shards stand for the trees of images, which are not there."""
+    """Return True if the images of a dataset lie in shards, and there are no trees of them."""
     return (dataset / SHARDS).is_dir() and not (dataset / FULL).exists()
 
 
 def places_of(dataset: Path) -> pl.DataFrame | None:
-    """Of a dataset that stands; None where its images are files of their own."""
+    """Return the places of a finished dataset, None if its images are files of their own."""
     if not lies_in_shards(dataset):
         return None
     return places_in_shards(dataset, read_outputs(dataset))
 
 
 def places_in_shards(dataset: Path, outputs: Sequence[Output]) -> pl.DataFrame:
-    """Of what lies in the shards of a dataset."""
+    """Return the places of all images in the shards of a dataset."""
     return places_in(dataset, sorted((dataset / SHARDS).glob("*/*.tar")), outputs)
 
 
 def places_in(dataset: Path, archives: Sequence[Path], outputs: Sequence[Output]) -> pl.DataFrame:
-    """Of what lies in archives of a dataset, as the tables beside them say. Where a table is not
-    there or is damaged, nothing can be found.
+    """Return the places of all images in these archives of a dataset, as the tables beside them
+    have it. In an archive whose table is missing or damaged, nothing can be found.
     """
     schema = columns(outputs)
     found = [pl.DataFrame(schema=schema)]
@@ -65,25 +66,25 @@ def _table(archive: Path, name: str, schema: Mapping[str, pl.DataType]) -> pl.Da
     )
 
 
-def strike(archive: Path, images: Collection[int]) -> None:
-    """Images lie in an archive no more: its table says so. Raises OutputError where that cannot be
-    written.
+def delete(archive: Path, images: Collection[int]) -> None:
+    """Delete images from the table of an archive, so that they are not found there. Raises
+    OutputError if the table cannot be written.
     """
     path = archive.with_suffix(".parquet")
     try:
         with path.open("rb") as file:
             table = pl.read_parquet(file)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return  # nothing is found in there
+        return  # nothing can be found in this archive anyway
     stays = ~pl.col("id").is_in([*images])
     offsets = [name for name in table.columns if name.endswith("offset")]
-    struck = (pl.when(stays).then(pl.col(name)).alias(name) for name in offsets)
-    write_parquet(table.with_columns(struck), path)
+    kept = (pl.when(stays).then(pl.col(name)).alias(name) for name in offsets)
+    write_parquet(table.with_columns(kept), path)
 
 
 def places_in_spools(made: pl.LazyFrame, folder: str, outputs: Sequence[Output]) -> pl.DataFrame:
-    """Of what the last outcomes (`dataset.outcomes`) have put into spools, which lie in a folder of
-    the dataset. There the outputs of an image lie one behind the other.
+    """Return the places of all images in spools, as the last outcomes (`dataset.outcomes`) have it.
+    Spools lie in a folder of the dataset; in them the outputs of an image follow one another.
     """
     begins, begin = dict[str, pl.Expr](), pl.col("offset")
     for output in outputs:
@@ -103,7 +104,7 @@ def places_in_spools(made: pl.LazyFrame, folder: str, outputs: Sequence[Output])
 
 
 def within(places: pl.DataFrame, sizes: Mapping[str, int]) -> pl.DataFrame:
-    """Those that lie within their files, of which `sizes` are known in bytes."""
+    """Return the places that lie within their files; `sizes` are those of the files in bytes."""
     prefixes = [name.removesuffix("offset") for name in places.columns if name.endswith("offset")]
     end = pl.max_horizontal(
         pl.col(f"{prefix}offset") + pl.col(f"{prefix}bytes") for prefix in prefixes
@@ -113,8 +114,8 @@ def within(places: pl.DataFrame, sizes: Mapping[str, int]) -> pl.DataFrame:
 
 
 def recorded(places: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
-    """Where each of the images (`id`, and the SHA-256 of each output) lies as it is recorded; one
-    place of each that lies anywhere.
+    """Return one place of each image that lies anywhere with the recorded hashes. `images` has `id`
+    and the SHA-256 of each output.
     """
     hashes = ["id", *(name for name in places.columns if name.endswith("sha256"))]
     found = places.join(images.select(hashes), on=hashes, how="semi", nulls_equal=True)
@@ -124,9 +125,9 @@ def recorded(places: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
 def placed(
     files: pl.DataFrame, places: pl.DataFrame | None, output: Output, outputs: Sequence[Output]
 ) -> pl.DataFrame:
-    """Add the columns `shard` and `offset` to files of one output, one of the `outputs` of the
-    dataset, and the `file` of those that lie in a shard; `key` is the decimal id. Without places
-    all are files of their own.
+    """Add the columns `shard` and `offset` to a table of files of one output, and replace `file`
+    for those in a shard by their name in there. `outputs` are all outputs of the dataset; `key` is
+    the decimal id. Without places, all are files of their own.
     """
     if places is None:
         return files.with_columns(pl.lit(None, pl.String).alias("shard"), offset=pl.lit(0))

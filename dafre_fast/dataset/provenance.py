@@ -1,8 +1,8 @@
-"""Of what, and by which settings and versions, a dataset was made.
+"""Record what a dataset was made from, and with which settings and versions.
 
-The ledger has a hash of the settings with each outcome; what the hashes stand for is written beside
-it when a run begins, once for each combination of settings and versions. What decides which rows
-and tags there are stands beside them, as the last run had it.
+The ledger has a hash of the settings with each outcome. The settings themselves are written beside
+it when a run begins, once for each combination of settings and versions; so are the rules by which
+the last run chose rows and tags.
 """
 
 import platform
@@ -24,8 +24,8 @@ from dafre_fast.core.settings.tags import TagSteps
 
 
 class Making(Struct, frozen=True):
-    """Settings and versions by which images were made, and the hashes that the ledger knows them
-    by: without and with the bounds.
+    """Settings and versions with which images were made, and the hashes of the settings in the
+    ledger, without and with the bounds.
     """
 
     pixels: str
@@ -43,9 +43,9 @@ class File(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """What `full` was told to make a dataset of, last: tables by their names, where originals are
-    (without what a server is told of who asks), and by which rules rows and tags were chosen; none
-    for tags where no metadata told any.
+    """The inputs and rules of the last run of `full`: tables by name, the source of originals
+    (without credentials), and the rules that chose rows and tags; None for tags if no metadata had
+    any.
     """
 
     tables: Sequence[File]
@@ -68,22 +68,21 @@ _PACKAGES = (
     "pyvips",
     "pyvips-binary",
 )
-"""Those whose code decides pixels or tables."""
+"""Packages whose code decides pixels or tables."""
 
 _LOOPBACK = ("127.0.0.1:", "localhost:")
 
 T = TypeVar("T")
 
 
-def remember_making(output: Path, recipe: Recipe, *, anew: bool) -> None:
-    """Add settings and versions of this run to those of earlier ones; `anew`, forget these.
-
-    Raises OutputError where that cannot be written.
+def record_making(output: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Record settings and versions of this run besides those of earlier runs, or, without `resume`,
+    in place of them. Raises OutputError if the record cannot be written.
     """
     path = output / STATE / NAME
     known = list[Making]()
-    if not anew:
-        with suppress(InputError):  # damaged: what can still be known is of this run
+    if resume:
+        with suppress(InputError):  # the record is damaged: only this run is known
             known = makings(output)
     making = Making(*recipe.hashes(), recipe, _versions())
     if making not in known:
@@ -92,9 +91,8 @@ def remember_making(output: Path, recipe: Recipe, *, anew: bool) -> None:
 
 
 def makings(output: Path) -> list[Making]:
-    """Of all runs that had a part in a dataset, the earliest first; none where nothing is known.
-
-    Raises InputError where the file is damaged.
+    """Return the settings and versions of every run that contributed to a dataset, oldest first; an
+    empty list if none is recorded. Raises InputError if the record is damaged.
     """
     return _read(output / STATE / NAME, list[Making]) or []
 
@@ -118,8 +116,8 @@ def record_choice(
 
 
 def choice(output: Path) -> Choice | None:
-    """What the last run was told; None where that is not known. Raises InputError where the file is
-    damaged.
+    """Return the inputs and rules of the last run, None if they are not recorded. Raises InputError
+    if the record is damaged.
     """
     return _read(output / STATE / CHOICE, Choice)
 
@@ -133,8 +131,8 @@ def _table(path: Path) -> File:
 
 
 def _place(source: str) -> str:
-    """Without user, password and query, which may be secret, and without the port of a server on
-    this machine, which is another every time.
+    """Return a source without user, password and query, which may be secret, and without the port
+    of a server on this machine, which changes with every run.
     """
     scheme, separator, rest = source.partition("://")
     if not separator:

@@ -1,4 +1,4 @@
-"""A finished dataset as one table: its manifest, and the tags of each image where there are any."""
+"""Read a finished dataset as one table: its manifest, and the tags of each image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,24 +12,24 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.tables.unreadable import reading
 
 LISTS = tuple(column(category) for category in CATEGORIES)
-"""Columns of tags: description, series, character."""
+"""Columns of tags: general, series, character."""
 _NEEDED = ("id", "path", "class_id", "class_name", "split", "status")
 
 
 def open_manifest(folder: Path) -> pl.LazyFrame:
-    """A row per image that was asked for (`dataset.manifest.build_manifest`).
+    """Open the manifest: a row per requested image (`dataset.manifest.build_manifest`).
 
-    Raises InputError where there is no manifest of `full`.
+    Raises InputError if there is no manifest of `full`.
     """
     return _scan(folder / MANIFEST, _NEEDED)
 
 
 def open_dataset(folder: Path) -> pl.LazyFrame:
-    """A row per image that was asked for, in the order of the manifest: its columns
-    (`dataset.manifest.build_manifest`) and those of `LISTS`, lists of text, null where nothing is
-    known of an image's tags.
+    """Open the manifest together with the tags: a row per requested image, with the columns of the
+    manifest (`dataset.manifest.build_manifest`) and those of `LISTS`, lists of text, null if the
+    tags of an image are not known.
 
-    Raises InputError where there is no manifest of `full`, or a table of tags cannot be read.
+    Raises InputError if there is no manifest of `full`, or a table of tags cannot be read.
     """
     manifest, tables = open_manifest(folder), open_tags(folder)
     if not tables:
@@ -39,8 +39,8 @@ def open_dataset(folder: Path) -> pl.LazyFrame:
 
 
 def open_tags(folder: Path) -> list[pl.LazyFrame]:
-    """`id` and the columns of `LISTS`, of each split that has a table of tags. Of several rows of
-    an image the first counts. Raises InputError likewise.
+    """Open the tables of tags, one for each split that has one: `id` and the columns of `LISTS`. If
+    an image has several rows, the first counts. Raises InputError as `open_dataset` does.
     """
     paths = [folder / LABELS / f"{split}_tags.parquet" for split in SPLITS]
     return [_scan(path, ("id", *LISTS)).select("id", *LISTS) for path in paths if path.exists()]

@@ -1,4 +1,4 @@
-"""Images of a dataset, read and compared with what is recorded."""
+"""Read images of a dataset and compare them with what is recorded."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from dafre_fast.dataset.pictures import Pictures
 
 
 class Damaged(Struct, frozen=True):
-    """An image that is not packed, since one of its files is not there or not as recorded."""
+    """An image that is not packed because one of its files is missing or not as recorded."""
 
     id: int
     file: str
@@ -26,8 +26,8 @@ class Damaged(Struct, frozen=True):
 
 
 class Sample(NamedTuple):
-    """An image whose files are as recorded: the number of its row in the table that was asked for,
-    the row, and the bytes of each picture.
+    """An image whose files are as recorded: the number of its row, the row, and the bytes of each
+    output.
     """
 
     place: int
@@ -38,13 +38,13 @@ class Sample(NamedTuple):
 def read_samples(
     stored: Pictures, rows: pl.DataFrame, outputs: tuple[Output, ...]
 ) -> Iterator[Sample | Damaged]:
-    """All rows in their order, one in memory at a time."""
+    """Yield the images of all rows in their order, one in memory at a time."""
     for place, row in enumerate(rows.iter_rows(named=True)):
         yield _read(stored, place, row, outputs)
 
 
 def still_damaged(stored: Pictures, row: dict[str, Any], outputs: tuple[Output, ...]) -> bool:
-    """True where a picture of an image is not there or not as recorded."""
+    """Return True if an output of an image is missing or not as recorded."""
     return isinstance(_read(stored, 0, row, outputs), Damaged)
 
 
@@ -62,11 +62,11 @@ def _read(
 
 
 def read_as_recorded(folder: str, recorded: RecordedFile) -> bytes | tuple[Flaw, str]:
-    """The bytes of a picture, if they are those on record; else what is off, and how."""
+    """Return the bytes of a picture if they are as recorded, else the flaw and a description."""
     path = f"{folder}/{recorded.shard or recorded.file}"
     try:
         status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
-        if not S_ISREG(status.st_mode):  # one could wait at it for ever
+        if not S_ISREG(status.st_mode):  # reading a pipe could block for ever
             return Flaw.UNREADABLE, "is no regular file"
         size = status.st_size
         if recorded.shard and recorded.bytes is not None:

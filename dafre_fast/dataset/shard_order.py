@@ -8,8 +8,9 @@ from dafre_fast.core.splits import SPLITS
 
 
 def ordered(rows: pl.DataFrame, *, shuffle: bool) -> pl.Series:
-    """Row numbers: by split, and there as they stand or by the SHA-256 of the decimal id, which is
-    as good as chance, and stays as it is when other images come or go.
+    """Return the row numbers in the order of shards: by split, and within a split in their own
+    order or, if `shuffle`, by the SHA-256 of the decimal id. That order is as good as random, and
+    does not change for the others when images are added or removed.
     """
     splits = pl.col("split").replace_strict(SPLITS, range(len(SPLITS)), return_dtype=pl.UInt8)
     digests = (hashlib.sha256(b"%d" % image).digest()[:8] for image in rows["id"])
@@ -19,7 +20,9 @@ def ordered(rows: pl.DataFrame, *, shuffle: bool) -> pl.Series:
 
 
 def shard_names(asked: pl.DataFrame, shard_size: int) -> pl.Series:
-    """In which shard of a mixed WebDataset each row (`id`, `split`) will be: `train/00000`."""
+    """Return the shard of each row (`id`, `split`) in a shuffled WebDataset, such as
+    `train/00000`.
+    """
     order = ordered(asked, shuffle=True)
     number = pl.int_range(pl.len()).over("split") // shard_size
     named = asked.select(pl.col("split").gather(order), row=order).with_columns(

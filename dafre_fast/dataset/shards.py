@@ -1,8 +1,8 @@
-"""WebDataset shards as `pack` writes them, read by the indexes beside them.
+"""Read WebDataset shards as `pack` writes them, by the indexes beside them.
 
-A training job has many readers: processes on several machines, and workers of each. All of them see
-the samples of all shards as one sequence, and each takes its own stretch of it: the lengths differ
-by one sample at most, and no sample is taken twice or by nobody.
+A training job has many readers: processes on several machines, each with workers. The samples of
+all shards form one sequence, and each reader takes its own contiguous part of it. Their lengths
+differ by one sample at most, and every sample is read exactly once.
 """
 
 import os
@@ -20,8 +20,8 @@ _Kind = TypeVar("_Kind")
 
 
 class Shard(NamedTuple):
-    """One archive, how many samples it has, and what follows the key in the names of members, by
-    what they are: `{"full": "jpg", "face": "face.jpg"}`.
+    """One archive, the number of its samples, and the ending of the members of each output, such as
+    `{"full": "jpg", "face": "face.jpg"}`.
     """
 
     path: Path
@@ -35,27 +35,29 @@ class _Stats(msgspec.Struct):
 
 
 def find_shards(folder: Path) -> list[Shard]:
-    """All of a folder, by name. Raises InputError where there are none, or one has no counts."""
+    """Return all shards of a folder in the order of their names. Raises InputError if there are
+    none, or the counts beside one cannot be read.
+    """
     paths = sorted(folder.glob("*.tar"))
     if not paths:
         raise InputError(f"{folder}: no shard is there")
-    told = (_read(_beside(path, "_stats.json"), _Stats) for path in paths)
+    counts = (_read(_beside(path, "_stats.json"), _Stats) for path in paths)
     return [
         Shard(path, stats.successes, stats.pictures)
-        for path, stats in zip(paths, told, strict=True)
+        for path, stats in zip(paths, counts, strict=True)
     ]
 
 
 def mixed(shards: Iterable[Shard], seed: str) -> list[Shard]:
-    """In another order, the same for the same seed."""
+    """Return the shards in a random order that depends on the seed alone."""
     shuffled = list(shards)
-    random.Random(seed).shuffle(shuffled)  # noqa: S311  (an order, no secret)
+    random.Random(seed).shuffle(shuffled)  # noqa: S311  (not a secret)
     return shuffled
 
 
 def stretch(shards: Iterable[Shard], place: int, places: int) -> Iterator[tuple[Shard, range]]:
-    """What the reader at `place` (from 0) of `places` takes: samples by their numbers in a shard,
-    shard by shard.
+    """Yield what the reader with the number `place`, from 0, of `places` readers takes: shards, and
+    the numbers of samples in each.
     """
     shards = [*shards]
     total = sum(shard.samples for shard in shards)
@@ -69,8 +71,8 @@ def stretch(shards: Iterable[Shard], place: int, places: int) -> Iterator[tuple[
 
 
 def read_samples(shard: Shard, numbers: Sequence[int]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Samples of a shard in the order asked for: their key, and bytes by what follows it in the
-    names of members (`jpg`, `cls`). Raises InputError where the shard is not what its index says.
+    """Yield samples of a shard in the order of `numbers`: the key, and the bytes of its members by
+    their endings (`jpg`, `cls`). Raises InputError if the shard does not match its index.
     """
     index = _read(_beside(shard.path, ".json"), Index)
     samples = _samples(index)

@@ -1,8 +1,8 @@
-"""Spools: long files in which pictures lie behind each other on their way into shards.
+"""Spools: long files that hold pictures one behind the other until they are written into shards.
 
-Workers put what they make at the end of a spool and record where it begins (`Made.spool`), so that
-a dataset in shards never consists of small files. Shards that are to be written anew may hold the
-only copy of their pictures: they become spools, too, until all that is in them has its new place.
+Workers append what they make to a spool and record where it begins (`Made.spool`), so that a
+dataset in shards never consists of small files. Shards that have to be rewritten may hold the only
+copy of their pictures: they are kept as spools until all their pictures are in new shards.
 """
 
 import os
@@ -34,15 +34,17 @@ _FOLDER = f"{STATE}/spools"
 
 
 class Spools:
-    """Of a dataset that lies in shards, or is to."""
+    """The spools of a dataset whose images lie in shards, or are to."""
 
     def __init__(self, dataset: Path, shard_size: int) -> None:
         self.dataset, self._folder, self._shard_size = dataset, dataset / _FOLDER, shard_size
         self._run = f"{time.time_ns():x}"
-        """No other run has spools of the same names: its records would speak of other bytes."""
+        """Part of the names of spools, so that no run appends to those of an earlier one."""
 
     def assigned(self, asked: pl.DataFrame) -> pl.DataFrame:
-        """The spool of each image: those of a shard share one."""
+        """Assign a spool to each requested image; images of one shard share one. Raises
+        OutputError if the folder cannot be created.
+        """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             (self.dataset / SHARDS).mkdir(parents=True, exist_ok=True)
@@ -52,22 +54,26 @@ class Spools:
         return asked.with_columns(spool=pl.format(f"{self._folder}/{{}}-{self._run}", shards))
 
     def pictures(self, rows: pl.DataFrame) -> Pictures:
-        """Of these rows of the manifest, wherever they lie now as they are recorded."""
+        """Find the pictures of these rows of the manifest, in spools or shards."""
         self._places = find(self.dataset, rows)
         return Pictures.at(self.dataset, read_outputs(self.dataset), self._places)
 
     def take(self, archive: Path) -> None:
-        """Make a spool of a shard, and remove what else stands beside it. Raises OSError."""
+        """Turn a shard into a spool, and remove the files beside it. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         spool = self._folder / f"{archive.parent.name}-{archive.stem}-{self._run}.tar"
-        with suppress(FileNotFoundError):  # the table first: at no moment is the archive without
+        with suppress(
+            FileNotFoundError
+        ):  # the table first, so that the archive is never without it
             shutil.copyfile(archive.with_suffix(".parquet"), spool.with_suffix(".parquet"))
             archive.replace(spool)
         for ending in (".tar", ".json", ".parquet", "_stats.json"):
             archive.with_name(f"{archive.stem}{ending}").unlink(missing_ok=True)
 
     def needed_by(self, parts: Sequence[pl.DataFrame]) -> dict[Path, set[int]]:
-        """Which of these parts (rows with `id`), by their numbers, are read from each spool."""
+        """Return for each spool the numbers of the parts that are read from it. A part is a table
+        of rows with `id`; call `pictures` first.
+        """
         numbered = [
             rows.select("id", part=pl.lit(number, pl.Int64)) for number, rows in enumerate(parts)
         ]
@@ -85,8 +91,8 @@ _OF_PART = {"id": pl.Int64(), "part": pl.Int64()}
 
 
 def all_places(dataset: Path, made: pl.LazyFrame, outputs: Sequence[Output]) -> pl.DataFrame:
-    """Of all pictures in spools and shards (`dataset.places`), of an image perhaps several; `made`
-    are the last outcomes. Where a file is too short, nothing lies.
+    """Return the places (`dataset.places`) of all pictures in spools and shards; an image may have
+    several. Places behind the end of a file are left out. `made` are the last outcomes.
     """
     spools = places_in_spools(made, _FOLDER, outputs)
     retired = places_in(dataset, sorted((dataset / _FOLDER).glob("*.tar")), outputs)
@@ -95,14 +101,14 @@ def all_places(dataset: Path, made: pl.LazyFrame, outputs: Sequence[Output]) -> 
 
 
 def find(dataset: Path, images: pl.DataFrame) -> pl.DataFrame:
-    """Where each of these images (`dataset.places.recorded`) lies now, in a spool or a shard."""
+    """Return one place of each of these images (`dataset.places.recorded`), in spool or shard."""
     outputs = read_outputs(dataset)
     made = last_outcomes(dataset / STATE / LEDGER, "make", outputs)
     return recorded(all_places(dataset, made, outputs), images)
 
 
 def clear_spools(dataset: Path) -> None:
-    """Remove all that is left of them."""
+    """Remove all spools."""
     shutil.rmtree(dataset / _FOLDER, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Tar archives of the same bytes from the same members, and the offset index beside them.
+"""Write reproducible tar archives (the same members give the same bytes), and their offset indexes.
 
 Format: POSIX.1-1988 ustar; owner and group 0, mode 0644, times 0.
 """
@@ -16,11 +16,11 @@ import msgspec
 from dafre_fast.core.atomic import PIECE_BYTES, File
 
 _LEVEL = 1
-"""Of gzip: JPEGs do not shrink, headers and padding do at any level."""
+"""The level of gzip: JPEGs do not shrink, headers and padding do at any level."""
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a member's bytes lie in its archive."""
+    """The place of a member in its archive: first byte, size in bytes, and SHA-256."""
 
     offset: int
     size: int
@@ -28,8 +28,8 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Index(msgspec.Struct, frozen=True):
-    """The form that data sets of Danbooru have: `hash` is the SHA-1 that git gives the archive as a
-    blob, `hash_lfs` its SHA-256; `files` go by the names of members.
+    """The index of an archive, in the form that Danbooru datasets use: `hash` is its SHA-1 as a git
+    blob, `hash_lfs` its SHA-256, `files` the places of members by name.
     """
 
     filesize: int
@@ -39,7 +39,7 @@ class Index(msgspec.Struct, frozen=True):
 
 
 class Sink(Protocol):
-    """Where the bytes of an archive go."""
+    """A file to which the bytes of an archive are written."""
 
     def write(self, data: bytes, /) -> int: ...
 
@@ -52,7 +52,9 @@ class Tar:
         self.places: dict[str, Place] = {}
 
     def add(self, name: str, data: bytes, sha256: str | None = None) -> None:
-        """A member; its hash is computed where it is not given. Names are of at most 100 bytes."""
+        """Add a member; its hash is computed if it is not given. Raises ValueError for a name of
+        more than 100 bytes.
+        """
         header = _header(name, len(data))
         padding = bytes(-len(data) % tarfile.BLOCKSIZE)
         self._file.write(b"".join((header, data, padding)))
@@ -61,7 +63,7 @@ class Tar:
         self._at += len(header) + len(data) + len(padding)
 
     def close(self) -> None:
-        """Two empty blocks, and zeros up to a whole record."""
+        """Write two empty blocks, and zeros up to a whole record."""
         end = self._at + 2 * tarfile.BLOCKSIZE
         end += -end % tarfile.RECORDSIZE
         self._file.write(bytes(end - self._at))
@@ -69,12 +71,12 @@ class Tar:
 
 _BLANK = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
 _NAME, _SIZE, _SUM = slice(0, 100), slice(124, 136), slice(148, 156)
-"""Of a header's fields, those in which members differ."""
+"""The fields of a header in which members differ."""
 _SUM_OF_OTHERS = sum(_BLANK) - sum(_BLANK[_SIZE]) - sum(_BLANK[_SUM]) + 8 * ord(" ")
 
 
 def _header(name: str, size: int) -> bytes:
-    """The bytes that tarfile makes, in a tenth of the time: an image has four of them."""
+    """Return the header that tarfile writes, in a tenth of the time; a sample has four of them."""
     own, length = name.encode(), b"%011o\0" % size
     if len(own) > _NAME.stop or size >= 8**11:
         raise ValueError(f"{name}: {size} bytes: no member of a ustar archive")
@@ -87,7 +89,7 @@ def _header(name: str, size: int) -> bytes:
 
 @contextmanager
 def gzipped(path: Path) -> Iterator[Sink]:
-    """A file to write to, compressed; its header tells no name and no time."""
+    """Open a gzip file for writing; its header has no name and no time."""
     with (
         path.open("wb") as file,
         gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as compressed,
@@ -96,7 +98,7 @@ def gzipped(path: Path) -> Iterator[Sink]:
 
 
 def index_of(path: Path, places: dict[str, Place]) -> tuple[bytes, File]:
-    """The index of an archive that is written, and what it is as a file. Raises OSError."""
+    """Return the index of a finished archive as JSON, and its size and hash. Raises OSError."""
     size = path.stat().st_size
     blob, hashed = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:

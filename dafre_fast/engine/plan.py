@@ -1,8 +1,9 @@
-"""What is asked for and what of it is left to do: tables in, tables out, nothing is done yet.
+"""Plan a run: which images and outputs are requested, and which of them are left to make. Pure:
+tables in, tables out.
 
-A table of what is asked for has a row per image and the columns `key`, `original` (a path, null
-where a source has to find it), for each output that is asked for the files to write
-(`dataset.outputs.asked_column`), `spool` (a file to which all outputs are appended instead, or
+A table of requested images has a row per image and these columns: `key`, `original` (a path, null
+if a source has to find it), for each requested output the file to write
+(`dataset.outputs.asked_column`), `spool` (the file to which all outputs are appended instead, or
 null), and the head box as `left`, `top`, `right`, `bottom`.
 """
 
@@ -23,8 +24,8 @@ _TEXT = pl.lit(None, dtype=pl.String)
 
 
 def ask_catalogue(kept: pl.DataFrame, folders: Mapping[Output, Path]) -> pl.DataFrame:
-    """Return all columns of the catalogue's rows, and which outputs to make of them: those that
-    `folders` has, as `{folder}/{bucket}/{id}.jpg`.
+    """Request outputs of the rows of a catalogue, each output in its folder, as
+    `{folder}/{bucket}/{id}.jpg`. Returns the rows with all their columns.
     """
     paths = {
         asked_column(output.name): pl.lit(f"{folder}/") + pl.col("path")
@@ -34,8 +35,8 @@ def ask_catalogue(kept: pl.DataFrame, folders: Mapping[Output, Path]) -> pl.Data
 
 
 def ask_files(files: Iterable[tuple[str, str]], output: Output, folder: Path) -> pl.DataFrame:
-    """Return a row per file, given as (path in the tree, path to read), of which one output is to
-    be made; column `path` is the former, and the outputs have its `jpg_names`.
+    """Request one output of each file, given as (path in the tree, path to read). Column `path` of
+    the table returned is the path in the tree; `jpg_names` gives the names of the files to write.
     """
     keys, originals = zip(*sorted(files), strict=True)
     paths = [f"{folder}/{name}" for name in jpg_names(keys)]
@@ -51,8 +52,9 @@ def remaining(
     outputs: Sequence[Output],
     size_of: Callable[[str], int | None],
 ) -> pl.DataFrame:
-    """Rows without an outcome that stands, or with one whose outputs are gone or not of the size
-    that was written. `size_of` tells the bytes of a file, None where there is none.
+    """Return the rows that are left to make: those without a settled outcome (`standing`), and
+    those with an output file that is missing or not of the recorded size. `size_of` returns the
+    size of a file in bytes, None if there is none.
     """
     names = _asked_outputs(asked, outputs)
     files = [asked_column(name) for name in names]
@@ -73,8 +75,8 @@ def remaining_of_spools(
     places: pl.DataFrame,
     outputs: Sequence[Output],
 ) -> pl.DataFrame:
-    """The same where images lie in spools and shards: rows whose outputs lie at none of `places`
-    (`dataset.places`) as they were written.
+    """Return the rows that are left to make in a dataset that lies in spools and shards: those
+    whose outputs lie at none of `places` (`dataset.places`) with the recorded hashes.
     """
     hashes = [f"{prefix_of(output.name)}sha256" for output in outputs]
     made = standing.filter(pl.col("reason").is_null()).select(
@@ -95,22 +97,22 @@ def _asked_outputs(asked: pl.DataFrame, outputs: Sequence[Output]) -> list[str]:
 def _stands(
     success: bool | None, path: str, written: int | None, size_of: Callable[[str], int | None]
 ) -> bool:
-    """True where an output is as it was written, or was refused."""
-    if success is None:  # there is no outcome that could stand
+    """Return True if an output has its recorded size, or was refused."""
+    if success is None:  # there is no outcome
         return False
     return (written is None and not success) or size_of(path) == written
 
 
 def wanted(rows: pl.DataFrame, outputs: Sequence[Output]) -> Iterator[Wanted]:
-    """The rows as records, one by one."""
+    """Yield the rows as records, one by one."""
     names = _asked_outputs(rows, outputs)
     return starmap(partial(_wanted, names), _columns(rows, names).iter_rows())
 
 
 def wanted_at(rows: pl.DataFrame, outputs: Sequence[Output]) -> Callable[[int], Wanted]:
-    """Gives any of them by its place; none is kept."""
+    """Return a function that gives the record of any row by its number; records are not kept."""
     names = _asked_outputs(rows, outputs)
-    columns = _columns(rows, names)  # once: for a row it takes thirty times as long as all else
+    columns = _columns(rows, names)  # once: per row it would cost thirty times as much as the rest
     return lambda row: _wanted(names, *columns.row(row))
 
 
@@ -135,9 +137,10 @@ def _wanted(
 
 
 def jpg_names(keys: Sequence[str]) -> list[str]:
-    """What is made of each original in a tree, given in ascending order: `0123/5.png` becomes
-    `0123/5.jpg`; where `0123/5.jpg` is an original too, it becomes `0123/5.png.jpg`, so that no
-    output takes another's place.
+    """Return the name of the output of each original in a tree; `keys` are in ascending order.
+
+    `0123/5.png` becomes `0123/5.jpg`. If `0123/5.jpg` is an original too, it becomes
+    `0123/5.png.jpg`, so that no output overwrites another.
     """
     taken = {key for key in keys if key.endswith(".jpg")}
     names = []

@@ -1,4 +1,4 @@
-"""How a run takes up what earlier ones left."""
+"""Open the state of an output for a run, and clear what earlier runs left."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,10 @@ from dafre_fast.engine.input_files import remove_temporaries
 
 @contextmanager
 def resumed(output: Path, *, resume: bool) -> Iterator[Ledger]:
-    """The ledger of an output, empty without `resume`; what a killed run left half-written beside
-    it is gone.
+    """Open the ledger of an output for one run, emptied unless `resume`. Files that a killed run
+    left half-written in the output are removed first.
+
+    Raises UsageError if another run has the ledger open, OutputError if it cannot be written.
     """
     with Ledger(output / STATE) as ledger:
         if ledger.interrupted:

@@ -1,4 +1,5 @@
-"""The run: what is asked for, less what is done, through source and workers, into the ledger.
+"""Carry out a run: send the images that are left to make through source and workers, and record
+their outcomes in the ledger.
 
 This is the one place that joins tables, sources, pixels and processes.
 """
@@ -21,7 +22,7 @@ from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest
 from dafre_fast.dataset.outcomes import last_outcomes, settled
-from dafre_fast.dataset.provenance import remember_making
+from dafre_fast.dataset.provenance import record_making
 from dafre_fast.dataset.spools import Spools, all_places
 from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
 from dafre_fast.engine.executors.choose import create
@@ -38,12 +39,12 @@ _LOST = {
     Loss.TIMED_OUT: Reason.TIMEOUT,
     Loss.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY,
 }
-# Imported once, before workers are forked: what they work with, and what the module run by
-# `python -m`, which each of them imports too, imports in turn.
+# Imported once, before workers are forked: what they need, and what the module that `python -m`
+# runs imports, since each worker imports that too.
 _PRELOAD = (
     "dafre_fast.engine.work",
     "dafre_fast.pixels.making",
-    "dafre_fast.pixels.decoders.turbo:turbo",  # looked for once, not by every worker
+    "dafre_fast.pixels.decoders.turbo:turbo",  # searched once, not by every worker
     "dafre_fast.cli",
 )
 _SLOWER_JPEG = Notice(
@@ -61,17 +62,17 @@ def make_all(
     watch: Watch,
     spools: Spools | None = None,
 ) -> tuple[pl.DataFrame, Work]:
-    """Bring every row of `asked` (`dafre_fast.engine.plan`) to an outcome that stands; `spools` of
-    the output, where its images are to lie in shards.
+    """Bring every row of `asked` (`engine.plan`) to an outcome. `spools` are those of the output,
+    if its images are to lie in shards.
 
-    Outcomes of earlier runs in the ledger of `output` that still hold are not made again. Returns
-    the manifest and what this run did. Raises KeyboardInterrupt where it was stopped; all that was
-    finished is in the ledger then.
+    Outcomes of earlier runs in the ledger of `output` are kept if they are still valid. Returns the
+    manifest and what this run did. Raises KeyboardInterrupt if the run was stopped; everything that
+    was finished is then in the ledger.
     """
     if turbo() is None:
         watch.tell(_SLOWER_JPEG)
     with resumed(output, resume=running.resume) as ledger:
-        remember_making(output, recipe, anew=not running.resume)
+        record_making(output, recipe, resume=running.resume)
         if spools:
             asked = spools.assigned(asked)
         todo = _todo(asked, ledger, recipe, running, spools, watch)
@@ -146,6 +147,7 @@ class _Run:
         )
 
     def carry_out(self, todo: pl.DataFrame) -> Work:
+        """Make all images of a table; return what was done and what it took."""
         cpu_of_workers, loop = run_measured(self._feed_workers(todo))
         downloads = self._watch.tally.downloads(loop)
         return Work(self._done, loop.all, loop.cpu + cpu_of_workers, downloads)
@@ -161,7 +163,7 @@ class _Run:
         return executor.cpu_seconds
 
     async def _feed(self, todo: pl.DataFrame, executor: Executor[Wanted]) -> None:
-        """Images to the workers, their originals brought before; waits where workers are busy."""
+        """Submit images to the workers once their originals are there; wait if workers are busy."""
         if self._originals is None:
             for image in wanted(todo, self._outputs):
                 await executor.submit(image)
@@ -191,7 +193,7 @@ class _Run:
         self._count(reasons)
 
     def _look_after(self, image: Wanted, lost: Lost) -> Reason | Lost | None:
-        """A worker died at an image: between its line in the ledger and its answer, perhaps."""
+        """Look up an image whose worker died: it may have recorded the outcome before it died."""
         _remove_partial_outputs([image])
         made = self._ledger.outcome(image.key)
         return made.reason if made else lost
@@ -209,7 +211,7 @@ class _Run:
         )
 
     def _count(self, reasons: list[Reason | None]) -> None:
-        """Outcomes that stand in the ledger."""
+        """Count outcomes, now that they are in the ledger."""
         self._done += len(reasons)
         self._watch.advance(*reasons)
 

@@ -1,4 +1,4 @@
-"""What a worker does with one image: read, make, write, record. Imported by the workers."""
+"""Make one image in a worker: read, make, write, record. Imported by the workers."""
 
 import errno
 import fcntl
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from dafre_fast.pixels.making import Rendered
 
 _OF_ITS_NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
-"""What keeps one output from its place: too long a name, a folder there, or a file above it."""
+"""Errors caused by the name of one output: it is too long, or something else is in its place."""
 
 
 def make_and_record(
     recorder: Recorder, recipe: Recipe, hashes: Hashes, wanted: Wanted
 ) -> Reason | None:
-    """`make`, and a line in the ledger. Returns the reason of a refusal."""
+    """Make the outputs of an image and record the outcome. Returns the reason if it was refused."""
     made = make(recipe, hashes, wanted)
     recorder.append(made)
     return made.reason
 
 
 def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
-    """Make the outputs wanted and write them; a refusal is an outcome like any other.
+    """Make the outputs of an image and write them. A refusal is an outcome like any other.
 
-    Raises OutputError where an output cannot be written: that concerns every image; MemoryError
-    where that is short.
+    Raises OutputError if an output cannot be written for a reason that concerns every image, such
+    as a full disk, and MemoryError.
     """
     size: int | None = None
     try:
@@ -74,7 +74,7 @@ def _read(path: str, max_bytes: int) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  (a Path per file costs)
             size = os.fstat(file.fileno()).st_size
-            # Not `read(max_bytes)`, which takes so much memory before it has read a byte.
+            # `read(max_bytes)` would allocate that much before it reads a byte.
             data = file.read() if size <= max_bytes else b""
     except FileNotFoundError as error:
         raise Refusal(Reason.MISSING_ORIGINAL, path) from error
@@ -93,12 +93,12 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
         return make_images(data, recipe, names, box=wanted.box)
     except (Refusal, MemoryError):
         raise
-    except Exception as error:  # a decoder's surprise costs its image, not the run
+    except Exception as error:  # an unexpected error of a decoder costs one image, not the run
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 
 
 class _Written(NamedTuple):
-    """Outputs that are written, and where in a spool they begin, if they lie in one."""
+    """Outputs that were written, and at which byte of a spool they begin, if they lie in one."""
 
     outputs: tuple[MadeOutput, ...] = ()
     spool: str | None = None
@@ -119,11 +119,11 @@ def _write_all(rendered: "Rendered", wanted: Wanted) -> _Written:
 
 
 def _put(data: bytes, spool: str) -> int:
-    """Put it at the end of a spool; the byte at which it begins. Raises OutputError."""
+    """Append data to a spool; return the byte at which it begins. Raises OutputError."""
     try:
         file = os.open(spool, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)  # let go of by `close`, and by death
+            fcntl.flock(file, fcntl.LOCK_EX)  # released by `close`, and by the end of the process
             offset = os.fstat(file).st_size
             if os.write(file, data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -137,7 +137,7 @@ def _put(data: bytes, spool: str) -> int:
 def _write(image: Image, wanted: WantedOutput) -> MadeOutput:
     """Write one output to its file, whole or not at all.
 
-    Raises Refusal (NO_PLACE) where the name is to blame, OutputError where it is not.
+    Raises Refusal (NO_PLACE) if the name of the file is the cause, else OutputError.
     """
     try:
         with replacing(Path(wanted.path)) as part:

@@ -1,4 +1,4 @@
-"""Bytes of an original to encoded outputs: what the workers do for each image."""
+"""Make the encoded outputs of an original from its bytes."""
 
 from collections.abc import Collection, Mapping
 from typing import Generic, TypeVar
@@ -20,12 +20,12 @@ from dafre_fast.pixels.rasters import Pixels, upright
 from dafre_fast.pixels.sniff import sniff
 
 P = TypeVar("P", Pixels, Image)
-"""A picture, or the file of one."""
+"""Decoded pixels, or an encoded image."""
 
 
 class Outputs(Struct, Generic[P], frozen=True):
-    """The outputs of one original by name. `refused` says why some that were wanted are missing,
-    `notes` and `detail` what is to be known of those that were made.
+    """The outputs of one original, by name. `refused` is the reason why some that were wanted are
+    missing; `notes` and `detail` describe those that were made.
     """
 
     header: Header
@@ -39,17 +39,17 @@ class Outputs(Struct, Generic[P], frozen=True):
 
 
 Shown = Outputs[Pixels]
-"""Before they are encoded, as people see them."""
+"""Outputs before they are encoded, turned upright."""
 Rendered = Outputs[Image]
 
 
 def make_images(
     data: bytes, recipe: Recipe, names: Collection[str] | None = None, *, box: Box | None = None
 ) -> Rendered:
-    """Make the outputs of these names as JPEG; None: all of the recipe. Those that show a head box
-    are made only where there is one: `box`, as shares of the oriented picture.
+    """Make the outputs with these names as JPEG, or all of the recipe if `names` is None.
 
-    Raises Refusal with the reason where the original cannot be read.
+    `box` is the head box, as shares of the upright picture. Without it, outputs that show the head
+    are not made. Raises Refusal with the reason if the original cannot be read.
     """
     shown = show_images(data, recipe, names, box=box)
     images = {
@@ -63,7 +63,10 @@ def make_images(
 def show_images(
     data: bytes, recipe: Recipe, names: Collection[str] | None = None, *, box: Box | None = None
 ) -> Shown:
-    """What `make_images` encodes. Raises Refusal likewise."""
+    """Make the outputs as `make_images` does, without encoding them.
+
+    Returns pixels (height, width, 3 or 4), uint8, sRGB. Raises Refusal as `make_images` does.
+    """
     outputs = [output for output in recipe.outputs if names is None or output.name in names]
     refused = Refusal(Reason.NOT_AN_IMAGE)
     format = sniff(data)

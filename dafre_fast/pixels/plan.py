@@ -1,4 +1,4 @@
-"""From a header and the settings to what is to be done with one picture. No pixel is touched."""
+"""Plan how to make the outputs of one original, from its header and the recipe. Pure."""
 
 from collections.abc import Sequence
 
@@ -21,36 +21,38 @@ from dafre_fast.pixels.geometry import (
 from dafre_fast.pixels.header import Header, check_header
 
 WHOLE = 8
-"""In eighths: a picture decoded at its stored size."""
+"""The scale of a picture that is decoded at its stored size, in eighths."""
 
 LARGEST_WHOLE = 64_000_000
-"""Pixels up to which a picture may be in memory as a whole; larger ones stream through libvips."""
+"""The most pixels of a picture that is held in memory; larger ones are streamed by libvips."""
 
 _FAST_SCALES = (1, 2, 4)
-"""Eighths for which libjpeg-turbo has vector code; others are slower than the whole picture."""
+"""Scales, in eighths, for which libjpeg-turbo has vector code; others are slower than decoding the
+whole picture."""
 
 _ROOM, _EXACT_ROOM = 1.5, 2.0
-"""A JPEG shrunk while it is decoded stays this many times the target. Against a resize from the
-full size that leaves 49 dB and more at 1.5, 46 at 1.25, 53 at 2 (mean of 62 pictures)."""
+"""The least factor by which a JPEG that is shrunk while it is decoded exceeds its output. Compared
+with resizing from the stored size: 49 dB at 1.5, 46 at 1.25, 53 at 2 (mean of 62 pictures)."""
 
 
 class OutputPlan(Struct, frozen=True):
-    """How to make one output: decode the stored picture at `eighths` / 8, cut `rect` out of it and
-    resize that to `size`. Nothing is turned yet.
+    """The steps to make one output: decode the stored picture at `eighths` / 8 of its size, cut out
+    `rect`, and resize that to `size` (width, height). Both refer to the picture as it is stored,
+    before it is turned upright.
     """
 
     name: str
     size: Size
     rect: Rect | None = None
-    """In the stored picture; None for all of it."""
+    """The region to cut out, in pixels of the stored picture; None for all of it."""
     eighths: int = WHOLE
     exact: bool = False
-    """No other shortcut on the way."""
+    """Take no shortcut besides `eighths`."""
 
 
 class ImagePlan(Struct, frozen=True):
-    """How to make the outputs of one original; `refused` says why some that were wanted cannot be
-    made.
+    """The steps to make the outputs of one original; `refused` is the reason why some that were
+    wanted cannot be made.
     """
 
     outputs: tuple[OutputPlan, ...]
@@ -58,15 +60,17 @@ class ImagePlan(Struct, frozen=True):
 
     @property
     def has_crops(self) -> bool:
+        """True if an output is cut out of the picture."""
         return any(output.rect for output in self.outputs)
 
 
 def plan_image(
     header: Header, outputs: Sequence[Output], bounds: Bounds, box: Box | None
 ) -> ImagePlan:
-    """Plan these outputs; those that need a head box are left out where there is none.
+    """Plan these outputs; those that need a head box are left out if there is none.
 
-    Raises Refusal where nothing can be made; a bad box costs the outputs that need it, no others.
+    A bad box affects only the outputs that need it. Raises Refusal if nothing can be made, or a
+    whole picture would be too large.
     """
     check_header(header, bounds)
     crops, refused = dict[str, OutputPlan](), None
@@ -88,7 +92,7 @@ def plan_image(
 def _plan_whole(header: Header, output: Output, bounds: Bounds, *, beside_crop: bool) -> OutputPlan:
     target = _target(header.size, output.size, bounds)
     eighths = WHOLE
-    # A crop needs every pixel: one decode serves both, except where this would show.
+    # A crop needs every pixel, so that one decode can serve both, unless this is to be exact.
     if header.format is Format.JPEG and (output.exact or not beside_crop):
         room = _EXACT_ROOM if output.exact else _ROOM
         eighths = shrink_on_load(min(header.stored), min(target), room)
@@ -114,7 +118,9 @@ def _target(size: Size, rule: ShortSide, bounds: Bounds) -> Size:
 
 
 def shrink_on_load(side: int, target: int, room: float) -> int:
-    """Eighths at which a JPEG is decoded: the fewest that leave `room` times the target."""
+    """Return the scale at which a JPEG is decoded, in eighths: the smallest that leaves `room`
+    times the target. `side` and `target` are short sides in pixels.
+    """
     for eighths in _FAST_SCALES:
         if side * eighths // 8 >= room * target:
             return eighths

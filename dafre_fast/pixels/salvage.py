@@ -1,7 +1,7 @@
-"""What is there of a JPEG or PNG that breaks off (`--truncated keep`): whole rows, or whole scans.
+"""Keep what is there of a truncated JPEG or PNG (`--truncated keep`): whole rows, or whole scans.
 
-Lenient modes of decoders report success with nothing decoded at all; here, what is kept is what the
-strict decoder gave before it failed.
+Decoders in their lenient modes report success even if nothing was decoded. Here, only what the
+strict decoder returned before it failed is kept.
 """
 
 from msgspec.structs import replace
@@ -19,9 +19,10 @@ from dafre_fast.pixels.rasters import Pictures
 def keep(
     data: bytes, header: Header, plan: ImagePlan, refused: Refusal
 ) -> tuple[Pictures, str, Refusal | None]:
-    """The outputs, what is kept in words, and why some that were wanted are missing.
+    """Return the outputs by name, a description of what is kept, and why some outputs that were
+    wanted are missing. `refused` is what the strict decoder said.
 
-    Raises `refused` as TRUNCATED where there is nothing to keep.
+    Raises Refusal (TRUNCATED) if there is nothing to keep.
     """
     nothing = Refusal(Reason.TRUNCATED, f"{refused.detail}; nothing could be kept")
     if header.format is Format.JPEG and header.scans > 1:

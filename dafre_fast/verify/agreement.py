@@ -1,8 +1,7 @@
-"""Whether manifest, ledger and labels say the same. Tables in, tables of findings out.
+"""Compare manifest, ledger and labels with each other: tables in, tables of findings out.
 
-A table of findings has the text columns `flaw` (a value of `Flaw`), `where` and `detail`. A
-manifest comes as `read_manifest` gives it, outcomes as `read_outcomes` and lines of label files as
-`read_labels` do.
+A table of findings has the text columns `flaw` (a value of `Flaw`), `where` and `detail`. Manifests
+are read by `read_manifest`, outcomes by `read_outcomes`, lines of label files by `read_labels`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,10 +29,10 @@ _OF_CATALOGUE = {
 
 
 def read_manifest(path: Path, outputs: Sequence[Output]) -> pl.DataFrame:
-    """What a verification needs of it: `key`, the id of an image or the path of an original, then
-    status, and sizes and hashes of the outputs; of a catalogue's also path, class and split.
+    """Read what is verified of a manifest: `key` (the id of an image, or the path of an original),
+    status, and sizes and hashes of the outputs; for a catalogue also path, class and split.
 
-    Raises InputError where it cannot be read or is no manifest.
+    Raises InputError if the file cannot be read or is no manifest.
     """
     with reading(path, "is damaged, or no manifest"):
         with path.open("rb") as file:
@@ -52,9 +51,9 @@ def _of_outcome(outputs: Sequence[Output]) -> dict[str, pl.DataType]:
 
 
 def read_outcomes(ledger: Path, outputs: Sequence[Output]) -> pl.DataFrame:
-    """The last outcome of making each key: `key`, status, sizes and hashes of the outputs.
+    """Read the last outcome of making each key: `key`, status, sizes and hashes of the outputs.
 
-    Raises InputError where one cannot be read, with its line.
+    Raises InputError that names the line if one cannot be read.
     """
     made = last_outcomes(ledger, "make", outputs).with_columns(status())
     with reading(ledger):
@@ -68,11 +67,11 @@ def read_outcomes(ledger: Path, outputs: Sequence[Output]) -> pl.DataFrame:
 
 
 def _damaged_line(ledger: Path) -> str | None:
-    """Which it is, and why; polars does not tell."""
+    """Describe the first line that cannot be read; polars does not say which it is."""
     with ledger.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
-                return f"line {number} breaks off; the next run drops it and goes on"
+                return f"line {number} is incomplete; the next run drops it and goes on"
             try:
                 check(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -88,10 +87,10 @@ def _with_keys(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_labels(path: Path, second: str) -> pl.DataFrame:
-    """Lines of a label file: `where` (file:line), class_id int64, and as column `second` what is
-    behind the first comma; nulls in a line that is not of this form. A missing file has none.
+    """Read the lines of a label file: `where` (file:line), class_id int64, and the text behind the
+    first comma as column `second`. A line of another form has nulls; a missing file has no lines.
 
-    Raises InputError where it cannot be read.
+    Raises InputError if the file cannot be read.
     """
     try:
         text = path.read_bytes().decode("utf-8", "replace")
@@ -115,8 +114,8 @@ def read_labels(path: Path, second: str) -> pl.DataFrame:
 
 
 def standing_outcomes(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
-    """What became of each row of the manifest at last: as the ledger has it, which is written
-    first, and else as the manifest has it.
+    """Return the last outcome of each row of the manifest: that of the ledger, which is written
+    first, or else that of the manifest.
     """
     rows = manifest.unique("key", maintain_order=True)
     in_ledger = made.join(rows, on="key", how="semi")
@@ -127,9 +126,10 @@ def standing_outcomes(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFram
 def outputs_of(
     outcomes: pl.DataFrame, places: pl.DataFrame | None, folders: Mapping[Output, str]
 ) -> pl.DataFrame:
-    """The pictures that should be there: `key` and the columns of `RecordedFile`. Column `path` of
-    the outcomes names all outputs of an image, each below its folder; `places` are as `placed`
-    takes them.
+    """Return the pictures that should be there: `key` and the columns of `core.findings.Output`.
+
+    Column `path` of the outcomes is the path of all outputs of an image, each below its own folder.
+    `places` are those of pictures in shards (`dataset.places`), None if there are no shards.
     """
     return pl.concat(
         placed(
@@ -147,7 +147,7 @@ def outputs_of(
 
 
 def compare_with_ledger(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the manifest without an outcome, or with another one than the ledger has."""
+    """Find rows of the manifest without an outcome, or with another outcome than the ledger has."""
     again, first = _again(manifest.with_columns(where="key"), "key")
     decided = first.drop_nulls("status")
     both = decided.join(made, on="key", how="inner", suffix="_made").with_columns(
@@ -173,8 +173,8 @@ def compare_with_ledger(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFr
 
 
 def compare_labels(lines: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataFrame:
-    """Lines (where, split, class_id, path) that differ from the rows of the manifest, and rows
-    without a line.
+    """Find lines of labels (where, split, class_id, path) that differ from the manifest, and rows
+    of the manifest without a line.
     """
     broken, whole = _broken(lines)
     again, first = _again(whole, "path")
@@ -212,8 +212,8 @@ def compare_labels(lines: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataFrame:
 
 
 def compare_class_names(lines: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataFrame:
-    """Lines (where, class_id, class_name) that differ from the classes of the manifest, and classes
-    without a line.
+    """Find lines of class names (where, class_id, class_name) that differ from the manifest, and
+    classes without a line.
     """
     broken, whole = _broken(lines)
     again, first = _again(whole, "class_id")
@@ -246,19 +246,19 @@ def compare_class_names(lines: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataF
 
 
 def labels_of_refused(lines: pl.DataFrame, manifest: pl.DataFrame) -> int:
-    """How many labelled images have another status than success."""
+    """Count the labelled images that were refused."""
     refused = manifest.filter(pl.col("status") != SUCCESS)
     return refused.unique("path").join(lines, on="path", how="semi").height
 
 
 def _broken(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines that are not of the form, and the others."""
+    """Return the malformed lines, and the others."""
     broken = pl.any_horizontal(pl.all().is_null())
     return lines.filter(broken), lines.filter(~broken)
 
 
 def _again(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows that repeat what an earlier one has in a column, and the others."""
+    """Return the rows that repeat the value of an earlier row in a column, and the others."""
     first = pl.col(name).is_first_distinct()
     return rows.filter(~first), rows.filter(first)
 
@@ -268,14 +268,14 @@ def _differ(name: str) -> pl.Expr:
 
 
 def _difference(name: str) -> pl.Expr:
-    """Null where manifest and ledger agree."""
+    """Return the expression of a difference in words; null if manifest and ledger agree."""
     here, there = pl.col(name), pl.col(f"{name}_made")
     text = pl.format("{} {}, {} in the ledger", pl.lit(name), _text(name), _text(f"{name}_made"))
     return pl.when(here.ne_missing(there)).then(text)
 
 
 def _found(flaw: Flaw, rows: pl.DataFrame, detail: str = "", *names: str) -> pl.DataFrame:
-    """A finding per row, at its `where`; `detail` is a form for the columns named."""
+    """Return a finding per row, at its `where`. `detail` is a format for the columns in `names`."""
     text = pl.format(detail, *map(_text, names)) if names else pl.lit(detail)
     return rows.select(flaw=pl.lit(flaw.value), where="where", detail=text)
 

@@ -1,4 +1,4 @@
-"""What a worker does to verify files: read, hash, look inside. Imported by the workers."""
+"""Verify files in a worker: read, hash, parse. Imported by the workers."""
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.findings import Finding, Flaw, Output
@@ -6,7 +6,9 @@ from dafre_fast.dataset.samples import read_as_recorded
 
 
 def check(folder: str, deep: bool, outputs: tuple[Output, ...]) -> list[Finding]:
-    """What is off with files of a folder; `deep`: each is decoded as well."""
+    """Compare files of a folder with what is recorded, and return what is wrong with them. `deep`:
+    decode each of them, too.
+    """
     found = (_check(folder, output, deep) for output in outputs)
     return [
         Finding(flaw, output.file, detail)
@@ -39,6 +41,6 @@ def _look_inside(data: bytes, output: Output, deep: bool) -> _Found:
             soundness.check_pixels(data, header)
     except Refusal as refusal:
         return Flaw.UNDECODABLE, str(refusal)
-    except Exception as error:  # noqa: BLE001  (a decoder's surprise is a finding)
+    except Exception as error:  # noqa: BLE001  (whatever a decoder raises is a finding)
         return Flaw.UNDECODABLE, f"{type(error).__name__}: {error}"
     return None, ""

@@ -1,7 +1,8 @@
-"""The verification: what is recorded against what is there.
+"""Verify a dataset: compare its files with what is recorded.
 
-Which images there are, the manifest says, and without one the ledger; what became of them, the
-ledger, which is written first. Where an output lies follows from its key, as when it was made.
+The manifest decides which images there should be, or the ledger if there is no manifest. Their
+outcomes are taken from the ledger, which is written first. The path of an output follows from its
+key, as when it was made.
 """
 
 import asyncio
@@ -51,12 +52,13 @@ _PRELOAD = ("dafre_fast.verify.check", "dafre_fast.pixels.soundness", "dafre_fas
 
 
 def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verification:
-    """Compare files, labels, manifest and ledger; remove what is damaged or orphaned if asked to.
+    """Compare files, labels, manifest and ledger. If `run.remove`, remove damaged and orphaned
+    files.
 
-    Raises InputError where a record cannot be read, UsageError while a run is at work there.
+    Raises InputError if a record cannot be read, UsageError while a run is at work on the folder.
     """
     if run.remove and run.manifest:  # another folder's would make orphans of everything
-        raise UsageError("--remove goes by what the folder itself has on record, not by --manifest")
+        raise UsageError("--remove needs the records of the folder itself: leave out --manifest")
     began, cpu = time.monotonic(), time.process_time()
     with undisturbed(run.output / STATE, exclusive=run.remove):
         records = _read(run)
@@ -87,10 +89,10 @@ def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verificatio
 
 @dataclass(frozen=True, slots=True)
 class _Records:
-    """What is known of a folder; there is a manifest, a ledger, or both.
+    """The records of a folder: a manifest, a ledger, or both.
 
-    `catalogue`: keys are ids, not paths of originals. `whole`: it is what `full` leaves, with a
-    tree for each of the `outputs` and labels.
+    `catalogue`: keys are ids, not paths of originals. `whole`: the folder is one that `full` makes,
+    with labels, and a tree for each of the `outputs`.
     """
 
     outputs: tuple[Output, ...]
@@ -101,7 +103,7 @@ class _Records:
     whole: bool
 
     def outcomes(self) -> pl.DataFrame:
-        """What became of each image at last, in ascending order of keys."""
+        """Return the last outcome of each image, in ascending order of keys."""
         if self.made is None:
             assert self.manifest is not None
             return self.manifest.unique("key").sort("key")
@@ -122,7 +124,7 @@ def _read(run: VerifyRun) -> _Records:
     hashes = {output: f"{prefix_of(output.name)}sha256" for output in outputs}
     several = rows.select(pl.sum_horizontal(pl.col(*hashes.values()).is_not_null()) > 1)
     whole = several.to_series().any() or (run.output / LABELS).exists()
-    if manifest is None:  # `crop` makes no whole pictures, and `resize` nothing else
+    if manifest is None:  # `crop` makes no whole pictures, `resize` nothing else
         wholes = [hashes[output] for output in outputs if not output.needs_box]
         crops_alone = rows.select(pl.all_horizontal(pl.col(*wholes).is_null().all())).item()
         ids = rows["key"].str.contains("^[0-9]+$").all() and (whole or crops_alone)
@@ -134,8 +136,8 @@ def _read(run: VerifyRun) -> _Records:
 
 
 def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
-    """All pictures that should be there: `key`, and the columns of `Output`; `in_shards`: the
-    dataset, where they lie in shards.
+    """Return all pictures that should be there: `key`, and the columns of `core.findings.Output`.
+    `in_shards` is the folder of the dataset if they lie in shards.
     """
     outcomes = records.outcomes()
     keys = outcomes["key"].to_list()
@@ -158,7 +160,9 @@ def _place(finding: Finding) -> tuple[int, str]:
 async def _check_files(
     outputs: pl.DataFrame, run: VerifyRun, workers: Workers, advance: Advance
 ) -> tuple[list[Finding], float]:
-    """What is off with them, and the CPU time of the workers."""
+    """Check the files in worker processes. Returns the findings, and the CPU time of the workers in
+    seconds.
+    """
     found = list[Finding]()
 
     def take(batch: Batch, result: list[Finding] | Finding) -> None:
@@ -172,8 +176,8 @@ async def _check_files(
 
 
 def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tuple[Path, Finding]]:
-    """Files that no row names. A folder that is not one of `full` may hold anything else, so that
-    only what is named like an output counts there.
+    """Find files that no row names. A folder that `full` did not make may hold other files, so that
+    only those named like an output count there.
     """
     whole = records.whole
     for tree in [one.tree for one in records.outputs] if whole else [""]:
@@ -192,12 +196,14 @@ def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tup
 
 
 def _readable(name: str) -> str:
-    """A name of any bytes as text that can be printed and stored."""
+    """Return a name of any bytes as text that can be printed and stored."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
-    """What is off between manifest, ledger and labels; how many labelled images were refused."""
+    """Compare manifest, ledger and labels. Returns findings, and how many labelled images were
+    refused.
+    """
     manifest, made, refused = records.manifest, records.made, 0
     found, tables = list[Finding](), list[pl.DataFrame]()
     if manifest is not None and made is not None:
@@ -222,8 +228,8 @@ def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
 def _remove(
     output: Path, damaged: Sequence[Finding], strays: Mapping[Path, Finding], *, whole: bool
 ) -> list[str]:
-    """Remove files that are not what was made, leftovers, and orphans of the trees of `full`:
-    another folder may be shared with what is not ours. Returns their names.
+    """Remove damaged files, leftovers, and orphans, these in the trees of `full` alone: other
+    folders may hold files of others. Returns their names. Raises OutputError.
     """
     doomed = {output / finding.where: finding for finding in damaged if finding.flaw.damage}
     doomed |= {

@@ -9,17 +9,22 @@ from dafre_fast.core.settings.groups import Group
 
 
 class VerifyRun(Group, frozen=True):
-    """What is verified, how thoroughly, and what is done about it."""
+    """Settings of a verification: the folder, how thorough it is, and whether files are removed."""
 
     output: Annotated[
-        Path, Meta(description="Folder of a dataset, or of full images or face crops alone.")
+        Path, Meta(description="Folder of a dataset, or of full images or head crops alone.")
     ] = Path("dataset")
     manifest: Annotated[
-        Path | None, Meta(description="Its manifest. Default: manifest.parquet in it, if any.")
+        Path | None,
+        Meta(
+            description="Its manifest. Default: manifest.parquet in that folder, if there is one."
+        ),
     ] = None
-    deep: Annotated[bool, Meta(description="Decode every output as well.")] = False
+    deep: Annotated[bool, Meta(description="Decode every output, too.")] = False
     remove: Annotated[
         bool,
-        Meta(description="Remove damaged and orphaned files; what made them makes them anew."),
+        Meta(
+            description="Remove damaged and orphaned files; run the command again to remake them."
+        ),
     ] = False
     json: Annotated[bool, Meta(description="Print every finding as JSON.")] = False

@@ -25,7 +25,7 @@ from dafre_fast.dataset.outputs import (
     prefix_of,
     read_outputs,
 )
-from dafre_fast.dataset.provenance import NAME, remember_making
+from dafre_fast.dataset.provenance import NAME, record_making
 
 BUST = Output("bust", "upper", HeadBox(0.5), ShortSide(128, at_most=True))
 THREE = (FULL_IMAGE, HEAD_CROP, BUST)
@@ -67,7 +67,7 @@ def test_another_word_is_answered_with_those_that_are_known() -> None:
 
 def test_outputs_are_those_of_the_recorded_settings(tmp_path) -> None:
     recipe = Recipe(full=FullImage(size=64), others=(BUST,))
-    remember_making(tmp_path, recipe, anew=False)
+    record_making(tmp_path, recipe, resume=True)
     assert read_outputs(tmp_path) == recipe.outputs
     write_manifest(tmp_path, *recipe.outputs)
     assert read_outputs(tmp_path) == recipe.outputs
@@ -75,12 +75,12 @@ def test_outputs_are_those_of_the_recorded_settings(tmp_path) -> None:
 
 def test_the_settings_of_the_last_run_count(tmp_path) -> None:
     for size in (64, 96):
-        remember_making(tmp_path, Recipe(full=FullImage(size=size), others=(BUST,)), anew=False)
+        record_making(tmp_path, Recipe(full=FullImage(size=size), others=(BUST,)), resume=True)
     assert read_outputs(tmp_path)[0].size.pixels == 96
 
 
 def test_an_output_of_which_the_manifest_has_no_columns_is_no_more(tmp_path) -> None:
-    remember_making(tmp_path, Recipe(others=(BUST,)), anew=False)
+    record_making(tmp_path, Recipe(others=(BUST,)), resume=True)
     write_manifest(tmp_path, FULL_IMAGE, HEAD_CROP)
     assert read_outputs(tmp_path) == (FULL_IMAGE, HEAD_CROP)
 

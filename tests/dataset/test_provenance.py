@@ -15,7 +15,7 @@ from dafre_fast.dataset.provenance import (
     choice,
     makings,
     record_choice,
-    remember_making,
+    record_making,
 )
 
 OTHER = Recipe(encoding=Encoding(quality=75))
@@ -23,7 +23,7 @@ OTHER = Recipe(encoding=Encoding(quality=75))
 
 def test_settings_and_versions_are_remembered_once_each(tmp_path) -> None:
     for recipe in (Recipe(), OTHER, Recipe()):
-        remember_making(tmp_path, recipe, anew=False)
+        record_making(tmp_path, recipe, resume=True)
     first, second = makings(tmp_path)
     assert (first.settings, second.settings) == (Recipe(), OTHER)
     assert (first.pixels, first.bounded) == Recipe().hashes()
@@ -31,18 +31,18 @@ def test_settings_and_versions_are_remembered_once_each(tmp_path) -> None:
 
 
 def test_other_versions_are_another_making(tmp_path) -> None:
-    remember_making(tmp_path, Recipe(), anew=False)
+    record_making(tmp_path, Recipe(), resume=True)
     path = tmp_path / STATE / NAME
     (known,) = makings(tmp_path)
     older = msgspec.structs.replace(known, versions={**known.versions, "pyvips": "1.0"})
     path.write_bytes(msgspec.json.encode([older]))
-    remember_making(tmp_path, Recipe(), anew=False)
+    record_making(tmp_path, Recipe(), resume=True)
     assert makings(tmp_path) == [older, known]
 
 
 def test_what_is_made_anew_forgets_how_it_was_made_before(tmp_path) -> None:
-    remember_making(tmp_path, OTHER, anew=False)
-    remember_making(tmp_path, Recipe(), anew=True)
+    record_making(tmp_path, OTHER, resume=True)
+    record_making(tmp_path, Recipe(), resume=False)
     assert [one.settings for one in makings(tmp_path)] == [Recipe()]
 
 
@@ -57,7 +57,7 @@ def test_a_damaged_file_is_told_and_the_next_run_begins_it_anew(tmp_path, text) 
     path.write_bytes(text)
     with pytest.raises(InputError, match=f"^{path}: is damaged: "):
         makings(tmp_path)
-    remember_making(tmp_path, Recipe(), anew=False)
+    record_making(tmp_path, Recipe(), resume=True)
     assert [one.settings for one in makings(tmp_path)] == [Recipe()]
 
 

@@ -24,7 +24,7 @@ from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.ledger import NAME as LEDGER
-from dafre_fast.dataset.provenance import record_choice, remember_making
+from dafre_fast.dataset.provenance import record_choice, record_making
 from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.funnel import write_funnel
@@ -162,7 +162,7 @@ def finished(tmp_path_factory) -> Path:
     )
     write_statistics(ds)
     write_ledger(ds)
-    remember_making(ds, Recipe(), anew=False)
+    record_making(ds, Recipe(), resume=True)
     return ds
 
 

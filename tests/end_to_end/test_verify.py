@@ -462,7 +462,7 @@ def test_a_table_that_is_not_a_manifest_is_exit_status_2_and_a_line_that_names_i
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ('{"stage":"make","ke', "line 17 breaks off"),
+        ('{"stage":"make","ke', "line 17 is incomplete"),
         ("garbage\n", "line 17 is damaged"),
         ('{"stage":"make","key":"1","width":"wide"}\n', "line 17 is damaged"),
         ('{"stage":"make"}\n', "names no image"),

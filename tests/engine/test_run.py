@@ -137,15 +137,12 @@ def hanging(originals) -> str:
     return "hangs.png"
 
 
-def test_an_original_at_which_workers_hang_is_refused_and_the_others_are_made(
-    originals, hanging
-) -> None:
-    output = originals.parent / "out"
-    manifest, work = run(asked(originals, *NAMES, hanging), output, image_timeout=1.0)
-    assert statuses(manifest) == dict.fromkeys(NAMES, "success") | {hanging: "timeout"}
-    message = manifest.filter(path=hanging)["error_message"].item()
-    assert message == "a worker timed out on it, twice (1 s)"
-    assert work.images == 4
+def test_an_original_at_which_workers_hang_is_refused(originals, hanging) -> None:
+    manifest, work = run(asked(originals, hanging), originals.parent / "out", image_timeout=0.2)
+    assert manifest.select("path", "status", "error_message").row(0) == (
+        hanging, "timeout", "a worker timed out on it, twice (0.2 s)",
+    )  # fmt: skip
+    assert work.images == 1
 
 
 def test_half_written_files_of_an_image_at_which_a_worker_was_lost_are_removed(
@@ -154,8 +151,8 @@ def test_half_written_files_of_an_image_at_which_a_worker_was_lost_are_removed(
     output = originals.parent / "out"
     output.mkdir()
     (output / ".hangs.jpg.part").write_text("half")
-    (output / ".2.jpg.part").write_text("of nobody's image")
-    run(asked(originals, hanging), output, image_timeout=1.0)
+    (output / ".2.jpg.part").write_text("another image's")
+    run(asked(originals, hanging), output, image_timeout=0.2)
     assert [path.name for path in output.glob(".*.part")] == [".2.jpg.part"]
 
 

@@ -7,12 +7,14 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import pyvips
+from msgspec.structs import replace
 from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.records import Box
+from dafre_fast.core.settings.images import Encoding, HeadBox, Output, ShortSide, Whole
 from dafre_fast.pixels.making import make_images
 from tests.pixels.pictures import (
     IMAGES,
@@ -542,6 +544,39 @@ def test_bad_box_leaves_the_full_image_and_says_why(box, reason):
 
 def test_good_box_is_not_refused():
     assert make_images(encoded(marked()), recipe(), box=MARKED_BOX).refused is None
+
+
+OTHERS = (
+    Output("bust", "busts", HeadBox(0.5), ShortSide(24, at_most=True)),
+    Output("tiny", "tinies", Whole(), ShortSide(16)),
+    Output("small", "smalls", Whole(), ShortSide(40), Encoding(quality=60)),
+    Output("same", "sames", Whole(), ShortSide()),
+)
+"""Further outputs: another region, two other sizes of the whole, and the whole as it is."""
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_any_number_of_outputs_is_made_each_of_its_region_size_and_encoding(format):
+    data = encoded(marked(), format)
+    rendered = make_images(data, replace(recipe(size=30), others=OTHERS), box=MARKED_BOX)
+    sizes = {name: min(image.width, image.height) for name, image in rendered.pictures.items()}
+    assert sizes == {"full": 30, "face": 30, "bust": 24, "tiny": 16, "small": 40, "same": 90}
+    for name, quality in (("full", 100), ("bust", 90), ("small", 60)):
+        expected = opened(encoded(patches(8, 8), "JPEG", quality=quality)).quantization
+        assert opened(rendered[name].data).quantization == expected
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("exact", [False, True])
+def test_an_output_is_the_same_whatever_others_are_made_beside_it(format, exact):
+    data = encoded(smooth(700, 500), format)
+    several = replace(recipe(size=30, exact=exact), others=OTHERS)
+    crops, wholes = ["face", "bust"], ["full", "tiny", "small", "same"]
+    for names, box in ((crops, Box(0.25, 0.25, 0.5, 0.75)), (wholes, None)):
+        together = make_images(data, several, names, box=box).pictures
+        assert [*together] == [output.name for output in several.outputs if output.name in names]
+        for name in names:
+            assert make_images(data, several, [name], box=box)[name] == together[name]
 
 
 def test_nothing_is_made_that_is_not_wanted():

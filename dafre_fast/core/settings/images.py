@@ -1,4 +1,4 @@
-"""Settings that decide the bytes of an output: the recipe."""
+"""The recipe: settings that decide which outputs are made of an original, and their bytes."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from dafre_fast.core.settings.groups import Count, Group
 
 
 class FullImage(Group, frozen=True):
-    """What decides the bytes of a full image."""
+    """Flags of the full image."""
 
     size: Annotated[
         int, Meta(ge=1, le=65_500, description="Short side of the full image, in pixels.")
@@ -27,7 +27,7 @@ class FullImage(Group, frozen=True):
 
 
 class FaceImage(Group, frozen=True):
-    """What decides the region and size of a face crop."""
+    """Flags of the head crop: its region and its size."""
 
     face_margin: Annotated[
         float, Meta(ge=0, le=10, description="Added on each side, as a share of the head box.")
@@ -39,7 +39,7 @@ class FaceImage(Group, frozen=True):
 
 
 class Encoding(Group, frozen=True):
-    """What decides the bytes of every output."""
+    """Flags of the JPEG encoder, for every output."""
 
     quality: Annotated[int, Meta(ge=1, le=100, description="JPEG quality.")] = 90
     subsampling: Annotated[
@@ -48,7 +48,9 @@ class Encoding(Group, frozen=True):
 
 
 class Bounds(Originals, frozen=True):
-    """What one original may cost, known before a pixel is decoded, and what may be missing."""
+    """Limits on what one original may cost, checked before a pixel is decoded, and whether a
+    truncated one is kept.
+    """
 
     max_pixels: Annotated[Count, Meta(description="Largest original or output, in pixels.")] = (
         300_000_000
@@ -108,6 +110,7 @@ class Output(Struct, frozen=True):
 
     @property
     def needs_box(self) -> bool:
+        """True if the output shows a head, so that it cannot be made without a head box."""
         return isinstance(self.region, HeadBox)
 
 
@@ -146,7 +149,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """
 
     revision: int = 3
-    """Raised by whoever changes the code such that outputs change."""
+    """Raise this with every change of the code that changes the bytes of outputs."""
     full: FullImage = FullImage()
     face: FaceImage = FaceImage()
     encoding: Encoding = Encoding()
@@ -175,15 +178,16 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 class Hashes(NamedTuple):
-    """Of a recipe, one without its bounds and one with them. One of them stands with each outcome
-    in the ledger, so that other bounds make anew what followed from them and nothing else.
+    """Two hashes of a recipe: `pixels` without its bounds, `bounded` with them. The ledger records
+    one of them with each outcome, so that a run with other bounds repeats only the outcomes that
+    depended on them.
     """
 
     pixels: str
     bounded: str
 
     def of(self, reason: Reason | None, notes: Collection[Note] = ()) -> str:
-        """The one for an outcome."""
+        """Return the hash to record with an outcome."""
         depends = reason is not None and reason.bounded
         return self.bounded if depends or Note.TRUNCATED in notes else self.pixels
 
