@@ -614,7 +614,7 @@ MAKE_ALL = """
 import sys
 from pathlib import Path
 from dafre_fast.pixels.decoders.turbo import turbo
-from test_making import BOX, SMALLER, face_of, full_of
+from tests.pixels.test_making import BOX, SMALLER, face_of, full_of
 
 assert turbo() is None
 for path in Path(sys.argv[1]).glob("*.original"):
