@@ -79,7 +79,7 @@ def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
 
 
 def _placed(folder: Path, made: pl.DataFrame) -> pl.DataFrame:
-    """Where the full image of each lies: all columns of `Output`."""
+    """Add the place of each full image: all columns of `core.findings.Output`."""
     named = made.with_columns(
         file=pl.lit(f"{FULL_IMAGE.tree}/") + pl.col("path"), key=pl.col("id").cast(pl.String)
     )

@@ -1,4 +1,4 @@
-"""What an audit found: counts for people, JSON for machines. On standard output."""
+"""Print the result of an audit, as text or as JSON."""
 
 from collections.abc import Iterator
 

@@ -21,7 +21,7 @@ class _Explained(StrEnum):
 
 
 class Reason(_Explained):
-    """Why an image could not be made; the `status` of its row in the manifest."""
+    """The reason why an image could not be made; the `status` of its row in the manifest."""
 
     # fetching the original
     NOT_FOUND = "not_found", "The source has no such file."
@@ -135,7 +135,7 @@ class Note(_Explained):
 
 
 class Proof(_Explained):
-    """How a fetched original was found to be the right one."""
+    """The evidence that a fetched original is the right one."""
 
     MD5 = "md5", "Its MD5 is the one in the metadata."
     SHA256 = "sha256", "Its SHA-256 is the one that the source publishes."
@@ -148,7 +148,7 @@ SUCCESS = "success"
 
 
 class RowProblem(_Explained):
-    """Why a row of a table is set aside."""
+    """The reason why a row of a table is set aside."""
 
     # any table
     TOO_LONG = "too_long", "The line is too long to be a row."

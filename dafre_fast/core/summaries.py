@@ -71,7 +71,7 @@ FILLED = "empty lists filled"
 """Name of the last step of tags, in which empty lists get the tag `unlabeled`."""
 
 NAMED_LINES = 10
-"""How many rows with one problem are named by their lines."""
+"""Rows with one problem that are named by their lines."""
 
 
 class Problem(Struct, frozen=True):

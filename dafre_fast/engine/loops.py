@@ -14,8 +14,8 @@ Main = Coroutine[Any, Any, T]
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 _LOOKS_SECONDS = 0.1
-"""How often the caller looks whether its own task was cancelled: its loop cannot tell it while it
-waits here."""
+"""Interval at which the caller checks for cancellation of its own task: its loop cannot report it
+meanwhile."""
 
 
 def run(main: Main[T], new_loop: NewLoop) -> T:

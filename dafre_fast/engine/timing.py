@@ -1,5 +1,6 @@
-"""How a run with downloads spends its time: from the events of its sources and the idle time of its
-event loop.
+"""Measure how a run with downloads spends its time.
+
+The figures come from the events of its sources and from the idle time of its event loop.
 """
 
 import asyncio
@@ -17,10 +18,10 @@ T = TypeVar("T")
 
 
 class LoopTime(NamedTuple):
-    """How an event loop spent its time, in seconds."""
+    """Seconds that an event loop spent, by activity."""
 
     all: float
-    """From its start to its end."""
+    """Seconds from its start to its end."""
     idle: float
     """Time of these in which it only waited for sockets and timers."""
     disk: float

@@ -83,7 +83,10 @@ def full(
 
 
 def _spools(run: FullRun, running: Running) -> Spools | None:
-    """Where images are to lie in shards. Raises UsageError where they lie otherwise until now."""
+    """Return the spools of a run into shards, None for one into files.
+
+    Raises UsageError if the images of earlier runs lie the other way.
+    """
     output = run.output
     if run.pack and (output / FULL).exists():
         raise UsageError(f"{output / FULL}: images are files here; `pack` makes shards of them")

@@ -23,7 +23,7 @@ class Raster(NamedTuple):
 
 
 Decoded = dict[str, Raster]
-"""What each output of one original is resized from, by the name of the output."""
+"""The source from which each output of one original is resized, by the name of the output."""
 Pictures = dict[str, Pixels]
 """The outputs of one original by name, at their final size, not yet turned."""
 

@@ -13,7 +13,7 @@ from dafre_fast.pixels.decoders.registry import ROWS
 from dafre_fast.pixels.decoders.signatures import is_riff
 
 SNIFF_BYTES = 512
-"""How many bytes of a file's start tell its format."""
+"""First bytes of a file that tell its format."""
 
 _IMAGES_NOT_READ = (
     (b"8BPS", "Photoshop"),

@@ -57,11 +57,11 @@ class Fault(Struct, frozen=True):
     does: str
     """One sentence: what the server does."""
     recoverable: bool
-    """Whether a client that tries again gets the file."""
+    """True if a client that tries again gets the file."""
     play: Play | None = None
-    """How requests are answered. None: nobody listens on the port."""
+    """The play that answers requests; None if nobody listens on the port."""
     png: bool = False
-    """Whether the file is a PNG, not a JPEG."""
+    """True if the file is a PNG, not a JPEG."""
     tls: bool = False
     host: str = "127.0.0.1"
     files: int = 1

@@ -1,4 +1,4 @@
-"""What every executor does, and what it has to be given.
+"""The interface of executors: what they are given, what they do, what they report.
 
 An executor runs one function in worker processes, on this machine or on others. It is an
 asynchronous context: `submit` jobs, `drain`, leave. The contract is stated in
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class Loss(Enum):
-    """How a worker ended at a job."""
+    """The way in which a worker ended at a job."""
 
     CRASHED = "crashed"
     TIMED_OUT = "timed out"
@@ -25,7 +25,7 @@ class Loss(Enum):
 
 
 class Lost(NamedTuple):
-    """Why a job has no result: how its last worker ended, and the signal, exit status or limit."""
+    """The reason why a job has no result: how its last worker ended, and the signal or limit."""
 
     loss: Loss
     cause: str

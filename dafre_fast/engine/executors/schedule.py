@@ -1,4 +1,4 @@
-"""Which worker gets which job: a state machine without processes, sockets or a clock.
+"""Assign jobs to workers: a state machine without processes, sockets or a clock.
 
 A worker holds about as many jobs as it finishes in two rounds, so that a job waits behind others
 for a fifth of a second at most, and no fewer than two, so that the worker does not wait for the
@@ -62,12 +62,12 @@ class Schedule(Generic[J]):
 
     @property
     def is_full(self) -> bool:
-        """Whether as many jobs wait as the workers can hold."""
+        """True if as many jobs wait as the workers can hold."""
         return len(self._waiting) >= self._room
 
     @property
     def is_empty(self) -> bool:
-        """Whether every job has a result."""
+        """True if every job has a result."""
         return not (self._waiting or self._again or any(worker.held for worker in self.workers))
 
     def unfinished(self) -> Iterator[J]:

@@ -24,10 +24,10 @@ OUT_OF_MEMORY = 87
 
 
 class Begun(NamedTuple):
-    """What a worker has to say before its first job."""
+    """The first message of a worker, before any result."""
 
     failure: str | None
-    """Why it could not be initialised; None if it was."""
+    """The error of its initialisation; None if it succeeded."""
     server_cpu_seconds: float
     """CPU time of starting the server that it was forked from."""
 

@@ -77,7 +77,7 @@ class Row(NamedTuple):
     ends_early: Callable[[bytes | mmap], bool] | None = None
     """True if a file ends before its container does; None where the container does not say."""
     damage: Callable[[bytes | mmap], str] = _no_damage
-    """What is wrong with the container, in words; empty if nothing is known to be."""
+    """Return a description of damage in the container; empty if none is known."""
 
 
 def _webp_ends_early(data: bytes | mmap) -> bool:
