@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…]`: measure, print, write one JSON per run, and draw the charts."""
+"""`python -m bench [NAME…]`: measure, print, write one JSON file per run, and draw charts."""
 
 import time
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from bench.records import Result, Run
 @click.option(
     "--corpus", type=click.Path(path_type=Path), help="Folder of originals to measure on."
 )
-@click.option("--images", type=click.IntRange(1), default=50, help="Originals at most.")
-@click.option("--samples", type=click.IntRange(1), default=7, help="Of every contender.")
-@click.option("--rows", type=click.IntRange(1), default=977_356, help="Of faces.tsv.")
-@click.option("--records", type=click.IntRange(1), default=50_000, help="Of metadata.")
-@click.option("--jobs", type=click.IntRange(1), default=10_000, help="For the pool.")
-@click.option("--many", type=click.IntRange(1), default=200, help="Originals for whole commands.")
+@click.option("--images", type=click.IntRange(1), default=50, help="Number of originals, at most.")
+@click.option("--samples", type=click.IntRange(1), default=7, help="Samples of every contender.")
+@click.option("--rows", type=click.IntRange(1), default=977_356, help="Rows of faces.tsv.")
+@click.option("--records", type=click.IntRange(1), default=50_000, help="Records of metadata.")
+@click.option("--jobs", type=click.IntRange(1), default=10_000, help="Jobs of the pool.")
+@click.option("--many", type=click.IntRange(1), default=200, help="Originals of whole commands.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))
 def main(
     names: tuple[str, ...],
@@ -33,9 +33,9 @@ def main(
     output: Path,
     **size: int,
 ) -> None:
-    """Measure what this working tree does, and what peers do, on the same files in one run.
+    """Measure this working tree and its peers on the same files in one run.
 
-    Without --corpus, originals with Danbooru's mix are drawn, always the same.
+    Without --corpus, the same originals with Danbooru's mix of formats are drawn every time.
     """
     for name in names:
         load(name)

@@ -1,4 +1,4 @@
-"""Charts of all runs in a folder: throughput per core over commits, and over workers."""
+"""Charts of all runs in a folder: throughput per core by commit, and by number of workers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from bench.records import MIX, Result, Role, Run, with_mix
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """Runs of the folder, the oldest commit first; what is no run is left out."""
+    """Return the runs of a folder, oldest commit first. Other JSON files are ignored."""
     runs = []
     for path in folder.glob("*.json"):
         try:
@@ -23,8 +23,9 @@ def read_runs(folder: Path) -> list[Run]:
 
 
 def draw(runs: Sequence[Run], folder: Path) -> list[Path]:
-    """`throughput.svg` and `throughput.png`. Runs on another machine or corpus than the latest
-    are left out: their figures are of another kind.
+    """Write `throughput.svg` and `throughput.png` into `folder`, and return their paths.
+
+    Runs on another machine or corpus than the latest are left out: they cannot be compared.
     """
     latest = max(runs, key=lambda run: run.at)
     alike = [run for run in runs if (run.machine, run.corpus) == (latest.machine, latest.corpus)]
@@ -40,7 +41,7 @@ def draw(runs: Sequence[Run], folder: Path) -> list[Path]:
 
 
 def _draw_commits(axes: Axes, runs: Sequence[Run]) -> None:
-    """A line per contender at full images; of several runs of a commit the latest."""
+    """Draw a line per contender at full images, with the latest run of each commit."""
     commits = {_label(run): full for run in runs if (full := _full_images(run.results))}
     lines: dict[tuple[str, Role], dict[int, float]] = defaultdict(dict)
     for place, results in enumerate(commits.values()):
@@ -59,7 +60,7 @@ def _draw_commits(axes: Axes, runs: Sequence[Run]) -> None:
 
 
 def _full_images(results: Iterable[Result]) -> list[Result]:
-    """On the whole corpus, whether that has two parts or one."""
+    """Return the results on the whole corpus: the mix of its parts, or its only part."""
     found = with_mix(result for result in results if result.benchmark == "images")
     mixed = [result for result in found if result.part == MIX]
     return mixed or found
@@ -70,7 +71,7 @@ def _label(run: Run) -> str:
 
 
 def _draw_workers(axes: Axes, runs: Sequence[Run]) -> None:
-    """Wall-clock images per second and worker in the latest run, and what one worker alone does."""
+    """Draw the latest wall-clock images per second and worker, and the rate of one worker."""
     results = {
         int(result.contender): result
         for run in sorted(runs, key=lambda run: run.at)

@@ -1,9 +1,9 @@
-"""`python -m bench.compare BASE [NAME…]`: two versions of dafre_fast, a verdict per benchmark.
+"""`python -m bench.compare BASE [NAME…]`: compare two versions, with a verdict per benchmark.
 
-The base and what is checked out (the working tree itself where it is changed) lie in separate
-trees; each pair of samples comes from two fresh processes that take turns, so that no version
-profits from what another loaded, and what else the machine does hits both. Exit status 1 where
-something became slower by more than 5%.
+The base and HEAD (or the working tree, if it has changes) are in separate folders. Each pair of
+samples comes from two fresh processes that take turns, so that neither version profits from what
+the other loaded, and other load on the machine affects both. The exit status is 1 if a benchmark
+became slower by more than 5%.
 """
 
 import os
@@ -44,9 +44,9 @@ class NotComparable(Exception):
 @click.option(
     "--corpus", type=click.Path(path_type=Path), help="Folder of originals to measure on."
 )
-@click.option("--images", type=click.IntRange(1), default=25, help="Originals at most.")
+@click.option("--images", type=click.IntRange(1), default=25, help="Number of originals, at most.")
 @click.option("--samples", type=click.IntRange(LEAST_SAMPLES), default=SAMPLES)
-@click.option("--limit", default=5.0, help="Percent of slow-down above which the status is 1.")
+@click.option("--limit", default=5.0, help="Slow-down in percent above which the exit status is 1.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))
 def main(
     base: str,
@@ -72,11 +72,14 @@ def main(
 
 @contextmanager
 def _two_trees(base: str) -> Iterator[tuple[Path, Path]]:
-    """Folders of the base and of what is checked out. Raises BadInput for an unknown base."""
+    """Give the folders of the base and of HEAD or the working tree.
+
+    Raises BadInput for an unknown base.
+    """
     try:
         commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     except BadInput as error:
-        raise BadInput(f"{base!r} is no commit, branch or tag here") from error
+        raise BadInput(f"{base!r} is not a commit, branch or tag of this repository") from error
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)
         with _tree(commit, folder / "base") as old:
@@ -93,12 +96,15 @@ def _tree(commit: str, path: Path) -> Iterator[Path]:
         git("worktree", "add", "--detach", path, commit)
         yield path
     finally:
-        with suppress(BadInput):  # it was not added
+        with suppress(BadInput):  # adding it may have failed
             git("worktree", "remove", "--force", path)
 
 
 def _choose(names: Sequence[str], trees: Sequence[Path]) -> Sequence[str]:
-    """The names given, or all that one of the trees has."""
+    """Return the names given, or those of all benchmarks in either tree.
+
+    Raises BadInput for an unknown name.
+    """
     modules = (path for tree in trees for path in (tree / "bench/benchmarks").glob("[!_]*.py"))
     known = sorted({path.stem for path in modules})
     for name in names:
@@ -110,9 +116,10 @@ def _choose(names: Sequence[str], trees: Sequence[Path]) -> Sequence[str]:
 def compare(
     name: str, trees: Sequence[Path], corpus: Corpus, folder: Path, samples: int
 ) -> Judgements:
-    """Judge one benchmark. Where something differs, all is measured again from the start, and only
-    what differs again in the same way is reported: among many benchmarks one differs by chance now
-    and then.
+    """Measure and judge one benchmark.
+
+    If a result differs, all are measured again, and only a difference that is found twice is
+    reported: among many benchmarks, one differs by chance now and then.
     """
     try:
         first = _measure(name, trees, corpus, folder, samples)
@@ -134,10 +141,13 @@ def _confirmed(first: Judgement, second: Judgement) -> Judgement:
 def _measure(
     name: str, trees: Sequence[Path], corpus: Corpus, folder: Path, samples: int
 ) -> Judgements:
-    """Pairs of samples, after one pair that does not count: it compiles and fills caches."""
+    """Judge pairs of samples. A first pair is not counted: it compiles and fills caches.
+
+    Raises NotComparable if the code of the benchmark differs between the versions.
+    """
     base, new = _pair(name, trees, corpus, folder, first=0)
     if {one.source for one in base.values()} != {one.source for one in new.values()}:
-        raise NotComparable("what it measures, or how, is not the same in both versions")
+        raise NotComparable("the benchmark itself differs between the versions")
     console = Console(stderr=True)
     pairs = [
         _pair(name, trees, corpus, folder, first=number % 2)
@@ -156,9 +166,10 @@ def _measure(
 def _pair(
     name: str, trees: Sequence[Path], corpus: Corpus, folder: Path, first: int
 ) -> tuple[Mapping[Key, Result], Mapping[Key, Result]]:
-    """One sample of each version, from fresh processes that take turns: the cheapest of a few
-    rounds, for what else the machine does can only add to the cost. Where one round takes long,
-    it is the only one.
+    """Return one sample of each version, from two fresh processes that take turns.
+
+    A sample is the cheapest of a few rounds, since other load on the machine only adds to the cost.
+    A benchmark with long rounds gets only one.
     """
     best: list[dict[Key, Result]] = [{}, {}]
     with ExitStack() as stack:
@@ -179,18 +190,19 @@ def _pair(
 def _player(
     name: str, tree: Path, corpus: Corpus, folder: Path
 ) -> Iterator[Callable[[], list[Result]]]:
-    """A process of one version; the function given takes one round. It raises NotComparable where
-    the version has no such benchmark, or it fails.
+    """Start a process of one version, and give a function that takes one round there.
+
+    The function raises NotComparable if the version lacks the benchmark, or if it fails.
     """
     paths = ("--corpus", corpus.folder.resolve(), "--folder", folder.resolve())
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.player", name, *paths],
             cwd=tree,
             env=os.environ | {"PYTHONPATH": str(tree)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=errors,
             bufsize=0,
             process_group=0,
         )
@@ -200,18 +212,18 @@ def _player(
             assert process.stdout is not None
             with suppress(BrokenPipeError):
                 process.stdin.write(b"\n")
-            if told := process.stdout.readline():
-                return msgspec.json.decode(told, type=list[Result])
-            complaints.seek(0)
-            lines = complaints.read().decode(errors="replace").strip().splitlines()
+            if line := process.stdout.readline():
+                return msgspec.json.decode(line, type=list[Result])
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
             raise NotComparable(
                 f"fails in {tree.name}: {lines[-1] if lines else 'no reason given'}"
             )
 
-        with process:  # the end of its input is the end of it
+        with process:  # it ends when its input is closed
             try:
                 yield take_round
-            except BaseException:  # Ctrl-C: it stops what it has started, and then itself
+            except BaseException:  # at Ctrl-C it stops its own processes first
                 process.send_signal(signal.SIGINT)
                 process.wait()
                 raise
@@ -233,5 +245,5 @@ def _show(judgements: Judgements) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its trees are removed then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the trees are removed
     main()

@@ -1,7 +1,7 @@
-"""Originals to measure on: drawn, always the same, with Danbooru's mix; or taken from a folder.
+"""Originals and tables to measure on.
 
-Both lie as `{bucket}/{id}.{ext}`, so that every command of dafre_fast can work on them. Tables are
-drawn here too.
+Originals are drawn, the same every time, with Danbooru's mix of formats, or taken from a folder.
+Their paths are `{bucket}/{id}.{ext}`, so that every command of dafre_fast can read them.
 """
 
 import functools
@@ -28,23 +28,23 @@ from dafre_fast.sample.posts import choose_ids, write_posts
 SEED = 2018
 JPEG, PNG = "jpeg", "png"
 HEAD = Box(0.3, 0.1, 0.7, 0.5)
-"""Of every original; about as large as heads are."""
+"""The box of the head in every original, about as large as real ones."""
 _EXTENSIONS = {JPEG: "jpg", PNG: "png"}
 POSTS_A_FILE = 50_000
-"""As many as pandas can take at once: 1.8 GB."""
+"""Number of posts per file. Reading one with pandas takes 1.8 GB."""
 _ROWS_PER_CLASS, _CLASSES = 20, 3263
 _PNG_OF_25 = {1, 4, 8, 12, 15, 19, 22}
 _PROGRESSIVE_EVERY, _ALPHA_EVERY = 7, 3
 
 
 class BadInput(click.ClickException):
-    """What was asked for cannot be measured: one line, and exit status 2."""
+    """The input cannot be measured. Click prints one line and exits with status 2."""
 
     exit_code = 2
 
 
 class Original(Struct, frozen=True):
-    """One file, `jpeg` or `png`."""
+    """One file; `format` is jpeg or png."""
 
     path: Path
     format: str
@@ -52,7 +52,7 @@ class Original(Struct, frozen=True):
 
 
 class Corpus(Struct, frozen=True):
-    """Originals in the order of their ids."""
+    """Originals in the order of their ids, in paths below `folder`."""
 
     folder: Path
     originals: Sequence[Original]
@@ -62,7 +62,7 @@ class Corpus(Struct, frozen=True):
         return sum(original.megapixels for original in self.originals)
 
     def parts(self) -> list[tuple[str, "Corpus"]]:
-        """JPEG and PNG on their own, as far as there are any."""
+        """Return the JPEG and the PNG files as corpora of their own, unless empty."""
         parts = {
             kind: [original for original in self.originals if original.format == kind]
             for kind in (JPEG, PNG)
@@ -76,7 +76,10 @@ class Corpus(Struct, frozen=True):
 
 
 def prepare(source: Path | None, images: int, output: Path) -> Corpus:
-    """The corpus to measure on, below the output folder. Raises BadInput where there is none."""
+    """Return the corpus to measure on, in a folder below `output`.
+
+    Raises BadInput if `source` has no JPEG or PNG files, or `output` cannot be made.
+    """
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,7 +91,10 @@ def prepare(source: Path | None, images: int, output: Path) -> Corpus:
 
 
 def load(folder: Path) -> Corpus:
-    """What `draw_corpus` or `take_corpus` left there. Raises BadInput where there is nothing."""
+    """Return the corpus that `draw_corpus` or `take_corpus` made in `folder`.
+
+    Raises BadInput if there is none.
+    """
     found = [original for path in folder.glob("*/*.*") if (original := _look(path))]
     if not found:
         raise BadInput(f"{folder}: no JPEG or PNG files to measure on")
@@ -96,11 +102,15 @@ def load(folder: Path) -> Corpus:
 
 
 def take_corpus(source: Path, images: int, folder: Path) -> Corpus:
-    """Up to `images` of the JPEG and PNG files below `source` that every decoder can read, chosen
-    by the seed, as links in `folder`.
+    """Return a corpus of links in `folder` to up to `images` files below `source`.
+
+    They are chosen at random, by a fixed seed, among the JPEG and PNG files that every peer can
+    decode. Raises BadInput if there are none, or if `folder` is `source`.
     """
     if folder.resolve() == source.resolve():
-        raise BadInput(f"{source}: is where the links to the files to measure on are put")
+        raise BadInput(
+            f"{source}: cannot be measured, since links to its files would be put there; move it"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     files = sorted(path for path in source.rglob("*") if path.is_file())
     number = 0
@@ -117,8 +127,9 @@ def take_corpus(source: Path, images: int, folder: Path) -> Corpus:
 
 
 def copies(corpus: Corpus, at_least: int, folder: Path) -> Corpus:
-    """The same originals again and again under new ids, for whole commands: their start must not
-    be all that is measured.
+    """Return a corpus of `at_least` originals: those of `corpus`, repeated under new ids.
+
+    Whole commands need many, so that their start is a small part of the cost.
     """
     count = len(corpus.originals)
     rounds = -(-at_least // count)
@@ -128,7 +139,7 @@ def copies(corpus: Corpus, at_least: int, folder: Path) -> Corpus:
 
 
 def _look(path: Path) -> Original | None:
-    """By its header; None where it is not what all can read: JPEG or PNG, 8 bits, grey or RGB."""
+    """Read a file's header. Return None unless it is JPEG or PNG with 8 bits, grey or RGB."""
     try:
         image = pyvips.Image.new_from_file(str(path), access="sequential")
     except pyvips.Error:
@@ -160,20 +171,22 @@ def _link(original: Original, folder: Path, number: int) -> None:
 
 
 def draw_corpus(images: int, folder: Path, scale: float = 1.0) -> Corpus:
-    """72% JPEG of 3.1 megapixels, a seventh of them progressive; 28% PNG of 2.7 megapixels, a third
-    of them with alpha. What lies in `folder` is not drawn again. `scale` shrinks the sides.
+    """Draw originals into `folder`, unless they are there already, and return them.
+
+    72% are JPEG of 3.1 megapixels on average, a seventh of them progressive; 28% are PNG of 2.7
+    megapixels, a third of them with alpha. `scale` multiplies the sides.
     """
     folder.mkdir(parents=True, exist_ok=True)
     there = {path.stem for path in folder.glob("*/*.*") if not path.name.startswith(".")}
     left = [number for number in range(1, images + 1) if str(number) not in there]
-    # OpenCV, NumPy and libvips let go of the interpreter while they work.
+    # OpenCV, NumPy and libvips release the GIL while they work.
     with ThreadPoolExecutor(usable_cores()) as threads:
         list(threads.map(functools.partial(_write, folder, scale), left))
     return load(folder)
 
 
 def _write(folder: Path, scale: float, number: int) -> None:
-    """Draw one original; its kind follows from its number."""
+    """Draw one original. Its number decides its kind."""
     rng = np.random.default_rng((SEED, number))
     png = (number - 1) % 25 in _PNG_OF_25
     pixels = _textured(rng, draw(_portrait(rng, number, scale, png=png)))
@@ -212,8 +225,9 @@ def _portrait(rng: np.random.Generator, number: int, scale: float, *, png: bool)
 
 
 def _textured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
-    """With fine texture, more in some places than in others: flat colours alone would make files
-    much smaller than real ones, and decoding cheaper.
+    """Return the picture with fine texture, stronger in some places than in others.
+
+    Flat colours would make files much smaller, and decoding cheaper, than real ones.
     """
     height, width = pixels.shape[:2]
     amount = np.clip(rng.gamma(1.0, 3.0, (6, 6)), 0, 14).astype(np.float32)
@@ -225,7 +239,7 @@ def _textured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
 
 
 def write_tables(corpus: Corpus, folder: Path) -> tuple[Path, Path]:
-    """faces.tsv and tagIds.tsv that name every original of a corpus, all of one class."""
+    """Write faces.tsv and tagIds.tsv for every original of a corpus, all of one class."""
     faces, names = folder / "corpus-faces.tsv", folder / "corpus-tagIds.tsv"
     box = ", ".join(f"{edge:.6f}" for edge in HEAD)
     ids = [int(original.path.stem) for original in corpus.originals]
@@ -235,7 +249,7 @@ def write_tables(corpus: Corpus, folder: Path) -> tuple[Path, Path]:
 
 
 def draw_tables(folder: Path, rows: int) -> tuple[Path, Path]:
-    """faces.tsv and tagIds.tsv like the original's, with a long tail of classes."""
+    """Draw faces.tsv and tagIds.tsv like those of DAF:re, with a long tail of classes."""
     rng = np.random.default_rng(SEED)
     ids = rng.permutation(3_368_713)[:rows] + 1
     classes = -(-rows // _ROWS_PER_CLASS)
@@ -249,9 +263,7 @@ def draw_tables(folder: Path, rows: int) -> tuple[Path, Path]:
 
 
 class Metadata(Struct, frozen=True):
-    """Posts and what is wanted of them: `posts` a folder of files of `POSTS_A_FILE`, `labels` one
-    of label files.
-    """
+    """The inputs of `tags`: a folder of metadata, a folder of label files, and a word list."""
 
     posts: Path
     labels: Path
@@ -259,8 +271,9 @@ class Metadata(Struct, frozen=True):
 
 
 def draw_metadata(folder: Path, records: int) -> Metadata:
-    """Metadata like Danbooru's, label files of a seventh of its images, as DAF:re has, and words
-    that are not wanted.
+    """Draw metadata like Danbooru's, label files, and a list of profanities into `folder`.
+
+    The labels have a seventh of the images, as in DAF:re.
     """
     drawn = Metadata(folder / "posts", folder / "labels", folder / "profanities.txt")
     rng = np.random.default_rng(SEED)
@@ -280,7 +293,7 @@ def draw_metadata(folder: Path, records: int) -> Metadata:
 
 
 def draw_boxes(rows: int) -> list[str]:
-    """The third column of faces.tsv."""
+    """Draw the third column of faces.tsv: boxes and confidences as text."""
     rng = np.random.default_rng(SEED)
     left, top = rng.uniform(0, 0.5, (2, rows))
     confidence = rng.uniform(0.3, 1.0, rows)

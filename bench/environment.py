@@ -1,4 +1,4 @@
-"""Where and of what a run was: machine, versions, commit."""
+"""The environment of a run: machine, versions, and commit."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ _PACKAGES = (
 
 
 def machine() -> dict[str, str | int]:
-    """What decides how fast it is; no name and no address."""
+    """Return the properties that decide the speed of this machine; no name or address."""
     return {
         "processor": _processor(),
         "cores": usable_cores(),
@@ -47,7 +47,7 @@ def _processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python, of the packages at work, and of libvips."""
+    """Return the versions of Python, libvips, and the packages in use."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -58,8 +58,8 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> tuple[str, float, bool]:
-    """Of the working tree: hash, time in seconds since 1970, and whether anything was changed
-    since. Without git it is "unknown".
+    """Return the commit of the working tree: hash, time in seconds since 1970, and whether the
+    tree has changes. The hash is "unknown" without git.
     """
     try:
         name, seconds = git("show", "--no-patch", "--format=%H %ct", "HEAD").split()
@@ -69,12 +69,15 @@ def commit() -> tuple[str, float, bool]:
 
 
 def is_changed() -> bool:
-    """True where the working tree is not what its commit says."""
+    """Return whether the working tree differs from its commit."""
     return bool(git("status", "--porcelain"))
 
 
 def git(*arguments: object) -> str:
-    """What git prints, for the current folder. Raises BadInput with its first line on an error."""
+    """Run git in the current folder, and return its output without space around it.
+
+    Raises BadInput with the first line of its message if it fails.
+    """
     command = ["git", *map(str, arguments)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
-"""`python -m bench.labels [FACES TAG_IDS]`: the labels command against the original's scripts.
+"""`python -m bench.labels [FACES TAG_IDS]`: compare `labels` with the scripts of DAF:re.
 
-Both as whole processes on the same tables, interleaved; without tables, on drawn ones of the
-original's size. Prints medians; how long one of them takes says nothing by itself.
+Both run as whole processes on the same tables, interleaved. Without arguments, tables of DAF:re's
+size are drawn. Prints medians, which mean something only in comparison.
 """
 
 import statistics
@@ -17,7 +17,7 @@ ROWS, RUNS_OF_OURS = 977_356, 9
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both, and print their costs."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tables = map(Path, sys.argv[1:]) if sys.argv[1:] else draw_tables(folder, ROWS)

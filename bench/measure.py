@@ -1,4 +1,4 @@
-"""CPU time of this process and of whole trees of processes; samples taken in turns."""
+"""Measure the CPU time of this process and of trees of processes, in interleaved samples."""
 
 import ctypes
 import os
@@ -18,12 +18,15 @@ from rich.progress import track
 from bench.records import Role, Sample
 
 _PR_SET_CHILD_SUBREAPER = 36
-"""prctl(2), Linux."""
+"""The option of prctl(2) on Linux that makes this process adopt orphans."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Someone who does the work of a benchmark: `take` does it once and tells what it cost."""
+    """One way to do the work of a benchmark. `take` does it once and returns its cost.
+
+    `images` and `megapixels` are the amount of work, on `part` of the corpus (empty: all of it).
+    """
 
     name: str
     take: Callable[[], Sample]
@@ -32,13 +35,13 @@ class Contender:
     part: str = ""
     role: Role = Role.OURS
     warm_up: Callable[[], object] | None = None
-    """Done before without being counted: imports, compilers, caches. Needless for processes."""
+    """Work done before the first sample, to import, compile and fill caches."""
     at_most: int | None = None
-    """Samples, for those who take very long."""
+    """The largest number of samples, for a contender that takes very long."""
 
 
 def timed(work: Callable[[], object], clock: Callable[[], float] | None = None) -> Sample:
-    """Do the work once. `clock` tells CPU time: by default `cpu_seconds`."""
+    """Do the work once and return its cost. `clock` gives CPU time; default `cpu_seconds`."""
     clock = clock or cpu_seconds
     began, cpu = time.perf_counter(), clock()
     work()
@@ -48,13 +51,13 @@ def timed(work: Callable[[], object], clock: Callable[[], float] | None = None) 
 def timed_in_fresh_folder(
     work: Callable[[Path], object], parent: Path, clock: Callable[[], float] | None = None
 ) -> Sample:
-    """Do the work once with a new folder for its outputs. To remove it costs nobody anything."""
+    """Do the work once in a new folder, whose removal is not measured."""
     with tempfile.TemporaryDirectory(dir=parent, prefix="output-") as folder:
         return timed(lambda: work(Path(folder)), clock)
 
 
 def cpu_seconds() -> float:
-    """User and system time of this process, and of its children that have ended."""
+    """Return user and system time of this process and of its children that have ended."""
     usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
@@ -62,8 +65,9 @@ def cpu_seconds() -> float:
 def take_turns(
     contenders: Sequence[Contender], rounds: int, label: str = ""
 ) -> list[tuple[Contender, list[Sample]]]:
-    """Samples of every contender: one each per round, every other round in reverse order, so that
-    whatever the machine does in the meantime hits all alike.
+    """Return `rounds` samples of every contender, one per round.
+
+    Every other round is in reverse order, so that other load on the machine affects all alike.
     """
     warm_up(contenders)
     taken: list[tuple[Contender, list[Sample]]] = [(contender, []) for contender in contenders]
@@ -76,23 +80,24 @@ def take_turns(
 
 
 def warm_up(contenders: Sequence[Contender]) -> None:
-    """Let those who need it do what does not count."""
+    """Run the warm-up of every contender that has one."""
     for contender in contenders:
         if contender.warm_up:
             contender.warm_up()
 
 
 def run(*command: object) -> int:
-    """Run a command to the end of its last process, so that `cpu_seconds` counts them all. Gives
-    the most bytes of memory that one of them held at once; Linux counts what this process held
-    itself, so that no less can be told.
+    """Run a command until its last process ends, so that `cpu_seconds` counts them all.
 
-    Children whose parent ends without waiting for them, as the workers of a pool may be, count
-    nowhere: here they become ours (on Linux) and are waited for.
-    Raises RuntimeError with the last line of its output where it fails.
+    Returns the peak memory in bytes of its largest process. On Linux that is at least the memory of
+    this process, which a new one inherits.
+
+    Processes whose parent ends first, such as workers of a pool, would not be counted. On Linux
+    they become children of this process, which waits for them. Raises RuntimeError with the last
+    line of the output if the command fails.
     """
     arguments = [str(argument) for argument in command]
-    signal.siginterrupt(signal.SIGINT, True)  # polars, once imported, lets waiting go on
+    signal.siginterrupt(signal.SIGINT, True)  # polars, once imported, restarts interrupted waits
     with _adopting_orphans(), tempfile.TemporaryFile() as output:
         outputs = [(os.POSIX_SPAWN_DUP2, output.fileno(), number) for number in (1, 2)]
         leader = os.posix_spawnp(
@@ -100,7 +105,7 @@ def run(*command: object) -> int:
         )
         try:
             status, peak = _wait_for_group(leader)
-        except BaseException:  # Ctrl-C reaches this group of processes alone
+        except BaseException:  # Ctrl-C does not reach the other group of processes
             with suppress(ProcessLookupError):
                 os.killpg(leader, signal.SIGKILL)
             _wait_for_group(leader)
@@ -108,14 +113,14 @@ def run(*command: object) -> int:
         if status:
             output.seek(0)
             lines = output.read().decode(errors="replace").strip().splitlines()
-            told = lines[-1] if lines else f"status {status}"
-            raise RuntimeError(f"{' '.join(arguments)}: {told}")
+            reason = lines[-1] if lines else f"status {status}"
+            raise RuntimeError(f"{' '.join(arguments)}: {reason}")
         return peak
 
 
 def _wait_for_group(leader: int) -> tuple[int | None, int]:
-    """Exit status of the leader of a group of processes, when all of them have ended, and the
-    most bytes that one of them held.
+    """Wait for a group of processes. Return the exit status of its leader, and the peak memory of
+    the largest process in bytes.
     """
     status, peak = None, 0
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,8 +1,8 @@
 """`python -m bench.player NAME --corpus DIR --folder DIR`: one version's side of a comparison.
 
-Gets everything ready, and then takes one sample of each of our contenders for every line that comes
-in, and tells them as a line of JSON. This is an interface between versions: `bench.compare` lets
-two of them play in turns.
+It prepares the benchmark. Then, for every line on standard input, it takes one sample of each of
+our contenders and prints them as a line of JSON. This is an interface between versions:
+`bench.compare` starts two players that take turns.
 """
 
 import os
@@ -23,7 +23,7 @@ from bench.records import Role
 @click.option("--corpus", type=click.Path(path_type=Path), required=True)
 @click.option("--folder", type=click.Path(path_type=Path), required=True)
 def main(name: str, corpus: Path, folder: Path) -> None:
-    """Take samples of one benchmark, when asked to."""
+    """Take samples of one benchmark on demand."""
     benchmark = load(name)
     workload = Workload(corpus=load_corpus(corpus), folder=folder)
     with benchmark.contenders(workload) as everyone:
@@ -38,8 +38,10 @@ def main(name: str, corpus: Path, folder: Path) -> None:
 
 
 def _stay_on_one_core() -> None:
-    """The same for both players: what the neighbours of a core do, its hyperthread above all, can
-    change the CPU time of the same work by half.
+    """Bind this process to the first core, the same one for both players.
+
+    Load on neighbouring cores, above all on the other hyperthread, can change the CPU time of the
+    same work by half.
     """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -1,4 +1,4 @@
-"""What was measured, as it stands in the JSON files."""
+"""Records of measurements, as in the JSON files."""
 
 import math
 import statistics
@@ -13,7 +13,7 @@ MIX = "mix"
 
 
 class Role(StrEnum):
-    """Whose work it is. The floor is what every way of doing it must do at least."""
+    """The role of a contender. The floor is the least work that every other one must do."""
 
     OURS = "ours"
     FLOOR = "floor"
@@ -21,18 +21,17 @@ class Role(StrEnum):
 
 
 class Sample(Struct, frozen=True):
-    """Cost of doing the work once: CPU and wall-clock time."""
+    """The cost of doing the work once: CPU and wall-clock time."""
 
     cpu_seconds: float
     seconds: float
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """One contender of a benchmark on one part of the corpus (empty: on all of it).
+    """The result of one contender of a benchmark on one part of the corpus (empty: all of it).
 
-    `images` and `megapixels` (of the originals) is what one sample works through; rows of tables
-    count as images, and megapixels are 0 where there are none. `source` is the hash of the code
-    that measured.
+    `images` and `megapixels` (of the originals) are the work of one sample. Rows of tables count as
+    images, and have 0 megapixels. `source` is the hash of the measuring code.
     """
 
     benchmark: str
@@ -50,7 +49,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def cpu_seconds(self) -> float:
-        """Median over the samples; so are the others."""
+        """The median of the samples, as of `seconds`."""
         return statistics.median(sample.cpu_seconds for sample in self.samples)
 
     @property
@@ -74,7 +73,7 @@ class Run(Struct, frozen=True, kw_only=True):
     commit: str
     committed: float
     changed: bool
-    """True where the working tree was not what the commit says."""
+    """True if the working tree had changes."""
     machine: Mapping[str, str | int]
     versions: Mapping[str, str]
     corpus: str
@@ -82,8 +81,9 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 def with_mix(results: Iterable[Result]) -> list[Result]:
-    """The results, and for a contender measured on parts of the corpus the whole: sums of the
-    samples that were taken in the same round.
+    """Return the results, and one for the whole corpus of each contender with several parts.
+
+    Its samples are the sums of the parts' samples of the same round.
     """
     results = list(results)
     parts = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Results for people."""
+"""Print results as tables."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -14,7 +14,7 @@ _WIDTH = 100
 
 
 def show(results: Sequence[Result]) -> None:
-    """A table per benchmark, the parts of the corpus one after the other; peers in italics."""
+    """Print a table per benchmark, with sections for the parts of the corpus, peers in italics."""
     console = Console(width=_WIDTH)
     for benchmark, group in groupby(results, key=lambda result: result.benchmark):
         console.print(_table(benchmark, with_mix(group)))
@@ -38,7 +38,10 @@ def _table(benchmark: str, results: Sequence[Result]) -> Table:
 
 
 def _figures(result: Result, results: Sequence[Result]) -> tuple[str, ...]:
-    """One for each title, empty where there is none. Speed-up is that over one worker."""
+    """Return the cell for each title, empty if it does not apply.
+
+    Speed-up is relative to one worker.
+    """
     cpu, beside = result.cpu_seconds, [other for other in results if other.part == result.part]
     floor = next((other for other in beside if other.role is Role.FLOOR), None)
     one_worker = next((other for other in beside if other.contender == "1"), None)

@@ -1,7 +1,7 @@
-"""`python -m bench.tags`: the tags command against the original's scripts, at full size.
+"""`python -m bench.tags`: compare `tags` with the scripts of DAF:re, at full size.
 
-Both as whole processes on the same metadata; then ours on twice and four times as much. Prints
-what each costs in time and memory, and whether the tables are the same.
+Both run as whole processes on the same metadata, then `tags` on twice and four times as much.
+Prints time and memory of each, and whether the tables are the same.
 """
 
 import tempfile
@@ -18,11 +18,11 @@ from bench.records import Sample
 
 
 @click.command()
-@click.option("--records", type=click.IntRange(1), default=1_000_000, help="Of metadata.")
-@click.option("--peer/--no-peer", default=True, help="Run the original's scripts, too.")
-@click.option("--folder", type=click.Path(path_type=Path), help="For metadata and tables.")
+@click.option("--records", type=click.IntRange(1), default=1_000_000, help="Records of metadata.")
+@click.option("--peer/--no-peer", default=True, help="Run the scripts of DAF:re, too.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Folder for metadata and tables.")
 def main(records: int, peer: bool, folder: Path | None) -> None:
-    """Measure and print."""
+    """Measure both, and print their costs."""
     print(f"{'':24}{'records':>12}{'seconds':>10}{'CPU-seconds':>14}{'MB':>8}")
     for times in (1, 2, 4):
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
@@ -37,7 +37,7 @@ def main(records: int, peer: bool, folder: Path | None) -> None:
 
 
 def _draw(folder: Path, records: int) -> Metadata:
-    """In another process: what this one held would count as held by those that it starts."""
+    """Draw metadata in another process: processes inherit the peak memory of this one."""
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as processes:
         return processes.submit(draw_metadata, folder, records).result()

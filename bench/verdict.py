@@ -1,14 +1,14 @@
-"""Pairs of samples to a verdict. Pure: no clock, no process.
+"""Judge pairs of samples. Pure: no clock, no process.
 
-The two samples of a pair were taken side by side, so that whatever else the machine did hit both:
-on a busy one CPU time doubles for seconds at a time, and only the ratio within a pair stays. The
-test is Wilcoxon's signed-rank test on the logarithms of the ratios. It asks for no distribution,
-and one pair that was torn apart counts as one pair, no more.
+The two samples of a pair are taken side by side, so that other load on the machine affects both. On
+a busy machine CPU time doubles for seconds at a time; only the ratio within a pair is stable. The
+test is Wilcoxon's signed-rank test on the logarithms of the ratios. It assumes no distribution, and
+an outlier counts no more than any other pair.
 
-Seven pairs are the least for which it can say anything at this level: p = 2 / 2**7 = 1.6% where all
-agree. With nine pairs under noise of 5% on either side it misses 1 of 100 slow-downs by 15%, and
-finds a difference between a version and itself 1.5 times in a hundred; `bench.compare` therefore
-believes in a difference when it has seen it twice.
+Seven pairs are the fewest that can be significant at this level: p = 2 / 2**7 = 1.6% if all agree.
+With nine pairs and noise of 5% on either side, the test misses 1 of 100 slow-downs by 15%, and
+finds a difference between a version and itself in 1.5 of 100 cases. `bench.compare` therefore
+reports a difference only if it is found twice.
 """
 
 import math
@@ -23,7 +23,7 @@ _SIGNIFICANT = 0.02
 
 
 class Verdict(StrEnum):
-    """What a change did to the CPU time of one benchmark."""
+    """The effect of a change on the CPU time of one benchmark."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -32,8 +32,10 @@ class Verdict(StrEnum):
 
 
 class Judgement(Struct, frozen=True):
-    """`ratio` is new to base, above 1 for slower; `p` the chance of pairs so much of one mind where
-    there is no difference.
+    """A verdict with its figures.
+
+    `ratio` is the time of the new version by that of the base: above 1 is slower. `p` is the
+    probability of such pairs if there is no difference.
     """
 
     verdict: Verdict
@@ -42,9 +44,10 @@ class Judgement(Struct, frozen=True):
 
 
 def judge(base: Sequence[float], new: Sequence[float]) -> Judgement:
-    """Compare CPU times; what stands at the same place in both makes a pair. The ratio is the
-    median over the means of any two pairs (Hodges and Lehmann), so that it never contradicts the
-    test.
+    """Compare CPU times in seconds; samples at the same place in both sequences form a pair.
+
+    The ratio is the Hodges-Lehmann estimate, the median over the means of any two pairs, so that it
+    never contradicts the test. Raises ValueError for fewer than seven pairs.
     """
     if min(len(base), len(new)) < LEAST_SAMPLES:
         raise ValueError(f"a verdict needs {LEAST_SAMPLES} samples a side")
@@ -60,17 +63,17 @@ def judge(base: Sequence[float], new: Sequence[float]) -> Judgement:
 
 
 def signed_rank(differences: np.ndarray) -> float:
-    """Wilcoxon's test (1945), exact and two-sided: the chance of ranks so unevenly spread over the
-    signs. Equal pairs say nothing, and differences of one size share their ranks.
+    """Return the p-value of Wilcoxon's signed-rank test (1945), exact and two-sided.
 
-    Not scipy's: where that is installed numba imports it too, which would add a third of a
-    CPU-second to every start that is measured.
+    Differences of zero are left out, and equal ones share the mean of their ranks. Scipy is not
+    used: if it is installed, numba imports it, which adds a third of a CPU-second to every start
+    that is measured.
     """
     sizes = np.sort(np.abs(differences[differences != 0]))
     places = (np.searchsorted(sizes, np.abs(differences), side) for side in ("left", "right"))
     ranks = np.where(differences == 0, 0, sum(places) + 1)  # twice the mean rank of equals
     above, total = int(ranks[differences > 0].sum()), int(ranks.sum())
-    ways = np.zeros(total + 1)  # to reach a sum of ranks by a choice of signs
+    ways = np.zeros(total + 1)  # the number of choices of signs for each sum of ranks
     ways[0] = 1
     for rank in ranks[ranks > 0]:
         ways[rank:] += ways[:-rank].copy()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from dafre_fast.core.findings import Output
 from dafre_fast.core.records import Made
 from dafre_fast.dataset.recorder import Recorder
 
@@ -58,6 +59,17 @@ def spin(seconds: str) -> None:
 ACTIONS = {"tell-and-hang": tell_and_hang, "tell-and-wait": tell_and_wait, "spin": spin}
 
 
+class Stays(Exception):
+    """One that cannot be read back: pickle gives `__init__` the message alone."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+def raise_what_stays() -> None:
+    raise Stays("what", "stays")
+
+
 def exhaust() -> None:
     hoard = []
     while True:
@@ -79,7 +91,12 @@ ENDINGS = {
     "exit": lambda: os._exit(3),
     "exhaust": exhaust,
     "hang": lambda: threading.Event().wait(),
+    "raise-what-stays": raise_what_stays,
 }
+
+
+def look_and_die_at(outputs: tuple[Output, ...]) -> list[str]:
+    return [work(output.file) for output in outputs]
 
 
 def append_and_wait(recorder: Recorder, go_on: Event) -> None:
@@ -104,6 +121,10 @@ def fail_to_initialise(folder: str) -> Callable[[str], str]:
     """Leave a file per call."""
     Path(folder, str(time.monotonic_ns())).touch()
     raise FileNotFoundError("no weights")
+
+
+def give_what_stays(job: str) -> Callable[[], str]:
+    return lambda: job
 
 
 def die_instead() -> Callable[[str], str]:

@@ -138,7 +138,7 @@ class Preparation:
                 ],
             )
         if steps.fill_empty:
-            self.change("empty lists filled with unlabeled", lambda _, tags: tags or ["unlabeled"])
+            self.change("empty lists filled", lambda _, tags: tags or ["unlabeled"])
 
     def uses(self, category: int) -> Counter[str]:
         return Counter(tag for post in self.posts for tag in post.lists[category])

@@ -1,5 +1,7 @@
-"""One module per benchmark. Its `contenders(workload)` is a context that gives who competes; its
-docstring's first line says at what. `ONE_THREAD` is True where all of them work in this thread.
+"""One module per benchmark. Its `contenders(workload)` is a context that gives the contenders.
+
+The first line of its docstring says what it measures. `ONE_THREAD` is True if all contenders work
+in the calling thread.
 """
 
 import hashlib
@@ -22,18 +24,18 @@ NAMES = tuple(module.name for module in pkgutil.iter_modules(__path__))
 
 
 class Workload(Struct, frozen=True, kw_only=True):
-    """What there is to work on. `folder` is for caches and outputs."""
+    """The amount of work of all benchmarks. `folder` is for caches and outputs."""
 
     corpus: Corpus
     folder: Path
     many: int = 200
-    """Whole commands get at least so many originals."""
+    """The least number of originals for whole commands."""
     rows: int = 977_356
-    """Of faces.tsv; the original has as many."""
+    """Rows of faces.tsv; as many as in DAF:re."""
     records: int = 50_000
-    """Of metadata; a million takes the original's scripts a quarter of an hour."""
+    """Records of metadata. The scripts of DAF:re take a quarter of an hour for a million."""
     jobs: int = 10_000
-    """For the pool."""
+    """Jobs of the pool."""
 
 
 class Benchmark(Protocol):
@@ -46,21 +48,21 @@ class Benchmark(Protocol):
 
 
 def load(name: str) -> Benchmark:
-    """Raises BadInput where there is no such benchmark."""
+    """Import the benchmark `name`. Raises BadInput if there is none."""
     if name not in NAMES:
         raise BadInput(f"{name}: no such benchmark; there are {', '.join(NAMES)}")
     return import_module(f"{__name__}.{name}")  # type: ignore[return-value]
 
 
 def carry_out(name: str, workload: Workload, rounds: int) -> list[Result]:
-    """Measure one benchmark, everyone who competes in turns."""
+    """Measure one benchmark, with all contenders in turns."""
     with load(name).contenders(workload) as contenders:
         taken = take_turns(contenders, rounds, name)
         return [result(name, contender, samples) for contender, samples in taken]
 
 
 def result(name: str, contender: Contender, samples: Sequence[Sample]) -> Result:
-    """What a contender of a benchmark has to show."""
+    """Return the result of one contender of a benchmark."""
     return Result(
         benchmark=name,
         source=_source_hash(load(name)),
@@ -80,7 +82,10 @@ def each_original(
     work: Callable[[Path], object],
     role: Role = Role.OURS,
 ) -> Contender:
-    """Who does something with the path of every original of a part; the first is the warm-up."""
+    """Return a contender that calls `work` with the path of every original of a part.
+
+    The warm-up calls it with the first one.
+    """
     paths = [original.path for original in corpus.originals]
 
     def work_on_all() -> None:
@@ -93,8 +98,6 @@ def each_original(
 
 
 def _source_hash(benchmark: Benchmark) -> str:
-    """Of the code that decides what is measured and how. Results of different code cannot be
-    compared.
-    """
+    """Return a hash of the code that measures. Results of different code cannot be compared."""
     files = (benchmark.__file__, __file__, measure.__file__, corpus.__file__)
     return hashlib.sha256(b"\0".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]

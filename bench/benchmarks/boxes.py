@@ -1,4 +1,4 @@
-"""Boxes: the text of faces.tsv, boxes above all, to arrays. Rows of faces.tsv count as images."""
+"""Boxes: parse the text of faces.tsv, mostly boxes, to arrays. Rows count as images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

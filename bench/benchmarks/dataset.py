@@ -1,6 +1,6 @@
-"""Dataset: from addresses to full images on disk, with all that it takes to start and to end.
+"""Dataset: whole commands from addresses to full images on disk, including start and end.
 
-The server runs on this machine; its own CPU time does not count. All cores on both sides.
+The server is on this machine; its CPU time is not counted. All contenders use all cores.
 """
 
 import sys

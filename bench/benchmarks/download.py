@@ -1,6 +1,6 @@
-"""Download: the whole command from a server on this machine, whose own CPU time does not count.
+"""Download: the whole command from a server on this machine, whose CPU time is not counted.
 
-curl is told every address; ours looks for the extension, as it has to.
+curl is given every address; `download` has to find the extensions.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Duplicates: full images to hashes, and hashes to near pairs. Hashes count as images."""
+"""Duplicates: hash full images, and find near pairs of hashes. Hashes count as images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +21,7 @@ _PER_DUPLICATE = 10
 _FLIPS = 20
 _DISTANCES = 31, 48
 _SHARE = 50
-"""Of the hashes, one in so many is compared with all others of these by brute force."""
+"""Brute force compares every 50th hash with all others of them."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def _full_images(workload: Workload) -> list[tuple[bytes, Size]]:
 
 
 def _draw(count: int) -> Hashes:
-    """Random hashes; one in ten is another with up to 20 bits flipped."""
+    """Draw random hashes; one in ten is a copy of another with up to 20 bits flipped."""
     random = np.random.default_rng(0)
     hashes = random.integers(0, 2**64, (count, 4), np.uint64)
     copies = np.arange(0, count, _PER_DUPLICATE)

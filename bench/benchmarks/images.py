@@ -1,7 +1,7 @@
 """Images: bytes on disk to the bytes of a full image of 256 pixels, quality 90, 4:2:0.
 
-Ours through the function that the workers call, with the face besides and without; peers at the
-same settings. The floor is entropy decoding alone.
+Ours is the function that workers call, with and without a head crop; peers have the same settings.
+The floor is entropy decoding alone.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""Pixels: the way to a full image stage by stage, each with all that comes before it.
+"""Pixels: the stages of a full image, each measured together with those before it.
 
-The one place of the suite that knows the functions inside `dafre_fast.pixels`.
+Only this benchmark uses functions inside `dafre_fast.pixels`.
 """
 
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ def _decode(path: Path) -> None:
     name = registry.ROWS[header.format].fast_lane
     lane = registry.fast_lane(name) if name else None
     if lane and lane.fits(header, plan):
-        with suppress(Refusal):  # decoded by libvips in the stages to come
+        with suppress(Refusal):  # the later stages decode it with libvips
             lane.decode(data, header, plan)
     else:
-        vips.decode(data, header, plan)  # which resizes as it decodes
+        vips.decode(data, header, plan)  # resizes while it decodes
 
 
 def _resize(path: Path) -> None:

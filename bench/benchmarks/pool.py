@@ -1,6 +1,6 @@
-"""Pool: CPU time of the parent alone, which every image costs however many workers there are.
+"""Pool: the CPU time of the parent process per job, with empty jobs and with tiny originals.
 
-Jobs of no work at all, and the engine over originals of 16 pixels.
+The parent's time limits how many workers can be kept busy.
 """
 
 import asyncio

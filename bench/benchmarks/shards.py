@@ -1,6 +1,7 @@
-"""Shards: small originals to a dataset of files, to shards, and from one to the other.
+"""Shards: make files or shards from small originals, and pack files into shards.
 
-Small ones, since there a file of its own costs as much as a picture. A fifth of the jobs of `pool`.
+Originals are small, so that the cost of a file is not hidden by that of its picture. There is one
+for five jobs of `pool`.
 """
 
 import sys
@@ -22,7 +23,7 @@ from dafre_fast.core.layout import bucket
 
 _SIDES = (400, 320)
 _DRAWN = 50
-"""Different pictures; the rest are copies."""
+"""Number of different pictures; the others are copies."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Tags: metadata to tables, the command against the original's scripts. Records count as images."""
+"""Tags: the command and the scripts of DAF:re, metadata to tables. Records count as images."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
 
 
 def compete(metadata: Metadata, folder: Path, records: int) -> list[Contender]:
-    """Ours, which writes to `folder/ours`, and the original's scripts, once, to `folder/theirs`."""
+    """Return ours, which writes to `folder/ours`, and the scripts, writing to `folder/theirs`."""
     ours = partial(run, *our_command(metadata, folder / "ours"))
     theirs = partial(run, *their_command(metadata, folder / "theirs"))
     return [
@@ -34,22 +34,23 @@ def compete(metadata: Metadata, folder: Path, records: int) -> list[Contender]:
 
 
 def our_command(metadata: Metadata, output: Path) -> list[object]:
-    """All steps of the original, with its bounds."""
+    """Return the command for all steps of the scripts, with their bounds."""
     inputs = ("--metadata", metadata.posts, "--labels", metadata.labels)
     bounds = ("--profanities", metadata.profanities, "--min-length", 3, "--min-uses", 2)
     return [sys.executable, "-m", "dafre_fast.tags", *inputs, "--output", output, *bounds]
 
 
 def their_command(metadata: Metadata, output: Path) -> list[object]:
-    """The same, in the original's way."""
+    """Return the command that runs the scripts."""
     script = Path(peers.__file__).with_name("original_tags.py")
     posts = sorted(metadata.posts.iterdir())
     return [sys.executable, script, *posts, metadata.labels, output, metadata.profanities]
 
 
 def same_files(folder: Path) -> bool:
-    """True where both wrote the same lines, in whatever order: the original follows the metadata,
-    ours the labels.
+    """Return whether both wrote the same lines in any order.
+
+    The scripts keep the order of the metadata, `tags` that of the labels.
     """
     names = ("train_tags.csv", "val_tags.csv", "test_tags.csv")
     return all(_lines(folder / "ours" / name) == _lines(folder / "theirs" / name) for name in names)

@@ -1,4 +1,4 @@
-"""Workers: the whole `resize` command with 1, 2, 4, … workers up to the cores, start included."""
+"""Workers: the whole `resize` command, start included, with 1, 2, 4, … workers up to the cores."""
 
 import sys
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
 
 
 def worker_counts(cores: int) -> list[int]:
-    """Powers of two up to the cores, and the cores."""
+    """Return the powers of two up to the number of cores, and that number."""
     return sorted({*(1 << power for power in range(cores.bit_length())), cores})
 
 

@@ -1,4 +1,4 @@
-"""What people use today, one file per peer."""
+"""The tools that people use today, one file per peer."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,10 @@ _LIBRARIES = {"Pillow": "pillow", "libvips thumbnail": "libvips", "OpenCV": "ope
 
 @cache
 def installed() -> dict[str, Callable[[Path], bytes]]:
-    """Each peer's way from a file to the bytes of a full image; who is missing is named once."""
+    """Return each installed peer's function from the path of a file to the bytes of a full image.
+
+    The first call prints the names of missing peers.
+    """
     found = {}
     for name, module in _LIBRARIES.items():
         try:

@@ -1,7 +1,7 @@
-"""img2dataset: its resizer alone, and the whole of it from addresses to files.
+"""img2dataset: its resizer alone, and the whole tool from addresses to files.
 
-It wants older versions of what we use, so it may live in an environment of its own, whose Python
-`BENCH_IMG2DATASET` names; `img2dataset_script.py` runs there.
+It needs older versions of some packages, so it may be in an environment of its own. Its Python is
+named by `BENCH_IMG2DATASET`, and runs `img2dataset_script.py`.
 """
 
 import os
@@ -22,7 +22,7 @@ _SCRIPT = Path(__file__).with_name("img2dataset_script.py")
 
 @cache
 def interpreter() -> str | None:
-    """The Python that has img2dataset; where there is none, one line says so, once."""
+    """Return the Python that has img2dataset, or None; the first call prints a line if so."""
     named = os.environ.get("BENCH_IMG2DATASET")
     if named or find_spec("img2dataset"):
         return named or sys.executable
@@ -31,12 +31,12 @@ def interpreter() -> str | None:
 
 
 def resize(paths: Iterable[Path]) -> Sample:
-    """Cost of its resizer over files, after one pass that does not count."""
+    """Return the cost of its resizer over files, after one pass that is not counted."""
     command = [str(interpreter()), _SCRIPT, "resize", *paths]
-    told = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    return msgspec.json.decode(told, type=Sample)
+    output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    return msgspec.json.decode(output, type=Sample)
 
 
 def make_dataset(addresses: Path, images: int, workers: int, output: Path) -> None:
-    """The whole of it, from a list of addresses. Raises RuntimeError unless all are made."""
+    """Run the whole tool on a list of addresses. Raises RuntimeError unless all images are made."""
     run(interpreter(), _SCRIPT, "dataset", addresses, output, images, workers)

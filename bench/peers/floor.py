@@ -1,7 +1,7 @@
-"""The floor: entropy decoding alone, which no way to a small image can leave out.
+"""The floor: entropy decoding alone, which every way to a small image must do.
 
-For JPEG that is libjpeg-turbo at 1/8, where next to nothing is done with the coefficients; for PNG
-libdeflate over all of the data, without the filters.
+JPEG is decoded by libjpeg-turbo at scale 1/8, which does almost nothing with the coefficients. PNG
+is inflated by libdeflate, without undoing the filters.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from turbojpeg import TurboJPEG
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""By colour type (PNG specification, 11.2.1)."""
+"""Number of channels by colour type (PNG specification, 11.2.1)."""
 _ROOM_FOR_INTERLACING = 1 << 16
 
 
 def entropy_decode(path: Path) -> None:
-    """Decode as little of a JPEG or PNG file as can be."""
+    """Decode as little of a JPEG or PNG file as possible."""
     data = path.read_bytes()
     if data.startswith(_PNG):
         inflate(data)
@@ -27,7 +27,7 @@ def entropy_decode(path: Path) -> None:
 
 
 def inflate(png: bytes) -> bytes:
-    """The filtered rows of a PNG."""
+    """Return the filtered rows of a PNG."""
     width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
     bits, colour = png[24], png[25]
     row = 1 + -(-width * bits * _CHANNELS[colour] // 8)

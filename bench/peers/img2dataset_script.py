@@ -1,4 +1,4 @@
-"""Runs where img2dataset is installed, which is all that it imports beside the standard library.
+"""Run img2dataset in the environment that has it. Imports only it and the standard library.
 
 usage: img2dataset_script.py resize FILE… | dataset ADDRESSES OUTPUT IMAGES WORKERS
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 
 SIDE, QUALITY, CONNECTIONS = 256, 90, 16
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network on import
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or the import makes a request
 warnings.simplefilter("ignore")
 
 
 def resize(*paths: str) -> None:
-    """Print the cost of the resizer over the files, the second time."""
+    """Print the cost of the resizer over the files in a second pass."""
     from img2dataset.resizer import Resizer
 
     resizer = Resizer(
@@ -38,7 +38,7 @@ def resize(*paths: str) -> None:
 
 
 def dataset(addresses: str, output: str, images: str, workers: str) -> None:
-    """Make files from addresses, a share of them per worker."""
+    """Make images from a list of addresses, one shard per worker."""
     from img2dataset import download
 
     download(

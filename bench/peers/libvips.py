@@ -1,4 +1,4 @@
-"""libvips' own thumbnailer, which shrinks on load; one thread, as in our workers."""
+"""The thumbnailer of libvips, which shrinks while it decodes; one thread, as in our workers."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""OpenCV, as img2dataset uses it: decode all, average areas, encode; transparency on white."""
+"""OpenCV as in img2dataset: decode the whole image, area averaging, encode; white background."""
 
 from pathlib import Path
 

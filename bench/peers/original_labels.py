@@ -1,8 +1,8 @@
-"""The original's way to the label files, in our words: pandas row by row, then class by class.
+"""The algorithm of DAF:re's scripts for label files, rewritten: pandas by row, then by class.
 
-Two scripts of DAF:re do this: one walks over faces.tsv with `iloc` and keeps sure heads, one
-filters the whole table anew for every class. What they print and the image that they open per row
-are left out. usage: original_labels.py FACES TAG_IDS OUTPUT_DIR
+Two scripts do this: one walks over faces.tsv with `iloc` and keeps the heads of high confidence;
+one filters the whole table once for every class. Their output on screen, and the image that they
+open per row, are left out. usage: original_labels.py FACES TAG_IDS OUTPUT_DIR
 """
 
 import sys
@@ -14,7 +14,7 @@ MIN_CONFIDENCE, MIN_IMAGES, TRAIN, VAL = 0.85, 20, 0.7, 0.1
 
 
 def sure_heads(faces: Path) -> pd.DataFrame:
-    """Rows of faces.tsv with a sure head, found one row at a time."""
+    """Return the rows of faces.tsv with enough confidence, found one row at a time."""
     rows = pd.read_csv(faces, sep="\t", header=None, names=["dir", "tag", "box"])
     rows["dir"] = rows["dir"].replace(r"\\", "/", regex=True)
     kept = []

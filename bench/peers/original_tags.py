@@ -1,9 +1,9 @@
-"""The original's way to the tag tables, in our words: pandas and lists of Python, stage by stage.
+"""The algorithm of DAF:re's scripts for tables of tags, rewritten: pandas and lists, in stages.
 
-Eight scripts of DAF:re do this, each reading a CSV whose lists it evaluates as Python and writing
-the next. Here they are the stages of one process, which saves them their start. What they print is
-left out. Metadata is of the old shape. A name with a comma before punctuation falls in two here,
-as in the original; Danbooru has none today.
+Eight scripts do this. Each reads a CSV, whose lists it evaluates as Python, and writes the next.
+Here they are the stages of one process, which saves their start. Their output on screen is left
+out. Metadata must have the old shape. A name with a comma before punctuation becomes two, as in the
+scripts; Danbooru has none today.
 usage: original_tags.py METADATA... LABELS_DIR OUTPUT_DIR PROFANITIES
 """
 
@@ -27,7 +27,7 @@ SPLITS = ("train", "val", "test")
 
 
 def organise(metadata: Path, csv: Path) -> None:
-    """Keep what matters of one file, tags by category."""
+    """Keep the needed columns of one file, with tags by category."""
     posts = pd.read_json(metadata, lines=True)
     for column in LISTS:
         posts[column] = [
@@ -38,21 +38,21 @@ def organise(metadata: Path, csv: Path) -> None:
 
 
 def combine(csvs: list[Path], csv: Path) -> None:
-    """All files as one, with the paths of the images."""
+    """Join all files into one, with the paths of the images."""
     posts = pd.concat([pd.read_csv(part) for part in csvs])
     posts["path_img"] = [f"{number % 1000:04d}/{number}.jpg" for number in posts["id"]]
     posts.to_csv(csv, index=False)
 
 
 def in_order_and_safe(posts: pd.DataFrame) -> pd.DataFrame:
-    """Posts without any of the flags, rated safe."""
+    """Return the posts without flags and rated safe."""
     for flag in FLAGS:
         posts = posts[~posts[flag]]
     return posts[posts["rating"] == "s"]
 
 
 def without_symbols(posts: pd.DataFrame) -> pd.DataFrame:
-    """Numbers apart from what is counted, and blanks for punctuation."""
+    """Put a space after numbers, and in place of punctuation."""
     for column in LISTS:
         posts["text"] = posts[column].apply(", ".join)
         for pattern, replacement in REWRITES.items():
@@ -63,7 +63,7 @@ def without_symbols(posts: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_short_and_rare(posts: pd.DataFrame) -> pd.DataFrame:
-    """No tags of two characters or fewer, then none that is used once."""
+    """Remove tags of up to two characters, then those that are used once."""
     for column in LISTS:
         posts[column] = posts[column].apply(
             lambda tags: [tag for tag in tags if _length(tag) > LONGEST_SHORT_TAG]
@@ -81,7 +81,7 @@ def _length(tag: str) -> int:
 
 
 def without_profanities(posts: pd.DataFrame, words: set[str]) -> pd.DataFrame:
-    """No description that holds one of the words."""
+    """Remove tags of category 0 that contain one of the words."""
     posts["tags_cat0"] = posts["tags_cat0"].apply(
         lambda tags: [tag for tag in tags if not any(word in tag for word in words)]
     )
@@ -89,14 +89,14 @@ def without_profanities(posts: pd.DataFrame, words: set[str]) -> pd.DataFrame:
 
 
 def filled(posts: pd.DataFrame) -> pd.DataFrame:
-    """No list is empty."""
+    """Put the tag `unlabeled` into empty lists."""
     for column in LISTS:
         posts[column] = posts[column].apply(lambda tags: tags or ["unlabeled"])
     return posts
 
 
 def cut(csv: Path, labels: Path, output: Path) -> None:
-    """The posts of a split's images, with their classes."""
+    """Write the posts of a split's images, with their classes."""
     posts = pd.read_csv(csv)
     images = pd.read_csv(labels, names=["class_id", "dir"])
     images["id"] = [int(path.split("/")[1].split(".")[0]) for path in images["dir"]]
@@ -105,14 +105,14 @@ def cut(csv: Path, labels: Path, output: Path) -> None:
 
 
 def stage(work: Callable[[pd.DataFrame], pd.DataFrame], csv: Path, output: Path) -> Path:
-    """One script: read, work, write."""
+    """Do what one script does: read, work, write."""
     posts = pd.read_csv(csv, converters=dict.fromkeys(LISTS, ast.literal_eval))
     work(posts).to_csv(output, index=False)
     return output
 
 
 def main(metadata: list[Path], labels: Path, output: Path, profanities: Path) -> None:
-    """From metadata to `{train,val,test}_tags.csv`."""
+    """Make `{train,val,test}_tags.csv` from metadata."""
     output.mkdir(parents=True, exist_ok=True)
     words = set(profanities.read_text(encoding="utf-8").splitlines())
     with tempfile.TemporaryDirectory(dir=output) as temporary:

@@ -1,4 +1,4 @@
-"""Pillow, as the original's scripts use it: decode all, Lanczos, save."""
+"""Pillow as in the scripts of DAF:re: decode the whole image, resize by Lanczos, save."""
 
 from io import BytesIO
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""A dataset of files as WebDataset shards, by the package's own writer, as its documentation shows:
-`python webdataset_script.py DATASET OUTPUT`.
+"""Write a dataset of files as WebDataset shards, with the package's writer as it is documented.
+
+usage: webdataset_script.py DATASET OUTPUT
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Closed sets of causes: why an image was refused, what to know of one that was made, how it was
 proved to be the right one, and why a row of a table was set aside.
 
-Each member is text, as it stands in ledgers and tables, and has a `cause`: a sentence for people.
+Each member is the text that ledgers and tables have, and has a `cause`: a sentence for people.
 """
 
 from enum import StrEnum
@@ -13,7 +13,7 @@ class _Explained(StrEnum):
 
     cause: str
 
-    def __new__(cls, value: str, cause: str) -> Self:
+    def __new__(cls, value: str, cause: str = "") -> Self:  # to look one up needs no cause
         member = str.__new__(cls, value)
         member._value_ = value
         member.cause = cause
@@ -122,7 +122,7 @@ _BOUNDED = frozenset(
 
 
 class Note(_Explained):
-    """A remark on an image that was made; stands in `notes` of the manifest."""
+    """A remark on an image that was made; in the column `notes` of the manifest."""
 
     PROFILE_IGNORED = (
         "profile_ignored",

@@ -67,6 +67,9 @@ class TagStep(Struct, frozen=True):
     categories: Mapping[int, TagCount]
 
 
+FILLED = "empty lists filled"
+"""Name of the last step of tags, in which empty lists get the tag `unlabeled`."""
+
 NAMED_LINES = 10
 """How many rows with one problem are named by their lines."""
 

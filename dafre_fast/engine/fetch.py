@@ -1,4 +1,4 @@
-"""Originals alone: every key through the source, no worker involved."""
+"""Fetch originals alone, without workers."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.manifest import manifest_of_originals
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 from dafre_fast.engine.observers import Watch
-from dafre_fast.engine.originals import Originals, bring, table_of_originals
+from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.timing import run_measured
 
@@ -18,10 +18,10 @@ from dafre_fast.engine.timing import run_measured
 def fetch_all(
     asked: pl.DataFrame, originals: Originals, running: Running, output: Path, watch: Watch
 ) -> tuple[pl.DataFrame, Work]:
-    """Bring every row of `asked` to an original on disk or a refusal that stands.
+    """Fetch the original of every row of `asked`; return the manifest and what this run did.
 
-    What earlier runs refused for good is not asked for again. Returns the manifest and what this
-    run did. Raises KeyboardInterrupt where it was stopped; all that was finished is kept.
+    Originals that earlier runs refused for good are not asked for again. Raises KeyboardInterrupt
+    if the run is stopped; what was finished is kept.
     """
     with resumed(output, resume=running.resume) as ledger:
         fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
@@ -33,14 +33,14 @@ def fetch_all(
         async def take(_: Sought, fetched: Fetched) -> None:
             watch.advance(fetched.reason)
 
-        _, loop = run_measured(bring(todo, originals, ledger, watch, take))
+        _, loop = run_measured(fetch_originals(todo, originals, ledger, watch, take))
         work = Work(todo.height, loop.all, loop.cpu, watch.tally.downloads(loop))
         fetched = last_outcomes(ledger.path, "fetch")
         return manifest_of_originals(asked.lazy(), fetched).collect(), work
 
 
 def unrefused(asked: pl.DataFrame, fetched: pl.LazyFrame, *, retry_failed: bool) -> pl.DataFrame:
-    """Rows that earlier runs did not refuse for good."""
+    """Return the rows that earlier runs did not refuse for good."""
     standing = settled(fetched, recipes=None, retry_failed=retry_failed)
     refused = standing.filter(pl.col("reason").is_not_null())
     return asked.lazy().join(refused, on="key", how="anti", maintain_order="left").collect()

@@ -1,8 +1,9 @@
-"""Originals of a run: those that lie there already, and a source for the rest.
+"""Originals of a run: those that are on the disk already, and a source for the others.
 
-A table of originals has a row per image and, besides `key` and others, what is known beforehand
-(`extension`, `known_bytes`, `md5`, `name`) and what lies there: `found`, a path, null for nothing,
-and `found_bytes`, its size where that is not on record yet.
+A table of originals has a row per image. Besides `key` and others its columns are `row` (uint32,
+from 0); what is known beforehand: `extension`, `known_bytes`, `md5`, `name`; and what is on the
+disk: `found`, the path of the file or null, and `found_bytes`, its size if the ledger does not have
+it yet.
 """
 
 import os
@@ -28,22 +29,22 @@ _NO_NAMES = pl.LazyFrame(schema={"key": pl.String(), "name": pl.String()})
 
 
 class Originals(NamedTuple):
-    """A source, the folder into which it fetches (None where it only finds), what is known of
-    originals (`tables.metadata.Metadata.known`), and by which path the source has each, where that
-    is known (`key`, `name`).
-    """
+    """The source of the originals of a run, and what is known of them."""
 
     source: Source
     folder: Path | None
+    """The folder into which the source fetches, None if it only finds files."""
     known: pl.LazyFrame = NOTHING.known
+    """Columns of `tables.metadata.Metadata.known`."""
     names: pl.LazyFrame = _NO_NAMES
+    """Columns `key` and `name`, the path of an original in the source."""
 
 
-async def bring(
+async def fetch_originals(
     rows: pl.DataFrame, originals: Originals, ledger: Ledger, watch: Watch, take: Take
 ) -> None:
-    """Give `take` a path or a reason for each row of a table of originals, and record what is not
-    on record: first what lies there, then what is fetched.
+    """Give `take` a path or a reason for each row of a table of originals: first for those on the
+    disk, then for those the source fetches. Append to the ledger what it does not have yet.
 
     Raises OutputError and SourceError as sources do.
     """
@@ -67,7 +68,7 @@ async def bring(
         _make(originals.folder)
     async with originals.source as source:
         await source.fetch(sought(rows.filter(pl.col("found").is_null())), arrive)
-    assert arrived == rows.height, "a source brings each to one outcome"
+    assert arrived == rows.height, "a source gives each original one outcome"
 
 
 def _make(folder: Path) -> None:
@@ -78,7 +79,7 @@ def _make(folder: Path) -> None:
 
 
 def sought(rows: pl.DataFrame) -> Iterator[Sought]:
-    """The rows of a table of originals as records, one by one."""
+    """Yield the rows of a table of originals as records."""
     for key, extension, size, md5, name, row in rows.select(
         "key", "extension", "known_bytes", "md5", "name", "row"
     ).iter_rows():
@@ -88,10 +89,11 @@ def sought(rows: pl.DataFrame) -> Iterator[Sought]:
 def table_of_originals(
     rows: pl.DataFrame, fetched: pl.LazyFrame, originals: Originals
 ) -> pl.DataFrame:
-    """Rows of `key` and others, `row` (which counts them), what is known and what lies there.
+    """Return the table of originals for `rows`, which have `key` and others.
 
-    A file of another size than was fetched, or else than is known, is not the one: a power cut may
-    have left it, or a change of the original. `fetched` are the last outcomes.
+    `fetched` are the last outcomes of fetching. A file counts only if it has the size that was
+    fetched or, if none is on record, the size that is known; an empty one never counts. A power
+    cut may have left another, or the original may have changed.
     """
     recorded = fetched.filter(pl.col("reason").is_null()).select("key", recorded="bytes")
     joined = (
@@ -112,7 +114,9 @@ def table_of_originals(
 
 
 def _files(folder: Path | None) -> pl.LazyFrame:
-    """`key` and `found`, the path, of every `{bucket}/{id}.{extension}` in a folder."""
+    """Return `key` and `found`, the path, of every `{bucket}/{id}.{extension}` in a folder. If an
+    id has several files, the first by name counts.
+    """
     paths = dict[str, str]()
     for name in sorted(files_in(folder)) if folder else ():
         place, _, file = name.rpartition("/")

@@ -26,7 +26,7 @@ from dafre_fast.dataset.spools import Spools, all_places
 from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
 from dafre_fast.engine.executors.choose import create
 from dafre_fast.engine.observers import Watch
-from dafre_fast.engine.originals import Originals, bring, table_of_originals
+from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
 from dafre_fast.engine.plan import remaining, remaining_of_spools, wanted, wanted_at
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.timing import run_measured
@@ -177,7 +177,7 @@ class _Run:
             else:
                 await executor.submit(replace(image, original=fetched.path))
 
-        await bring(todo, self._originals, self._ledger, self._watch, take)
+        await fetch_originals(todo, self._originals, self._ledger, self._watch, take)
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:
         reasons: list[Reason | None] = []

@@ -1,4 +1,4 @@
-"""Serve a finished dataset to a browser.
+"""The `gallery` command: serve a finished dataset to a browser.
 
-Images are found by class, tag, split, size and status.
+Images can be searched by class, tag, split, size and status.
 """

@@ -1,16 +1,17 @@
-"""The index of a dataset for looking at it: built once, then read where it lies on the disk.
+"""The index of a dataset for the gallery: files that are built once and then read from disk.
 
-    rows.parquet    those of the manifest in small groups, so that one row costs little
-    terms.parquet   every class, split, status and tag: how many images, and where they are listed
-    grid.npy        int64, a line per `Column` and two per output, a place per row: all that a page
-                    of images needs
-    postings.npy    uint32, lists of row numbers, ascending, one behind the other
-    tags.npy        uint32, lists of the tags of each row, as places in terms, one behind the other
-    tag_starts.npy  int64, a line per kind of tags: where the list of each row starts, and the end
+    rows.parquet    the manifest in small row groups, so that one row is read fast
+    terms.parquet   each class, split, status and tag, with its images and its place in postings
+    grid.npy        int64 (lines, rows): the values that a page of images needs; lines are those of
+                    `Column`, then width and height of each output
+    postings.npy    uint32, the ascending row numbers of each term, all lists concatenated
+    tags.npy        uint32, the tags of each row as places in terms, all lists concatenated
+    tag_starts.npy  int64 (kinds of tags, rows + 1): the start of each row's list, then the end
     by_id.npy       uint32, row numbers in the order of ids
-    index.json      what all this was made from; written last
+    index.json      the revision, and size and time of each table it was made from; written last
 
-The arrays are mapped: memory holds what is looked at. Rows are numbered as in the manifest, from 0.
+The arrays are memory-mapped, so memory holds only the parts in use. Rows are numbered from 0, in
+the order of the manifest.
 """
 
 import fcntl
@@ -40,21 +41,22 @@ from dafre_fast.tables.writing import write_parquet
 BOX = ("left", "top", "right", "bottom")
 _NEEDED = (*BOX, "original_width", "original_height", "error_message")
 _REVISION = 3
-"""Raised by whoever changes the code such that the files change."""
+"""Must be raised by any change of code that changes the files."""
 _ROWS_PER_GROUP = 5_000
 _ARRAYS = ("grid", "postings", "tags", "tag_starts", "by_id")
 _FILES = ("rows.parquet", "terms.parquet", *(f"{name}.npy" for name in _ARRAYS), "index.json")
 _SINGLE = ("class", "split", "status")
-"""Kinds of terms of which an image has one."""
+"""Kinds of which an image has exactly one term."""
 
 RowNumbers = NDArray[np.uint32]
 Places = NDArray[np.uint32]
 
 
 class Column(IntEnum):
-    """Lines of the grid; width and height of each output follow. Class, split and status are
-    places in `terms`; sizes are in pixels, 0 where there is no picture; `ORIGINAL` and `HEAD` are
-    the shorter sides of original and head crop.
+    """The first lines of the grid; width and height of each output follow.
+
+    Class, split and status are places in `terms`. Sizes are in pixels, 0 if there is no picture.
+    `ORIGINAL` and `HEAD` are the shorter sides of the original and of the head crop.
     """
 
     ID = 0
@@ -67,10 +69,12 @@ class Column(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
-    """Open. `rows` are those of the manifest with `class`, the name of each image's class, unlike
-    that of any other. `terms` has `kind`, `name`, `key` (how it is looked for: small letters,
-    blanks for `_`), `images`, and `start` in `postings`; of a kind those of most images come first.
-    `tags` are places in it, the lists of a kind from `tag_starts` on, kinds as in `TAG_KINDS`.
+    """An open index. Its arrays are those of the files; see the top of this module.
+
+    `rows` is the manifest with a column `class`, a name that is unique for each class. `terms` has
+    `kind`, `name`, `key` (the name for searching: lower case, spaces for `_`), `images`, and
+    `start`, the place of its list in `postings`; terms of one kind are sorted by images, most
+    first. The lines of `tag_starts` are in the order of `TAG_KINDS`.
     """
 
     outputs: tuple[Output, ...]
@@ -82,15 +86,14 @@ class Index:
     tag_starts: NDArray[np.int64]
     by_id: RowNumbers
     ids: NDArray[np.int64]
-    """In ascending order, as `by_id`."""
+    """The ids of all images, int64, ascending: those of the rows in `by_id`."""
 
 
 def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> None:
-    """Build the index of a dataset in `folder`, where there is none of it as it is now, and call
-    `begin` before. One process at a time does it, and others wait for it.
+    """Build the index of a dataset in `folder`, unless there is one that is up to date.
 
-    Raises InputError where the dataset cannot be read and OutputError where `folder` cannot be
-    written.
+    Calls `begin` before building. A lock lets one process build at a time; others wait. Raises
+    InputError if the dataset cannot be read, and OutputError if `folder` cannot be written.
     """
     source, tags = open_manifest(dataset), open_tags(dataset)
     outputs = read_outputs(dataset)
@@ -110,7 +113,7 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
 
 
 def open_index(folder: Path) -> Index:
-    """What `index_dataset` left there."""
+    """Open the index that `index_dataset` built in `folder`."""
     arrays = {name: _mapped(folder, name) for name in _ARRAYS}
     stamp = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Stamp)
     return Index(
@@ -123,12 +126,15 @@ def open_index(folder: Path) -> Index:
 
 
 def _mapped(folder: Path, name: str) -> NDArray[Any]:
-    """The array itself: numpy's own class for mapped ones makes every small step slower."""
+    """Map an array as a plain ndarray: the class np.memmap is slower in every small step."""
     return np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)  # type: ignore[no-any-return]
 
 
 class _Stamp(msgspec.Struct):
-    """What an index was made from: `tables` with their sizes in bytes and times of change in ns."""
+    """The content of index.json: the inputs of an index.
+
+    `tables` have their sizes in bytes and change times in ns, by path.
+    """
 
     revision: int
     polars: str
@@ -142,6 +148,7 @@ def _sides(output: Output) -> tuple[str, str]:
 
 
 def _made_from(dataset: Path, outputs: tuple[Output, ...]) -> bytes:
+    """Return the content of index.json for a dataset as it is now."""
     tables = [MANIFEST, *(f"{LABELS}/{split}_tags.parquet" for split in SPLITS)]
     found = {name: (dataset / name).stat() for name in tables if (dataset / name).exists()}
     sizes = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
@@ -178,7 +185,7 @@ def _build(
 
 
 def _grid(rows: pl.LazyFrame, terms: pl.DataFrame, outputs: Sequence[Output]) -> NDArray[np.int64]:
-    """An array of `len(Column)` lines and two for each output, filled line by line."""
+    """Return the grid, int64 (lines, rows)."""
     found = rows.select(pl.len()).collect().item()
     sides = [pl.col(name) for output in outputs for name in _sides(output)]
     lines = [*(_line(column, terms) for column in Column), *sides]
@@ -205,7 +212,7 @@ def _line(column: Column, terms: pl.DataFrame) -> pl.Expr:
 
 
 def _class_names(source: pl.LazyFrame) -> pl.LazyFrame:
-    """Of each `class_id` a `class`: its name, with its number where it has none of its own."""
+    """Return `class_id` and `class`: the name, or with the number if it is missing or shared."""
     name, number = pl.col("class_name"), pl.format("#{}", pl.col("class_id"))
     return (
         source.group_by("class_id")
@@ -221,8 +228,9 @@ def _class_names(source: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _write_terms(rows: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path) -> pl.DataFrame:
-    """Write which terms there are, which rows have each, and which tags each row has; one kind
-    after the other: the uses of one are the most that memory holds at once.
+    """Write the terms, the rows of each term, and the tags of each row, and return the terms.
+
+    One kind is done after the other, so that memory never holds the uses of more than one.
     """
     numbered = rows.with_row_index("row")
     height = numbered.select(pl.len()).collect().item()
@@ -250,8 +258,9 @@ def _write_terms(rows: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path)
 
 
 def _by_row(tables: Sequence[pl.LazyFrame], rows: pl.DataFrame) -> list[pl.LazyFrame]:
-    """Each table of tags with the `row` of the image. What is joined are numbers alone: lists of
-    names would be held several times over.
+    """Return each table of tags with the `row` of each image.
+
+    Only numbers are joined: a join would hold lists of names in memory several times.
     """
     if not tables:
         return []
@@ -266,14 +275,16 @@ def _by_row(tables: Sequence[pl.LazyFrame], rows: pl.DataFrame) -> list[pl.LazyF
 
 
 def _spread(lists: pl.LazyFrame, category: int) -> pl.LazyFrame:
-    """`row` and `name` for each tag of a category."""
+    """Return `row` and `name` for each tag of a category."""
     names = lists.select("row", name=pl.col(column(category)).list.unique(maintain_order=True))
     return names.filter(pl.col("name").list.len() > 0).explode("name")
 
 
 class _Uses(NamedTuple):
-    """Of one kind: `names` (name and images), those of most images first; and for each use of one
-    the row, and its place among the names.
+    """The uses of the terms of one kind.
+
+    `names` has `name` and `images`, most images first. `rows` and `places` have one entry per use:
+    the row number and the place of the term in `names`.
     """
 
     names: pl.DataFrame
@@ -282,19 +293,19 @@ class _Uses(NamedTuple):
 
 
 def _uses(values: Sequence[pl.LazyFrame]) -> _Uses:
-    """Of tables of `row` and `name`; those of a row stay in their order."""
+    """Return the uses in tables of `row` and `name`. The names of a row keep their order."""
     nothing = pl.LazyFrame(schema={"row": pl.UInt32, "name": pl.String})
-    told = pl.concat([nothing, *values]).drop_nulls("name")
-    counted = told.group_by("name").agg(images=pl.len().cast(pl.Int64))
+    known = pl.concat([nothing, *values]).drop_nulls("name")
+    counted = known.group_by("name").agg(images=pl.len().cast(pl.Int64))
     names = counted.sort("images", "name", descending=[True, False]).collect(engine="streaming")
     places = names.lazy().select("name").with_row_index("place")
-    used = told.join(places, on="name", maintain_order="left").select("row", "place")
+    used = known.join(places, on="name", maintain_order="left").select("row", "place")
     found = used.collect(engine="streaming")
     return _Uses(names, found["row"].to_numpy(), found["place"].to_numpy())
 
 
 def _starts(rows: RowNumbers, height: int) -> NDArray[np.int64]:
-    """Where the uses of each row start, once they are in the order of rows; and the end."""
+    """Return the start of each row among uses sorted by row, then the end; int64 (height + 1,)."""
     return np.concatenate([[0], np.bincount(rows, minlength=height).cumsum()])
 
 
@@ -303,7 +314,7 @@ def _places_by_row(uses: _Uses) -> Places:
 
 
 def _sorted_by(first: NDArray[np.uint32], then: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """`then` in the order of `first`, and where that is the same in its own."""
+    """Return `then` sorted by `first`, ties by itself. All are uint32 (N,)."""
     keys = first.astype(np.uint64) << np.uint64(32) | then
     keys.sort()
     return keys.astype(np.uint32)  # the lower half

@@ -1,10 +1,9 @@
-"""Questions to the index of a dataset: which images a view has, in which order, and what is known
-of one.
+"""Queries of the index of a dataset: the images of a view in order, and the details of one image.
 
-A question is a yes or no for every row, and lists of row numbers say yes. Over a million rows with
-18 tags each, one to three tags take 3 to 7 ms so (two cores, files in memory). To look through the
-lists of all rows takes polars 0.9 s and DuckDB 1.0 s; lists of row numbers as a sorted table of
-DuckDB's own take 0.2 to 0.4 s.
+A query makes a mask of all rows from lists of row numbers (postings), one per filter. Over a
+million rows with 18 tags each, one to three tags take 3 to 7 ms (two cores, files in memory). For
+comparison: scanning the tags of all rows takes polars 0.9 s and DuckDB 1.0 s; DuckDB with a sorted
+table of postings takes 0.2 to 0.4 s.
 """
 
 from functools import lru_cache
@@ -29,14 +28,14 @@ from dafre_fast.gallery.view import (
 )
 
 PAGE = 60
-"""Images on a page."""
+"""Number of images on a page."""
 _CHOICES = 12
 
 Mask = NDArray[np.bool_]
 
 
 def page(index: Index, view: View) -> Page:
-    """The page that a view asks for; behind the last one there are no tiles."""
+    """Return the page of a view. A page after the last one has no tiles."""
     rows = _ordered(index, view)
     first = (view.page - 1) * PAGE
     return Page(
@@ -47,7 +46,7 @@ def page(index: Index, view: View) -> Page:
 
 
 def place(index: Index, view: View, image_id: int) -> Place:
-    """Where an image stands in a view, and the ids before and after it."""
+    """Return the place of an image in a view, and the ids before and after it."""
     rows = _ordered(index, view)
     found = np.flatnonzero(rows == _row_of(index, image_id))
     if not len(found):
@@ -60,15 +59,16 @@ def place(index: Index, view: View, image_id: int) -> Place:
 
 
 def details(index: Index, image_id: int) -> Details | None:
-    """None where the manifest has no such image. Raises InputError where another process has made
-    the index anew: of the rows only the newest are on the disk.
+    """Return the details of an image, or None if the manifest does not have it.
+
+    Raises InputError if another process has rebuilt the index since this one opened it.
     """
     number = _row_of(index, image_id)
     if number is None:
         return None
     found = index.rows.slice(number, 1).collect()
     if found["id"].to_list() != [image_id]:
-        raise InputError("the dataset was indexed anew meanwhile: start the gallery again")
+        raise InputError("the dataset has changed and was indexed again: restart the gallery")
     row = found.drop("class").row(0, named=True)
     return Details(_tiles(index, np.array([number], np.uint32))[0], row, _tags(index, number))
 
@@ -83,13 +83,14 @@ def _tags(index: Index, row: int) -> dict[str, list[str]]:
 
 
 def exists(index: Index, image_id: int) -> bool:
-    """Whether the manifest has such an image."""
+    """Return whether the manifest has an image with this id."""
     return _row_of(index, image_id) is not None
 
 
 def choices(index: Index, view: View, kind: str) -> list[Choice]:
-    """All of a kind, splits in their own order and others by use, and how many images the view
-    would have with each of them instead.
+    """Return all names of a kind, with the images the view would have if it was set to each.
+
+    Splits come as train, val, test; other kinds by number of images in the dataset.
     """
     mask = _mask(index, view.but(**{kind: None}))
     of_kind = index.terms.filter(kind=kind)
@@ -99,9 +100,10 @@ def choices(index: Index, view: View, kind: str) -> list[Choice]:
 
 
 def complete(index: Index, view: View, text: str) -> list[Choice]:
-    """Classes and tags that `text` may mean, the likeliest first: those that are it, begin with it,
-    have a word that does, have it anywhere; of those alike the most used. Blanks and underscores
-    are the same, and so are capitals and small letters.
+    """Return up to 12 classes and tags that contain `text`, best matches first.
+
+    The order is: equal to `text`, beginning with it, with a word beginning with it, containing it;
+    then by number of images. Case is ignored, and underscores count as spaces.
     """
     found = _matching(index, text).head(_CHOICES)
     if found.is_empty():
@@ -110,8 +112,8 @@ def complete(index: Index, view: View, text: str) -> list[Choice]:
     return [_counted(index, mask, term) for term in found.iter_rows(named=True)]
 
 
-def meant(index: Index, text: str) -> list[tuple[str, str]]:
-    """Kind and name of the classes and tags that are `text` exactly."""
+def exact_matches(index: Index, text: str) -> list[tuple[str, str]]:
+    """Return kind and name of the classes and tags that equal `text`, in any case."""
     return _matching(index, text).filter(pl.col("rank") == 0).select("kind", "name").rows()
 
 
@@ -155,7 +157,7 @@ def _row_of(index: Index, image_id: int) -> int | None:
 
 
 def _ordered(index: Index, view: View) -> RowNumbers:
-    """Numbers of the rows of a view, in its order."""
+    """Return the row numbers of a view, in its order."""
     mask = _mask(index, view)
     match view.order:
         case "manifest":
@@ -169,18 +171,19 @@ def _ordered(index: Index, view: View) -> RowNumbers:
 
 @lru_cache(maxsize=4)
 def _shuffled(rows: int, seed: int) -> RowNumbers:
-    """An order that follows from the seed alone, with every numpy: only its old generator is frozen
-    (NEP 19), and it is the fastest here, too.
+    """Return a random order of rows that is the same for a seed in every version of NumPy.
+
+    Only RandomState guarantees that (NEP 19); it is also the fastest here.
     """
     return np.random.RandomState(seed).permutation(np.arange(rows, dtype=np.uint32))
 
 
 def _mask(index: Index, view: View) -> Mask:
-    """For every row whether the view has it."""
+    """Return a mask of all rows, true for those of the view."""
     return _mask_of(index, view.but(show="full", order="manifest", seed=None))
 
 
-@lru_cache(maxsize=16)  # a page asks for its own one three times, and the next page again
+@lru_cache(maxsize=16)  # one page needs its mask three times, and the next page needs it too
 def _mask_of(index: Index, view: View) -> Mask:
     mask = np.ones(index.grid.shape[1], np.bool_)
     for kind, name in view.terms:

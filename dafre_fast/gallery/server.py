@@ -1,8 +1,8 @@
-"""A dataset in a browser: the server.
+"""The server of the gallery.
 
-It only reads, and answers GET and HEAD alone. A page is made in a thread, so that one that takes
-longer keeps no picture waiting. Files are found by id through the manifest: no part of a path comes
-from an address, nor is a link followed.
+It only reads, and answers only GET and HEAD. Pages are made in threads, so that a slow page does
+not delay pictures. Files are found by id through the manifest: no part of a path comes from an
+address, and no symbolic link is followed.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.outputs import word_of
 from dafre_fast.dataset.pictures import Pictures, Place
-from dafre_fast.gallery import queries as tables
+from dafre_fast.gallery import queries
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.pages import STATIC, Pages, static
 from dafre_fast.gallery.settings import GalleryRun
@@ -55,18 +55,18 @@ _log = logging.getLogger(__name__)
 
 
 def gallery(run: GalleryRun, opened: Callable[[str, int], None], tell: Tell = silent) -> None:
-    """Serve the dataset until Ctrl-C or SIGTERM; `opened` is called once, with the address and the
-    number of images, when it can be looked at.
+    """Serve the dataset until Ctrl-C or SIGTERM.
 
-    Raises InputError where it cannot be read, OutputError where its index cannot be written, and
-    UsageError where the port is not to be had.
+    Calls `opened` once, with the address and the number of images, when the server is ready. Raises
+    InputError if the dataset cannot be read, OutputError if its index cannot be written, and
+    UsageError if the port cannot be opened.
     """
     index = _indexed(run, tell)
     if not _is_loopback(run.host):
         tell(
             Notice(
-                f"warning: --host {run.host}: whoever reaches this machine can look at the dataset;"
-                " there is no password"
+                f"warning: --host {run.host}: everyone who can reach this machine can see the"
+                " dataset; there is no password"
             )
         )
     asyncio.run(_serve(run, index, opened))
@@ -84,14 +84,17 @@ async def _serve(run: GalleryRun, index: Index, opened: Callable[[str, int], Non
 
 def _indexed(run: GalleryRun, tell: Tell) -> Index:
     folder = run.index or run.output / STATE / "gallery"
-    notice = Notice(f"{run.output} is new or has changed: its index is made")
+    notice = Notice(f"{run.output} is new or has changed: building its index")
     index_dataset(run.output, folder, begin=lambda: tell(notice))
     return open_index(folder)
 
 
 @asynccontextmanager
 async def serving(run: GalleryRun, index: Index) -> AsyncIterator[str]:
-    """Serve in this loop; gives the address. Raises UsageError where the port is not to be had."""
+    """Serve in the running event loop and give the address.
+
+    Raises UsageError if the port cannot be opened.
+    """
     quiet = logging.getLogger(f"{__name__}.protocol")
     quiet.setLevel(logging.CRITICAL)
     app = _Server(run, index).application()
@@ -112,8 +115,9 @@ async def serving(run: GalleryRun, index: Index) -> AsyncIterator[str]:
 
 @contextmanager
 def _name_of_aiohttp(name: str) -> Iterator[None]:
-    """What is not HTTP, aiohttp answers by itself, with its version and Python's: replace these by
-    a name while the gallery is served.
+    """Hide the versions of aiohttp and Python while the gallery is served.
+
+    Aiohttp itself answers requests that are not HTTP, and would name both.
     """
     before = web_response.SERVER_SOFTWARE  # type: ignore[attr-defined]
     web_response.SERVER_SOFTWARE = name  # type: ignore[attr-defined]
@@ -134,12 +138,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class _Elsewhere(Exception):
-    """What was asked for has another address, this one."""
+class _Redirect(Exception):
+    """The request is answered at another address, which is the argument."""
 
 
 class _Server:
-    """Answers to requests, for one dataset."""
+    """The handlers of requests for one dataset."""
 
     def __init__(self, run: GalleryRun, index: Index) -> None:
         self._index = index
@@ -151,6 +155,7 @@ class _Server:
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def application(self) -> web.Application:
+        """Return the application with all routes."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/", self._grid)
         app.router.add_get("/image/{id:[0-9]{1,18}}", self._image)
@@ -163,7 +168,7 @@ class _Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Whoever asks, the answer has our headers, and every error is a page."""
+        """Check a request, set the headers of every answer, and turn every error into a page."""
         try:
             self._check(request)
             answer = await handler(request)
@@ -171,33 +176,35 @@ class _Server:
             answer = self._error(HTTPStatus.BAD_REQUEST, str(error))
         except InputError as error:
             answer = self._error(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-        except _Elsewhere as elsewhere:
-            answer = web.Response(status=HTTPStatus.FOUND, headers={"Location": str(elsewhere)})
+        except _Redirect as redirect:
+            answer = web.Response(status=HTTPStatus.FOUND, headers={"Location": str(redirect)})
         except web.HTTPException as error:
             own = error.text if error.text != f"{error.status}: {error.reason}" else None
-            answer = self._error(HTTPStatus(error.status), own or "There is nothing here.")
+            answer = self._error(HTTPStatus(error.status), own or "There is no such page.")
             if isinstance(error, web.HTTPMethodNotAllowed):
                 answer.headers["Allow"] = "GET, HEAD"
-        except Exception:  # noqa: BLE001 - whatever it is, the others are served
+        except Exception:  # noqa: BLE001 - one failed request must not stop the server
             _log.exception("%s", request.rel_url)
-            reason = "This could not be answered; the terminal says why."
+            reason = "The server failed to answer. Its terminal shows the cause."
             answer = self._error(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
         answer.headers.update(_HEADERS)
         answer.headers.setdefault("Cache-Control", "no-cache")
         return answer
 
     def _check(self, request: web.Request) -> None:
-        """A page elsewhere may let its own name lead here (DNS rebinding): such names are refused.
-        A number cannot be let do so.
+        """Refuse methods that write, and host names that are not ours.
+
+        Another site may point its own name at this server (DNS rebinding). IP addresses cannot be
+        misused so.
         """
         if request.method not in {"GET", "HEAD"}:
-            text = "Here one can only look."
+            text = "This server is read-only: use GET or HEAD."
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"], text=text)
         parts = _HOST.fullmatch(request.headers.get("Host", ""))
         if not parts:
-            raise UsageError("the request names no host, or none that can be one")
+            raise UsageError("the request has no Host header, or an invalid one")
         if not self._is_ours(parts[1].lower().removesuffix(".")):
-            raise web.HTTPMisdirectedRequest(text=f"This server is not called {parts[1]}.")
+            raise web.HTTPMisdirectedRequest(text=f"This server does not serve {parts[1]}.")
 
     def _is_ours(self, name: str) -> bool:
         if name in self._names:
@@ -216,11 +223,11 @@ class _Server:
         return _html(await asyncio.to_thread(self._page, view))
 
     def _page(self, view: View) -> str:
-        page = tables.page(self._index, view)
+        page = queries.page(self._index, view)
         if view.page > page.pages:
-            raise web.HTTPNotFound(text=f"There is no page {view.page}: the last is {page.pages}.")
-        splits = tables.choices(self._index, view, "split")
-        statuses = tables.choices(self._index, view, "status")
+            raise web.HTTPNotFound(text=f"There is no page {view.page}; the last is {page.pages}.")
+        splits = queries.choices(self._index, view, "split")
+        statuses = queries.choices(self._index, view, "status")
         return self._pages.grid(view, page, splits, statuses)
 
     async def _image(self, request: web.Request) -> web.Response:
@@ -228,45 +235,45 @@ class _Server:
         return _html(await asyncio.to_thread(self._one, view, image))
 
     def _one(self, view: View, image: int) -> str:
-        details = tables.details(self._index, image)
+        details = queries.details(self._index, image)
         if details is None:
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
-        return self._pages.image(view, details, tables.place(self._index, view, image))
+        return self._pages.image(view, details, queries.place(self._index, view, image))
 
     async def _search(self, request: web.Request) -> web.Response:
         text, view = self._searched(request)
         return _html(await asyncio.to_thread(self._found, view, text))
 
     def _found(self, view: View, text: str) -> str:
-        """What is meant without doubt is shown at once, and the rest is a question."""
-        if len(meant := tables.meant(self._index, text)) == 1:
-            raise _Elsewhere(f"/{address(view.added(*meant[0]))}")
+        """Redirect to the only exact match, a class, tag or id; else return a page of choices."""
+        if len(exact := queries.exact_matches(self._index, text)) == 1:
+            raise _Redirect(f"/{address(view.added(*exact[0]))}")
         is_id = re.fullmatch("[0-9]{1,18}", text)
-        if not meant and is_id and tables.exists(self._index, int(text)):
-            raise _Elsewhere(f"/image/{int(text)}{address(view)}")
-        return self._pages.choose(view, text, tables.complete(self._index, view, text))
+        if not exact and is_id and queries.exists(self._index, int(text)):
+            raise _Redirect(f"/image/{int(text)}{address(view)}")
+        return self._pages.choose(view, text, queries.complete(self._index, view, text))
 
     async def _complete(self, request: web.Request) -> web.Response:
         text, view = self._searched(request)
-        choices = await asyncio.to_thread(tables.complete, self._index, view, text)
+        choices = await asyncio.to_thread(queries.complete, self._index, view, text)
         return _html(self._pages.completion(view, choices))
 
     def _view(self, request: web.Request) -> View:
-        """What the address asks for. One that can be said shorter leads to the shorter one, and a
-        random order without a seed to one that has it: so every address can be kept.
+        """Return the view of a request's address.
 
-        Raises UsageError.
+        Redirects to the shortest address of the view, and gives a random order a seed, so that
+        every address can be bookmarked. Raises UsageError for a bad parameter.
         """
         pairs = split_query(request.rel_url.raw_query_string)
         view = self._read_view(pairs)
         if view.order == "random" and view.seed is None:
             view = msgspec.structs.replace(view, seed=secrets.randbits(32))
         if sorted(pairs) != sorted(pairs_of(view)):
-            raise _Elsewhere(f"{request.path}{address(view)}")
+            raise _Redirect(f"{request.path}{address(view)}")
         return view
 
     def _searched(self, request: web.Request) -> tuple[str, View]:
-        """What is looked for, `q`, and the view that it was looked for in. Raises UsageError."""
+        """Return the text of a search (`q`) and its view. Raises UsageError for a bad parameter."""
         pairs = split_query(request.rel_url.raw_query_string)
         text = " ".join(value for name, value in pairs if name == "q").strip()
         return text, self._read_view([pair for pair in pairs if pair[0] != "q"])
@@ -274,7 +281,7 @@ class _Server:
     def _read_view(self, pairs: list[tuple[str, str]]) -> View:
         view, words = read_view(pairs), [*map(word_of, self._outputs.values())]
         if view.show not in words:
-            raise UsageError(f"show: {view.show!r} is none of {', '.join(words)}")
+            raise UsageError(f"show: must be one of {', '.join(words)}, not {view.show!r}")
         return view
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
@@ -286,7 +293,7 @@ class _Server:
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         image, output = int(request.match_info["id"]), request.match_info["output"]
-        if not tables.exists(self._index, image):
+        if not queries.exists(self._index, image):
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
         place = self._pictures.place(self._outputs[output], image)
         try:
@@ -303,7 +310,7 @@ def _html(text: str, status: int = 200) -> web.Response:
 
 
 def _unless_known(request: web.Request, tag: str, content: bytes, kind: str) -> web.Response:
-    """The content, or that the browser has it already."""
+    """Return an answer with the content, or 304 if the browser has it already."""
     if any(known.value in {tag, "*"} for known in request.if_none_match or ()):
         answer = web.Response(status=HTTPStatus.NOT_MODIFIED)
     else:
@@ -314,9 +321,10 @@ def _unless_known(request: web.Request, tag: str, content: bytes, kind: str) -> 
 
 
 def _read_inside(root: Path, wanted: Place) -> tuple[bytes, str]:
-    """The bytes of a picture below `root`, and what tells them from others: time of change and size
-    of its file, and where it begins in there. Raises OSError where there is no such file, and where
-    a link stands anywhere on the way.
+    """Return the bytes of a picture below `root`, and an entity tag for them.
+
+    The tag is made of the file's change time and size, and the offset of the picture in it. Raises
+    OSError if the file does not exist, or if any part of its path is a symbolic link.
     """
     place = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -325,12 +333,12 @@ def _read_inside(root: Path, wanted: Place) -> tuple[bytes, str]:
             opened = os.open(inner, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=place)
             os.close(place)
             place = opened
-        told = os.fstat(place)
-        if not stat.S_ISREG(told.st_mode):  # nor does anything wait for a pipe
-            raise OSError(0, "is no file")
+        status = os.fstat(place)
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
+            raise OSError(0, "is not a regular file")
         with open(place, "rb", closefd=False) as file:
             file.seek(wanted.offset)
             content = file.read(-1 if wanted.size is None else wanted.size)
-        return content, f"{told.st_mtime_ns:x}-{told.st_size:x}-{wanted.offset:x}"
+        return content, f"{status.st_mtime_ns:x}-{status.st_size:x}-{wanted.offset:x}"
     finally:
         os.close(place)

@@ -13,10 +13,10 @@ class GalleryRun(Group, frozen=True):
 
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     host: Annotated[
-        str, Meta(min_length=1, description="Name or number of this machine to serve it at.")
+        str, Meta(min_length=1, description="Name or IP address to serve the gallery at.")
     ] = "127.0.0.1"
     port: Annotated[
-        int, Meta(ge=0, le=65_535, description="Port to serve it at; 0 finds a free one.")
+        int, Meta(ge=0, le=65_535, description="Port to serve the gallery at; 0 picks a free one.")
     ] = 8000
     index: Annotated[
         Path | None,

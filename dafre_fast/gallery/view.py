@@ -1,4 +1,4 @@
-"""What the gallery shows, and the address that says so: each leads to the other and back."""
+"""Views of the gallery, and the conversion of views to addresses (URLs) and back."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import UsageError
 
 REFUSED = "refused"
-"""Stands for every status but success."""
+"""The filter value for every status but success."""
 _MOST_PARAMETERS = 100
 
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -21,10 +21,11 @@ Pixels = Annotated[int, Meta(ge=1, le=1_000_000)] | None
 
 
 class View(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Which images are shown, of which tree, in which order, and which page of them.
+    """A choice of images: filters, tree, order, and the number of the page.
 
-    An image has all of the tags. Sizes are those of the shorter side, in pixels: of the original,
-    and of the head as it is cut out.
+    Images must pass all filters and have all of the tags. `original_min` to `head_max` bound the
+    shorter side in pixels, of the original and of the head crop before resizing. `seed` is that of
+    the random order. Pages count from 1.
     """
 
     show: Name = "full"
@@ -45,27 +46,27 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
     @property
     def terms(self) -> list[tuple[str, str]]:
-        """What is asked of an image besides its sizes: kind (a parameter) and name."""
+        """All filters but those by size, as pairs of kind (name of a parameter) and name."""
         named = [("split", self.split), ("status", self.status), ("class", self.klass)]
         tags = [(kind, tag) for kind in TAG_KINDS for tag in getattr(self, kind)]
         return [(kind, name) for kind, name in named if name] + tags
 
     def but(self, **changes: object) -> "View":
-        """Another one, from its first page unless told otherwise."""
+        """Return a copy with these changes, at page 1 unless they include a page."""
         return msgspec.structs.replace(self, **{"page": 1} | changes)
 
     def added(self, kind: str, name: str) -> "View":
-        """With one more tag, or another class, split or status."""
+        """Return a copy with one more tag, or with another class, split or status."""
         if kind in TAG_KINDS:
             return self.but(**{kind: tuple(dict.fromkeys((*getattr(self, kind), name)))})
         return self.but(**{_attribute(kind): name})
 
     def alone(self, kind: str, name: str) -> "View":
-        """Only this is asked, of the same tree."""
+        """Return a view of the same tree with this filter only."""
         return View(show=self.show).added(kind, name)
 
     def without(self, kind: str, name: str) -> "View":
-        """The same, and this is no longer asked."""
+        """Return a copy without this filter."""
         if kind in TAG_KINDS:
             return self.but(**{kind: tuple(tag for tag in getattr(self, kind) if tag != name)})
         return self.but(**{_attribute(kind): None})
@@ -76,7 +77,7 @@ def _attribute(kind: str) -> str:
 
 
 def pairs_of(view: View) -> list[tuple[str, str]]:
-    """The parameters of a view's address: what is not the default, always in the same order."""
+    """Return the parameters of a view's address: values other than the default, in fixed order."""
     fields = msgspec.to_builtins(view).items()
     return [
         (name, str(one))
@@ -86,13 +87,16 @@ def pairs_of(view: View) -> list[tuple[str, str]]:
 
 
 def address(view: View) -> str:
-    """The query of a view's address, with its question mark; nothing for the default."""
+    """Return the query of a view's address with its question mark, or '' for the default view."""
     query = urlencode(pairs_of(view))
     return f"?{query}" if query else ""
 
 
 def split_query(query: str) -> list[tuple[str, str]]:
-    """Names and values of a query as it came, percent signs and all. Raises UsageError."""
+    """Return the decoded names and values of a raw query string.
+
+    Raises UsageError if it is not UTF-8 or has more than 100 parameters.
+    """
     try:
         return parse_qsl(
             query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
@@ -104,9 +108,9 @@ def split_query(query: str) -> list[tuple[str, str]]:
 
 
 def read_view(pairs: Iterable[tuple[str, str]]) -> View:
-    """From the parameters of an address; empty ones say nothing, as in a form left blank.
+    """Return the view of the parameters of an address. Empty values are ignored, as from a form.
 
-    Raises UsageError, naming the parameter, for one that is unknown, twice there or out of bounds.
+    Raises UsageError, naming the parameter, if one is unknown, repeated, or out of bounds.
     """
     values = defaultdict[str, list[str]](list)
     for name, value in pairs:
@@ -130,8 +134,9 @@ def read_view(pairs: Iterable[tuple[str, str]]) -> View:
 
 
 class Tile(Struct, frozen=True):
-    """One of many on a page; `sizes` by the names of outputs: width and height in pixels, 0 for
-    what was not made.
+    """One image of a page.
+
+    `sizes` are (width, height) in pixels by the name of the output, zeros if it was not made.
     """
 
     id: int
@@ -142,7 +147,7 @@ class Tile(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """A page of a view that has `images` in all; `pages` is at least 1."""
+    """One page of a view. `images` and `pages` (at least 1) count the whole view."""
 
     tiles: Sequence[Tile]
     images: int
@@ -150,7 +155,7 @@ class Page(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """A class, split, status or tag, and how many of the images in question have it."""
+    """A class, split, status or tag, and the number of images of the view that have it."""
 
     kind: str
     name: str
@@ -158,8 +163,10 @@ class Choice(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where an image stands in a view of so many: its number, from 0, and page, and the ids beside
-    it; all None where it is not in the view.
+    """The place of an image in a view of `images`.
+
+    `number` counts from 0, `page` from 1; `before` and `after` are the ids of its neighbours. All
+    are None if the image is not in the view.
     """
 
     images: int
@@ -170,7 +177,7 @@ class Place(Struct, frozen=True):
 
 
 class Details(Struct, frozen=True):
-    """All of one image: its tile, its row of the manifest, and its tags by kind."""
+    """The details of one image: its tile, its row of the manifest, and its tags by kind."""
 
     tile: Tile
     row: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The labels command alone: tables only, so that it starts without decoders and network."""
+"""Run `labels`. It imports nothing but tables, so that it starts without decoders and network."""
 
 from pathlib import Path
 
@@ -12,7 +12,11 @@ from dafre_fast.tables.labels import write_labels
 
 
 def labels(faces: Path, tag_ids: Path, output: Path, selection: Selection) -> Summary:
-    """Select, split and write the label files."""
+    """Write train.csv, val.csv, test.csv, classid_classname.csv, the funnel and the bad rows.
+
+    Raises InputError if a table cannot be read or no row is left, OutputError if the folder cannot
+    be written.
+    """
     catalogue = read_catalogue(faces, tag_ids, selection)
     write_labels(catalogue.kept, output)
     write_funnel(catalogue.funnel, output / FUNNEL)

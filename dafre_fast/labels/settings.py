@@ -9,6 +9,6 @@ from dafre_fast.core.settings.groups import Group
 
 
 class LabelsOutput(Group, frozen=True):
-    """Where the label files go."""
+    """The output of `labels`."""
 
     output: Annotated[Path, Meta(description="Folder of the label files.")] = Path("labels")

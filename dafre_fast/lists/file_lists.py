@@ -1,8 +1,8 @@
-"""Lists of a mirror's files, as `find` makes them (`./original/0000/1025000.png`), and what splits
-need of them, as `rsync --files-from` takes it.
+"""Read lists of a mirror's files, as `find` prints them (`./original/0000/1025000.png`), and write
+the part that splits need, as `rsync --files-from` reads it.
 
-A list has millions of lines of which a run wants a few: it is read block by block, and what is not
-wanted is gone with its block.
+A list has millions of lines, of which a run needs a few: it is read block by block, and the lines
+that are not needed are dropped with their block.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,17 +28,17 @@ from dafre_fast.tables.path_columns import (
 )
 
 TREES = {ORIGINALS: "originalext", SMALL: "512jpg"}
-"""Trees of a mirror, and what the original calls the lists of what is wanted of them."""
+"""Trees of a mirror, and the names of their lists in the original."""
 _MISSING = {ORIGINALS: "*", SMALL: "jpg"}
-"""Extensions of what is not there, as far as they are known."""
+"""Extensions of missing files in each tree; `*` if unknown."""
 _LISTED = rf"^(?:\./)?(?P<tree>[^/\\]+)/{FOLDER}/{FILE}"
 
 
 class FileList(NamedTuple):
-    """`rows` has a row per file that is wanted, in the order of the list: `tree`, `id` int64,
-    `extension` (lower case) and `name`, the path that it has there (`original/0000/1025000.png`).
-    Of `lines` that are not blank `unwanted` are of other images, `elsewhere` in other trees, and
-    `bad_rows` are as in `Catalogue.bad_rows`.
+    """The wanted files of a mirror. `rows` has a row per file, in the order of the list: `tree`,
+    `id` int64, `extension` (lower case) and `name`, its path there (`original/0000/1025000.png`).
+    `lines` counts the lines that are not blank, `unwanted` those of other images, `elsewhere` those
+    in other trees. `bad_rows` are as in `Catalogue.bad_rows`.
     """
 
     rows: pl.DataFrame
@@ -49,10 +49,10 @@ class FileList(NamedTuple):
 
 
 def read_file_list(path: Path, wanted: pl.Series, max_bad_rows: float) -> FileList:
-    """What is there of the `wanted` ids, in `TREES`. Of several files of an image in a tree the
-    first counts; lines of images that are not wanted are judged by themselves alone.
+    """Find the files of the `wanted` ids (int64) in `TREES`. If an image has several files in a
+    tree, the first counts. Lines of other images are not compared with each other.
 
-    Raises InputError where the list cannot be read or has more malformed lines than allowed.
+    Raises InputError if the list cannot be read or has more malformed lines than allowed.
     """
     ids = wanted.unique().to_frame("id")
     kept, lines, unwanted, elsewhere = [], 0, 0, 0
@@ -73,9 +73,9 @@ def read_file_list(path: Path, wanted: pl.Series, max_bad_rows: float) -> FileLi
 
 
 def judge_files(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """`line`, the columns of `FileList.rows` and `problem` (a `RowProblem`, null for a good row),
-    of `line` and `text` (null where it is not UTF-8). The tree may be any; the folder must tell
-    `id % 1000`, in four digits, as Danbooru has it, or more or fewer.
+    """Return `line`, the columns of `FileList.rows` and `problem` (a `RowProblem`, null for a good
+    row) of frames of `line` and `text` (null if not UTF-8). The tree may have any name. The folder
+    must be `id % 1000`, with any number of leading zeros.
     """
     read = groups_of(lines, stripped(pl.col("text")), _LISTED).cast({"id": pl.Int64})
     return read.select(
@@ -89,16 +89,17 @@ def judge_files(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def write_list(names: Iterable[str], path: Path) -> None:
-    """A path per line. Raises OutputError where that cannot be done."""
+    """Write a path per line. Raises OutputError if the system refuses."""
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(f"./{name}\n" for name in names)
 
 
 def write_lists(split: Split, files: FileList, folder: Path) -> Mapping[str, int]:
-    """Write `{split}_originalext.txt` and `{split}_512jpg.txt`, the files of the split's images in
-    its order, and `{split}_missing.txt`, those that are not there; how many are there, by tree.
+    """Write the lists of a split, in its order: `{split}_originalext.txt` and `{split}_512jpg.txt`
+    with the files that the mirror has, and `{split}_missing.txt` with those that it lacks. Return
+    the number of files that it has, by tree.
 
-    Raises OutputError where that cannot be done.
+    Raises OutputError if the system refuses.
     """
     there, missing = dict[str, int](), list[str]()
     for tree, called in TREES.items():
@@ -115,7 +116,7 @@ def write_lists(split: Split, files: FileList, folder: Path) -> Mapping[str, int
 
 
 def _without_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    """In each tree by itself."""
+    """Mark repeated ids, in each tree separately."""
     bad = rows.filter(~is_good)
     trees = (rows.filter(is_good, tree=tree) for tree in TREES)
     return pl.concat([bad, *(mark_repeats(tree, "id", RowProblem.DUPLICATE_ID) for tree in trees)])

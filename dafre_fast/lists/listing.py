@@ -1,4 +1,4 @@
-"""The lists command: tables only, so that it starts without network where nothing is fetched."""
+"""Run `lists`. It imports no network code unless something is downloaded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from dafre_fast.tables.labels import Split, read_splits
 from dafre_fast.tables.metadata import read_metadata
 
 FILES = "files.txt"
-"""What a mirror has that was asked for it, in the folder of the lists."""
+"""File in the folder of the lists, with the list that rsync got from the mirror."""
 
 
 def lists(
@@ -36,7 +36,11 @@ def lists(
     running: Running,
     tell: Tell = silent,
 ) -> Lists:
-    """List what the splits need of a mirror, and fetch it where a source is named."""
+    """Write lists of the files that splits need, and download these if a source is given.
+
+    Raises UsageError for settings that contradict each other, InputError if a table or list cannot
+    be read, OutputError if the folder cannot be written, and SourceError if the mirror refuses.
+    """
     _check(run)
     splits = read_splits(run.labels, tolerance.max_bad_rows)
     wanted = pl.concat(split.images["id"] for split in splits)
@@ -58,13 +62,13 @@ def lists(
 
 def _check(run: ListsRun) -> None:
     if run.files is None and run.source is None:
-        raise UsageError("--files is needed, or --source rsync://host/module, which lists itself")
+        raise UsageError("--files is missing; only --source rsync://host/module can do without it")
     if run.source is None:
         return
     if not run.source.startswith("rsync://") and "{name}" not in run.source:
-        raise UsageError(f"--source {run.source!r}: neither rsync:// nor with {{name}} in it")
+        raise UsageError(f"--source {run.source!r} must begin with rsync:// or contain {{name}}")
     if len({*run.sizes}) > 1 and run.originals.absolute() == run.small.absolute():
-        raise UsageError(f"--originals and --small are both {run.small}")
+        raise UsageError(f"--originals and --small are both {run.small}; they must be two folders")
 
 
 def _ask_mirror(run: ListsRun, fetching: Fetching) -> Path:

@@ -1,4 +1,4 @@
-"""Fetch the files that a list names."""
+"""Download the files on a list."""
 
 import polars as pl
 from msgspec.structs import replace
@@ -25,8 +25,8 @@ def fetch_listed(
     running: Running,
     tell: Tell,
 ) -> Lists:
-    """Files of a list (`lists.file_lists.FileList.rows`), by their names; those of the trees that
-    are asked for. Adds to `found` what came of it.
+    """Download the files of a list (`lists.file_lists.FileList.rows`) in the trees `run.sizes`, and
+    write a manifest for each tree. Return `found` with the summaries of the downloads.
     """
     assert run.source is not None
     source = run.source if "{name}" in run.source else f"{run.source.rstrip('/')}/{{name}}"

@@ -9,7 +9,7 @@ from dafre_fast.core.settings.groups import Group
 
 
 class ListsRun(Group, frozen=True):
-    """What is looked for in which list, and whether it is fetched as well."""
+    """Inputs and outputs of `lists`."""
 
     labels: Annotated[
         tuple[Path, ...],
@@ -20,16 +20,20 @@ class ListsRun(Group, frozen=True):
     ]
     files: Annotated[
         Path | None,
-        Meta(description="The mirror's files, a path per line. Without it, rsync lists --source."),
+        Meta(description="The mirror's files, a path per line. Default: rsync lists --source."),
     ] = None
     output: Annotated[Path, Meta(description="Folder of the lists.")] = Path("lists")
     source: Annotated[
         str | None,
-        Meta(description="Fetch what is listed: rsync://host/module/…, or https://host/{name}."),
+        Meta(description="Download the files from rsync://host/module/… or https://host/{name}."),
     ] = None
     sizes: Annotated[
         tuple[Literal["original", "512px"], ...],
-        Meta(min_length=1, description="Which trees are fetched."),
+        Meta(min_length=1, description="Trees to download."),
     ] = ("original",)
-    originals: Annotated[Path, Meta(description="Folder for the tree original.")] = Path("original")
-    small: Annotated[Path, Meta(description="Folder for the tree 512px.")] = Path("512px")
+    originals: Annotated[Path, Meta(description="Folder to download the tree original to.")] = Path(
+        "original"
+    )
+    small: Annotated[Path, Meta(description="Folder to download the tree 512px to.")] = Path(
+        "512px"
+    )

@@ -1,4 +1,4 @@
-"""What a list of files has of splits: tables for people, JSON for machines. On standard output."""
+"""Print the result of `lists`: a table for people, or JSON."""
 
 from collections.abc import Iterator
 

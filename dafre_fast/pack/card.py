@@ -1,11 +1,11 @@
-"""The card of a dataset: what it is, from where, and how to cite it, in Markdown."""
+"""The card of a dataset in Markdown: contents, origin, licence, citation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Split(NamedTuple):
-    """Its name, and how many images and classes it has."""
+    """A split: its name and the number of its images and classes."""
 
     name: str
     images: int
@@ -71,7 +71,7 @@ use or pass on a picture depends on its artist and on the law where you are.
 
 
 def card(title: str, classes: int, splits: Sequence[Split], pictures: str) -> str:
-    """`pictures` is a sentence on the columns of pictures."""
+    """Return the text of the card; `pictures` is a sentence on the columns of pictures."""
     images = sum(split.images for split in splits)
     rows = "\n".join(f"| {one.name} | {one.images:,} | {one.classes:,} |" for one in splits)
     return _TEXT.format(title=title, images=images, classes=classes, pictures=pictures, rows=rows)

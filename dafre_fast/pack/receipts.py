@@ -1,4 +1,4 @@
-"""What stands on record of the parts of a pack: a file each, in the state of its folder."""
+"""Records of written parts: one JSON file each, in the state folder of the pack."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from dafre_fast.pack.records import Shard
 
 
 def record(folder: Path, name: str, shard: Shard) -> None:
-    """Record a part, now that it stands. Raises OutputError."""
+    """Record a part that is written. Raises OutputError."""
     with replacing(_path(folder, name)) as temporary:
         temporary.write_bytes(msgspec.json.encode(shard))
 
 
 def recorded(folder: Path, name: str) -> Shard | None:
-    """None of one that is not on record, or not legibly so."""
+    """Return the record of a part, or None if it is missing or damaged."""
     try:
         return msgspec.json.decode(_path(folder, name).read_bytes(), type=Shard)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -24,7 +24,7 @@ def recorded(folder: Path, name: str) -> Shard | None:
 
 
 def all_recorded(folder: Path) -> list[str]:
-    """The names of all that are on record."""
+    """Return the names of all recorded parts."""
     state = folder / STATE
     return sorted(
         str(path.relative_to(state)).removesuffix(".json") for path in state.rglob("*.json")
@@ -32,7 +32,7 @@ def all_recorded(folder: Path) -> list[str]:
 
 
 def forget(folder: Path, name: str) -> None:
-    """A part does not stand any more. Raises OSError."""
+    """Delete the record of a part. Raises OSError."""
     _path(folder, name).unlink(missing_ok=True)
 
 

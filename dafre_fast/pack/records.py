@@ -1,4 +1,4 @@
-"""What a pack is made of, and what packing has to say at the end."""
+"""The record of a written part of a pack."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,8 @@ from dafre_fast.dataset.samples import Damaged
 
 
 class Shard(Struct, frozen=True):
-    """What stands on record of a shard, written last: `contents` is the hash of everything that
-    decides its bytes, `images` are those planned for it, the `damaged` ones left out, and `files`
-    go by their names in its folder.
+    """A written part. `contents` is the SHA-256 of everything that decides its bytes; `images`
+    counts those planned for it, `damaged` lists those left out, `files` has its files by name.
     """
 
     contents: str

@@ -1,4 +1,4 @@
-"""Which images are packed, in which order, and tables of them with their bytes."""
+"""Read the rows that a pack holds, in their order, and write tables of them."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,23 +22,25 @@ from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 _OF_IMAGE = ("id", "path", "class_id", "class_name", "split")
-_TOLD = (
+_DESCRIBING = (
     *_OF_IMAGE,
     *("tag_id", "left", "top", "right", "bottom", "confidence", "notes"),
     *("original_sha256", "format", "original_width", "original_height", "original_bytes"),
 )
-"""What a pack tells of an image besides its outputs and tags: nothing of when and how it was
-fetched, so that it is the same for the same images.
+"""Columns of an image besides its outputs and tags. None says when and how it was fetched, so that
+equal images give equal packs.
 """
 GROUP = 256
-"""Rows of a row group with pictures: some megabytes."""
+"""Rows of a row group with pictures: a few megabytes."""
 _SLICE = 10_000
 
 
 class Packable(NamedTuple):
-    """`asked` has a row per image of the manifest that is not `excluded`, split by split, with its
-    `status`; so many were `made`, the others are `refused`, by reason. `class_names` stand at the
-    places of their class ids. `outputs` are those of the dataset.
+    """The images of a dataset to pack.
+
+    `asked` has a row per image of the manifest that is not `excluded`, ordered by split, with its
+    `status`; `made` counts the made ones, `refused` the others by reason. `class_names` are indexed
+    by class id. `outputs` are those of the dataset.
     """
 
     outputs: tuple[Output, ...]
@@ -55,15 +57,15 @@ def recorded_columns(outputs: Sequence[Output]) -> list[str]:
 
 
 def made_of(asked: pl.DataFrame) -> pl.DataFrame:
-    """The rows of images that were made, which need no status."""
+    """Return the rows of made images, without their status."""
     return asked.filter(status=SUCCESS).drop("status")
 
 
-def read_packable(folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series) -> Packable:
-    """Of a dataset; with all that is `told` of each image, or with what packing itself needs.
-    `exclude` are ids.
+def read_packable(folder: Path, *, described: bool, shuffle: bool, exclude: pl.Series) -> Packable:
+    """Read the images of a dataset, except the ids in `exclude`.
 
-    Raises InputError where its manifest cannot be read or is not that of a dataset.
+    With `described`, rows have all columns of a pack, without only those that packing needs. Raises
+    InputError if the manifest cannot be read or is not that of a dataset.
     """
     path, table = folder / MANIFEST, open_dataset(folder)
     known = table.collect_schema().names()
@@ -71,8 +73,8 @@ def read_packable(folder: Path, *, told: bool, shuffle: bool, exclude: pl.Series
     recorded = recorded_columns(outputs)
     if missing := [name for name in recorded if name not in known]:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
-    every = (*_TOLD, *columns_of(outputs), *LISTS)
-    wanted = ("status", *(every if told else (*_OF_IMAGE, *recorded)))
+    every = (*_DESCRIBING, *columns_of(outputs), *LISTS)
+    wanted = ("status", *(every if described else (*_OF_IMAGE, *recorded)))
     with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.select(name for name in wanted if name in known).collect(engine="streaming")
@@ -100,11 +102,11 @@ def _check(path: Path, brief: pl.DataFrame) -> None:
         raise InputError(f"{path}: {others['split'][0]!r} is no split")
     repeated = brief.filter(pl.col("id").is_duplicated())
     if not repeated.is_empty():
-        raise InputError(f"{path}: image {repeated['id'][0]} stands in it twice")
+        raise InputError(f"{path}: image {repeated['id'][0]} is in it twice")
 
 
 def _class_names(brief: pl.DataFrame) -> list[str]:
-    """One for every class id from 0 on; a name that another class has is told apart by the id."""
+    """Return a name for every class id from 0; equal names are followed by their ids."""
     classes = brief.select("class_id", "class_name").unique("class_id", keep="first")
     known = dict(classes.iter_rows())
     names = [known.get(class_id) or str(class_id) for class_id in range(max(known) + 1)]
@@ -116,7 +118,7 @@ def _class_names(brief: pl.DataFrame) -> list[str]:
 
 
 def contents_of(rows: pl.DataFrame, *deciding: object) -> str:
-    """The SHA-256 of rows, all their columns, and of whatever else decides the bytes of a shard."""
+    """Return the SHA-256 of rows and of everything else that decides the bytes of a part."""
     hashed = hashlib.sha256(msgspec.json.encode((rows.columns, *deciding)))
     for part in rows.iter_slices(_SLICE):
         hashed.update(part.write_ndjson().encode())
@@ -129,13 +131,13 @@ def write_rows(
     damaged: Sequence[Damaged],
     path: Path,
 ) -> None:
-    """The rows of a shard as Parquet: what was asked for, with `status`, `success` or why it is not
-    in the shard, what is wrong with a file as `error_message`, and columns of `places`: at which
-    byte of the archive the picture of an image begins.
+    """Write the requested rows of a shard as Parquet.
 
-    Raises OutputError where that is not possible.
+    `status` is `success` or the reason why an image is not in the shard, `error_message` describes
+    a damaged file, and each column of `places` has the byte at which a picture begins in the
+    archive. Raises OutputError.
     """
-    told = pl.DataFrame(
+    flaws = pl.DataFrame(
         {
             "id": [one.id for one in damaged],
             "flaw": [one.flaw.value for one in damaged],
@@ -143,7 +145,7 @@ def write_rows(
         },
         schema={"id": pl.Int64, "flaw": pl.String, "error_message": pl.String},
     )
-    joined = asked.join(told, on="id", how="left", maintain_order="left")
+    joined = asked.join(flaws, on="id", how="left", maintain_order="left")
     offsets = (
         pl.Series(name, [begins.get(image) for image in asked["id"]], pl.Int64)
         for name, begins in places.items()
@@ -159,10 +161,10 @@ def write_pictures(
     schema: Mapping[str, pl.DataType],
     path: Path,
 ) -> None:
-    """Tables of one schema and at most `GROUP` rows as they come, few of them in memory at once, as
-    Parquet without statistics: those of pictures would be pictures.
+    """Write tables of one schema and at most `GROUP` rows as Parquet, a few in memory at a time.
 
-    Raises OutputError where that is not possible.
+    No statistics are written: the smallest and largest value of a column of pictures are pictures.
+    Raises OutputError.
     """
 
     def source(*_: object) -> Iterator[pl.DataFrame]:

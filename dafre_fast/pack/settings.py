@@ -14,19 +14,22 @@ class PackRun(Group, frozen=True):
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     format: Annotated[
         Literal["tar", "webdataset", "parquet", "hf"],
-        Meta(description="Archives as first published, or shards; hf: for Hugging Face datasets."),
+        Meta(
+            description="tar: archives as first published; hf: a folder for Hugging Face datasets."
+        ),
     ] = "webdataset"
     images: Annotated[
-        Literal["full", "faces", "both"], Meta(description="Which images of each.")
+        Literal["full", "faces", "both"],
+        Meta(description="Images to pack: full images, head crops, or both."),
     ] = "both"
     shard_size: ShardSize = 10_000
     shuffle: Annotated[
         bool,
-        Meta(description="Mix the images of a split, always in the same way, or class by class."),
+        Meta(description="Shuffle the images of a split, the same way every time."),
     ] = True
     exclude: Annotated[
         Path | None,
-        Meta(description="CSV of ids to leave out, such as the audit's: audit/exclude.csv."),
+        Meta(description="CSV of ids to leave out, for example audit/exclude.csv of an audit."),
     ] = None
     into: Annotated[
         Path | None,
@@ -34,5 +37,5 @@ class PackRun(Group, frozen=True):
     ] = None
     workers: Annotated[
         Count | None,
-        Meta(description="Worker processes, a shard at a time each. Default: the usable cores."),
+        Meta(description="Worker processes, which write a shard each. Default: the usable cores."),
     ] = None

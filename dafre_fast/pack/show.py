@@ -1,4 +1,4 @@
-"""What became of packing: text for people, JSON for machines. On standard output."""
+"""Print the result of packing, as text or as JSON."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from dafre_fast.views.summary import columns
 
 
 def show(packed: Packed, *, as_json: bool) -> None:
-    """Print it."""
+    """Print it to standard output."""
     shown.show(packed, _lines(packed), as_json=as_json)
 
 
@@ -17,7 +17,7 @@ def _lines(found: Packed) -> Iterator[str]:
         if counts:
             yield from columns((what, "images"), [*counts.items()])
     if found.damaged_list:
-        yield f"all that are damaged: {found.damaged_list}"
+        yield f"all damaged images: {found.damaged_list}"
     refused, damaged = sum(found.refused.values()), sum(found.damaged.values())
     yield (
         f"{found.images:,} images = {found.packed:,} packed + {refused:,} refused before"

@@ -1,4 +1,4 @@
-"""Writing the parts of a pack, in worker processes or in this one. Workers import this module."""
+"""Write the parts of a pack, in worker processes or in this one. Workers import this module."""
 
 import math
 import pickle
@@ -14,7 +14,7 @@ from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.samples import read_samples
 from dafre_fast.engine.executors.base import Lost, Spec, ready
 from dafre_fast.engine.executors.choose import create
-from dafre_fast.pack.formats.choose import Part, Reading
+from dafre_fast.pack.part import Part, Reading
 from dafre_fast.pack.receipts import record
 from dafre_fast.pack.records import Shard
 

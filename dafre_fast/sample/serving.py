@@ -49,7 +49,7 @@ def draw_sample(originals: Path) -> None:
     left = [portrait for portrait in portraits() if not (originals / portrait.name).exists()]
     if not left:
         return
-    context = get_context("forkserver")
+    context = get_context("spawn")  # the fork server is for workers, and prepared for them
     with ProcessPoolExecutor(usable_cores(), mp_context=context) as processes:
         write = functools.partial(write_original, folder=originals)
         for _ in processes.map(write, left, chunksize=4):

@@ -1,4 +1,4 @@
-"""Tell an address (scheme://…) from a path."""
+"""Choose the source for an address (scheme://…): archives, or one object per image."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def addressed(
     check: Check,
     tell: Tell,
 ) -> Source:
-    """One object per image, or archives, by what the address ends in."""
+    """Return archives if the address ends like one, else one object per image."""
     if spec.partition("?")[0].endswith(SUFFIXES):
         return Archives(layout(spec), transport, folder, settings, check, tell)
     return Template(spec, transport, folder, settings, check, tell)

@@ -1,4 +1,4 @@
-"""Where an original may lie, by a template: `https://host/original/{bucket}/{id}.{ext}`."""
+"""Addresses of originals by a template: `https://host/original/{bucket}/{id}.{ext}`."""
 
 import re
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,5}")
 
 
 class Place(NamedTuple):
-    """Where an original may lie, and the file that it becomes."""
+    """An address at which an original may be, and the file that it becomes."""
 
     address: str
     path: Path
 
 
 class _Digits(str):
-    """Text of which `{md5[0:2]}` in a template is a part."""
+    """Text that templates can slice, as in `{md5[0:2]}`."""
 
     __slots__ = ()
 
@@ -35,11 +35,11 @@ class _Digits(str):
 
 
 class Addresses:
-    """Of originals that become `folder/{bucket}/{id}.{ext}`.
+    """The addresses of a template, for originals that become `folder/{bucket}/{id}.{ext}`.
 
-    The fields are `{id}`, `{bucket}`, `{ext}`, `{md5}` and slices of it, and `{name}`, the path
-    that a list of files tells. Raises UsageError for a template that names no image or an unknown
-    field.
+    The fields are `{id}`, `{bucket}`, `{ext}`, `{md5}` and slices of it, and `{name}`, the path in
+    a list of files. Raises UsageError if the template has an unknown field, or gives every image
+    the same address.
     """
 
     def __init__(self, template: str, folder: Path, extensions: tuple[str, ...]) -> None:
@@ -52,14 +52,17 @@ class Addresses:
             )
         except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
             raise UsageError(
-                f"--source {template!r}: not a template of addresses ({error})"
+                f"--source {template!r}: not a template of addresses ({error});"
+                " fields are {id}, {bucket}, {ext}, {md5}, {name}"
             ) from error
         if one == other:
-            raise UsageError(f"--source {template!r}: names the same file for every {{id}}")
+            raise UsageError(
+                f"--source {template!r}: gives every image the same address; add {{id}}"
+            )
 
     def of(self, sought: Sought) -> Iterator[Place]:
-        """Each in the order in which it is to be tried: one where the extension is known, else one
-        for each extension; none where the md5 is asked for and not known.
+        """Yield the addresses of an original in the order in which to try them: one if the
+        extension is known, else one for each; none if the template needs an md5 that is not known.
         """
         if self._asks_md5 and not sought.md5:
             return
@@ -80,7 +83,9 @@ class Addresses:
 
 
 def nowhere(sought: Sought, last: str | None) -> Refusal:
-    """Of an original that lies in none of its places, the last of which is given."""
+    """Return the refusal of an original that is at none of its addresses. `last` is the last of
+    them, None if there was none.
+    """
     if last is None:
         return Refusal(Reason.MISSING_ORIGINAL, f"the md5 of {sought.key} is not in --metadata")
     return Refusal(Reason.NOT_FOUND, last if sought.extension else f"{last} and other extensions")

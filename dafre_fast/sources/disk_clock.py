@@ -1,4 +1,4 @@
-"""How long files kept this process waiting: a clock like `time.process_time`."""
+"""Disk clock: the time this process spent on files, a clock like `time.process_time`."""
 
 import time
 from collections.abc import Callable
@@ -11,12 +11,12 @@ _seconds = [0.0]
 
 
 def seconds_on_disk() -> float:
-    """Spent so far in all functions that are marked `on_disk`, whatever became of them."""
+    """Return the seconds spent so far in functions marked `on_disk`, also in those that raised."""
     return _seconds[0]
 
 
 def on_disk(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that writes or syncs files; not one that waits for anything else."""
+    """Mark a function that writes or syncs files, and waits for nothing else."""
 
     @wraps(function)
     def timed(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -10,7 +10,7 @@ from dafre_fast.sources.manners.effort import Passing
 
 
 class Expected(NamedTuple):
-    """What is known of an original beforehand: its size in bytes, and hashes in hexadecimal."""
+    """Facts known of an original beforehand: its size in bytes, and hashes in hexadecimal."""
 
     bytes: int | None = None
     md5: str | None = None
@@ -24,7 +24,7 @@ class _Hash(Protocol):
 
 
 class Evidence:
-    """What the bytes of one original show so far."""
+    """Size, hashes and first bytes of one original, as far as it has come."""
 
     def __init__(self, expected: Expected, max_bytes: int, check: Check) -> None:
         self._expected, self._max_bytes, self._check = expected, max_bytes, check

@@ -1,112 +1,114 @@
-"""What every source of originals can do, and what every transport can."""
+"""The interfaces of sources of originals, and of the transports that they read from."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from mmap import mmap
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from dafre_fast.core.records import Fetched, Sought
-
-if TYPE_CHECKING:
-    from dafre_fast.sources.manners.effort import Effort
+from dafre_fast.sources.manners.effort import Effort
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
-"""Of archives."""
-
-
+"""Endings of the names of archives."""
 Take = Callable[[Sought, Fetched], Awaitable[None]]
-"""Is given each outcome. It may wait: what is done with originals is slower than the network."""
-
-
+"""Called with each outcome. It may wait: to work on originals takes longer than to fetch them."""
 HEAD_BYTES = 512
-"""As many first bytes of a body as `Check.head` is given, or all of a shorter one."""
+"""How many first bytes of a body `Check.head` gets; all of a shorter one."""
 
 
 class Check(NamedTuple):
-    """What is asked of the bytes of an image; each raises Refusal."""
+    """The checks that the bytes of an image must pass; each raises Refusal."""
 
     head: Callable[[bytes], object]
-    """Is given the first bytes: no image at all?"""
+    """Takes the first bytes. Refuses what is no image at all."""
     whole: Callable[[mmap], object]
-    """Is given the whole file where no hash of it is known: does it come to its end?"""
+    """Takes the whole file if no hash of it is known. Refuses what is not complete."""
 
 
 class Planned(NamedTuple):
-    """Where an original would come from, and its size in bytes where that is known."""
+    """The address an original would come from, and its size in bytes, None if not known."""
 
     url: str
     bytes: int | None
 
 
 class Source(Protocol):
-    """Finds or fetches originals; an async context for what it holds open."""
+    """Finds or fetches originals. An async context that holds its connections open."""
 
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *error: object) -> None: ...
 
     async def fetch(self, sought: Iterable[Sought], take: Take) -> None:
-        """Bring each to an outcome, a path or a reason, and give it to `take`, in whatever order
-        they come, several at once. What concerns one image alone is never raised; SourceError
-        where the source is not to be asked any more, OutputError where nothing can be written.
+        """Give each original one outcome, a path or a reason, and pass it to `take`: in any order,
+        several at once.
+
+        A failure of one original is never raised. Raises SourceError if the source must not be
+        asked any more, OutputError if nothing can be written.
         """
         ...
 
     async def plan(
         self, sought: Iterable[Sought], take: Callable[[Sought, Planned | None], None]
     ) -> None:
-        """Tell for each where it would come from (None: from nowhere); no original is fetched."""
+        """Call `take` with the place each original would come from, None for nowhere. No original
+        is fetched.
+        """
         ...
 
 
 class Span(NamedTuple):
-    """Bytes `start` to `stop` (exclusive; None: to the end) of an object."""
+    """Bytes `start` to `stop` of an object; `stop` is exclusive, None for the end."""
 
     start: int
     stop: int | None = None
 
 
 class Body(Protocol):
-    """An object on its way: what is known before its bytes."""
+    """An object on its way, with what is known before its bytes."""
 
     @property
     def url(self) -> str:
-        """Which answered at last."""
+        """The address that answered last."""
         ...
 
     @property
     def status(self) -> int | None:
-        """That of HTTP."""
+        """The HTTP status."""
         ...
 
     @property
     def start(self) -> int:
-        """Where its bytes begin: that of the span, or 0 where the server sends all of it."""
+        """The position of its first byte: that of the span, or 0 if the server sends all of it."""
         ...
 
     @property
     def total(self) -> int | None:
-        """Bytes of the whole object."""
+        """The size of the whole object in bytes."""
         ...
 
     @property
-    def etag(self) -> str | None: ...
+    def etag(self) -> str | None:
+        """The ETag as the server sent it."""
+        ...
 
     @property
     def strong(self) -> bool:
-        """Whether the ETag stands for these very bytes, so that they can be gone on with."""
+        """Whether the ETag identifies these very bytes, so that they can be resumed."""
         ...
 
     @property
-    def last_modified(self) -> str | None: ...
+    def last_modified(self) -> str | None:
+        """The date as the server sent it."""
+        ...
 
     def chunks(self) -> AsyncGenerator[bytes]:
-        """The bytes. Raises Passing where they break off or come too slowly."""
+        """Yield the bytes. Raises Passing if they break off or come too slowly."""
         ...
 
 
 class Transport(Protocol):
-    """Reads objects by address; an async context for what it holds open."""
+    """Reads objects by address. An async context that holds its connections open."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -121,11 +123,11 @@ class Transport(Protocol):
         ...
 
     def open(
-        self, address: str, effort: "Effort", span: Span | None = None, etag: str | None = None
+        self, address: str, effort: Effort, span: Span | None = None, etag: str | None = None
     ) -> AbstractAsyncContextManager[Body]:
-        """Ask for an object, or for a span of it; with `etag`, for the span only if it is still
-        the same object, and for all of it otherwise.
+        """Open an object, or a span of it. With `etag`, the span counts only if the object still
+        has that ETag; otherwise all of it is opened.
 
-        Raises Refusal, and Passing where another attempt may succeed.
+        Raises Refusal, or Passing if another attempt may succeed.
         """
         ...

@@ -1,4 +1,4 @@
-"""One object per image, its address by a template: `https://host/original/{bucket}/{id}.{ext}`."""
+"""One object per image, at an address by a template: `https://host/original/{bucket}/{id}.{ext}`."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,8 +22,8 @@ from dafre_fast.sources.transfer import Transfer
 class Template:
     """Fetches originals by address into `folder/{bucket}/{id}.{ext}`.
 
-    Where the extension is not known beforehand, those of the settings are tried in order; the name
-    of the file remembers which it was. Raises UsageError as `Addresses` does.
+    If the extension is not known, those of the settings are tried in order; the file gets the one
+    that was there. Raises UsageError as `Addresses` does.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Template:
     async def _try(
         self, sought: Sought, address: str, path: Path, effort: Effort
     ) -> Fetched | None:
-        """None where there is no such file."""
+        """Return None if there is no such file."""
         expected = Expected(sought.bytes, sought.md5)
         transfer = Transfer(sought.key, address, path, expected, self._settings, self._check)
         try:

@@ -1,4 +1,6 @@
-"""One object, whole, from a transport to its place: gone on with where it broke off, or anew."""
+"""Transfer one whole object from a transport to its file. An interrupted transfer is resumed if
+that is safe, else it starts over.
+"""
 
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from dafre_fast.sources.outcome import fetched
 
 
 class Transfer:
-    """Of one object. What came of a broken attempt is gone on with only under a strong ETag."""
+    """The transfer of one object.
+
+    It is resumed only if the server sent a strong ETag and the part belongs to the same file.
+    """
 
     def __init__(
         self,
@@ -30,7 +35,7 @@ class Transfer:
         self._etag: str | None = None
 
     async def run(self, transport: Transport, effort: Effort) -> Fetched:
-        """Bring it; raises Refusal."""
+        """Return the outcome of the file. Raises Refusal."""
         self._refuse_too_many(self._expected.bytes)
         try:
             return await effort.persist(self._address, lambda: self._attempt(transport, effort))
@@ -59,7 +64,7 @@ class Transfer:
     async def _receive(self, transport: Transport, effort: Effort) -> Body:
         arrival, etag = self._arrival, self._etag
         span = Span(arrival.size) if etag and arrival.size else None
-        self._etag = None  # an answer that is not what was asked for ends it
+        self._etag = None  # resume once: after a wrong answer it starts over
         async with transport.open(self._address, effort, span, etag if span else None) as body:
             if body.start != arrival.size:
                 arrival.start_over()
@@ -74,7 +79,7 @@ class Transfer:
         return body
 
     def _check_total(self, body: Body) -> None:
-        """Before any byte is read."""
+        """Raise, before a byte is read, if the size is not as it must be."""
         self._refuse_too_many(body.total)
         known = self._expected.bytes
         if known is not None and body.total not in (None, known):

@@ -1,4 +1,4 @@
-"""Count and draw what a table of images and their tags holds.
+"""The `stats` command: count and plot the images, tags and classes of a table.
 
-Formats, sizes, tags, words and classes are counted; text, JSON, Parquet and plots are written.
+It counts formats, sizes, tags, words and classes, and writes text, JSON, Parquet and plots.
 """

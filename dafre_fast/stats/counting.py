@@ -1,7 +1,7 @@
-"""Counts over tables of images and their tags, in few passes and little memory.
+"""Count over tables of images and their tags, in few passes and little memory.
 
-All that is told follows from tables of a value and how many have it: a row per tag, per class, per
-number of tags, per size. These are small, whatever the number of images.
+All statistics are computed from frequency tables: one row per tag, class, number of tags, or size,
+with the number of images that have it. These tables stay small, however many images there are.
 """
 
 from pathlib import Path
@@ -16,15 +16,20 @@ from dafre_fast.tables.writing import write_parquet
 
 _WORD = "[^ _]+"
 UNKNOWN = "unknown"
-"""The extension of images that have none, in a table that has some."""
+"""The extension counted for an image without one, if other images of the table have one."""
 
 
 class Counts(NamedTuple):
-    """`images` in all, and how many have a value, as int64 `images`; empty without values.
+    """The number of `images`, and frequency tables of their values.
 
-    `extensions`: file_ext, the most frequent first. `sizes`: image_width, image_height. `classes`:
-    class_id, the largest first. `tags`: category, level (a `Level`), tag and `uses`, category by
-    category, the most used first. `per_image`: category, level and `number` of tags or words.
+    Each table has its values and the number of images that have them (`images`, int64); it is empty
+    if no image has a value.
+    - `extensions`: file_ext (str), most frequent first.
+    - `sizes`: image_width, image_height (int64, pixels), in ascending order.
+    - `classes`: class_id (int64), largest first.
+    - `tags`: category (int64), level (the text of a `Level`), tag (str) and, in place of `images`,
+      `uses` (int64): category by category, most used first.
+    - `per_image`: category, level and `number` (int64) of tags or words of an image.
     """
 
     images: int
@@ -36,7 +41,10 @@ class Counts(NamedTuple):
 
 
 def count(rows: pl.LazyFrame, *, words: bool) -> Counts:
-    """Count rows as in `Tagged.rows`; the words of category 0 only where they are wanted."""
+    """Return the counts of `rows`, a table like `Tagged.rows`.
+
+    If `words`, the words in tags of category 0 are counted too.
+    """
     sizes = ("image_width", "image_height")
     levels = [(category, Level.TAGS) for category in CATEGORY_NAMES]
     extensions = _collect(_ranked(rows, "file_ext", fill=UNKNOWN))
@@ -56,7 +64,7 @@ def count(rows: pl.LazyFrame, *, words: bool) -> Counts:
 
 
 def _collect(rows: pl.LazyFrame) -> pl.DataFrame:
-    """One query after the other: together they would keep for each other what is read."""
+    """Run one query. Several at once would keep the shared input in memory for each other."""
     return rows.collect(engine="streaming")
 
 
@@ -74,8 +82,8 @@ def _numbers(rows: pl.LazyFrame, category: int, level: Level) -> pl.LazyFrame:
     number = (
         tags.list.len() if level is Level.TAGS else tags.list.join(" ").str.count_matches(_WORD)
     )
-    told = rows.filter(tags.is_not_null()).select(number=number.cast(pl.Int64))
-    return _tally(told, "number").select(*_named(category, level), "number", "images")
+    known = rows.filter(tags.is_not_null()).select(number=number.cast(pl.Int64))
+    return _tally(known, "number").select(*_labels(category, level), "number", "images")
 
 
 def _uses(rows: pl.LazyFrame, category: int) -> pl.LazyFrame:
@@ -92,15 +100,19 @@ def _words(tags: pl.DataFrame) -> pl.DataFrame:
 
 def _by_use(used: pl.LazyFrame, category: int, level: Level) -> pl.LazyFrame:
     ranked = used.sort("uses", "tag", descending=[True, False])
-    return ranked.select(*_named(category, level), "tag", "uses")
+    return ranked.select(*_labels(category, level), "tag", "uses")
 
 
-def _named(category: int, level: Level) -> tuple[pl.Expr, pl.Expr]:
+def _labels(category: int, level: Level) -> tuple[pl.Expr, pl.Expr]:
     return pl.lit(category, pl.Int64).alias("category"), pl.lit(level.value).alias("level")
 
 
 def spread(values: pl.Series, number: pl.Series | None = None) -> Spread:
-    """Of whole numbers, each as often as `number` says, else once."""
+    """Return mean, median and sample standard deviation of whole numbers.
+
+    `values` and `number` are int64 (N,): each value is counted `number` times, or once without
+    `number`.
+    """
     order = values.arg_sort()
     ranked = values.gather(order).to_numpy()
     times = np.ones_like(ranked) if number is None else number.gather(order).to_numpy()
@@ -108,16 +120,18 @@ def spread(values: pl.Series, number: pl.Series | None = None) -> Spread:
     if not total:
         return Spread(None, None, None)
     mean = int((ranked * times).sum()) / total
-    behind = np.cumsum(times)  # the place behind each value's last one
-    middle = ranked[np.searchsorted(behind, [(total - 1) // 2, total // 2], side="right")]
+    ends = np.cumsum(times)  # the rank just after the last repetition of each value
+    middle = ranked[np.searchsorted(ends, [(total - 1) // 2, total // 2], side="right")]
     squares = float((times * (ranked - mean) ** 2).sum())
     std = (squares / (total - 1)) ** 0.5 if total > 1 else None
     return Spread(mean, float(middle.mean()), std)
 
 
 def write_counts(counts: Counts, folder: Path) -> None:
-    """Write tag_counts.parquet and, where there are classes, class_counts.parquet, in the order of
-    uses and of images. Raises OutputError where the folder cannot be written.
+    """Write tag_counts.parquet and, if there are classes, class_counts.parquet.
+
+    Rows keep the order of `counts`: most used first, largest first. Raises OutputError if `folder`
+    cannot be written.
     """
     write_parquet(counts.tags, folder / "tag_counts.parquet")
     if not counts.classes.is_empty():

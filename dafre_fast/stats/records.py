@@ -1,4 +1,4 @@
-"""What is counted of a table of images and their tags, and what is drawn of it."""
+"""Records of the statistics of a table of images and their tags."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,18 +9,22 @@ from dafre_fast.core.summaries import Problem
 
 
 class Level(StrEnum):
-    """What is counted: tags as they are, or the words in them (between blanks and underscores)."""
+    """The unit that is counted: whole tags, or the words in them.
+
+    Words are separated by spaces and underscores.
+    """
 
     TAGS = "tags"
     WORDS = "words"
 
     @property
     def one(self) -> str:
+        """Is the singular: `tag` or `word`."""
         return self.value.removesuffix("s")
 
 
 class Spread(Struct, frozen=True):
-    """Mean, median and sample standard deviation; None where there are too few values for it."""
+    """Mean, median and sample standard deviation; None for one that needs more values."""
 
     mean: float | None
     median: float | None
@@ -28,16 +32,18 @@ class Spread(Struct, frozen=True):
 
 
 class Used(Struct, frozen=True):
-    """A tag or word, and how often it is used."""
+    """A tag or word, and its number of uses."""
 
     name: str
     uses: int
 
 
 class Vocabulary(Struct, frozen=True):
-    """The tags or words of one category. Of `images` the file tells them (there may be none of an
-    image); `per_use` is the spread of uses per tag, `per_image` that of tags per image. `top` has
-    the most used ones, of equal uses in order of their text.
+    """The tags or words of one category.
+
+    `images` counts the images whose tags the file lists, even if the list is empty. `unique` is the
+    number of different tags and `uses` that of all uses. `per_use` is the spread of uses per tag,
+    `per_image` that of tags per image. `top` has the most used tags, ties in order of their text.
     """
 
     category: int
@@ -51,15 +57,17 @@ class Vocabulary(Struct, frozen=True):
 
 
 class ClassSize(Struct, frozen=True):
-    """A class and its images."""
+    """A class and its number of images."""
 
     class_id: int
     images: int
 
 
 class Classes(Struct, frozen=True):
-    """How `images` that have a class are spread over the classes; `top` has the largest, of equal
-    size in order of their ids.
+    """The distribution of the `images` that have a class.
+
+    `classes` is the number of classes, `per_class` the spread of their sizes in images. `top` has
+    the largest classes, ties in order of their ids.
     """
 
     images: int
@@ -71,10 +79,10 @@ class Classes(Struct, frozen=True):
 
 
 class Statistics(Struct, frozen=True, kw_only=True):
-    """All that is told of a table. What it does not know is None, or not among the keys.
+    """The statistics of a table, as in `stats.json`.
 
-    Sizes are in pixels; `extensions` go from the most frequent to the rarest and sum up to
-    `images`.
+    A value that the table does not hold is None or missing. `width` and `height` are in pixels;
+    `extensions` map each extension to its images, most frequent first, and add up to `images`.
     """
 
     title: str
@@ -86,8 +94,8 @@ class Statistics(Struct, frozen=True, kw_only=True):
     classes: Classes | None = None
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
-    """Path of the list of all bad rows, where there are any."""
+    """Path of the list of all bad rows, None if there are none."""
     drawn: Sequence[str] = ()
-    """Names of the plots."""
+    """Names of the plot files."""
     not_drawn: Mapping[str, str] = {}
-    """Why, by the name of the plot."""
+    """The reason for each plot that was not drawn, by the name of the plot."""

@@ -1,4 +1,4 @@
-"""The stats command: a table of images and their tags, counted, told and drawn."""
+"""The `stats` command: count a table of images and their tags, write and plot the counts."""
 
 from pathlib import Path
 
@@ -29,10 +29,10 @@ from dafre_fast.views.show import to_json
 
 
 def stats(run: StatsRun, plotting: Plotting) -> Statistics:
-    """Count, draw, and write all of it into `run.output`.
+    """Write the statistics of the tables `run.input` into the folder `run.output`, and return them.
 
-    Raises InputError for a table that cannot be read or has too many bad rows, or a funnel that is
-    none, and OutputError where the folder cannot be written.
+    Raises InputError for a table that cannot be read or has too many bad rows, or a file that is
+    not a funnel, and OutputError if the folder cannot be written.
     """
     funnel, tag_funnel = _read_funnels(run)
     with scratch(run.output, "rows") as folder:
@@ -40,10 +40,10 @@ def stats(run: StatsRun, plotting: Plotting) -> Statistics:
         counts = count(table.rows, words=plotting.words)
     bad_rows = write_bad_rows(table.bad_rows, run.output / BAD_ROWS)
     write_counts(counts, run.output)
-    found = _told(counts, plotting.title or run.input[0].stem, plotting.top_k)
+    found = _statistics(counts, plotting.title or run.input[0].stem, plotting.top_k)
     found = bad_rows.added_to(found)
     if plotting.plots:
-        found = _drawn(found, counts, (funnel, tag_funnel), run.output, plotting.format)
+        found = _draw(found, counts, (funnel, tag_funnel), run.output, plotting.format)
     _write(run.output / "stats.json", to_json(found))
     _write(run.output / "stats.txt", "\n".join(lines(found)))
     return found
@@ -54,7 +54,7 @@ def _write(path: Path, text: str) -> None:
         part.write_text(f"{text}\n", encoding="utf-8")
 
 
-def _told(counts: Counts, title: str, top: int) -> Statistics:
+def _statistics(counts: Counts, title: str, top: int) -> Statistics:
     found = Statistics(title=title, images=counts.images, vocabularies=_vocabularies(counts, top))
     if not counts.extensions.is_empty():
         found = replace(found, extensions=dict(counts.extensions.rows()))
@@ -76,7 +76,7 @@ def _told(counts: Counts, title: str, top: int) -> Statistics:
 
 
 def _vocabularies(counts: Counts, top: int) -> list[Vocabulary]:
-    """Of the categories that the table tells: category 0, its words, and the others."""
+    """Return the vocabularies that the table has: category 0, its words, then the others."""
     found = []
     for category in CATEGORY_NAMES:
         for level in Level:
@@ -99,7 +99,7 @@ def _vocabularies(counts: Counts, top: int) -> list[Vocabulary]:
     return found
 
 
-def _drawn(
+def _draw(
     found: Statistics,
     counts: Counts,
     funnels: tuple[Funnel | None, TagFunnel | None],
@@ -122,7 +122,7 @@ def _drawn(
 
 
 def _read_funnels(run: StatsRun) -> tuple[Funnel | None, TagFunnel | None]:
-    """The last one of each kind that has steps."""
+    """Return the last funnel of each kind that has steps."""
     beside = (run.input[0].with_name(name) for name in (FUNNEL, TAGS_FUNNEL))
     paths = run.funnel or tuple(path for path in beside if path.is_file())
     funnel, tag_funnel = None, None
@@ -144,4 +144,4 @@ def _read_funnel(path: Path) -> Funnel | TagFunnel:
         try:
             return msgspec.json.decode(text, type=TagFunnel)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise InputError(f"{path}: is no funnel: {error}") from error
+            raise InputError(f"{path}: is not a funnel: {error}") from error

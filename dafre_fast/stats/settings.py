@@ -22,7 +22,9 @@ class StatsRun(Tolerance, frozen=True, kw_only=True):
     output: Annotated[Path, Meta(description="Folder of the statistics.")] = Path("stats")
     funnel: Annotated[
         tuple[Path, ...],
-        Meta(description="JSON of steps. Default: funnel.json, tags_funnel.json beside the input."),
+        Meta(
+            description="Funnels to plot. Default: funnel.json, tags_funnel.json next to the input."
+        ),
     ] = ()
 
 
@@ -31,11 +33,11 @@ class Plotting(Group, frozen=True):
 
     title: Annotated[
         str | None,
-        Meta(description="Name of the dataset in text and plots. Default: that of the input."),
+        Meta(description="Name of the dataset in text and plots. Default: name of the input."),
     ] = None
-    top_k: Annotated[Count, Meta(description="Most used tags that are listed.")] = 1000
-    words: Annotated[
-        bool, Meta(description="Count the words in general tags as well, and not tags alone.")
-    ] = True
+    top_k: Annotated[Count, Meta(description="How many of the most used tags to list.")] = 1000
+    words: Annotated[bool, Meta(description="Count the words in general tags, too.")] = True
     plots: Annotated[bool, Meta(description="Draw plots.")] = True
-    format: Annotated[Literal["png", "pdf", "svg"], Meta(description="Of the plots.")] = "png"
+    format: Annotated[
+        Literal["png", "pdf", "svg"], Meta(description="File format of the plots.")
+    ] = "png"

@@ -1,4 +1,4 @@
-"""Statistics of a table: lines for people, JSON for machines."""
+"""Print the statistics of a table as text or JSON."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.stats.records import Spread, Statistics, Vocabulary
 from dafre_fast.views import show as shown
+from dafre_fast.views.figures import printable
 from dafre_fast.views.summary import columns, lines_of_bad_rows
 
 _ON_SCREEN = 10
 
 
 def show(statistics: Statistics, *, as_json: bool) -> None:
-    """Print all as JSON, or as text with the first ten of each ranking."""
+    """Print all statistics as JSON, or as text with the first ten entries of each ranking."""
     shown.show(statistics, lines(statistics, _ON_SCREEN), as_json=as_json)
 
 
 def lines(found: Statistics, top: int | None = None) -> Iterator[str]:
-    """All of it, and of each ranking the first `top`, else as many as there are."""
+    """Yield the lines of the text, with the first `top` entries of each ranking, or all of them."""
     yield f"{found.title}: {found.images:,} images"
     if found.extensions is not None:
         yield from columns(("extension", "images"), found.extensions.items())
@@ -46,8 +47,8 @@ def _about_files(found: Statistics) -> Iterator[str]:
         by_reason = defaultdict[str, list[str]](list)
         for name, why in found.not_drawn.items():
             by_reason[why].append(name)
-        told = (f"{', '.join(names)} ({why})" for why, names in by_reason.items())
-        yield f"not drawn: {'; '.join(told)}"
+        reasons = (f"{', '.join(names)} ({why})" for why, names in by_reason.items())
+        yield f"not drawn: {'; '.join(reasons)}"
 
 
 def _vocabulary(found: Vocabulary, top: int | None) -> Iterator[str]:
@@ -58,16 +59,10 @@ def _vocabulary(found: Vocabulary, top: int | None) -> Iterator[str]:
     )
     yield f"uses per {found.level.one}:   {_spread(found.per_use)}"
     yield f"{kind} per image: {_spread(found.per_image)}"
-    # Numbers first: names may be of letters that take two columns.
+    # Numbers come first: names may have letters that are two columns wide.
     widest = max((len(f"{one.uses:,}") for one in found.top), default=0)
     for one in found.top[:top]:
-        yield f"{one.uses:{widest},}  {_printable(one.name)}"
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+        yield f"{one.uses:{widest},}  {printable(one.name)}"
 
 
 def _spread(found: Spread) -> str:

@@ -1,9 +1,12 @@
-"""Tables of images and their tags, whoever wrote them: rows of one form.
+"""Read tables of images and their tags from several formats into rows of one form.
 
-CSV with a header, a list standing as Python writes it (`"['1 girl', 'solo']"`), as the files
-published for DAF:re; Parquet with columns of lists; or Danbooru's metadata as Parquet, whose
-`tag_string_general`, `_copyright` and `_character` have the names with a blank between them, or as
-lines of JSON (`tables.posts`). Of columns the names count, not the order.
+The formats, whose columns are found by name in any order:
+- CSV with a header and lists as Python prints them (`"['1 girl', 'solo']"`), like the files
+  published for DAF:re;
+- Parquet with columns of lists;
+- Danbooru's metadata as Parquet, whose columns `tag_string_general`, `tag_string_copyright` and
+  `tag_string_character` hold names separated by spaces;
+- Danbooru's metadata as JSON lines (`tables.posts`).
 """
 
 import warnings
@@ -21,17 +24,16 @@ from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
 from dafre_fast.tables.blocks import COMPRESSED
 from dafre_fast.tables.marks import mark_repeats, when
 from dafre_fast.tables.posts import SHAPE, organise
-from dafre_fast.tables.record_files import read_records
+from dafre_fast.tables.record_files import PARQUET, read_records
 from dafre_fast.tables.text import BOM, something_else
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
-_PARQUET = b"PAR1"
 _BATCH_ROWS = 50_000
 _NUMBERS = ("image_width", "image_height", "class_id")
 _TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
 _SURPLUS = tuple(f"field {number} beyond the header" for number in range(1, 9))
-"""What stands farther behind, after so many empty fields, polars does not tell."""
+"""Names of the columns for fields beyond the header. Polars drops fields beyond these."""
 
 _IN_APOSTROPHES = r"'[^'\\\n\r\x00]*'"
 _IN_QUOTES = r'"[^"\\\n\r\x00]*"'
@@ -41,12 +43,14 @@ _MIXED_LIST = rf"^\[(?:{_ANY}(?:, {_ANY})*)?\]$"
 
 
 class Tagged(NamedTuple):
-    """Good rows of all tables, lazily: id int64, file_ext (lower case), image_width and
-    image_height int64 (pixels), class_id int64 (all four null where they are not known), and
-    tags_cat0, tags_cat3 and tags_cat4 list[str], null where a table has no such column.
+    """The rows of several tables: the good ones, and a list of those set aside.
 
-    `bad_rows` has those that were set aside, as in `Catalogue.bad_rows`; the line of a table with a
-    header or of Parquet is the number of its row below the header (from 1).
+    `rows`, read lazily: id (int64), file_ext (str, lower case), image_width and image_height
+    (int64, pixels), class_id (int64), and tags_cat0, tags_cat3, tags_cat4 (list[str]). All but the
+    id may be null: a value that is unknown, or tags that the table has no column for.
+
+    `bad_rows`, columns as in `Catalogue.bad_rows`. The line of a row of CSV or Parquet is its
+    number below the header, counted from 1.
     """
 
     rows: pl.LazyFrame
@@ -54,36 +58,38 @@ class Tagged(NamedTuple):
 
 
 def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Tagged:
-    """What the tables say, one after the other. Of several good rows of an image the first counts.
+    """Read tables of tags, one after the other. The first good row of an image counts.
 
-    Lists are parsed once, into files of the folder `scratch`, which `rows` reads. Raises InputError
-    for a table that cannot be read, has no good row, or has more malformed rows than allowed.
+    Text is parsed once, into files of the folder `scratch`, which `rows` reads. `max_bad_rows` is
+    the share (0 to 1) of malformed rows that a table may have. Raises InputError for a table that
+    cannot be read, has no good row, or has more malformed rows than that.
     """
     tables, judged = list[pl.LazyFrame](), list[pl.DataFrame]()
     for number, path in enumerate(paths):
         with reading(path):
             rows = _read(path, scratch / str(number)).with_columns(table=pl.lit(number, pl.UInt32))
-            # Ids of three million rows are small; all else stays where it is.
+            # The ids of three million rows fit into memory; other columns stay on disk.
             of_table = rows.select("table", "line", "problem", "remark", "id")
             judged.append(of_table.collect(engine="streaming"))
             if judged[-1].is_empty():
                 raise InputError(f"{path}: has no rows")
             tables.append(rows)
-    # Whether two rows of an image say the same is not known here: only their ids are.
+    # Only ids are compared, so that it is unknown whether two rows of an image are equal.
     again = RowProblem.DUPLICATE_ID
     places = mark_repeats(pl.concat(judged).sort("table", "line"), "id", again, equal=again)
     bad = places.drop_nulls("problem")
-    told = places.with_columns(problem=pl.coalesce("problem", "remark")).drop_nulls("problem")
+    reported = places.with_columns(pl.coalesce("problem", "remark").alias("problem"))
+    reported = reported.drop_nulls("problem")
     for number, path in enumerate(paths):
-        bad_rows = _bad_rows(paths, told.filter(table=number))
+        bad_rows = _bad_rows(paths, reported.filter(table=number))
         refuse_too_many(path, bad_rows, judged[number].height, max_bad_rows)
         if bad.filter(table=number).height == judged[number].height:
-            raise InputError(f"{path}: of {judged[number].height:,} rows none is good")
+            raise InputError(f"{path}: none of its {judged[number].height:,} rows is good")
     good = pl.concat(tables)
     if not bad.is_empty():
-        # By their place, not by their problem: nobody has to judge all columns to read one.
+        # Rows are left out by their place: a query that reads one column need not check all.
         good = good.join(bad.lazy(), on=["table", "line"], how="anti")
-    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, told))
+    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, reported))
 
 
 def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
@@ -92,12 +98,13 @@ def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read(path: Path, folder: Path) -> pl.LazyFrame:
-    """The columns of `Tagged.rows`, `line` and `problem`, whatever kind of table it is. What has to
-    be parsed is parsed into `folder`.
+    """Return the columns of `Tagged.rows`, `line`, `problem` and `remark` of a table of any format.
+
+    Text is parsed into files in `folder`.
     """
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    if head.startswith(_PARQUET):
+    if head.startswith(PARQUET):
         return _judged(path, _scan_parquet(path))
     if not head.strip():
         raise InputError(f"{path}: is empty")
@@ -105,13 +112,13 @@ def _read(path: Path, folder: Path) -> pl.LazyFrame:
         posts = (_of_posts(block.lazy()) for block in read_records(path, SHAPE))
         return _stored(path, posts, folder)
     if kind := something_else(head):
-        raise InputError(f"{path}: is {kind}; it must be Parquet, CSV, or lines of JSON")
+        raise InputError(f"{path}: is {kind}; it must be Parquet, CSV, or JSON lines")
     batches = _scan_csv(path).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
     return _stored(path, (_judged(path, batch.lazy()) for batch in batches), folder)
 
 
 def _stored(path: Path, rows: Iterable[pl.LazyFrame], folder: Path) -> pl.LazyFrame:
-    """Batch by batch: a sink of polars keeps a good part of such rows in memory."""
+    """Write `rows` batch by batch: a polars sink would keep many of them in memory."""
     files = list[Path]()
     for batch in rows:
         files.append(folder / f"{len(files)}.parquet")
@@ -133,8 +140,9 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
 
 
 def _scan_csv(path: Path) -> pl.LazyFrame:
-    """All columns as text. What stands behind the last column of the header shows in `surplus`;
-    blank lines count and are no rows.
+    """Return the columns of a CSV as text, `line`, and `surplus`: true if fields exceed the header.
+
+    Blank lines are counted in `line`, but give no rows.
     """
     names = pl.read_csv(path, n_rows=0, infer_schema=False, truncate_ragged_lines=True).columns
     rows = pl.scan_csv(
@@ -175,7 +183,7 @@ def _judged(path: Path, rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _problem() -> pl.Expr:
-    """The first that applies of a row; null for a good one."""
+    """Return the first problem of a row; null for a good row."""
     sizes = ("image_width", "image_height")
     problems = (
         (pl.col("surplus"), RowProblem.EXTRA_COLUMNS),
@@ -196,7 +204,7 @@ def _is_unread(name: str) -> pl.Expr:
 
 
 def _is_given(name: str, kinds: pl.Schema) -> pl.Expr:
-    """True where there is something to be read: every row of a column of lists has one."""
+    """Return whether a row has a value to read. A column of tags has one in every row."""
     if name in _TAGS:
         return pl.lit(name in kinds)
     return _text(name, kinds).is_not_null()
@@ -209,12 +217,13 @@ def _text(name: str, kinds: pl.Schema) -> pl.Expr:
 
 
 def _number(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
-    """A column of numbers from 0 on; null where it has none. Whole ones among floats, as pandas
-    makes them of a column with holes, count.
+    """Return a column as whole numbers from 0; null for other values.
+
+    Whole floats are accepted: pandas writes a column of integers with holes as floats.
     """
     kind = kinds.get(name)
     if kind is not None and (kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))):
-        raise InputError(f"{path}: its column {name} is neither of numbers nor of text")
+        raise InputError(f"{path}: its column {name} holds neither numbers nor text")
     digits = _text(name, kinds).str.extract(r"^0*([0-9]{1,18})(?:\.0+)?$")
     return digits.cast(pl.Int64)
 
@@ -227,17 +236,18 @@ def _tags(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
     if isinstance(kind, pl.String):
         return _parse_lists(pl.col(name))
     if kind is not None:
-        raise InputError(f"{path}: its column {name} is neither of lists of names nor of text")
+        raise InputError(f"{path}: its column {name} holds neither lists of names nor text")
     if joined in kinds:
         return pl.col(joined).cast(pl.String).fill_null("").str.extract_all("[^ ]+")
     return pl.lit(None, pl.List(pl.String))
 
 
 def _parse_lists(column: pl.Expr) -> pl.Expr:
-    """Lists of names as Python writes them; null where there is none. Without backslashes a list is
-    its quoted parts; Python reads the others.
+    """Return lists of names from text as Python prints them; null for other text.
+
+    Lists without backslashes are split at their quotes; Python itself reads the others.
     """
-    # What UTF-8 with errors became: no name has it.
+    # The replacement character is where bytes were not UTF-8: no name has it.
     text = pl.when(~column.str.contains("\N{REPLACEMENT CHARACTER}", literal=True)).then(column)
     plain = pl.when(text.str.contains(_PLAIN_LIST)).then(text)
     mixed = pl.when(plain.is_null() & text.str.contains(_MIXED_LIST)).then(text)
@@ -254,7 +264,7 @@ def _parse_lists(column: pl.Expr) -> pl.Expr:
 
 def _evaluate(texts: pl.Series) -> pl.Series:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that Python does not know, as in '\m/'
+        warnings.simplefilter("ignore")  # about escapes unknown to Python, as in '\m/'
         found = [None if text is None else _evaluate_one(text) for text in texts]
     return pl.Series(texts.name, found, pl.List(pl.String))
 
@@ -270,8 +280,8 @@ def _evaluate_one(text: str) -> list[str] | None:
 
 
 def _join_surrogates(name: str) -> str:
-    """Return `name` with every pair of surrogates, as JSON escapes an emoji, as one character.
+    """Return `name` with each pair of surrogates (JSON's escape for an emoji) as one character.
 
-    Raises UnicodeDecodeError if a surrogate is left over: UTF-8 cannot hold it.
+    Raises UnicodeDecodeError for an unpaired surrogate: UTF-8 cannot hold it.
     """
     return name.encode("utf-16-le", "surrogatepass").decode("utf-16-le")

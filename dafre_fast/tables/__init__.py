@@ -1,1 +1,1 @@
-"""Tables: the rows of one dataset as polars frames. Lazy in, lazy out; I/O is scan and sink."""
+"""Tables as polars frames: faces.tsv, tagIds.tsv, label files, metadata, posts and bad rows."""

@@ -1,4 +1,4 @@
-"""Rows that were set aside: summed up for the summary, and as a list of all of them."""
+"""Bad rows: counted for the summary of a run, listed in a file, and limited in number."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,31 +10,33 @@ from msgspec.structs import replace
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, OutputError
+from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.summaries import NAMED_LINES, Problem
 
 S = TypeVar("S", bound=Struct)
 
 SCHEMA = {"table": pl.String(), "line": pl.UInt32(), "problem": pl.String()}
-"""Of bad rows: the name of their table, their line in it (from 1), and a `RowProblem`."""
+"""Columns of bad rows: the name of their table, their line in it (from 1), and a `RowProblem`."""
 
 
 def table_name(path: Path) -> str:
-    """Of a file, as text that can be printed and stored."""
+    """Return the name of a file as text that can be printed and stored."""
     return path.name.encode(errors="replace").decode()  # polars takes nothing but UTF-8
 
 
 def refuse_too_many(path: Path, bad_rows: pl.DataFrame, rows: int, at_most: float) -> None:
-    """Raise InputError where more than a share of a table's rows are bad."""
+    """Raise InputError if more than the share `at_most` of a table's rows is bad."""
     if bad_rows.height / rows > at_most:
         worst = max(summed_up(bad_rows), key=lambda problem: problem.rows)
         raise InputError(
             f"{path}: {bad_rows.height:,} of {rows:,} rows are malformed (at most "
-            f"{at_most:.2%} may be); most often {worst.problem}, first in line {worst.lines[0]}"
+            f"{at_most:.2%} may be); most often {worst.problem}, first in line {worst.lines[0]}:"
+            f" {RowProblem(worst.problem).cause}"
         )
 
 
 def summed_up(bad_rows: pl.DataFrame) -> list[Problem]:
-    """A `Problem` per table and problem, of rows as in `Catalogue.bad_rows`."""
+    """Return a `Problem` for each table and problem; columns of the rows as in `SCHEMA`."""
     found = bad_rows.group_by("table", "problem", maintain_order=True).agg(
         pl.len(), pl.col("line").head(NAMED_LINES)
     )

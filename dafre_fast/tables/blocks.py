@@ -1,5 +1,7 @@
-"""Files of lines, block by block, plain or compressed by gzip, Zstandard or xz; the content tells
-which. However large such a file is, a block of it is held at once.
+"""Read files of lines block by block, whether plain or compressed by gzip, Zstandard or xz.
+
+The first bytes of a file show its compression. One block is in memory at a time, however large the
+file is.
 """
 
 import gzip
@@ -26,16 +28,16 @@ else:
 BLOCK_BYTES = 1 << 23
 _OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7zXZ\0", lzma.open))
 COMPRESSED = tuple(magic for magic, _ in _OPENERS)
-"""How a compressed file begins."""
+"""First bytes of compressed files."""
 _UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
 def read_lines(path: Path) -> Iterator[pl.DataFrame]:
-    """Tables of `line` (uint32, from 1) and `text`, without its end, null where it is not UTF-8;
-    less the lines of nothing but blanks.
+    """Yield frames of `line` (uint32, from 1) and `text`, the line without its end, null if it is
+    not UTF-8. Blank lines are left out.
 
-    Of a line of more than `LONGEST` bytes as many are there as show that. Raises InputError where
-    the file cannot be read, is no text, or has no line.
+    A line of more than `LONGEST` bytes is cut one byte beyond that. Raises InputError if the file
+    cannot be read, is not text, or has no line that is not blank.
     """
     first, rows = 1, 0
     for block in blocks(path):
@@ -52,10 +54,10 @@ def read_lines(path: Path) -> Iterator[pl.DataFrame]:
 def blocks(
     path: Path, longest: int = LONGEST, what: str = "lines of UTF-8 text"
 ) -> Iterator[bytes]:
-    """Whole lines with their ends, 8 MB or so at a time; of a line of more than `longest` bytes
-    that is cut off, as many as show that.
+    """Yield whole lines with their ends, about 8 MB at a time. A last line without an end is cut
+    one byte beyond `longest`.
 
-    Raises InputError where the file cannot be read or is something else than `what` it must be.
+    Raises InputError if the file cannot be read, or is not `what` the message says it must be.
     """
     try:
         with reading(path), _opened(path, what) as file:

@@ -1,9 +1,9 @@
-"""The catalogue: the rows of faces.tsv that make the dataset, with class and split.
+"""The catalogue: the rows of faces.tsv that the dataset is made of, with class and split.
 
-Classes stand in ascending tag id; those with enough images get class ids 0, 1, 2, … Within a
-class, in file order, of n images the first `int(n * 0.7)` are train, up to `int(n * (0.7 + 0.1))`
-val, the rest test. The floating-point arithmetic is that of the published split: 0.7 + 0.1 is
-0.7999999999999999, so 20 images make 14 / 1 / 5.
+Classes with enough images get class ids 0, 1, 2, … in the order of their tag ids. Of the n images
+of a class, in file order, the first `int(n * 0.7)` are train, the next up to
+`int(n * (0.7 + 0.1))` val, and the rest test. The floating-point arithmetic is that of the
+published split: 0.7 + 0.1 is 0.7999999999999999, so 20 images make 14 / 1 / 5.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ from dafre_fast.tables.tag_ids import read_tags
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Kept rows and how they came about.
+    """The rows of a dataset, the funnel that led to them, and the rows that were bad.
 
     `kept` has a row per image, class by class and in file order within a class: id int64, path
     (`0446/332446.jpg`), tag_id int64, class_id int64, class_name (null without names), split,
-    left, top, right, bottom and confidence float32.
+    left, top, right, bottom (shares of the oriented picture) and confidence float32.
 
-    `bad_rows` has all rows that were set aside, table by table in the order of their lines: table
-    (the file's name), line uint32 (from 1), problem (a `RowProblem`).
+    `bad_rows` has the bad rows of all tables, in the order of their lines: table (the name of its
+    file), line uint32 (from 1), problem (a `RowProblem`).
     """
 
     kept: pl.DataFrame
@@ -42,10 +42,10 @@ class Catalogue:
 
 
 def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> Catalogue:
-    """Read, select and split. Raises InputError for an unreadable table, more malformed rows in
-    one than allowed, or a selection that leaves nothing.
+    """Read the tables, select rows and assign splits.
 
-    Of several rows of an image the first that is sure enough counts; the others are set aside.
+    If an image has several rows, the first that is sure enough counts; the others are bad. Raises
+    InputError if a table cannot be read or has more bad rows than allowed, or no row is left.
     """
     rows, tags, bad_rows = read_faces(faces), None, []
     if tag_ids:
@@ -60,7 +60,8 @@ def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> C
     if kept.is_empty():
         raise InputError(
             f"{faces}: of {rows.height:,} rows none is left at confidence >= "
-            f"{selection.min_confidence} in a class of >= {selection.min_images} images"
+            f"{selection.min_confidence} in a class of >= {selection.min_images} images;"
+            " lower --min-confidence or --min-images"
         )
     classes = rows.filter(pl.col("tag_id") >= 0)["tag_id"].n_unique()
     funnel = [
@@ -73,26 +74,26 @@ def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> C
 
 
 def confident(rows: pl.LazyFrame, min_confidence: float) -> pl.LazyFrame:
-    """Good rows whose head is sure enough; compared as float32, the type of the column, so that a
-    row at the very bar is in.
+    """Return the good rows of at least this confidence. It is compared as float32, the type of the
+    column, so that a row with exactly this confidence is kept.
     """
     return rows.filter(is_good, pl.col("confidence") >= pl.lit(min_confidence, dtype=pl.Float32))
 
 
 def mark_unknown(rows: pl.LazyFrame, tags: pl.DataFrame) -> pl.LazyFrame:
-    """Mark good rows of a tag that has no good row in tagIds.tsv."""
+    """Mark the good rows whose tag has no good row in tagIds.tsv."""
     known = pl.col("tag_id").is_in(tags.filter(is_good)["tag_id"].implode())
     unknown = when(is_good & ~known, RowProblem.UNKNOWN_TAG_ID)
     return rows.with_columns(problem=pl.coalesce("problem", unknown))
 
 
 def large_classes(rows: pl.LazyFrame, min_images: int) -> pl.LazyFrame:
-    """Good rows of the classes that have at least `min_images` of them."""
+    """Return the good rows of the classes that have at least `min_images` good rows."""
     return rows.filter(is_good).filter(pl.len().over("tag_id") >= min_images)
 
 
 def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Class by class: `class_id` and `split`, as published."""
+    """Sort rows by class and add `class_id` and `split`, as in the published dataset."""
     images, place = pl.len().over("class_id"), pl.int_range(pl.len()).over("class_id")
     return (
         rows.sort("tag_id", maintain_order=True)
@@ -108,7 +109,7 @@ def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def with_names(rows: pl.LazyFrame, tags: pl.DataFrame | None) -> pl.LazyFrame:
-    """The columns of `Catalogue.kept`: the class's name and the image's path join."""
+    """Return the columns of `Catalogue.kept`: with the name of the class and the image's path."""
     if tags is None:
         named = rows.with_columns(class_name=pl.lit(None, dtype=pl.String))
     else:
@@ -125,7 +126,10 @@ def _step(name: str, rows: pl.LazyFrame) -> Step:
 def _set_aside(
     path: Path, at_most: float, rows: pl.DataFrame, *later: pl.DataFrame
 ) -> pl.DataFrame:
-    """The bad rows of a table: those of `rows`, which are all it has, and those marked later."""
+    """Return the bad rows of a table: those of `rows`, all that it has, and those marked later.
+
+    Raises InputError if they are more than the share `at_most`.
+    """
     found = pl.concat(bad_rows_of(path, table) for table in (rows, *later)).sort("line")
     refuse_too_many(path, found, rows.height, at_most)
     return found

@@ -1,8 +1,8 @@
-"""faces.tsv: from packed text to rows with numbers, each with what is wrong with it, if anything.
+"""Read faces.tsv: numbers of each row, or the problem with it.
 
 The file has three tab-separated columns without header or quoting: path, tag id, head box. The
-real one writes backslashes in paths and numbers its folders `id % 1000`; of the 140,490 published
-paths not one has another folder, so a row that does is damaged.
+published file has backslashes in its paths, and its folders are `id % 1000`. None of its 140,490
+paths has another folder, so a row that has one is damaged.
 """
 
 from importlib import import_module
@@ -21,20 +21,18 @@ EDGES = Box._fields
 
 
 def warm_up() -> None:
-    """Import numba and the parser in the background.
-
-    The import takes a quarter of a second, in which the table can be read; `labels` is judged with
-    its start included.
+    """Import numba and the parser in the background: it takes a quarter of a second, during which
+    the table can be read.
     """
     Thread(target=import_module, args=("dafre_fast.tables.kernels.row_lines",), daemon=True).start()
 
 
 def read_faces(path: Path) -> pl.DataFrame:
-    """Rows of faces.tsv: line uint32 (from 1), id int64, tag_id int64, left, top, right, bottom
-    (shares of the oriented picture) and confidence float32, problem (a `RowProblem`, null for a
-    good row). A row with a problem has -1 and NaN for its numbers. Blank lines are no rows.
+    """Return the rows of faces.tsv: line uint32 (from 1), id int64, tag_id int64, left, top, right,
+    bottom (shares of the oriented picture) and confidence float32, problem (a `RowProblem`, null
+    for a good row). The numbers of a bad row are -1 and NaN. Blank lines are not rows.
 
-    Raises InputError where there is no such file, no table in it, or no row.
+    Raises InputError if the file cannot be read, is not a table of text, or has no row.
     """
     warm_up()
     return read_rows(path, _parse)

@@ -1,4 +1,4 @@
-"""Funnels as files, for who draws them."""
+"""Write funnels to files, from which `stats` draws them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,6 @@ from dafre_fast.core.summaries import Step, TagStep
 
 
 def write_funnel(steps: Sequence[Step] | Sequence[TagStep], path: Path) -> None:
-    """Write `{"steps": […]}`. Raises OutputError where that is not possible."""
+    """Write `{"steps": […]}` as JSON. Raises OutputError if the system refuses."""
     with replacing(path) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode({"steps": steps})))

@@ -1,8 +1,8 @@
-"""Lines of JSON as tables, plain or compressed by gzip, Zstandard or xz; the content tells which.
+"""Read files of JSON lines as tables, whether plain or compressed by gzip, Zstandard or xz.
 
-A file is read in blocks of whole lines, so that its size does not matter. What is read of them may
-have a reader of its own for plain lines. The others polars decodes at once; where it stumbles,
-msgspec looks at each by itself, and what it does not find fault with is decoded.
+A file is read in blocks of whole lines, so that its size does not matter. Each block goes through
+up to three readers, from fast to careful: one of the shape for plain lines, polars for all other
+lines at once, and, if polars fails, msgspec line by line to find the bad ones.
 """
 
 import io
@@ -25,21 +25,23 @@ from dafre_fast.tables.marks import is_good
 In = TypeVar("In")
 Out = TypeVar("Out")
 LONGEST_LINE = 1 << 24
-"""Bytes; a post with a thousand tags has 100 kB."""
+"""Bytes of the longest line that is read; a post with a thousand tags has 100 kB."""
 _THREADS = min(8, usable_cores())
-"""Each holds a block and what is made of it, 50 MB; eight keep up with any decompressor."""
+"""Threads that decode. Each holds a block and its table, 50 MB; eight keep up with any
+decompressor.
+"""
 _HALF_A_CHARACTER = (b"\\ud", b"\\uD")
-"""Of two that make one in JSON. Of one without the other polars makes a NUL."""
+"""Beginnings of escapes of surrogates. polars turns a single one into a NUL."""
 
 
 Text = str | int | float | bool | None
-"""A field that is read as text, whatever it is."""
+"""Type of a field that is read as text, whatever JSON it is."""
 
 
 class PlainLines(NamedTuple):
-    """`rows` has `line` (uint32, from 0) and the fields of the lines of a block that were read;
-    `others` are those that were not, with their ends, by number. Blank ones are in neither. There
-    are `height` lines in all.
+    """Lines of a block after the fast reader. `rows` has `line` (uint32, from 0) and the fields of
+    the lines that it read; `others` has the lines that it did not, with their ends, by number.
+    Blank lines are in neither. The block has `height` lines.
     """
 
     rows: pl.DataFrame
@@ -48,10 +50,11 @@ class PlainLines(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What is read of a line: fields and their types, as polars and as msgspec have it.
+    """Fields to read from a line and their types, for polars and for msgspec.
 
-    `plain` reads what it can of whole lines with their ends. It may leave any line to others, and
-    must find the fields that they would, or what means the same to whoever asked for this shape.
+    `plain` is the fast reader, if there is one: it reads the lines it can of a block of whole
+    lines. It may leave any line to the other readers, and has to find the same fields as they
+    would, or equivalent ones.
     """
 
     fields: Mapping[str, pl.DataType]
@@ -60,10 +63,10 @@ class Shape(NamedTuple):
 
 
 def read_json_lines(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
-    """Blocks of `line` (uint32, from 1), `problem` (a `RowProblem`, null for a good line), and the
-    fields of `shape`, null where a line is bad or says nothing of them. Blank lines are no rows.
+    """Yield frames of `line` (uint32, from 1), `problem` (a `RowProblem`, null for a good line),
+    and the fields of `shape`, null if the line is bad or lacks them. Blank lines are not rows.
 
-    Raises InputError where the file cannot be read, or is no lines of JSON.
+    Raises InputError if the file cannot be read, or is something else than JSON lines.
     """
     first = 1
     for rows, lines in _in_threads(partial(_decoded, shape=shape), _blocks(path)):
@@ -72,7 +75,7 @@ def read_json_lines(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
 
 
 def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """As `map`, a few items ahead; polars works without the GIL."""
+    """Yield the results of `map`, computed a few items ahead; polars releases the GIL."""
     ahead = deque[Future[Out]]()
     with ThreadPoolExecutor(_THREADS) as threads:
         for item in items:
@@ -86,12 +89,12 @@ def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[
 def _blocks(path: Path) -> Iterator[bytes]:
     for number, block in enumerate(blocks(path, LONGEST_LINE, "lines of JSON")):
         if number == 0 and block.lstrip().startswith(b"["):
-            raise InputError(f"{path}: is an array; it must be JSON with an object a line")
+            raise InputError(f"{path}: is an array; it must be JSON lines, an object in each")
         yield block
 
 
 def _decoded(block: bytes, shape: Shape) -> tuple[pl.DataFrame, int]:
-    """As `read_json_lines`, lines counted from 0, and how many there are."""
+    """Return rows as `read_json_lines` yields them, with lines from 0, and the number of lines."""
     if shape.plain is None:
         return _of_any_kind(block, shape), block.count(b"\n")
     plain, others, height = shape.plain(block if block.endswith(b"\n") else block + b"\n")
@@ -111,7 +114,7 @@ def _of_any_kind(block: bytes, shape: Shape) -> pl.DataFrame:
 
 
 def _at_once(block: bytes, shape: Shape) -> pl.DataFrame | None:
-    """None where a closer look is needed."""
+    """Return the rows of a block if polars can decode all of it, else None."""
     if any(half in block for half in _HALF_A_CHARACTER):
         return None
     if block[:1] not in b"{ \t\r\n":  # polars would unpack what begins like compressed data
@@ -127,14 +130,16 @@ def _at_once(block: bytes, shape: Shape) -> pl.DataFrame | None:
 
 
 def _each_an_object(lines: pl.Series) -> bool:
-    """False where lines may be objects only together, for all are decoded as one text."""
+    """Return whether each line looks like an object: polars decodes them as one text, so that
+    several lines might make one object together.
+    """
     text = lines.str.strip_chars()
     whole = text.str.starts_with("{") & text.str.ends_with("}")
     return bool((whole & (text.str.len_bytes() <= LONGEST_LINE)).all())
 
 
 def _fields(rows: pl.DataFrame, lines: pl.Series, shape: Shape) -> pl.DataFrame:
-    """Raises PolarsError where a line does not fit."""
+    """Return the rows with the fields of their lines. Raises PolarsError if a line does not fit."""
     decoded = lines.str.json_decode(pl.Struct(shape.fields))
     if len(decoded) != len(lines):
         raise pl.exceptions.ShapeError("lines that are objects only together")
@@ -148,7 +153,7 @@ def _one_by_one(block: bytes, shape: Shape) -> pl.DataFrame:
     problems = [_problem(line, decode) for _, line in lines]
     try:
         return _good_and_bad(lines, problems, shape)
-    except pl.exceptions.PolarsError:  # they differ about a line
+    except pl.exceptions.PolarsError:  # polars and msgspec differ about a line
         pairs = zip(problems, lines, strict=True)
         problems = [problem or _problem_to_polars(line, shape) for problem, (_, line) in pairs]
         return _good_and_bad(lines, problems, shape)

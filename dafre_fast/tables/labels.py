@@ -1,4 +1,6 @@
-"""Label files in the published form: no header, no quoting, `class_id,path` and `class_id,name`."""
+"""Write and read label files as published: `class_id,path` or `class_id,name`, without header or
+quoting.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +28,9 @@ _LABELLED = rf"^(?:\./)?(?:{FOLDER}[/\\])?{FILE}"
 
 
 class Split(NamedTuple):
-    """`images` has a row per image, in the order of the file: `id` and `class_id` int64, and `dir`,
-    the path as it stands. `bad_rows` are as in `Catalogue.bad_rows`.
+    """The rows of a label file. `images` has a row per image, in the order of the file: `id` and
+    `class_id` int64, and `dir`, the path as written there. `bad_rows` are as in
+    `Catalogue.bad_rows`.
     """
 
     name: str
@@ -38,7 +41,7 @@ class Split(NamedTuple):
 def write_labels(kept: pl.DataFrame, folder: Path) -> None:
     """Write train.csv, val.csv, test.csv and classid_classname.csv into `folder`.
 
-    `kept` is `Catalogue.kept`. Raises OutputError where the folder cannot be written.
+    `kept` is `Catalogue.kept`. Raises OutputError if the folder cannot be written.
     """
     for split in SPLITS:
         _write(kept.lazy().filter(split=split).select("class_id", "path"), folder / f"{split}.csv")
@@ -47,23 +50,23 @@ def write_labels(kept: pl.DataFrame, folder: Path) -> None:
 
 
 def _write(rows: pl.LazyFrame, path: Path) -> None:
-    # Names with commas or quotes stand as they are: the second field runs to the end of the line.
+    # Names with commas or quotes are not quoted: the second field runs to the end of the line.
     with replacing(path) as temporary:
         rows.collect().write_csv(temporary, include_header=False, quote_style="never")
 
 
 def read_splits(files_or_folders: Sequence[Path], max_bad_rows: float) -> list[Split]:
-    """Label files, `class_id,path` per line; of a folder train.csv, val.csv and test.csv, as far as
-    they are there. A split is called as its file, without extensions. Of several rows of an image
-    in a split the first counts.
+    """Read label files (`class_id,path` in each line), and from folders train.csv, val.csv and
+    test.csv, if they exist. A split has the name of its file without extensions. If an image has
+    several rows in a split, the first counts.
 
-    Raises InputError for a file that is missing, cannot be read or has more malformed rows than
-    allowed, and UsageError where two are called the same.
+    Raises InputError if a file is missing, cannot be read or has more bad rows than allowed, and
+    UsageError if two splits have the same name.
     """
     paths = [path for one in files_or_folders for path in _label_files(one)]
     splits = {path.name.partition(".")[0]: _read_split(path, max_bad_rows) for path in paths}
     if len(splits) < len(paths):
-        raise UsageError("--labels names two splits of one name")
+        raise UsageError("--labels: two files have the same name, which names their split")
     return [*splits.values()]
 
 
@@ -87,8 +90,8 @@ def _read_split(path: Path, max_bad_rows: float) -> Split:
 
 
 def judge_labels(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """`line`, `class_id` and `id` int64, `dir` and `problem` (a `RowProblem`, null for a good row),
-    of `line` and `text` (null where it is not UTF-8). The file of an image may stand in no folder.
+    """Return `line`, `class_id` and `id` int64, `dir` and `problem` (a `RowProblem`, null for a
+    good row) of frames of `line` and `text` (null if not UTF-8). A path may lack the folder.
     """
     first, path = (
         stripped(pl.col("text").str.splitn(",", 2).struct.field(f"field_{n}")) for n in (0, 1)

@@ -1,8 +1,8 @@
-"""What is known of originals beforehand: id, md5, file_ext and file_size, as Danbooru has them.
+"""Read metadata of originals: id, md5, file_ext and file_size, as Danbooru publishes them.
 
-Parquet, or lines of JSON, plain or compressed. Ids and sizes are numbers or text. Such a table has
-millions of rows of which a run wants a few: it is read in blocks, and what is not wanted is gone
-with its block.
+The files are Parquet, or lines of JSON, plain or compressed; ids and sizes are numbers or text. A
+table has millions of rows, of which a run needs a few: it is read in blocks, and the rows that are
+not needed are dropped with their block.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,9 @@ from dafre_fast.tables.record_files import files_of, read_records
 
 
 class Metadata(NamedTuple):
-    """Of the originals wanted: `key` (the decimal id), `extension` (lower case), `known_bytes`
-    int64 and `md5` (lower case), null where it is not known; and the rows that were set aside, as
-    in `Catalogue.bad_rows`, the line of a Parquet file being the number of its row (from 1).
+    """Metadata of the originals that are wanted: `key` (the decimal id), `extension` (lower case),
+    `known_bytes` int64 and `md5` (lower case), null if unknown. `bad_rows` are as in
+    `Catalogue.bad_rows`; the line of a Parquet file is the number of its row (from 1).
     """
 
     known: pl.LazyFrame
@@ -33,14 +33,15 @@ _TEXTS = dict.fromkeys(("key", "extension", "md5"), pl.String())
 NOTHING = Metadata(
     pl.LazyFrame(schema={**_TEXTS, "known_bytes": pl.Int64()}), pl.DataFrame(schema=SCHEMA)
 )
-"""Without tables."""
+"""The metadata of no table."""
 
 
 def read_metadata(paths: Sequence[Path], keys: pl.Series, max_bad_rows: float) -> Metadata:
-    """What the tables say of `keys`. Of several rows of a wanted image the first good one counts,
-    in the order of the tables; rows of others are judged by themselves alone.
+    """Read the metadata of the originals `keys`. If an original has several rows, the first good
+    one counts, in the order of the tables. Rows of other originals are not compared with each
+    other.
 
-    Raises InputError for a table that cannot be read, or has more malformed rows than allowed.
+    Raises InputError if a table cannot be read, or has more bad rows than allowed.
     """
     if not paths:
         return NOTHING
@@ -58,7 +59,7 @@ def read_metadata(paths: Sequence[Path], keys: pl.Series, max_bad_rows: float) -
 
 
 class _Table(NamedTuple):
-    """Its rows that are wanted or bad, and how many it has in all."""
+    """The rows of a table that are wanted or bad, and the number of all its rows."""
 
     rows: pl.DataFrame
     height: int
@@ -85,13 +86,13 @@ _SHAPE = Shape(dict.fromkeys(_Record.__struct_fields__, pl.String()), _Record)
 
 
 def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """The columns of `Metadata.known` and `line`, `id` and `problem`; a text without letters says
-    nothing.
+    """Return the columns of `Metadata.known`, and `line`, `id` and `problem`. An empty text counts
+    as missing.
     """
     size, md5, extension = (
         pl.col(name).replace("", None) for name in ("file_size", "md5", "file_ext")
     )
-    # Null where there is nothing to be judged, which is no problem but for an id.
+    # Null if there is nothing to judge: only a missing id is a problem.
     problems: Iterable[tuple[pl.Expr, RowProblem]] = (
         (~_fits(pl.col("id").fill_null(""), r"0*[0-9]{1,18}"), RowProblem.BAD_ID),
         (~_fits(md5, "[0-9a-fA-F]{32}"), RowProblem.BAD_MD5),

@@ -1,4 +1,4 @@
-"""Paths of images in tables of text: what they tell, and what is wrong with them."""
+"""Columns of text with paths of images: the parts of a path, and the problems it may have."""
 
 from collections.abc import Iterable
 
@@ -13,22 +13,22 @@ FILE = r"(?P<id>[0-9]{1,18})\.(?P<extension>[0-9A-Za-z]{1,5})$"
 
 
 def problems_of_text() -> Iterable[pl.Expr]:
-    """Of `text`, null where it is not UTF-8."""
+    """Yield the problems of a column `text`, which is null if it is not UTF-8."""
     yield when(pl.col("text").is_null(), RowProblem.NOT_UTF8)
     yield when(pl.col("text").str.len_bytes() > LONGEST, RowProblem.TOO_LONG)
 
 
 def problems_of_path() -> Iterable[pl.Expr]:
-    """Of the groups `id` and `folder`, both int64."""
+    """Yield the problems of the groups `id` and `folder`, both int64."""
     yield when(pl.col("id").is_null(), RowProblem.BAD_PATH)
     yield when(pl.col("folder").cast(pl.Int64) != pl.col("id") % 1000, RowProblem.WRONG_FOLDER)
 
 
 def groups_of(lines: pl.LazyFrame, path: pl.Expr, pattern: str) -> pl.LazyFrame:
-    """With the named groups of a pattern as columns, null where it does not fit."""
+    """Add the named groups of a pattern as columns; they are null if the path does not match."""
     return lines.with_columns(groups=path.str.extract_groups(pattern)).unnest("groups")
 
 
 def stripped(text: pl.Expr) -> pl.Expr:
-    """Without blanks around it."""
+    """Return text without blanks at its ends."""
     return text.str.strip_chars(" \t\r")

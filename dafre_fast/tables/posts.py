@@ -1,11 +1,11 @@
-"""Posts: Danbooru's records of images with their tags, in both shapes found in the wild.
+"""Read posts, Danbooru's records of images with their tags, in both published shapes.
 
-Danbooru2018 to 2020 have `"tags": [{"id", "name", "category"}, …]`, numbers as text; newer metadata
-has names of a category in one text, `tag_string_general` and so on, with a space between them.
-Lines of JSON or Parquet.
+Danbooru2018 to 2020 have `"tags": [{"id", "name", "category"}, …]`, with numbers as text. Newer
+metadata has the names of a category in one text, `tag_string_general` and so on, separated by
+spaces. The files are JSON lines or Parquet.
 
-What is kept of posts goes to files of their own as it is read, tags as numbers, so that memory
-holds a few blocks and each distinct tag once.
+Posts are written to temporary Parquet files as they are read, with their tags as numbers, so that
+memory holds a few blocks and each distinct tag once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,8 +56,8 @@ _NO_TEXT: Mapping[str, pl.DataType] = {
 
 
 def _plain(block: bytes) -> PlainLines:
-    """Names of the old shape become texts of the new one; `tags` is null."""
-    # Who reads no JSON does without the compiler.
+    """Read plain lines. Names of the old shape become texts of the new one; `tags` is null."""
+    # Imported here, so that only those who read JSON wait for the compiler.
     from dafre_fast.tables.kernels.post_lines import (
         COLUMNS,
         GOOD,
@@ -91,10 +91,11 @@ SHAPE = Shape(_FIELDS, _Post, _plain)
 
 
 class Posts(NamedTuple):
-    """`rows` has a row per good post, in the order of the files: id, image_width and image_height
-    int64, file_ext (lower case), is_pending, is_flagged, is_deleted and is_banned (null where the
-    post does not say), rating, and tags_cat0, tags_cat3 and tags_cat4, lists of uint32: places in
-    `names` of the category. `bad_rows` is as `Catalogue.bad_rows`.
+    """All posts of some files. `rows` has a row per good post, in the order of the files: id int64,
+    image_width and image_height int64 (pixels), file_ext (lower case), is_pending, is_flagged,
+    is_deleted and is_banned (null if the post lacks them), rating, and tags_cat0, tags_cat3 and
+    tags_cat4: lists of uint32, indices into `names` of that category. `bad_rows` are as in
+    `Catalogue.bad_rows`.
     """
 
     rows: pl.LazyFrame
@@ -103,10 +104,10 @@ class Posts(NamedTuple):
 
 
 def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> Posts:
-    """Read files, and all files in folders, into files in `folder`, which is there.
+    """Read posts from files, and from all files in folders, into temporary files in `folder`.
 
-    A post that was there before is set aside. Raises InputError for a file that cannot be read,
-    has more bad records than allowed, or no record; OutputError where `folder` cannot be written.
+    A post whose id occurred before is a bad row. Raises InputError if a file cannot be read, has
+    more bad records than allowed, or has no record, and OutputError if `folder` cannot be written.
     """
     numberings = {category: _Numbering() for category in CATEGORIES}
     seen, bad_rows, parts = _Seen(), list[pl.DataFrame](), _Parts(folder)
@@ -126,17 +127,17 @@ def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> P
 
 
 def tells_tags(path: Path) -> bool:
-    """True where one of the first posts of a file says anything of tags.
+    """Return whether any of the first posts of a file has tags, be it an empty list of them.
 
-    Raises InputError where the file cannot be read.
+    Raises InputError if the file cannot be read.
     """
-    told = [pl.col("tags"), *(pl.col(f"tag_string_{name}") for name in CATEGORIES.values())]
+    fields = [pl.col("tags"), *(pl.col(f"tag_string_{name}") for name in CATEGORIES.values())]
     first = next(read_records(path, SHAPE))
-    return bool(first.select(pl.any_horizontal(one.is_not_null().any() for one in told)).item())
+    return bool(first.select(pl.any_horizontal(one.is_not_null().any() for one in fields)).item())
 
 
 def _larger(blocks: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows in fewer blocks, for each costs some milliseconds, whatever its size."""
+    """Join small blocks: each costs some milliseconds, whatever its size."""
     waiting = list[pl.DataFrame]()
     for block in blocks:
         waiting.append(block)
@@ -148,11 +149,12 @@ def _larger(blocks: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
-    """Step 1 of the original: of each post what is needed later, its tags by category.
+    """Return the columns that later steps need, with tags by category: step 1 of the original.
 
-    `posts` has `line`, `problem` and the fields of `SHAPE`. Columns as in `Posts.rows`, tags as
-    lists of their names, and `line`, `problem` and `remark`: `RowProblem`s of a post that is set
-    aside, and of one of which a tag is. A tag without a name or in no category is in no list.
+    `posts` has `line`, `problem` and the fields of `SHAPE`. The columns are those of `Posts.rows`,
+    but with tags as lists of names, and `line`, `problem` and `remark`. Both are `RowProblem`s:
+    `problem` of a bad post, `remark` of a good post with a bad tag. A tag that has no name, or is
+    in none of Danbooru's categories, is in no list.
     """
     fits = pl.col("id").str.contains("^0*[0-9]{1,18}$").fill_null(value=False)
     texts = [pl.col(f"tag_string_{name}").is_null() for name in CATEGORIES.values()]
@@ -198,24 +200,26 @@ def _numbered(numberings: "Mapping[int, _Numbering]") -> list[pl.Expr]:
 
 
 class _Numbering:
-    """Numbers names from 0, in no order that could be relied on."""
+    """A numbering of names from 0, in no particular order."""
 
     def __init__(self) -> None:
         self._categories = pl.Categories.random()
         self._kind = pl.Categorical(self._categories)
-        self._held = pl.Series(dtype=self._kind)  # with its last column polars forgets them all
+        self._held = pl.Series(
+            dtype=self._kind
+        )  # polars drops all categories with their last column
 
     def of(self, column: str) -> pl.Expr:
-        """The names in lists as numbers."""
+        """Return an expression: a column of lists of names, with numbers in their place."""
         return pl.col(column).list.eval(pl.element().cast(self._kind).to_physical())
 
     def names(self) -> pl.Series:
-        """By number."""
+        """Return all names so far, by number."""
         return self._categories.to_series()
 
 
 class _Seen:
-    """Ids of the posts so far: a bit of each that Danbooru may reach, and all others."""
+    """The ids of all posts so far: an array for ids that Danbooru may reach, a set for others."""
 
     _LARGEST = 1 << 26
 
@@ -224,7 +228,7 @@ class _Seen:
         self._others = set[int]()
 
     def judge(self, posts: pl.DataFrame) -> pl.DataFrame:
-        """Mark good posts that were there before."""
+        """Mark the good posts whose id occurred before."""
         good = posts["problem"].is_null()
         ids = posts["id"].filter(good)
         again = self._among(ids) | ~ids.is_first_distinct()
@@ -234,7 +238,7 @@ class _Seen:
         return posts.with_columns(problem=pl.when(marked).then(duplicate).otherwise("problem"))
 
     def _among(self, ids: pl.Series) -> pl.Series:
-        """Which of these were there before; all of them are from now on."""
+        """Return which of these ids occurred before, and remember all of them."""
         numbers = ids.to_numpy()
         common = numbers < self._LARGEST
         top = int(numbers.max(initial=0, where=common)) + 1
@@ -250,7 +254,7 @@ class _Seen:
 
 
 class _Parts:
-    """Frames, written to files of about as many rows."""
+    """Parquet files of at least `_PART_ROWS` rows each, into which frames are collected."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -262,7 +266,7 @@ class _Parts:
             self._write()
 
     def finish(self) -> pl.LazyFrame:
-        """All rows in order."""
+        """Write the rest and return all rows in order."""
         if self._waiting:
             self._write()
         return pl.scan_parquet(self._folder / "*.parquet")

@@ -1,4 +1,4 @@
-"""Files of records: lines of JSON, or Parquet as a table of the same shape."""
+"""Read files of records: JSON lines, or Parquet with columns of the same names."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,12 +9,16 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.tables.json_lines import Shape, read_json_lines
 from dafre_fast.tables.unreadable import reading
 
-_PARQUET = b"PAR1"
+PARQUET = b"PAR1"
+"""First bytes of a Parquet file."""
 _BATCH_ROWS = 20_000
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files, and all files in folders, less hidden ones. Raises InputError for a folder without."""
+    """Yield these files, and all files in these folders except hidden ones.
+
+    Raises InputError if a folder has no file.
+    """
     for path in paths:
         if not path.is_dir():
             yield path
@@ -26,11 +30,11 @@ def files_of(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def read_records(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
-    """As `read_json_lines`; `line` of a Parquet file is the number of a row (from 1), and fields
-    that it has no column for are null.
+    """Yield the records of a file as `read_json_lines` does. The `line` of a record in Parquet is
+    the number of its row (from 1); fields without a column are null.
 
-    Raises InputError where the file cannot be read, is neither, has no record, or a column of
-    another kind.
+    Raises InputError if the file cannot be read, is neither JSON lines nor Parquet, has no record,
+    or a column has an unsuitable type.
     """
     height = 0
     for block in _parquet(path, shape) if _is_parquet(path) else read_json_lines(path, shape):
@@ -42,7 +46,7 @@ def read_records(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
 
 def _is_parquet(path: Path) -> bool:
     with reading(path), path.open("rb") as file:
-        return file.read(len(_PARQUET)) == _PARQUET
+        return file.read(len(PARQUET)) == PARQUET
 
 
 def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
@@ -57,16 +61,22 @@ def _parquet(path: Path, shape: Shape) -> Iterator[pl.DataFrame]:
         yield from numbered.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
 
 
+def becomes_text(kind: pl.DataType) -> bool:
+    """Return whether values of this type can be read as text: numbers can, flags and lists not."""
+    return not (kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean)))
+
+
 def _column(path: Path, name: str, kind: pl.DataType | None, to: pl.DataType) -> pl.Expr:
-    """A column as text; whole numbers among floats, as pandas makes them of missing ones, too.
-    Flags and lists must be what they are to be.
+    """Return a column of Parquet as the type `to`. Floats that are whole numbers become text
+    without a point: pandas makes floats of columns with missing numbers.
+
+    Raises InputError if its type is unsuitable.
     """
     column = pl.col(name)
     if kind is None:
         return pl.lit(None, to).alias(name)
-    unlike = kind.is_nested() or isinstance(kind, (pl.Binary, pl.Boolean))
-    if isinstance(to, pl.String) == unlike:
-        raise InputError(f"{path}: its column {name} is of {kind}, which cannot be read")
+    if isinstance(to, pl.String) != becomes_text(kind):
+        raise InputError(f"{path}: column {name} has the unsuitable type {kind}")
     if not kind.is_float():
         return column.cast(to)
     whole = column.cast(pl.Int64, strict=False)

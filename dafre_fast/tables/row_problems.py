@@ -1,6 +1,6 @@
-"""What is wrong with a row that could not be read: a closer look, a line at a time.
+"""Find the problem with a row of faces.tsv or tagIds.tsv that the compiled parser could not read.
 
-Plain Python, for the few rows that `dafre_fast.tables.kernels.row_lines` sets aside.
+This is plain Python, a line at a time: `dafre_fast.tables.kernels.row_lines` leaves few rows to it.
 """
 
 import re
@@ -8,13 +8,12 @@ import re
 from dafre_fast.core.reasons import RowProblem
 
 LONGEST = 65_536
-"""Bytes of a line beyond which it is no row: what is looked at closer must have an end."""
+"""Bytes of the longest line that can be a row: the slow reader needs a bound."""
 
 _MOST_DIGITS = 18
 _PATH = re.compile(rb"(?:([0-9]+)[/\\])?([0-9]+)\.[0-9A-Za-z]+")
 _WHOLE = re.compile(rb"[0-9]+")
-# No text can be matched in two ways, so that a line without an end of digits or spaces is done
-# with in one pass.
+# No text can match in two ways, so that one pass is enough for any line of digits or spaces.
 _NUMBER = rb"[+-]?(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
 _BOX = re.compile(rb"(?: ++(?:, *+)?+|, *+)".join([_NUMBER] * 5))
 _BETWEEN_NUMBERS = re.compile(rb"[ ,;|]+")
@@ -22,7 +21,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 def problem_of_face(line: bytes) -> RowProblem:
-    """What is wrong with a line of faces.tsv that could not be read."""
+    """Return the problem with a line of faces.tsv that the parser could not read."""
     if problem := _problem_of_columns(line, 3):
         return problem
     path, tag_id, box = line.rstrip(b" \t\r").split(b"\t")
@@ -34,7 +33,9 @@ def problem_of_face(line: bytes) -> RowProblem:
 
 
 def problem_of_tag(line: bytes) -> RowProblem | None:
-    """What is wrong with a line of tagIds.tsv that was not called good, None for nothing."""
+    """Return the problem with a line of tagIds.tsv that the parser did not call good, None if it
+    is.
+    """
     if problem := _problem_of_columns(line, 2):
         return problem
     name, tag_id = line.rstrip(b" \t\r").split(b"\t")

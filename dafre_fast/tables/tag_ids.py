@@ -1,4 +1,4 @@
-"""tagIds.tsv: two tab-separated columns, name and tag id. Names stand as they are."""
+"""Read tagIds.tsv: two tab-separated columns, name and tag id, without header or quoting."""
 
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from dafre_fast.tables.text import problem_column, read_rows
 
 
 def read_tags(path: Path) -> pl.DataFrame:
-    """Rows of tagIds.tsv: line uint32 (from 1), tag_id int64, class_name, problem (a `RowProblem`,
-    null for a good row). Of several rows of a tag id the first is good. Blank lines are no rows.
+    """Return the rows of tagIds.tsv: line uint32 (from 1), tag_id int64, class_name, problem (a
+    `RowProblem`, null for a good row). If a tag id has several rows, the first is good. Blank lines
+    are not rows.
 
-    Raises InputError where there is no such file, no table in it, or no row.
+    Raises InputError if the file cannot be read, is not a table of text, or has no row.
     """
     return mark_repeats(read_rows(path, _parse), "tag_id", RowProblem.DUPLICATE_TAG_ID)
 
@@ -29,7 +30,7 @@ def _parse(text: NDArray[np.uint8]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             pl.Series("tag_id", lines.tag_ids),
-            # What is not UTF-8 is no good row, whatever is read of it here.
+            # A name that is not UTF-8 makes a bad row, whatever text it has here.
             pl.Series(
                 "class_name", [whole[start:end].decode(errors="replace") for start, end in places]
             ),

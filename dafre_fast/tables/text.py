@@ -1,6 +1,6 @@
-"""Tables as bytes: read whole, known to be text, cut into slices of whole lines.
+"""Read tables of text whole, check that they are text, and parse slices of them in threads.
 
-A line ends in LF or CR LF and nowhere else. There is no header and no quoting: a tag is called
+A line ends in LF or CR LF. There is neither a header nor quoting: there is a tag named
 `"nene"_neville_solstice`.
 """
 
@@ -21,7 +21,7 @@ from dafre_fast.tables.unreadable import reading
 _SLICE = 1 << 22
 _NEWLINE = 10
 BOM = b"\xef\xbb\xbf"
-# No row of a table begins like one of these.
+# First bytes of files that are not tables of text. No row begins like one of these.
 _MAGIC = (
     (b"\xff\xfe\0\0", "UTF-32 text"),
     (b"\0\0\xfe\xff", "UTF-32 text"),
@@ -42,10 +42,10 @@ _HTML = (b"<!doctype html", b"<html")
 
 
 def read_text(path: Path) -> bytes:
-    """The whole file, without a byte order mark.
+    """Return the whole file, without a byte order mark.
 
-    Raises InputError where it cannot be read, is empty, or is something else than lines of UTF-8,
-    saying what.
+    Raises InputError if it cannot be read, is empty, or is not lines of UTF-8; the message says
+    what it is instead.
     """
     with reading(path):
         text = path.read_bytes().removeprefix(BOM)
@@ -57,7 +57,7 @@ def read_text(path: Path) -> bytes:
 
 
 def something_else(head: bytes) -> str | None:
-    """What the beginning of a file is that is no table of text, None where it may be one."""
+    """Return what a file is by its first bytes, None if it may be a table of text."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
@@ -72,13 +72,15 @@ def something_else(head: bytes) -> str | None:
 
 
 def read_rows(path: Path, parse: Callable[[NDArray[np.uint8]], pl.DataFrame]) -> pl.DataFrame:
-    """The lines of a table less the blank ones: `line` (uint32, from 1) and what `parse` makes.
+    """Return the lines of a table except blank ones: `line` (uint32, from 1) and the columns that
+    `parse` returns.
 
-    `parse` is called in threads with slices of the text that stay in the processor's cache, and
-    returns a row per line with a column `blank`. Raises InputError where there is no row.
+    `parse` is called in threads, with slices of the text that fit the processor's cache. It returns
+    a row per line, with a column `blank`. Raises InputError as `read_text` does, or if there is no
+    row.
     """
     text, frames, first = read_text(path), [], 1
-    with ThreadPoolExecutor(usable_cores()) as threads:  # numba's and polars' work is without GIL
+    with ThreadPoolExecutor(usable_cores()) as threads:  # numba and polars release the GIL
         for lines in threads.map(parse, _slices(text)):
             frames.append(lines.with_row_index("line", offset=first))
             first += lines.height
@@ -104,10 +106,11 @@ def problem_column(
     unread: NDArray[np.bool_],
     look: Callable[[bytes], RowProblem | None],
 ) -> pl.Series:
-    """`problem`, one per line: what a closer look finds at the unread ones, null for nothing.
+    """Return the column `problem` of N lines: what `look` finds in the lines that are `unread`,
+    null elsewhere.
 
-    `starts` int64 (N,) has the index of each line's first byte. Of a line that is too long, as
-    much is looked at as shows that.
+    `starts` int64 (N,) has the index of each line's first byte. A line that is too long is cut one
+    byte beyond `LONGEST`.
     """
     problems = pl.repeat(None, len(starts), dtype=pl.String, eager=True).alias("problem")
     lines = np.flatnonzero(unread)

@@ -1,4 +1,4 @@
-"""Tables to files."""
+"""Write tables to files."""
 
 import os
 import re
@@ -13,11 +13,11 @@ from dafre_fast.core.atomic import replacing
 
 _CAUSE = re.compile(r"\(os error ([0-9]+)\)")
 _FOOTER_BYTES = 1 << 20
-"""More than the largest has."""
+"""Bytes, more than any footer of a Parquet file has."""
 
 
 def write_parquet(rows: pl.DataFrame | pl.LazyFrame, path: Path, **options: Any) -> None:
-    """Write the whole file or none. Raises OutputError where that is not possible."""
+    """Write a Parquet file whole or not at all. Raises OutputError if the system refuses."""
     with replacing(path) as part:
         try:
             rows.lazy().sink_parquet(part, **options)
@@ -28,8 +28,10 @@ def write_parquet(rows: pl.DataFrame | pl.LazyFrame, path: Path, **options: Any)
 
 
 def _errno(error: pl.exceptions.ComputeError, part: Path) -> int | None:
-    """What an OSError would say: of Parquet alone polars makes none, of a full disk for one. Where
-    it comes to the footer, it does not even tell the cause.
+    """Return the number of the system's error, such as a full disk, None if it is another error.
+
+    For Parquet, polars raises no OSError. An error while it writes the footer even lacks the cause:
+    then the free space on the disk decides.
     """
     if cause := _CAUSE.search(str(error)):
         return int(cause[1])
@@ -39,6 +41,8 @@ def _errno(error: pl.exceptions.ComputeError, part: Path) -> int | None:
 
 
 def write_csv(rows: pl.DataFrame, path: Path) -> None:
-    """With a header; the whole file or none. Raises OutputError where that is not possible."""
+    """Write a CSV file with a header, whole or not at all. Raises OutputError if the system
+    refuses.
+    """
     with replacing(path) as part:
         rows.write_csv(part)

@@ -1,4 +1,4 @@
-"""Write tables of tags from Danbooru's metadata; no image is needed.
+"""The `tags` command: write tables of tags from Danbooru's metadata, without any image.
 
-The tags of the metadata are cleaned, and those of the images in the labels are written.
+It cleans the tags of the metadata and writes those of the labelled images.
 """

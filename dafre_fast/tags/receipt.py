@@ -1,7 +1,7 @@
-"""What was made from the same files by the same settings need not be made again.
+"""Receipts: skip making tables again from the same files with the same settings.
 
-For tables that take minutes and depend on nothing else. A receipt, written last, says from what
-they were made, which files there are of them, and what there was to say.
+A receipt is written after its tables. It holds a fingerprint of their inputs, the sizes of the
+files that were written, and the summary of the run.
 """
 
 import hashlib
@@ -16,19 +16,22 @@ from dafre_fast.core.atomic import replacing
 from dafre_fast.core.summaries import TagsSummary
 
 _REVISION = 1
-"""Raised by whoever changes the code such that tables change."""
+"""Must be raised by any change of code that changes the tables."""
 
 
 class _Receipt(Struct, frozen=True):
+    """The content of a receipt. `sizes` are in bytes, by the path of the file."""
+
     made_from: str
     sizes: dict[str, int]
     summary: TagsSummary
 
 
 def fingerprint(settings: Iterable[Struct], large: Iterable[Path], small: Iterable[Path]) -> str:
-    """Of settings, of files by path, size and time of their last change, and of others by content.
+    """Return a SHA-256 (hex) over settings and input files.
 
-    Raises OSError where a file is not there.
+    `large` files count by path, size and time of last change, `small` ones by content. Raises
+    OSError if a file does not exist.
     """
     stats = [(str(path), path.stat()) for path in large]
     seen = (
@@ -40,8 +43,11 @@ def fingerprint(settings: Iterable[Struct], large: Iterable[Path], small: Iterab
     return hashlib.sha256(msgspec.json.encode(seen, enc_hook=str)).hexdigest()
 
 
-def recall(receipt: Path, made_from: str) -> TagsSummary | None:
-    """What there was to say of it, where all of it stands; else None."""
+def read_receipt(receipt: Path, made_from: str) -> TagsSummary | None:
+    """Return the summary of a receipt if its tables are up to date, else None.
+
+    They are if the fingerprint is `made_from` and every file has its recorded size.
+    """
     with suppress(OSError, msgspec.DecodeError):
         found = msgspec.json.decode(receipt.read_bytes(), type=_Receipt)
         sizes = {name: Path(name).stat().st_size for name in found.sizes}
@@ -50,8 +56,13 @@ def recall(receipt: Path, made_from: str) -> TagsSummary | None:
     return None
 
 
-def remember(receipt: Path, made_from: str, made: Iterable[Path], summary: TagsSummary) -> None:
-    """Write the receipt. Raises OutputError where that is not possible."""
+def write_receipt(
+    receipt: Path, made_from: str, made: Iterable[Path], summary: TagsSummary
+) -> None:
+    """Record the files `made` from the inputs with fingerprint `made_from`.
+
+    Raises OutputError if the receipt cannot be written.
+    """
     sizes = {str(path): path.stat().st_size for path in made}
     with replacing(receipt) as part:
         part.write_bytes(msgspec.json.encode(_Receipt(made_from, sizes, summary)))

@@ -1,4 +1,4 @@
-"""From Danbooru's metadata to tables of tags, step by step as `tags.steps` lists them."""
+"""The `tags` command: make tables of tags from metadata, in the steps that `tags.steps` lists."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -13,7 +13,7 @@ from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL
 from dafre_fast.core.settings.tags import TagSteps
-from dafre_fast.core.summaries import TagCount, TagsSummary, TagStep
+from dafre_fast.core.summaries import FILLED, TagCount, TagsSummary, TagStep
 from dafre_fast.dataset.manifest import read_ids
 from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
@@ -36,7 +36,7 @@ NOT_THERE = "not_in_metadata"
 
 
 class _Filter(NamedTuple):
-    """A condition on posts: what the step is called, and why a post is left out by it."""
+    """A condition on posts: the name of the step, and the reason noted for a post it leaves out."""
 
     name: str
     reason: str
@@ -44,14 +44,16 @@ class _Filter(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """A change of tags."""
+    """A change of tags: the name of the step, and the new tag (null to remove it)."""
 
     name: str
     tag: pl.Expr
 
 
 class _Kept(NamedTuple):
-    """Posts that are kept, `id` and lists of numbers of `tags`, and the funnel so far."""
+    """The posts that are kept (`id`, and per category a list of numbers in `tags`), and the steps
+    of the funnel so far.
+    """
 
     posts: pl.LazyFrame
     tags: Tags
@@ -61,8 +63,8 @@ class _Kept(NamedTuple):
 def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
     """Read metadata, choose posts, clean their tags, and write tables, vocabulary and funnel.
 
-    Raises UsageError for steps that contradict each other, InputError for what cannot be read or
-    leaves nothing, OutputError where something cannot be written.
+    Raises UsageError for steps that contradict each other or lack an input, InputError for a file
+    that cannot be read or if no post is left, and OutputError if a file cannot be written.
     """
     splits = read_splits(run.labels, steps.max_bad_records)
     labels = pl.concat(split.images for split in splits) if splits else None
@@ -85,7 +87,7 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
 
 
 def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list[_Filter]:
-    """Step 3, in order."""
+    """Return the filters of step 3, in order."""
     found = []
     if steps.filter_flags:
         name = "not pending, flagged, deleted or banned"
@@ -99,7 +101,7 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
     ):
         if wanted:
             if run.manifest is None:
-                raise UsageError("--filter-exist and --filter-opened ask a --manifest")
+                raise UsageError("--filter-exist and --filter-opened need --manifest")
             name = "opened as RGB" if opened else "original exists"
             found.append(_Filter(name, reason, step.among(read_ids(run.manifest, opened=opened))))
     if steps.filter_empty:
@@ -112,9 +114,9 @@ def _filters(run: TagsRun, steps: TagSteps, labels: pl.DataFrame | None) -> list
 
 
 def _changes(steps: TagSteps) -> list[_Step]:
-    """Steps 4 to 6, in order."""
+    """Return the changes of steps 4 to 6, in order."""
     if steps.return_less_than and not steps.remove_short:
-        raise UsageError("--return-less-than needs --remove-short, whose inverse it is")
+        raise UsageError("--return-less-than inverts --remove-short, which must be on")
     found = []
     if steps.remove_symbols:
         found.append(_Step("symbols removed", step.without_symbols()))
@@ -132,7 +134,7 @@ def _changes(steps: TagSteps) -> list[_Step]:
 
 
 def _passed(filters: Sequence[_Filter]) -> pl.Expr:
-    """How many filters a post passes before the first that it does not."""
+    """Return the number of filters that a post passes before the first it fails (uint8)."""
     so_far = accumulate((one.keeps for one in filters), and_)
     return pl.sum_horizontal(pl.lit(0), *so_far).cast(pl.UInt8)
 
@@ -143,6 +145,7 @@ def _clean(
     filters: Sequence[_Filter],
     changes: Sequence[_Step],
 ) -> _Kept:
+    """Apply the filters (step 3) and changes (steps 4 to 6), counting what each leaves."""
     funnel = []
     images = judged.group_by("passed").agg(images=pl.len()).collect(engine="streaming")
     for passed, name in enumerate(["records", *(one.name for one in filters)]):
@@ -151,7 +154,7 @@ def _clean(
         funnel.append(TagStep(name, int(images.filter(so_far)["images"].sum()), left))
     if not funnel[-1].images:
         losses = ", ".join(f"{one.name} ({one.images:,})" for one in funnel)
-        raise InputError(f"nothing is left of the metadata: {losses}")
+        raise InputError(f"nothing is left of the metadata after these steps: {losses}")
     of_kept = pl.col("passed") == len(filters)
     vocabulary = vocabulary.filter(of_kept)
     for name, change in changes:
@@ -163,7 +166,7 @@ def _clean(
 
 
 def _fill(kept: _Kept) -> _Kept:
-    """Step 7."""
+    """Put one tag into every empty list (step 7)."""
     posts, left, funnel = kept
     empty = posts.select(
         pl.len().alias("images"),
@@ -173,7 +176,7 @@ def _fill(kept: _Kept) -> _Kept:
         category: left.with_unlabeled(category, before, empty[column(category)].item())
         for category, before in funnel[-1].categories.items()
     }
-    filled = TagStep("empty lists filled with unlabeled", funnel[-1].images, counts)
+    filled = TagStep(FILLED, funnel[-1].images, counts)
     lists = (step.filled(category, left.unlabeled) for category in CATEGORIES)
     return _Kept(posts.with_columns(*lists), left, [*funnel, filled])
 
@@ -187,7 +190,7 @@ def _write_all(kept: _Kept, output: Path) -> TagsSummary:
 
 
 def _reasons(judged: pl.LazyFrame, filters: Sequence[_Filter]) -> pl.LazyFrame:
-    """Of every post the reason for which it is not kept, null for none."""
+    """Return `id` and `reason`: why a post is not kept, null if it is."""
     reasons = [one.reason for one in filters]
     reason = pl.col("passed").replace_strict(
         [*range(len(reasons))], reasons, default=None, return_dtype=pl.String
@@ -198,7 +201,7 @@ def _reasons(judged: pl.LazyFrame, filters: Sequence[_Filter]) -> pl.LazyFrame:
 def _write_splits(
     kept: _Kept, splits: Sequence[Split], reasons: pl.LazyFrame, output: Path
 ) -> TagsSummary:
-    """Step 8: the images of each split, in the order of its file."""
+    """Write the images of each split in the order of its label file (step 8)."""
     labels = pl.concat(
         split.images.select(pl.lit(split.name).alias("split"), "id", "dir", "class_id")
         for split in splits
@@ -222,7 +225,7 @@ def _write_splits(
 
 
 def _untagged(labels: pl.DataFrame, posts: pl.DataFrame, reasons: pl.LazyFrame) -> pl.DataFrame:
-    """Images of the labels that have no post among those that are kept, and why."""
+    """Return the labelled images without a post among those kept, with the reason."""
     return (
         labels.lazy()
         .join(posts.lazy(), on="id", how="anti", maintain_order="left")

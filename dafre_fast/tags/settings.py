@@ -22,16 +22,16 @@ class TagsRun(Group, frozen=True):
         tuple[Path, ...],
         Meta(
             description="Label files (class_id,path), or a folder of train, val and test.csv."
-            " Without them there is one table of all posts that are kept."
+            " Default: one table of all posts that are kept."
         ),
     ] = ()
     output: Annotated[Path, Meta(description="Folder of the tables.")] = Path("labels")
     manifest: Annotated[
-        Path | None, Meta(description="What --filter-exist and --filter-opened ask.")
+        Path | None, Meta(description="Manifest for --filter-exist and --filter-opened.")
     ] = None
     filter_exist: Annotated[
-        bool, Meta(description="Leave out posts whose original the manifest does not have.")
+        bool, Meta(description="Leave out posts without an original in the manifest.")
     ] = False
     filter_opened: Annotated[
-        bool, Meta(description="Leave out posts of which the manifest has no RGB image.")
+        bool, Meta(description="Leave out posts without an RGB image in the manifest.")
     ] = False

@@ -1,4 +1,4 @@
-"""The vocabulary: each distinct tag of a category once, and what becomes of it."""
+"""The vocabulary: each different tag of a category once, with its uses and its new name."""
 
 from collections.abc import Mapping
 
@@ -10,8 +10,11 @@ from dafre_fast.tags.steps import UNLABELED
 
 
 def read_vocabulary(posts: pl.LazyFrame, names: Mapping[int, pl.Series], by: str) -> pl.DataFrame:
-    """A row per category (int64), name and value of the column `by`: its `number` (uint32; its
-    place in `names`), `uses` (int64) in posts with that value, and `tag`, what it is called.
+    """Return the tags of `posts`, counted per value of the column `by`.
+
+    There is one row per category (int64), name (str) and value of `by`. It has the `number` of the
+    tag (uint32, its place in `names`), its `uses` (int64) in posts with that value, and `tag`
+    (str), its name so far, which later steps change.
     """
     counted = pl.collect_all(
         [
@@ -38,7 +41,7 @@ def _numbers(names: pl.Series) -> pl.DataFrame:
 
 
 def count(vocabulary: pl.LazyFrame) -> dict[int, TagCount]:
-    """Of the tags that are left, by category."""
+    """Return the number of different tags left (not null) and of their uses, by category."""
     left = vocabulary.drop_nulls("tag").group_by("category")
     rows = left.agg(pl.col("tag").n_unique(), pl.col("uses").sum()).collect().rows()
     found = {category: TagCount(unique, uses) for category, unique, uses in rows}
@@ -46,10 +49,10 @@ def count(vocabulary: pl.LazyFrame) -> dict[int, TagCount]:
 
 
 class Tags:
-    """Tags that are left of a vocabulary, numbered anew from 0 in the order of their names.
+    """The tags left of a vocabulary, renumbered from 0 in the order of their names.
 
-    `names` are those of the numbers: of each tag that is left in any category, and of
-    `UNLABELED`, whose number is `unlabeled`.
+    `names` (str) has the name of each number: all tags left in any category, and `UNLABELED`, whose
+    number is `unlabeled`.
     """
 
     def __init__(self, vocabulary: pl.DataFrame) -> None:
@@ -59,7 +62,7 @@ class Tags:
         self.unlabeled: int = self.names.index_of(UNLABELED) or 0
 
     def renumbered(self, category: int) -> pl.Expr:
-        """Lists of numbers of the vocabulary as lists of the new ones, without what is not left."""
+        """Return lists of the new numbers (uint32) for lists of old ones, without removed tags."""
         left = self._left.filter(category=category).join(
             _numbers(self.names).rename({"number": "new"}), left_on="tag", right_on="name"
         )
@@ -69,6 +72,6 @@ class Tags:
         return pl.col(column(category)).list.eval(new.drop_nulls())
 
     def with_unlabeled(self, category: int, before: TagCount, empty: int) -> TagCount:
-        """The count of a category after so many empty lists were filled."""
+        """Return the count of a category after `empty` lists were filled with `UNLABELED`."""
         new = empty > 0 and UNLABELED not in self._left.filter(category=category)["tag"]
         return TagCount(before.unique + new, before.uses + empty)

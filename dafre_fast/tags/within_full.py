@@ -1,6 +1,4 @@
-"""Tables of tags and their statistics as a part of `full`: where the metadata tells tags, and anew
-where something changed.
-"""
+"""Tables of tags and their statistics as part of `full`, made again only if something changed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.posts import tells_tags
 from dafre_fast.tables.record_files import files_of
-from dafre_fast.tags.receipt import fingerprint, recall, remember
+from dafre_fast.tags.receipt import fingerprint, read_receipt, write_receipt
 from dafre_fast.tags.run import tags
 from dafre_fast.tags.settings import TagsRun
 
@@ -25,24 +23,24 @@ _RECEIPT = "tags.json"
 def tag_tables(
     metadata: Sequence[Path], output: Path, steps: TagSteps, plotting: Plotting, *, resume: bool
 ) -> TagsSummary | None:
-    """Write tables of tags beside the labels of a dataset, and statistics of them; what there is to
-    say of them, None where no metadata tells tags.
+    """Write tables of tags beside the labels of the dataset `output`, and their statistics.
 
-    Raises as `tags` and `stats` do.
+    Returns their summary, or None if no metadata has tags. If `resume`, tables that are up to date
+    are kept. Raises the errors of `tags` and `stats`.
     """
-    telling = tuple(path for path in files_of(metadata) if tells_tags(path))
-    if not telling:
+    with_tags = tuple(path for path in files_of(metadata) if tells_tags(path))
+    if not with_tags:
         return None
     labels, receipt = output / LABELS, output / STATE / _RECEIPT
     of_splits = [labels / f"{split}.csv" for split in SPLITS]
     plotting = replace(plotting, title=plotting.title or output.absolute().name)
-    made_from = fingerprint((steps, plotting), telling, of_splits)
-    if resume and (known := recall(receipt, made_from)):
-        return known
-    summary = tags(TagsRun(metadata=telling, labels=(labels,), output=labels), steps)
+    made_from = fingerprint((steps, plotting), with_tags, of_splits)
+    if resume and (summary := read_receipt(receipt, made_from)):
+        return summary
+    summary = tags(TagsRun(metadata=with_tags, labels=(labels,), output=labels), steps)
     tables = tuple(labels / f"{split}_tags.parquet" for split in SPLITS)
     statistics = output / STATISTICS
     stats(StatsRun(input=tables, output=statistics), plotting)
     made = (path for folder in (labels, statistics) for path in files_of([folder]))
-    remember(receipt, made_from, made, summary)
+    write_receipt(receipt, made_from, made, summary)
     return summary

@@ -1,4 +1,4 @@
-"""Tables of tags as handed out: a CSV as the original writes it, and Parquet with lists.
+"""Write tables of tags: CSV in the format of DAF:re, and Parquet with columns of lists.
 
 The CSV has a header, and each list as Python prints it: `"['1 girl', 'solo']"`.
 """
@@ -14,12 +14,14 @@ from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.tables.writing import write_parquet
 
 _SPECIAL = ("[PAD]", "[UNUSED]", "[CLS]", "[SEP]", "[UNK]")
-"""Of the original's vocabulary, at the same places."""
+"""The special words of DAF:re's vocabulary, which take its first numbers."""
 
 
 def write_tag_table(rows: pl.LazyFrame, names: pl.Series, stem: Path) -> None:
-    """Write `{stem}.parquet` and `{stem}.csv`: `rows` with their lists of numbers as lists of what
-    `names` has at these places. Raises OutputError where that is not possible.
+    """Write `rows` to `{stem}.parquet` and `{stem}.csv`, with names in place of numbers.
+
+    The lists of numbers (uint32) are places in `names` (str). Raises OutputError if a file cannot
+    be written.
     """
     write_parquet(rows.with_columns(_named(names)), stem.with_name(f"{stem.name}.parquet"))
     literals = pl.Series([repr(name) for name in names], dtype=pl.String)
@@ -38,16 +40,17 @@ def _named(names: pl.Series) -> Iterable[pl.Expr]:
 
 
 def count_numbers(rows: pl.LazyFrame, category: int) -> pl.DataFrame:
-    """Of a column of lists: each `number` that is in one, and its `uses`."""
+    """Return each `number` (uint32) in the lists of a category, and its `uses`."""
     numbers = rows.select(number=pl.col(column(category)).explode()).drop_nulls()
     return numbers.group_by("number").agg(uses=pl.len()).collect(engine="streaming")
 
 
 def write_vocabulary(counts: pl.DataFrame, names: pl.Series, path: Path) -> None:
-    """Write `{"word_to_index": {…}, "index_to_word": […]}`: the original's special words, then the
-    tags in order of their uses, those of as many by name. `counts` is of `count_numbers`.
+    """Write a vocabulary as JSON: `{"word_to_index": {…}, "index_to_word": […]}`.
 
-    Raises OutputError where that is not possible.
+    The special words come first, then the tags by number of uses, ties by name. `counts` is the
+    result of `count_numbers`, whose numbers are places in `names`. Raises OutputError if the file
+    cannot be written.
     """
     ordered = counts.sort(["uses", "number"], descending=[True, False])["number"]
     words = [*_SPECIAL, *names.gather(ordered)]
@@ -60,9 +63,9 @@ def write_vocabulary(counts: pl.DataFrame, names: pl.Series, path: Path) -> None
 
 
 def write_untagged(untagged: pl.DataFrame, path: Path) -> None:
-    """Write `split,class_id,dir,reason`, a line per image below a header.
+    """Write the images without tags as CSV: `split,class_id,dir,reason`, with a header.
 
-    Raises OutputError where that is not possible.
+    Raises OutputError if the file cannot be written.
     """
     with replacing(path) as part:
         untagged.select("split", "class_id", "dir", "reason").write_csv(part)

@@ -1,4 +1,4 @@
-"""Helpers that all figures share: shortened names, ticks, and the shares of a funnel."""
+"""Helpers that screens and figures share: printable and shortened names, ticks, shares."""
 
 from collections.abc import Sequence
 from unicodedata import east_asian_width
@@ -19,9 +19,16 @@ def shortened(text: str, width: int) -> str:
     for letter in text:
         taken += 2 if east_asian_width(letter) in "WF" else 1
         if taken > width:
-            return shown[:-1].rstrip() + "…"
-        shown += letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
-    return shown
+            return printable(shown[:-1]).rstrip() + "…"
+        shown += letter
+    return printable(shown)
+
+
+def printable(text: str) -> str:
+    """Return `text` with each character that does not print replaced by U+FFFD."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def ticks(low: float, high: float) -> list[int]:

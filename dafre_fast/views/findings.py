@@ -6,6 +6,7 @@ from itertools import groupby
 from dafre_fast.core.findings import Finding, Verification
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.views import show as shown
+from dafre_fast.views.figures import printable
 
 _EXAMPLES = 10
 
@@ -60,7 +61,4 @@ def table(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _example(finding: Finding) -> str:
-    text = f"{finding.where}: {finding.detail}" if finding.detail else finding.where
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return printable(f"{finding.where}: {finding.detail}" if finding.detail else finding.where)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.summaries import (
+    FILLED,
     Downloads,
     HasBadRows,
     Problem,
@@ -53,6 +54,8 @@ def lines_of_tags(summary: TagsSummary) -> Iterator[str]:
     for category in summary.steps[0].categories:
         head += [CATEGORY_NAMES[category], "uses"]
     yield from columns(tuple(head), map(_row, summary.steps))
+    if summary.steps[-1].name == FILLED:
+        yield f"{FILLED}: an image without tags of a category has the tag `unlabeled` there"
     yield from lines_of_bad_rows(summary)
     if summary.untagged:
         yield from columns(("untagged", "images"), [*summary.untagged.items()])

@@ -16,11 +16,13 @@ from tests.edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 
 ROWS = 16
 BROKEN = 13
-"""An image whose original breaks off."""
+"""An image whose original is truncated."""
 REAL = {2: "112032.jpg", 4: "city.jpg", 6: "miku_CC_BY-NC.jpg", 7: "chibi_2x.png"}
 EDITED = {12: (2, saved(60)), 11: (6, shrunk(0.7)), 9: (7, cropped(0.02))}
-"""What is another image's picture, edited. Even images are of class 0, odd ones of class 1; of each
-eight the first five are train, the sixth val, the last two test.
+"""Images that are edited copies of another one, with the edit.
+
+Even images are of class 0, odd ones of class 1. Of eight images of a class, the first five are
+train, the sixth is val, and the last two are test.
 """
 COPY, COPIED = 14, 4
 PLANTED = {
@@ -43,7 +45,7 @@ def picture(image: int) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """What `full` makes of 16 originals, some of which are the same picture, in `ds`."""
+    """Run `full` on 16 originals, some of them the same picture. The dataset is `ds`."""
     folder = tmp_path_factory.mktemp("made")
     for image in range(ROWS):
         original, edit = EDITED.get(image, (image, saved(95)))
@@ -64,7 +66,7 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(made, tmp_path) -> Path:
-    """A copy, to be written to."""
+    """Copy the dataset for a test that writes to it."""
     return Path(shutil.copytree(made, tmp_path / "copy"))
 
 
@@ -84,10 +86,10 @@ def audit(folder: Path, *flags: object):
     return json.loads(done.stdout)
 
 
-def assert_one_line(done, status: int, told: str) -> None:
+def assert_one_line(done, status: int, named: str) -> None:
     assert done.returncode == status, done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert told in done.stderr
+    assert named in done.stderr
 
 
 # What is found
@@ -105,7 +107,7 @@ def test_every_planted_duplicate_is_found_and_nothing_else(folder, ds) -> None:
     assert set(exact) == {COPY, COPIED}
 
 
-def test_the_table_is_the_same_as_parquet(folder, ds) -> None:
+def test_the_table_as_csv_and_parquet_is_the_same(folder, ds) -> None:
     audit(folder)
     rows = pl.read_parquet(ds / "audit/duplicates.parquet")
     assert rows.columns == [
@@ -126,12 +128,12 @@ def test_train_leaves_out_what_test_and_val_have(folder, ds) -> None:
     }
 
 
-def test_with_keep_train_the_others_leave_out_what_train_has(folder, ds) -> None:
+def test_with_keep_train_val_and_test_leave_out_what_train_has(folder, ds) -> None:
     audit(folder, "--keep", "train")
     assert set(pl.read_csv(ds / "audit/exclude.csv")["id"]) == {9, 11, 12, 14}
 
 
-def test_without_what_is_to_be_left_out_nothing_is_found(folder, ds) -> None:
+def test_without_the_excluded_images_nothing_is_found(folder, ds) -> None:
     audit(folder)
     left_out = pl.read_csv(ds / "audit/exclude.csv")["id"]
     change(ds, ~pl.col("id").is_in(left_out.to_list()))
@@ -141,7 +143,7 @@ def test_without_what_is_to_be_left_out_nothing_is_found(folder, ds) -> None:
         assert pl.read_csv(ds / "audit" / table).is_empty()
 
 
-def test_with_distance_0_what_was_saved_again_is_another_picture(folder, ds) -> None:
+def test_with_distance_0_a_picture_saved_again_is_no_duplicate(folder, ds) -> None:
     audit(folder, "--distance", 0)
     assert set(pl.read_csv(ds / "audit/duplicates.csv")["id"]) >= {COPY, COPIED}
     assert 9 not in pl.read_csv(ds / "audit/duplicates.csv")["id"]
@@ -159,7 +161,7 @@ def test_the_summary_counts_every_image_and_every_group(folder, ds) -> None:
     assert (duplicates["other_class"], duplicates["exact"]) == (1, 2)
 
 
-def test_people_are_told_what_leaked_and_what_to_leave_out(folder) -> None:
+def test_the_text_names_the_leaks_and_the_list_of_exclusions(folder) -> None:
     done = dafre("audit", "--output", "ds", cwd=folder)
     assert done.returncode == 0
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
@@ -186,11 +188,11 @@ def test_one_worker_or_two_write_the_same_bytes_and_the_dataset_stays_sound(fold
     assert dafre("verify", "--output", "ds", cwd=folder).returncode == 0
 
 
-# What is off
+# Flaws
 
 
 def damage(ds: Path) -> dict[str, str]:
-    """In different ways; what is to be said of which file."""
+    """Damage four files in different ways, and return the flaw that is expected of each."""
     files = [ds / "fullMin256" / name(image) for image in (0, 1, 3, 5)]
     files[0].unlink()
     os.truncate(files[1], 1000)
@@ -218,42 +220,42 @@ def test_damaged_and_missing_images_are_counted_and_listed_and_others_compared(f
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("most", "status"), [(3, 1), (4, 0)])
-def test_more_of_them_than_allowed_are_exit_status_1(folder, ds, most, status) -> None:
+def test_more_damaged_images_than_allowed_are_exit_status_1(folder, ds, most, status) -> None:
     damage(ds)
     done = dafre("audit", "--output", "ds", "--max-refused", most, cwd=folder)
     assert done.returncode == status
     assert "wrong_hash" in done.stdout
 
 
-def test_a_folder_without_a_manifest_is_one_line_that_names_it(tmp_path) -> None:
+def test_a_folder_without_a_manifest_is_an_error_in_one_line_that_names_it(tmp_path) -> None:
     assert_one_line(
         dafre("audit", "--output", "absent", cwd=tmp_path), 2, "absent/manifest.parquet"
     )
 
 
-def test_a_manifest_without_a_column_that_is_needed_is_one_line(folder, ds) -> None:
+def test_a_manifest_without_a_needed_column_is_an_error_in_one_line(folder, ds) -> None:
     pl.read_parquet(ds / MANIFEST).drop("sha256").write_parquet(ds / MANIFEST)
     assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "sha256")
 
 
-def test_a_row_that_names_no_image_is_one_line(folder, ds) -> None:
+def test_a_row_without_an_id_is_an_error_in_one_line(folder, ds) -> None:
     rows = pl.read_parquet(ds / MANIFEST)
     rows.with_columns(id=pl.when(pl.col("id") != 3).then("id")).write_parquet(ds / MANIFEST)
     assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "row 10 names no image")
 
 
-def test_a_dataset_without_a_full_image_is_one_line(folder, ds) -> None:
+def test_a_dataset_without_a_full_image_is_an_error_in_one_line(folder, ds) -> None:
     change(ds, pl.col("sha256").is_null())
     assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "no full image")
 
 
-def test_while_a_run_is_at_work_it_does_not_begin(folder, ds) -> None:
+def test_an_audit_does_not_start_during_a_run(folder, ds) -> None:
     with (ds / STATE / LOCK).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "at work")
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(folder, ds) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(folder, ds) -> None:
     (ds / "audit").touch()
     done = dafre("audit", "--output", "ds", "--json", cwd=folder)
     assert done.returncode == 1
@@ -264,7 +266,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(folder, ds) -> None:
 # What the report shows of it
 
 
-def test_the_report_shows_what_is_left_out_beside_what_stays(folder, ds) -> None:
+def test_the_report_shows_excluded_images_beside_those_that_are_kept(folder, ds) -> None:
     audit(folder)
     done = dafre("report", "--output", "ds", "--pairs", 3, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -287,7 +289,7 @@ def test_a_report_without_an_audit_says_so(folder, ds) -> None:
 
 
 @pytest.mark.slow
-def test_a_broken_list_of_an_audit_costs_the_report_its_pairs_alone(folder, ds) -> None:
+def test_a_broken_list_of_an_audit_leaves_only_the_pairs_out_of_the_report(folder, ds) -> None:
     audit(folder)
     (ds / "audit/exclude.csv").write_text("nothing\n")
     done = dafre("report", "--output", "ds", cwd=folder)

@@ -30,7 +30,7 @@ DAMAGED = [
 
 @pytest.fixture
 def work(tmp_path) -> Path:
-    """The current folder of the commands: four originals, whose heads are tagged, and tables."""
+    """Make the current folder of the commands, with four originals and a table of classes."""
     work = tmp_path / "a/b/work"
     for number in range(1, 5):
         path = work / f"originals/{number:04}/{number}.png"
@@ -41,7 +41,7 @@ def work(tmp_path) -> Path:
 
 
 def run(work: Path, name: str, *flags: object):
-    """A command with the tables it takes and all of the small classes."""
+    """Run a command with its tables, keeping classes of any size."""
     tables = TABLES if name in {"full", "labels"} else TABLES[:2]
     source = {"crop": "--input", "full": "--source", "download": "--source"}.get(name)
     originals = (source, "originals") if source else ()
@@ -136,7 +136,7 @@ def test_every_bad_row_is_listed_with_its_line_until_there_are_none(work, comman
     assert not (work / place).exists()
 
 
-def test_label_files_hold_good_rows_alone(work) -> None:
+def test_label_files_hold_only_good_rows(work) -> None:
     (work / "faces.tsv").write_bytes(b"".join([*GOOD, *(line for line, _ in DAMAGED)]))
     assert run(work, "labels", "--max-bad-rows", 1).returncode == 0
     files = tree(work / "out")
@@ -150,7 +150,7 @@ def test_label_files_hold_good_rows_alone(work) -> None:
     }
 
 
-def test_people_are_told_table_problem_and_lines_and_where_all_of_them_stand(work) -> None:
+def test_the_text_has_table_problem_and_lines_and_the_path_of_the_full_list(work) -> None:
     (work / "faces.tsv").write_bytes(b"".join([*GOOD, *[b"nonsense\n"] * 12, row("../4.jpg")]))
     done = run(work, "labels", "--max-bad-rows", 1, "--no-json")
     assert done.stdout.splitlines()[-3:] == [
@@ -174,7 +174,7 @@ def test_more_than_one_row_in_a_hundred_stops_the_run_with_one_line(work, bad, s
 
 
 @pytest.mark.parametrize("table", ["faces.tsv", "tagIds.tsv"])
-def test_a_table_that_is_something_else_is_exit_status_2_and_one_line(work, table) -> None:
+def test_a_file_that_is_not_a_table_is_exit_status_2_and_one_line(work, table) -> None:
     (work / "faces.tsv").write_bytes(b"".join(GOOD))
     (work / table).write_bytes((work / table).read_text().encode("utf-16"))
     done = run(work, "labels")

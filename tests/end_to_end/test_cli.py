@@ -28,7 +28,7 @@ INPUTS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """With the tables of two classes of 20 heads."""
+    """Write the tables of two classes of 20 heads into a folder."""
     heads = [
         f"{image:04d}\\{image}.jpg\t{image % 2}\t0.1, 0.2, 0.3, 0.4 0.9\n" for image in range(40)
     ]
@@ -55,7 +55,7 @@ def assert_fails_with_one_line(
 
 @dataclass(frozen=True)
 class Wrong:
-    """Arguments, a configuration file where it is not empty, and what the message must name."""
+    """Wrong arguments, or a wrong configuration file, and the text that the message must name."""
 
     what: str
     arguments: tuple[str, ...]
@@ -117,7 +117,7 @@ def test_wrong_usage_or_input_is_status_2_and_one_line_that_names_it(folder, wro
         (("full", "--faces", "faces.tsv"), "--tag-ids"),
     ],
 )
-def test_wrong_usage_of_the_whole_is_status_2_and_one_line_too(folder, arguments, named):
+def test_wrong_usage_of_the_main_command_is_status_2_and_one_line(folder, arguments, named):
     assert_fails_with_one_line(run(folder, "-m", "dafre_fast", *arguments), 2, named)
 
 
@@ -148,7 +148,7 @@ def test_a_misspelt_command_or_flag_gets_a_suggestion(folder, arguments, hint):
         ("gallery", ("--host", ""), "--host '': must be text that is not empty"),
     ],
 )
-def test_a_wrong_value_is_answered_with_what_it_must_be(folder, command, flags, message):
+def test_the_error_for_a_wrong_value_says_what_is_allowed(folder, command, flags, message):
     required = INPUTS if command == "labels" else ()
     done = run(folder, "-m", f"dafre_fast.{command}", *required, *flags)
     assert_fails_with_one_line(done, 2, f"dafre-fast {command}: {message}\n")
@@ -162,14 +162,14 @@ def test_a_wrong_value_is_answered_with_what_it_must_be(folder, command, flags, 
         ("json = 'perhaps'", "--json 'perhaps': must be true or false"),
     ],
 )
-def test_a_wrong_value_of_the_file_is_answered_with_what_it_must_be(folder, config, message):
+def test_the_error_for_a_wrong_value_in_the_file_says_what_is_allowed(folder, config, message):
     (folder / "config.toml").write_text(config)
     done = run(folder, "-m", "dafre_fast.labels", *INPUTS, "--config", "config.toml")
     assert_fails_with_one_line(done, 2, message)
 
 
 def stumble(folder: Path, error: str) -> subprocess.CompletedProcess[str]:
-    """A command that raises."""
+    """Run a command that raises `error`."""
     (folder / "stumble.py").write_text(
         "from dafre_fast import cli\n"
         "from dafre_fast.core import errors\n"
@@ -188,7 +188,7 @@ def stumble(folder: Path, error: str) -> subprocess.CompletedProcess[str]:
         ("errors.OutputError('disk full')", 1, "disk full"),
     ],
 )
-def test_what_a_command_raises_becomes_one_line_and_a_status(tmp_path, error, status, message):
+def test_an_error_of_a_command_becomes_one_line_and_a_status(tmp_path, error, status, message):
     done = stumble(tmp_path, error)
     assert_fails_with_one_line(done, status, f"dafre-fast stumble: {message}\n")
 
@@ -207,7 +207,7 @@ def test_an_output_that_cannot_be_written_is_status_1_and_one_line(folder):
 
 
 @pytest.mark.parametrize("name", [*COMMANDS])
-def test_a_command_answers_help_on_both_ways_to_it(tmp_path, name):
+def test_help_of_a_command_is_the_same_for_both_ways_to_start_it(tmp_path, name):
     module = run(tmp_path, "-m", f"dafre_fast.{name}", "--help")
     inside = run(tmp_path, "-m", "dafre_fast", name, "-h")
     assert module.returncode == inside.returncode == 0
@@ -216,7 +216,7 @@ def test_a_command_answers_help_on_both_ways_to_it(tmp_path, name):
     assert "--config" in module.stdout
 
 
-def test_the_whole_answers_help_with_every_command(tmp_path):
+def test_help_of_the_main_command_lists_every_command(tmp_path):
     done = run(tmp_path, "-m", "dafre_fast", "--help")
     assert done.returncode == 0
     assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == [*COMMANDS]
@@ -240,7 +240,7 @@ def test_the_version_is_that_of_the_package(tmp_path, arguments):
     assert (done.returncode, done.stdout) == (0, f"dafre-fast {version('dafre_fast')}\n")
 
 
-def test_help_lists_the_whole_of_the_commands_imports_nothing_of_a_command(tmp_path):
+def test_help_of_the_main_command_imports_no_command(tmp_path):
     script = (
         "import sys\nfrom dafre_fast.__main__ import main\n"
         "sys.argv = ['dafre-fast', '--help']\n"
@@ -290,7 +290,7 @@ def test_a_shell_completes_commands_flags_and_choices(tmp_path, line, offered):
     assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offered
 
 
-def test_a_command_does_the_same_on_both_ways_to_it(folder):
+def test_a_command_does_the_same_for_both_ways_to_start_it(folder):
     module = run(folder, "-m", "dafre_fast.labels", *INPUTS, "--output", "a")
     inside = run(folder, "-m", "dafre_fast", "labels", *INPUTS, "--output", "b")
     assert module.returncode == inside.returncode == 0
@@ -405,7 +405,7 @@ def test_a_tilde_is_the_home_folder(settings_of):
 
 @dataclass(frozen=True)
 class Bound:
-    """The last value that is allowed and the first that is not."""
+    """The last value of a setting that is allowed, and the first that is not."""
 
     group: type[Group]
     flag: str

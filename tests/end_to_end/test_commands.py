@@ -19,7 +19,7 @@ from tests.commands import dafre, ledger_keys, tree
 from tests.torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
 
 CHARACTER = 4
-"""Of the sample: one of 20 images, all of which can be read."""
+"""A character of the sample with 20 images, all of which can be decoded."""
 
 SPLITS = ("train", "val", "test")
 IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
@@ -27,7 +27,7 @@ IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
 
 @pytest.fixture
 def originals(tmp_path) -> Path:
-    """Eight small originals in a tree."""
+    """Write eight small originals into a tree."""
     for number in range(8):
         path = tmp_path / f"original/{number:04}/{number}.png"
         path.parent.mkdir(parents=True)
@@ -37,7 +37,7 @@ def originals(tmp_path) -> Path:
 
 @pytest.fixture
 def few(tmp_path) -> list[Portrait]:
-    """One character of the sample, 20 images: tables, and originals in a tree."""
+    """Write one character of the sample, 20 images: tables, and originals in a tree."""
     chosen = [portrait for portrait in portraits() if portrait.character == CHARACTER]
     for portrait in chosen:
         write_original(portrait, tmp_path / "originals")
@@ -105,7 +105,7 @@ def test_the_same_command_again_has_nothing_left_to_do(sample) -> None:
 
 
 @pytest.mark.slow
-def test_a_url_and_a_local_tree_lead_to_the_same_dataset(few, tmp_path) -> None:
+def test_a_url_and_a_local_tree_give_the_same_dataset(few, tmp_path) -> None:
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
     with serving(tmp_path / "originals", latency_seconds=0) as address:
         template = f"{address}/original/{{bucket}}/{{id}}.{{ext}}"
@@ -131,7 +131,7 @@ def test_download_alone_fetches_the_kept_rows_and_again_asks_for_nothing(few, tm
     assert tree(tmp_path / "original") == tree(tmp_path / "originals")
 
 
-def test_crop_cuts_the_heads_of_what_lies_there_and_counts_the_rest(few, tmp_path) -> None:
+def test_crop_cuts_the_heads_of_the_originals_on_disk_and_counts_the_others(few, tmp_path) -> None:
     (tmp_path / "originals" / few[0].name).unlink()
     flags = ("--faces", "faces.tsv", "--input", "originals", "--json")
     done = dafre("crop", *flags, cwd=tmp_path)
@@ -182,7 +182,7 @@ def test_sixty_four_workers_give_every_drawn_file_its_outcome(tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not IMAGES.is_dir(), reason="the shared pictures are not here")
-def test_sixty_four_workers_make_every_real_image_and_refuse_what_is_none(tmp_path) -> None:
+def test_sixty_four_workers_make_every_real_image_and_refuse_other_files(tmp_path) -> None:
     files = [path for path in IMAGES.rglob("*") if path.is_file()]
     broken = {path for path in files if path.suffix == ".md" or path.match("pngsuite/x*")}
     found = outcomes_with_64_workers(IMAGES, tmp_path)
@@ -191,7 +191,7 @@ def test_sixty_four_workers_make_every_real_image_and_refuse_what_is_none(tmp_pa
     assert refused == {str(path.relative_to(IMAGES)) for path in broken}
 
 
-def test_another_setting_makes_everything_anew(originals) -> None:
+def test_another_setting_remakes_everything(originals) -> None:
     dafre("resize", cwd=originals.parent)
     done = dafre("resize", "--size", 128, "--json", cwd=originals.parent)
     assert json.loads(done.stdout)["work"]["images"] == 8
@@ -222,7 +222,7 @@ def test_an_output_that_cannot_be_written_is_exit_status_1_and_one_line(original
     assert "taken" in done.stderr
 
 
-def test_what_was_kept_of_a_truncated_file_is_noted_in_the_manifest(originals) -> None:
+def test_the_manifest_notes_how_much_of_a_truncated_file_was_kept(originals) -> None:
     path = originals / "0003/3.jpg"
     noise = Image.effect_noise((300, 400), 90)
     noise.save(path)
@@ -256,7 +256,7 @@ def assert_that_the_same_command_makes_the_rest(originals, before) -> None:
     assert len(tree(output)) == 8
 
 
-def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(originals) -> None:
+def test_ctrl_c_loses_nothing_and_the_same_command_continues(originals) -> None:
     gate = originals / "0004/4.png"
     real = gate.rename(originals.parent / "real.png")
     os.mkfifo(gate)
@@ -278,7 +278,7 @@ def test_ctrl_c_in_the_middle_loses_nothing_and_the_same_command_goes_on(origina
     assert_that_the_same_command_makes_the_rest(originals, before)
 
 
-def test_a_machine_without_libturbojpeg_goes_on_through_libvips_and_says_so(originals) -> None:
+def test_a_machine_without_libturbojpeg_uses_libvips_and_says_so(originals) -> None:
     (originals.parent / "turbojpeg.py").write_text("raise ImportError")
     done = dafre("resize", cwd=originals.parent)  # the current folder comes first in sys.path
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""`download` as a user runs it, beside a host that says what it was asked for."""
+"""`download` as a user runs it, from a host that records its requests."""
 
 import hashlib
 import io
@@ -37,7 +37,7 @@ METADATA = [
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """With a table of four images, and metadata of them."""
+    """Write a table of four images, and their metadata, into a folder."""
     rows = (f"{key:04}\\{key}.jpg\t7\t0.1, 0.1, 0.5, 0.5 0.9\n" for key in BODIES)
     (tmp_path / "faces.tsv").write_text("".join(rows))
     (tmp_path / "meta.json").write_text("".join(json.dumps(one) + "\n" for one in METADATA))
@@ -70,13 +70,13 @@ def row_of(folder: Path, key: int) -> dict[str, object]:
     return pl.read_parquet(folder / "m.parquet").row(by_predicate=pl.col("id") == key, named=True)
 
 
-def test_an_extension_that_metadata_tells_costs_one_request(folder, served) -> None:
+def test_an_extension_in_the_metadata_saves_requests(folder, served) -> None:
     download(folder, served, "--metadata", "meta.json")
     assert sorted(served.asked) == sorted(served.files)
     assert originals(folder) == BODIES
 
 
-def test_the_md5_that_metadata_tells_may_stand_in_the_template(folder, served) -> None:
+def test_the_template_may_use_the_md5_of_the_metadata(folder, served) -> None:
     md5s = {one["id"]: one["md5"] for one in METADATA}
     served.files = {f"/{md5[:2]}/{md5[2:4]}/{md5}.png": BODIES[key] for key, md5 in md5s.items()}
     template = "{md5[0:2]}/{md5[2:4]}/{md5}.{ext}"
@@ -95,7 +95,7 @@ def test_a_template_with_an_md5_needs_metadata(folder, served) -> None:
 
 
 @pytest.mark.slow
-def test_bad_rows_of_metadata_are_counted_beside_those_of_the_table(folder, served) -> None:
+def test_bad_rows_of_metadata_are_counted_like_those_of_the_table(folder, served) -> None:
     with (folder / "meta.json").open("a") as file:
         file.write("{\n")
     found = summary(folder, served, "--metadata", "meta.json", "--max-bad-rows", 0.5)
@@ -106,7 +106,7 @@ def test_bad_rows_of_metadata_are_counted_beside_those_of_the_table(folder, serv
     assert "meta.json" in strict.stderr
 
 
-def test_what_lies_there_costs_no_request_and_keeps_what_is_known_of_its_download(
+def test_an_original_on_disk_costs_no_request_and_keeps_the_record_of_its_download(
     folder, served
 ) -> None:
     (folder / "original/0004").mkdir(parents=True)
@@ -132,16 +132,14 @@ def test_a_file_of_another_size_than_was_recorded_is_fetched_again(folder, serve
     assert originals(folder) == BODIES
 
 
-def test_a_file_of_another_size_than_metadata_tells_is_fetched(folder, served) -> None:
+def test_a_file_whose_size_differs_from_the_metadata_is_fetched(folder, served) -> None:
     (folder / "original/0002").mkdir(parents=True)
     (folder / "original/0002/2.png").write_bytes(BODIES[2][:-1])
     download(folder, served, "--metadata", "meta.json")
     assert originals(folder) == BODIES
 
 
-def test_what_was_refused_for_good_is_asked_for_again_with_retry_failed_alone(
-    folder, served
-) -> None:
+def test_a_permanent_refusal_is_retried_only_with_retry_failed(folder, served) -> None:
     served.statuses = {"/0001/1.png": 503, "/0002/2.png": 403}
     first = summary(folder, served, "--extensions", "png")
     assert first["refused"] == {"server_error": 1, "forbidden": 1}
@@ -165,7 +163,7 @@ def test_the_manifest_has_a_row_per_image_asked_for(folder, served) -> None:
     assert found["sha256"] == hashlib.sha256(BODIES[1]).hexdigest()
 
 
-def test_the_summary_says_what_was_fetched_and_what_that_waited_for(folder, served) -> None:
+def test_the_summary_says_what_was_fetched_and_what_limited_it(folder, served) -> None:
     downloads = summary(folder, served, "--extensions", "jpg,png")["work"]["downloads"]
     sizes = sum(map(len, BODIES.values()))
     assert (downloads["originals"], downloads["bytes"], downloads["requests"]) == (4, sizes, 8)
@@ -179,7 +177,7 @@ def test_the_summary_says_what_was_fetched_and_what_that_waited_for(folder, serv
     assert "rate limits 0%" in lines[-1]
 
 
-def test_a_full_disk_ends_the_run_with_one_line_and_keeps_what_is_there(
+def test_a_full_disk_ends_the_run_with_one_line_and_keeps_finished_files(
     folder, served, small_disk
 ) -> None:
     served.files = {path: body + bytes(20_000) for path, body in served.files.items()}
@@ -196,7 +194,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_keeps_what_is_there(
     assert len([*small_disk.folder.glob("*/*.png")]) == 4
 
 
-def test_settings_of_a_download_may_stand_in_a_file(folder, served) -> None:
+def test_settings_of_a_download_may_be_in_a_file(folder, served) -> None:
     (folder / "run.toml").write_text(
         'extensions = ["png"]\n[download]\nmetadata = ["meta.json"]\nlog-json = "log"\n'
         'manifest = "m.parquet"\n'
@@ -231,7 +229,7 @@ def test_a_simulation_says_what_would_be_fetched_from_where_and_writes_nothing(
     assert (served.asked, sorted(folder.rglob("*"))) == ([], before)
 
 
-def test_a_simulation_knows_what_earlier_runs_did_even_one_that_was_killed(folder, served) -> None:
+def test_a_simulation_reads_the_records_of_earlier_runs_and_of_a_killed_one(folder, served) -> None:
     served.statuses = {"/0001/1.png": 403, "/0002/2.png": 503}
     download(folder, served, "--extensions", "png")
     ledger = folder / "original" / STATE / NAME
@@ -244,7 +242,7 @@ def test_a_simulation_knows_what_earlier_runs_did_even_one_that_was_killed(folde
     assert ledger.read_bytes() == before
 
 
-def test_a_simulation_prints_a_table_for_people(folder, served) -> None:
+def test_a_simulation_prints_a_table(folder, served) -> None:
     lines = download(folder, served, "--simulate").stdout.splitlines()
     assert lines[0].split() == ["from", "originals", "bytes", "of", "unknown", "size"]
     assert lines[1].split() == [served.address, "4", "0", "4"]
@@ -265,9 +263,7 @@ def test_every_event_and_outcome_is_a_line_of_json_with_its_time(folder, served)
     assert all(event["time"].endswith("+00:00") for event in events)
 
 
-def test_a_retry_and_what_the_host_asked_for_are_seen_by_people_and_machines(
-    folder, served
-) -> None:
+def test_a_retry_and_its_delay_are_in_the_text_and_in_the_log(folder, served) -> None:
     served.busy = {"/0002/2.png"}
     flags = ("--extensions", "png", "--log-json", "log", "--metrics-file", "run.prom", "--json")
     done = download(folder, served, *flags, "--retries", 1)
@@ -284,9 +280,7 @@ def test_a_retry_and_what_the_host_asked_for_are_seen_by_people_and_machines(
 
 
 @pytest.mark.slow
-def test_full_takes_metadata_and_its_manifest_keeps_what_is_known_of_each_download(
-    folder, served
-) -> None:
+def test_full_uses_metadata_and_its_manifest_records_each_download(folder, served) -> None:
     (folder / "tagIds.tsv").write_text("seven\t7\n")
     source = f"{served.address}/{{bucket}}/{{id}}.{{ext}}"
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--metadata", "meta.json")
@@ -332,7 +326,7 @@ def test_a_log_that_cannot_be_written_ends_the_run_before_any_request(folder, se
     assert served.asked == []
 
 
-def test_a_port_that_is_taken_is_wrong_usage(folder, served) -> None:
+def test_a_port_in_use_is_wrong_usage(folder, served) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = download(folder, served, "--metrics-port", port)

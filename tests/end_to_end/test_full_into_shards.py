@@ -1,4 +1,4 @@
-"""`full --pack webdataset`: a dataset that lies in shards from the start."""
+"""`full --pack webdataset`: a dataset that is made as shards from the start."""
 
 import json
 import os
@@ -32,7 +32,7 @@ SPOOLS = f"{STATE}/spools"
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory) -> Path:
-    """Sixty originals of two classes; one of them is none."""
+    """Write sixty originals of two classes; one is not an image."""
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "originals").mkdir()
     chance = np.random.default_rng(1)
@@ -64,7 +64,7 @@ def into_shards(inputs: Path, folder: Path, *more: object, size: int = 9) -> dic
 
 @pytest.fixture(scope="module")
 def made(inputs, tmp_path_factory) -> Path:
-    """The folder in which it was made, as `ds`."""
+    """Make the dataset `ds` in a folder, and return the folder."""
     folder = tmp_path_factory.mktemp("made")
     into_shards(inputs, folder)
     return folder
@@ -72,7 +72,7 @@ def made(inputs, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(made, tmp_path) -> Path:
-    """A copy, to be changed."""
+    """Copy the folder for a test that changes it."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
@@ -85,51 +85,55 @@ def verified(folder: Path) -> list[dict[str, str]]:
     return json.loads(dafre("verify", "--output", "ds", "--json", cwd=folder).stdout)["findings"]
 
 
-def test_shards_are_those_that_pack_makes_of_files(inputs, made, tmp_path) -> None:
+def test_shards_equal_those_that_pack_makes_of_files(inputs, made, tmp_path) -> None:
     full(inputs, tmp_path)
     dafre("pack", "--output", "ds", "--shard-size", 9, cwd=tmp_path)
     assert shards(made) == shards(tmp_path)
     assert len([name for name in shards(made) if name.endswith(".tar")]) == 8
 
 
-def test_no_image_is_a_file_of_its_own(made) -> None:
+def test_no_image_is_a_separate_file(made) -> None:
     assert not (made / "ds" / FULL).exists()
     assert not (made / "ds" / FACES).exists()
     assert not (made / "ds" / SPOOLS).exists()
 
 
-def test_it_says_what_became_of_every_image(inputs, tmp_path) -> None:
-    told = into_shards(inputs, tmp_path)
-    assert (told["images"], told["success"]) == (IMAGES, IMAGES - 1)
-    packed = told["packed"]
+def test_the_summary_counts_every_image(inputs, tmp_path) -> None:
+    printed = into_shards(inputs, tmp_path)
+    assert (printed["images"], printed["success"]) == (IMAGES, IMAGES - 1)
+    packed = printed["packed"]
     assert (packed["packed"], packed["refused"]) == (IMAGES - 1, {"not_an_image": 1})
 
 
-def test_all_of_it_is_verified(made) -> None:
+def test_verify_checks_every_image_in_the_shards(made) -> None:
     done = dafre("verify", "--output", "ds", "--deep", "--json", cwd=made)
-    told = json.loads(done.stdout)
-    assert (told["findings"], told["images"], told["files"]) == ([], IMAGES - 1, 2 * IMAGES - 2)
+    printed = json.loads(done.stdout)
+    assert (printed["findings"], printed["images"], printed["files"]) == (
+        [],
+        IMAGES - 1,
+        2 * IMAGES - 2,
+    )
 
 
-def test_the_same_command_again_makes_nothing_and_writes_nothing(inputs, folder) -> None:
+def test_the_same_command_again_makes_and_writes_nothing(inputs, folder) -> None:
     times = {path: path.stat().st_mtime_ns for path in (folder / "ds" / SHARDS).rglob("*.tar")}
-    told = into_shards(inputs, folder)
-    assert (told["work"]["images"], told["packed"]["written"]) == (0, 0)
+    printed = into_shards(inputs, folder)
+    assert (printed["work"]["images"], printed["packed"]["written"]) == (0, 0)
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
-def test_in_shards_of_another_size_lie_the_same_images_and_none_is_made_again(
+def test_shards_of_another_size_have_the_same_images_and_none_is_remade(
     inputs, folder, tmp_path_factory
 ) -> None:
-    told = into_shards(inputs, folder, size=25)
-    assert told["work"]["images"] == 0
+    printed = into_shards(inputs, folder, size=25)
+    assert printed["work"]["images"] == 0
     assert verified(folder) == []
     other = tmp_path_factory.mktemp("other")
     into_shards(inputs, other, size=25)
     assert shards(folder) == shards(other)
 
 
-def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path) -> None:
+def test_only_the_images_of_new_rows_are_made(inputs, tmp_path) -> None:
     some = tmp_path / "some"
     shutil.copytree(inputs, some)
     lines = (inputs / "faces.tsv").read_text().splitlines(keepends=True)
@@ -139,14 +143,14 @@ def test_of_rows_that_come_later_only_their_own_images_are_made(inputs, tmp_path
     assert verified(tmp_path) == []
 
 
-def test_an_original_that_comes_later_changes_no_shard_but_its_own(inputs, made, tmp_path) -> None:
+def test_an_original_added_later_changes_only_its_own_shard(inputs, made, tmp_path) -> None:
     late = tmp_path / "late"
     shutil.copytree(inputs, late)
     (late / "originals/20.png").unlink()
     into_shards(late, tmp_path)
     shutil.copy(inputs / "originals/20.png", late / "originals")
-    told = into_shards(late, tmp_path)
-    assert (told["work"]["images"], told["packed"]["written"]) == (1, 1)
+    printed = into_shards(late, tmp_path)
+    assert (printed["work"]["images"], printed["packed"]["written"]) == (1, 1)
     assert shards(tmp_path) == shards(made)
 
 
@@ -190,7 +194,7 @@ import os, signal, sys
 from dafre_fast import cli
 from dafre_fast.dataset import spools
 from dafre_fast.pack import __main__ as pack, writing
-from dafre_fast.pack.formats import choose as formats
+from dafre_fast.pack.formats import webdataset as formats
 
 module, name = {"take": (spools.Spools, "take"), "close": (formats.Tar, "close"),
                 "rows": (formats, "write_rows"), "record": (writing, "record")}[sys.argv.pop(1)]
@@ -208,7 +212,7 @@ cli.run(pack.command)
 
 
 @pytest.mark.parametrize("moment", ["take", "close", "rows", "record"])
-def test_killed_while_shards_are_written_anew_it_loses_no_image(inputs, folder, moment) -> None:
+def test_a_kill_while_shards_are_rewritten_loses_no_image(inputs, folder, moment) -> None:
     again = ["--output", "ds", "--shard-size", "4", "--workers", "1"]
     killed = subprocess.run(
         [sys.executable, "-c", STOPPED_AT, moment, *again],
@@ -223,7 +227,7 @@ def test_killed_while_shards_are_written_anew_it_loses_no_image(inputs, folder, 
 
 
 def stop_before_shards(inputs: Path, folder: Path) -> list[Path]:
-    """As a run leaves it that was killed when all images were made; its spools."""
+    """Kill a run after it made all images, before it wrote shards. Return its spools."""
     script = (
         "import os, signal\n"
         "from dafre_fast import cli\n"
@@ -237,19 +241,19 @@ def stop_before_shards(inputs: Path, folder: Path) -> list[Path]:
     return sorted((folder / "ds" / SPOOLS).iterdir())
 
 
-def test_images_that_are_not_in_shards_yet_are_verified_where_they_are(inputs, tmp_path) -> None:
+def test_images_that_are_not_in_shards_yet_are_verified_in_the_spools(inputs, tmp_path) -> None:
     assert len(stop_before_shards(inputs, tmp_path)) == 8
     assert verified(tmp_path) == []
 
 
-def test_what_a_spool_is_too_short_for_is_made_again(inputs, made, tmp_path) -> None:
+def test_an_image_beyond_the_end_of_a_spool_is_made_again(inputs, made, tmp_path) -> None:
     spool = stop_before_shards(inputs, tmp_path)[0]
     os.truncate(spool, spool.stat().st_size - 1)
     assert into_shards(inputs, tmp_path)["work"]["images"] == 1
     assert shards(tmp_path) == shards(made)
 
 
-def test_what_a_spool_has_other_bytes_of_is_left_out_and_made_by_the_next_run(
+def test_an_image_with_other_bytes_in_its_spool_is_left_out_and_made_by_the_next_run(
     inputs, made, tmp_path
 ) -> None:
     spool = stop_before_shards(inputs, tmp_path)[0]
@@ -265,7 +269,7 @@ def test_what_a_spool_has_other_bytes_of_is_left_out_and_made_by_the_next_run(
     assert shards(tmp_path) == shards(made)
 
 
-def test_a_picture_that_is_damaged_is_found_removed_and_made_anew(inputs, made, folder) -> None:
+def test_a_damaged_picture_is_found_removed_and_remade(inputs, made, folder) -> None:
     path = folder / "ds" / SHARDS / "train/00001.tar"
     row = pl.read_parquet(path.with_suffix(".parquet")).row(0, named=True)
     data = bytearray(path.read_bytes())
@@ -282,9 +286,7 @@ def test_a_picture_that_is_damaged_is_found_removed_and_made_anew(inputs, made, 
 
 
 @pytest.mark.parametrize("ending", [".tar", ".json", ".parquet", "_stats.json"])
-def test_a_file_of_a_shard_that_is_gone_is_found_and_made_anew(
-    inputs, made, folder, ending
-) -> None:
+def test_a_missing_file_of_a_shard_is_found_and_remade(inputs, made, folder, ending) -> None:
     (folder / "ds" / SHARDS / f"val/00000{ending}").unlink()
     assert ("missing", f"{SHARDS}/val/00000{ending}") in {
         (one["flaw"], one["where"]) for one in verified(folder)
@@ -293,7 +295,7 @@ def test_a_file_of_a_shard_that_is_gone_is_found_and_made_anew(
     assert shards(folder) == shards(made)
 
 
-def test_what_is_no_part_of_the_shards_is_found(folder) -> None:
+def test_a_foreign_file_among_the_shards_is_found(folder) -> None:
     (folder / "ds" / SHARDS / "train/00099.tar").write_text("?")
     (folder / "ds" / SHARDS / "train/.00098.tar.part").write_text("?")
     assert {(one["flaw"], one["where"]) for one in verified(folder)} == {
@@ -302,7 +304,7 @@ def test_what_is_no_part_of_the_shards_is_found(folder) -> None:
     }
 
 
-def test_a_copy_without_its_state_is_whole(folder) -> None:
+def test_a_copy_without_the_state_folder_is_sound(folder) -> None:
     shutil.rmtree(folder / "ds" / STATE)
     shutil.rmtree(folder / "ds" / SHARDS / STATE)
     assert verified(folder) == []
@@ -310,7 +312,7 @@ def test_a_copy_without_its_state_is_whole(folder) -> None:
     assert verified(folder) == []
 
 
-def test_files_are_not_made_beside_shards_unless_all_anew(inputs, folder) -> None:
+def test_files_are_not_made_beside_shards_unless_everything_is_remade(inputs, folder) -> None:
     done = dafre("full", *flags(inputs), cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "images lie in shards here" in done.stderr
@@ -325,12 +327,12 @@ def test_shards_are_not_made_beside_files(inputs, tmp_path) -> None:
     assert "images are files here" in done.stderr
 
 
-def test_anew_all_is_made_again(inputs, made, folder) -> None:
+def test_no_resume_remakes_everything(inputs, made, folder) -> None:
     assert into_shards(inputs, folder, "--no-resume")["work"]["images"] == IMAGES
     assert shards(folder) == shards(made)
 
 
-def test_a_spool_without_room_is_an_error_that_names_it(inputs) -> None:
+def test_a_full_disk_is_an_error_that_names_the_spool(inputs) -> None:
     recipe = Recipe()
     wanted = Wanted(
         key="1",
@@ -343,8 +345,8 @@ def test_a_spool_without_room_is_an_error_that_names_it(inputs) -> None:
         make(recipe, recipe.hashes(), wanted)
 
 
-def test_what_reads_datasets_finds_the_same_images_in_shards(inputs, made, folder) -> None:
-    """Of files, `pack` makes the same archives."""
+def test_pack_makes_the_same_archives_from_shards_and_from_files(inputs, made, folder) -> None:
+    """Compare packs made from shards with packs made from files."""
     files = folder / "files"
     files.mkdir()
     full(inputs, files)

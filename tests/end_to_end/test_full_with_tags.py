@@ -1,4 +1,4 @@
-"""Tables of tags as a part of `full`."""
+"""Tables of tags as part of `full`."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def write(path: Path, *posts: dict[str, object]) -> None:
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """20 originals of one class, and their metadata."""
+    """Write 20 originals of one class, and their metadata."""
     (tmp_path / "originals").mkdir()
     pixels = np.full((40, 40, 3), 90, np.uint8)
     rows = []
@@ -51,12 +51,12 @@ def summary(folder: Path, *flags: object) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-def test_the_tables_of_tags_stand_beside_the_labels_with_statistics_of_them(folder) -> None:
-    told = summary(folder, "--metadata", "posts.json")
-    assert (told["images"], told["success"]) == (20, 20)
-    assert told["tags"]["images"] == 20
-    assert told["tags"]["tagged"] == 19
-    assert told["tags"]["untagged"] == {"not_in_metadata": 1}
+def test_full_writes_tables_of_tags_beside_the_labels_and_their_statistics(folder) -> None:
+    printed = summary(folder, "--metadata", "posts.json")
+    assert (printed["images"], printed["success"]) == (20, 20)
+    assert printed["tags"]["images"] == 20
+    assert printed["tags"]["tagged"] == 19
+    assert printed["tags"]["untagged"] == {"not_in_metadata": 1}
     train = pl.read_parquet(folder / "ds/labels/train_tags.parquet")
     assert train["id"].to_list() == [*range(14)]
     assert train["tags_cat0"].to_list() == [["1 girl", "solo"]] * 14
@@ -65,7 +65,7 @@ def test_the_tables_of_tags_stand_beside_the_labels_with_statistics_of_them(fold
 
 
 @pytest.mark.slow
-def test_tables_are_made_again_only_where_something_changed(folder) -> None:
+def test_tables_are_made_again_only_if_something_changed(folder) -> None:
     def times() -> list[int]:
         return [(folder / "ds" / name).stat().st_mtime_ns for name in TAGS]
 
@@ -75,15 +75,15 @@ def test_tables_are_made_again_only_where_something_changed(folder) -> None:
     assert times() == made
     (folder / "ds/labels/vocab.json").unlink()
     summary(folder, "--metadata", "posts.json")
-    anew = times()
-    assert all(time > before for time, before in zip(anew, made, strict=True))
+    remade = times()
+    assert all(time > before for time, before in zip(remade, made, strict=True))
     summary(folder, "--metadata", "posts.json", "--min-length", "5")
-    assert times() > anew
+    assert times() > remade
     write(folder / "posts.json", *(post(n) for n in range(20)))
     assert summary(folder, "--metadata", "posts.json")["tags"]["tagged"] == 20
 
 
-def test_metadata_that_tells_no_tags_leads_to_no_tables_of_them(folder) -> None:
+def test_metadata_without_tags_gives_no_tables_of_tags(folder) -> None:
     write(folder / "posts.json", *({"id": n, "file_ext": "png"} for n in range(20)))
     assert summary(folder, "--metadata", "posts.json")["tags"] is None
     assert not (folder / "ds/labels/vocab.json").exists()

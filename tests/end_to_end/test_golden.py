@@ -21,7 +21,7 @@ from dafre_fast.core.layout import FACES, FULL, MANIFEST, PACKS
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.labels.run import labels
-from dafre_fast.pack.formats.choose import _REVISION as PACK
+from dafre_fast.pack.part import REVISION as PACK
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.run import stats
@@ -52,7 +52,7 @@ def contents(path: Path) -> bytes:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """By path, a digest of each file that is neither hidden nor made of the bytes of others."""
+    """Return a digest by path of each file that is not hidden and not made of other files."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(contents(path)).hexdigest()[:16]
         for path in sorted(folder.rglob("[!.]*.*"))

@@ -1,4 +1,4 @@
-"""What one file costs when its decoder misbehaves: itself, and nothing else."""
+"""Isolation: a file whose decoder misbehaves is refused, and no other file suffers."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def originals(tmp_path) -> Path:
 @pytest.mark.slow
 @pytest.mark.skipif(turbo() is None, reason="libturbojpeg is not installed")
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_file_that_its_decoder_cannot_bear_costs_itself_alone(originals, workers) -> None:
+def test_a_file_that_crashes_its_decoder_is_the_only_one_refused(originals, workers) -> None:
     folder = originals.parent
     put_in_place_of_turbojpeg(folder)
     flags = ("--workers", workers, "--image-timeout", 2, "--worker-memory", 300_000_000)
@@ -40,8 +40,8 @@ def test_a_file_that_its_decoder_cannot_bear_costs_itself_alone(originals, worke
     assert summary["refused"] == {"worker_crashed": 1, "out_of_memory": 2, "timeout": 1}
     manifest = pl.read_parquet(folder / "m.parquet")
     bad = manifest.filter(pl.col("status") != "success")
-    told = bad.select("path", "status", "error_message").sort("path").rows()
-    assert told == [
+    refusals = bad.select("path", "status", "error_message").sort("path").rows()
+    assert refusals == [
         (f"{5 * at + 1:02}-{name}.jpg", *MISBEHAVING[name]) for at, name in enumerate(MISBEHAVING)
     ]
     assert sorted(tree(folder / "fullMin256")) == [f"{number:02}.jpg" for number in range(GOOD)]
@@ -86,7 +86,7 @@ DIES_IN_ITS_LINE = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [DIES_AFTER_ITS_LINE, DIES_IN_ITS_LINE])
-def test_whenever_a_worker_dies_each_image_has_one_line_and_its_output(originals, code) -> None:
+def test_each_image_has_one_line_and_its_output_when_workers_die(originals, code) -> None:
     folder = originals.parent
     put_in_place_of_turbojpeg(folder, code)
     done = dafre("resize", "--workers", 2, "--json", cwd=folder)
@@ -105,7 +105,7 @@ DIES_AT_START = """
 """
 
 
-def test_workers_that_all_die_at_their_start_end_the_run_with_one_line(originals) -> None:
+def test_a_run_whose_workers_all_die_at_start_ends_with_one_line(originals) -> None:
     put_in_place_of_turbojpeg(originals.parent, DIES_AT_START)
     done = dafre("resize", "--workers", 2, cwd=originals.parent)
     assert done.returncode == 1
@@ -114,7 +114,7 @@ def test_workers_that_all_die_at_their_start_end_the_run_with_one_line(originals
 
 
 @pytest.mark.slow
-def test_a_picture_larger_than_the_memory_of_a_worker_costs_itself_alone(tmp_path) -> None:
+def test_a_picture_larger_than_a_workers_memory_is_the_only_one_refused(tmp_path) -> None:
     (tmp_path / "original").mkdir()
     black = Image.new("RGB", (7000, 7000))
     black.save(tmp_path / "original/plain.png")  # its rows take 147 MB

@@ -1,4 +1,4 @@
-"""One image's story, from its row to its files."""
+"""One image, followed from its row to its files."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ HEAD, GROUND = (250, 40, 60), (30, 120, 200)
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """20 originals of one class in a local tree, run once; image 332446 differs."""
+    """Run `full` on 20 originals of one class in a local tree; image 332446 differs."""
     folder = tmp_path_factory.mktemp("journey")
     pixels = np.full((640, 800, 3), GROUND, np.uint8)
     pixels[80:320, 200:400] = HEAD
@@ -60,7 +60,7 @@ def test_its_crop_is_the_head_box_at_native_resolution(dataset) -> None:
         assert np.abs(np.asarray(image, int) - HEAD).mean() < 3
 
 
-def test_its_row_in_the_manifest_tells_sizes_format_and_hashes_of_what_is_there(dataset) -> None:
+def test_its_row_in_the_manifest_has_the_sizes_format_and_hashes_of_its_files(dataset) -> None:
     found = row(dataset)
     assert {name: found[name] for name in ("status", "format", "class_id", "split")} == {
         "status": "success", "format": "png", "class_id": 0, "split": "train",
@@ -74,7 +74,7 @@ def test_its_row_in_the_manifest_tells_sizes_format_and_hashes_of_what_is_there(
         assert found[f"{prefix}sha256"] == hashlib.sha256(data).hexdigest()
 
 
-def test_nothing_else_lies_in_the_dataset(dataset) -> None:
+def test_the_dataset_has_no_other_files(dataset) -> None:
     names = {name.split("/")[0] for name in tree(dataset)}
     assert names == {"fullMin256", "faces", "labels", "manifest.parquet"}
     assert len(tree(dataset)) == 20 + 20 + 5 + 1

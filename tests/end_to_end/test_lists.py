@@ -1,4 +1,4 @@
-"""The command `lists` as users run it, without a mirror."""
+"""The `lists` command as users run it, without a mirror."""
 
 import gzip
 import json
@@ -48,7 +48,7 @@ LISTED = {
 }
 
 
-def test_every_split_has_its_lists_and_people_are_told_what_became_of_every_line(folder) -> None:
+def test_every_split_has_its_lists_and_the_text_accounts_for_every_line(folder) -> None:
     done = lists(folder, "--files", "files.txt", *LOOSE)
     assert (done.returncode, done.stderr) == (0, "")
     assert written(folder) == LISTED
@@ -63,18 +63,20 @@ def test_every_split_has_its_lists_and_people_are_told_what_became_of_every_line
     ]
 
 
-def test_machines_are_told_the_same(folder) -> None:
+def test_the_json_has_the_same_counts(folder) -> None:
     (folder / "files.txt.gz").write_bytes(gzip.compress(FILES.encode()))
-    told = json.loads(lists(folder, "--files", "files.txt.gz", *LOOSE, "--json").stdout)
-    counts = {key: told[key] for key in ("lines", "listed", "unwanted", "elsewhere", "set_aside")}
+    printed = json.loads(lists(folder, "--files", "files.txt.gz", *LOOSE, "--json").stdout)
+    counts = {
+        key: printed[key] for key in ("lines", "listed", "unwanted", "elsewhere", "set_aside")
+    }
     assert counts == {"lines": 8, "listed": 4, "unwanted": 1, "elsewhere": 1, "set_aside": 2}
-    assert told["splits"][0] == {
+    assert printed["splits"][0] == {
         "split": "train",
         "images": 2,
         "listed": {"original": 1, "512px": 1},
         "missing": {"original": 1, "512px": 1},
     }
-    assert [problem["table"] for problem in told["bad_rows"]] == ["files.txt.gz"] * 2
+    assert [problem["table"] for problem in printed["bad_rows"]] == ["files.txt.gz"] * 2
 
 
 def test_bad_lines_of_label_files_are_listed_beside_those_of_the_list(folder) -> None:
@@ -93,7 +95,7 @@ def test_bad_lines_of_label_files_are_listed_beside_those_of_the_list(folder) ->
         (FILES, ("--files", "."), "Is a directory"),
         (FILES, ("--files", "files.txt", *LOOSE, "--labels", "none"), "none: No such file"),
         (FILES, ("--files", "files.txt", *LOOSE, "--labels", "."), "has none of train.csv"),
-        (FILES, (), "--files is needed"),
+        (FILES, (), "--files is missing"),
         (FILES, ("--files", "files.txt", "--source", "https://h/{id}.jpg"), "{name}"),
         (FILES, ("--source", "https://h/{name}"), "--files"),
         (FILES, ("--source", "rsync://h"), "rsync://h"),
@@ -107,7 +109,9 @@ def test_bad_lines_of_label_files_are_listed_beside_those_of_the_list(folder) ->
         ),
     ],
 )
-def test_what_cannot_be_read_or_meant_is_one_line_and_status_2(folder, files, flags, said) -> None:
+def test_a_file_or_flag_that_makes_no_sense_is_one_line_and_status_2(
+    folder, files, flags, said
+) -> None:
     (folder / "files.txt").unlink()
     if files is not None:
         (folder / "files.txt").write_text(files)
@@ -117,7 +121,7 @@ def test_what_cannot_be_read_or_meant_is_one_line_and_status_2(folder, files, fl
     assert not [*folder.glob("lists/*")]
 
 
-def test_names_of_a_list_are_asked_for_by_the_command_that_has_one_alone(folder) -> None:
+def test_only_the_lists_command_fetches_names_from_a_list(folder) -> None:
     (folder / "faces.tsv").write_text("0001\\1.jpg\t1\t0.1, 0.1, 0.9, 0.9 0.95\n")
     flags = ("--faces", "faces.tsv", "--source", "https://h/{name}", "--min-images", 1)
     done = dafre("download", *flags, cwd=folder)
@@ -137,7 +141,7 @@ def test_a_mirror_that_speaks_http_is_asked_for_the_same_names(folder) -> None:
     assert tree(folder / "original") == {"0001/1.gif": gif, "0002/2.gif": gif}
 
 
-def test_what_cannot_be_written_is_one_line_and_status_1(folder) -> None:
+def test_an_output_that_cannot_be_written_is_one_line_and_status_1(folder) -> None:
     (folder / "lists").touch()
     done = lists(folder, "--files", "files.txt", *LOOSE)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
@@ -145,7 +149,7 @@ def test_what_cannot_be_written_is_one_line_and_status_1(folder) -> None:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the published labels (../shared/dafre) are absent")
-def test_the_published_splits_are_found_whole_in_a_list_of_any_order(tmp_path) -> None:
+def test_all_images_of_the_published_splits_are_found_in_a_list_of_any_order(tmp_path) -> None:
     paths = [
         line.partition(",")[2]
         for split in ("val", "test")

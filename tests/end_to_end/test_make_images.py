@@ -31,13 +31,13 @@ ALL_MADE = f"{['success'] * IMAGES}\n"
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Ten small originals in a tree."""
+    """Write ten small originals into a tree."""
     write_originals(tmp_path / "original", IMAGES)
     return tmp_path
 
 
 def call(**arguments: object) -> str:
-    """A call of `make_images` with further arguments."""
+    """Return the text of a call of `make_images` with further arguments."""
     more = "".join(f", {name}={value!r}" for name, value in arguments.items())
     return (
         "df.make_images(pl.DataFrame({'id': range(10)}), 'original', 'out', size=32, workers=2"
@@ -74,7 +74,7 @@ def test_progress_and_notices_are_shown_if_asked_for(folder, text) -> None:
     assert "10/10" in line
 
 
-def test_one_process_may_call_it_again_and_again_inside_one_loop(folder) -> None:
+def test_one_process_may_call_it_repeatedly_inside_one_loop(folder) -> None:
     text = IMPORTS + (
         "async def main():\n    return [len({call}) for _ in range(2)]\n"
         "if __name__ == '__main__':\n    print(asyncio.run(main()))\n"
@@ -84,7 +84,7 @@ def test_one_process_may_call_it_again_and_again_inside_one_loop(folder) -> None
 
 
 def executed(folder: Path, *cells: str) -> list[list[dict[str, object]]]:
-    """Run cells in a kernel of their own, and return what each printed."""
+    """Run cells in their own kernel, and return the outputs of each."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources).execute()
@@ -125,14 +125,14 @@ def test_a_missing_main_guard_can_be_caught_as_a_worker_error(folder) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "caught NoMainGuard\n", "")
 
 
-def test_after_a_missing_main_guard_the_mended_script_makes_all_images(folder) -> None:
+def test_after_a_missing_main_guard_the_corrected_script_makes_all_images(folder) -> None:
     assert run(folder, UNGUARDED).returncode == 1
     assert run(folder, GUARDED).stdout == ALL_MADE
 
 
 @pytest.fixture
 def start(short_tmpdir) -> Callable[[Path, list[str]], subprocess.Popen[str]]:
-    """Start a script in a session of its own, by which its processes are found."""
+    """Start a script in its own session, by which its processes are found."""
 
     def start_it(folder: Path, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -150,7 +150,7 @@ def start(short_tmpdir) -> Callable[[Path, list[str]], subprocess.Popen[str]]:
 
 @linux
 @pytest.mark.parametrize("text", [GUARDED, IN_A_LOOP], ids=["plain", "inside asyncio.run"])
-def test_ctrl_c_ends_it_with_keyboard_interrupt_and_the_next_call_goes_on(
+def test_ctrl_c_ends_it_with_keyboard_interrupt_and_the_next_call_continues(
     folder, start, text
 ) -> None:
     original = folder / "original/0007/7.png"

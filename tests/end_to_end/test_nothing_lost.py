@@ -1,4 +1,4 @@
-"""What is finished stands, whatever happens to processes, disks and files."""
+"""Finished work survives kills, full disks and damaged files."""
 
 import json
 import os
@@ -22,14 +22,14 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Twelve small originals in a tree."""
+    """Write twelve small originals into a tree."""
     write_originals(tmp_path / "original", 12)
     return tmp_path
 
 
 @pytest.fixture
 def start(short_tmpdir) -> Callable[..., subprocess.Popen[str]]:
-    """Start `resize` in a session of its own, by which its processes are found."""
+    """Start `resize` in its own session, by which its processes are found."""
 
     def start_it(folder: Path, *flags: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -51,18 +51,18 @@ def summary(folder: Path, *flags: object) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-def told(stderr: str) -> list[str]:
-    """What a run says, its progress aside."""
+def messages(stderr: str) -> list[str]:
+    """Return the lines that a run prints, except its progress."""
     return [line for line in stderr.splitlines() if line and not line.startswith("images ")]
 
 
 def images_of(run: dict[str, object]) -> object:
-    """How many the run brought to an outcome."""
+    """Return the number of images that the run brought to an outcome."""
     return run["work"]["images"]
 
 
 def put_gate_in_place_of(original: Path) -> bytes:
-    """A pipe: whoever reads the original waits until it is opened for writing."""
+    """Replace an original by a pipe and return its bytes. Reading waits for a writer."""
     data = original.read_bytes()
     original.unlink()
     os.mkfifo(original)
@@ -82,7 +82,7 @@ def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
 
 @pytest.mark.slow
 @linux
-def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_once(
+def test_a_hanging_worker_dies_with_its_killed_run_and_the_next_run_starts_at_once(
     folder, start
 ) -> None:
     data = put_gate_in_place_of(folder / "original/0004/4.png")
@@ -104,7 +104,7 @@ def test_a_killed_run_takes_a_worker_that_hangs_along_and_the_next_begins_at_onc
 
 @pytest.mark.slow
 @linux
-def test_of_a_killed_run_no_half_written_file_is_left_even_where_the_original_is_gone(
+def test_a_killed_run_leaves_no_half_written_file_even_if_the_original_is_gone(
     folder, start
 ) -> None:
     put_gate_in_place_of(folder / "original/0004/4.png")
@@ -122,12 +122,14 @@ def test_of_a_killed_run_no_half_written_file_is_left_even_where_the_original_is
     assert not [*output.rglob("*.part")]
 
 
-def test_a_full_disk_ends_the_run_with_one_line_and_more_room_lets_it_go_on(
+def test_a_full_disk_ends_the_run_with_one_line_and_with_more_space_it_continues(
     folder, small_disk
 ) -> None:
     done = dafre("resize", "--output", small_disk.folder, "--workers", 2, cwd=folder)
     assert done.returncode == 1
-    assert [line.rpartition(": ")[2] for line in told(done.stderr)] == ["No space left on device"]
+    assert [line.rpartition(": ")[2] for line in messages(done.stderr)] == [
+        "No space left on device"
+    ]
     before = tree(small_disk.folder)
     finished = ledger_keys(small_disk.folder)
     assert 0 < len(finished) < 12
@@ -140,7 +142,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_more_room_lets_it_go_on(
     assert tree(small_disk.folder).items() >= before.items()
 
 
-def test_an_output_that_may_only_be_read_is_exit_status_1_and_one_line(folder, small_disk) -> None:
+def test_a_read_only_output_is_exit_status_1_and_one_line(folder, small_disk) -> None:
     small_disk.remount("ro")
     done = dafre("resize", "--output", small_disk.folder, cwd=folder)
     assert done.returncode == 1
@@ -149,7 +151,7 @@ def test_an_output_that_may_only_be_read_is_exit_status_1_and_one_line(folder, s
     assert str(small_disk.folder) in line
 
 
-def test_an_original_that_is_missing_costs_itself_and_is_made_when_it_is_there(folder) -> None:
+def test_only_a_missing_original_is_refused_and_it_is_made_once_it_exists(folder) -> None:
     names = [f"original/{number:04}/{number}.png" for number in range(3)]
     (folder / "list").write_text("\n".join(names))
     lost = (folder / names[1]).rename(folder / "lost.png")
@@ -161,30 +163,30 @@ def test_an_original_that_is_missing_costs_itself_and_is_made_when_it_is_there(f
 
 
 @pytest.mark.slow
-def test_another_setting_makes_all_anew_and_says_so(folder) -> None:
+def test_another_setting_remakes_all_images_and_says_so(folder) -> None:
     summary(folder)
     done = dafre("resize", "--quality", 80, "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 12
-    assert told(done.stderr) == ["12 images were made with other settings and are remade"]
+    assert messages(done.stderr) == ["12 images were made with other settings and are remade"]
 
 
 @pytest.mark.slow
-def test_another_bound_makes_anew_what_followed_from_it_and_says_so(folder) -> None:
+def test_another_bound_remakes_the_images_that_depended_on_it_and_says_so(folder) -> None:
     Image.effect_noise((200, 200), 90).save(folder / "original/large.png")
     assert summary(folder, "--max-bytes", 10_000)["refused"] == {"too_many_bytes": 1}
     done = dafre("resize", "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 1
-    assert told(done.stderr) == ["1 image was made with other settings and is remade"]
+    assert messages(done.stderr) == ["1 image was made with other settings and is remade"]
 
 
 @pytest.mark.slow
-def test_the_same_settings_say_nothing(folder) -> None:
+def test_the_same_settings_print_no_message(folder) -> None:
     summary(folder)
-    assert not told(dafre("resize", cwd=folder).stderr)
+    assert not messages(dafre("resize", cwd=folder).stderr)
 
 
 @pytest.mark.slow
-def test_of_two_runs_on_one_output_the_second_says_why_it_does_not_begin(folder, start) -> None:
+def test_the_second_of_two_runs_on_one_output_says_why_it_does_not_start(folder, start) -> None:
     put_gate_in_place_of(folder / "original/0004/4.png")
     first = start(folder, "--workers", 1)
     gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)
@@ -216,7 +218,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: every process gets it
     _, stderr = run.communicate(timeout=30)
     assert run.returncode == 130
-    (line,) = told(stderr)
+    (line,) = messages(stderr)
     assert "stopped" in line
     assert await_true(lambda: not processes_of(run.pid))
     output = tmp_path / "fullMin256"
@@ -226,7 +228,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("harm", ["emptied", "cut", "gone"])
-def test_an_output_that_is_not_as_it_was_written_is_made_again_and_no_other(folder, harm) -> None:
+def test_only_a_changed_output_is_made_again(folder, harm) -> None:
     summary(folder)
     whole = tree(folder / "fullMin256")
     harmed = folder / "fullMin256/0007/7.jpg"
@@ -239,7 +241,7 @@ def test_an_output_that_is_not_as_it_was_written_is_made_again_and_no_other(fold
     assert tree(folder / "fullMin256") == whole
 
 
-def test_a_spoiled_line_of_the_ledger_costs_its_image_another_making(folder) -> None:
+def test_an_image_with_a_damaged_ledger_line_is_made_again(folder) -> None:
     summary(folder, "--manifest", "before.parquet")
     ledger = folder / "fullMin256" / STATE / NAME
     lines = ledger.read_bytes().splitlines(keepends=True)
@@ -249,13 +251,13 @@ def test_a_spoiled_line_of_the_ledger_costs_its_image_another_making(folder) -> 
     assert before.equals(after)
 
 
-def test_a_name_as_long_as_names_may_be_is_no_trouble(folder) -> None:
+def test_the_longest_possible_file_name_works(folder) -> None:
     longest = "é" * 125 + ".png"
     (folder / "original/0003/3.png").rename(folder / "original" / longest)
     assert summary(folder)["success"] == 12
     assert (folder / "fullMin256" / longest.replace(".png", ".jpg")).is_file()
 
 
-def test_an_output_in_whose_place_a_folder_stands_costs_its_image_alone(folder) -> None:
+def test_a_folder_in_place_of_an_output_costs_only_its_image(folder) -> None:
     (folder / "fullMin256/0004/4.jpg/there").mkdir(parents=True)
     assert summary(folder)["refused"] == {"no_place": 1}

@@ -1,4 +1,4 @@
-"""The command `pack` as users run it, and its packs as others read them."""
+"""The `pack` command as users run it, and its packs as other tools read them."""
 
 import csv
 import fcntl
@@ -40,7 +40,7 @@ def drawn(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def ds(drawn, tmp_path) -> Path:
-    """A copy, to be packed and damaged."""
+    """Copy a dataset for a test that packs and damages it."""
     return Path(shutil.copytree(drawn, tmp_path / "ds"))
 
 
@@ -57,7 +57,7 @@ def ids_of(split: str) -> set[int]:
 
 
 def as_webdataset(*shards: Path) -> list[dict[str, object]]:
-    """In a process of its own, since the library leaves files open."""
+    """Read shards with the package webdataset, in another process, since it leaves files open."""
     script = (
         "import json, sys, webdataset\n"
         "for sample in webdataset.WebDataset(sys.argv[1:], shardshuffle=False):\n"
@@ -76,16 +76,16 @@ def test_a_webdataset_has_every_image_of_a_split_once_with_class_and_json(ds) ->
     assert len(samples) == 7
     for sample in samples:
         image = int(sample["__key__"])
-        told = json.loads(bytes.fromhex(sample["json"]))
+        printed = json.loads(bytes.fromhex(sample["json"]))
         assert bytes.fromhex(sample["jpg"]) == bytes_of(ds, FULL, image)
         assert bytes.fromhex(sample["face.jpg"]) == bytes_of(ds, FACES, image)
         assert bytes.fromhex(sample["cls"]) == b"%d" % (image % 2)
-        assert (told["id"], told["class_name"]) == (image, NAMES[image % 2])
-        assert told["tags_cat4"] == ["tags_cat4", f"tag {image}"]
+        assert (printed["id"], printed["class_name"]) == (image, NAMES[image % 2])
+        assert printed["tags_cat4"] == ["tags_cat4", f"tag {image}"]
 
 
 @pytest.mark.parametrize(("images", "trees"), [("full", FULL), ("faces", FACES)])
-def test_where_one_kind_of_image_is_packed_it_is_the_jpg(ds, images, trees) -> None:
+def test_a_pack_of_one_kind_of_image_has_it_as_jpg(ds, images, trees) -> None:
     packed(ds, images=images)
     (first, *_) = as_webdataset(ds / f"packs/webdataset-{images}/val/00000.tar")
     assert bytes.fromhex(first["jpg"]) == bytes_of(ds, trees, int(first["__key__"]))
@@ -112,7 +112,7 @@ def test_shards_have_the_size_asked_for_and_a_table_and_counts_beside_them(ds) -
     }
 
 
-def test_the_table_beside_a_shard_tells_what_was_refused_and_where_pictures_begin(ds) -> None:
+def test_the_table_of_a_shard_has_refusals_and_offsets_of_pictures(ds) -> None:
     packed(ds)
     path = ds / "packs/webdataset-both/test/00000.tar"
     data, table = path.read_bytes(), pl.read_parquet(path.with_suffix(".parquet"))
@@ -142,7 +142,7 @@ def test_an_image_that_is_made_later_changes_no_shard_but_its_own(ds) -> None:
     assert after.packed == before.packed + 1
 
 
-def test_the_index_beside_a_shard_tells_where_each_member_lies(ds) -> None:
+def test_the_index_of_a_shard_has_the_offset_of_each_member(ds) -> None:
     packed(ds)
     path = ds / "packs/webdataset-both/train/00000.tar"
     index, data = json.loads(path.with_suffix(".json").read_text()), path.read_bytes()
@@ -156,7 +156,7 @@ def test_the_index_beside_a_shard_tells_where_each_member_lies(ds) -> None:
     assert index["hash_lfs"] == hashlib.sha256(data).hexdigest()
 
 
-def test_a_pack_is_a_source_that_is_read_by_range(ds, tmp_path) -> None:
+def test_a_pack_is_a_source_that_can_be_read_by_range(ds, tmp_path) -> None:
     packed(ds, images="both")
     train = {1000, 1003, 1006}
     with served(ds / "packs/webdataset-both/train") as (address, asked):
@@ -166,7 +166,7 @@ def test_a_pack_is_a_source_that_is_read_by_range(ds, tmp_path) -> None:
     assert all(path.endswith("*") for path in asked if path.endswith((".tar", ".tar*")))
 
 
-def test_archives_are_those_that_were_first_published(ds, tmp_path) -> None:
+def test_archives_hold_the_files_of_the_trees_and_labels(ds, tmp_path) -> None:
     packed(ds, "tar")
     for name in ("dafre_full", "dafre_faces", "labels"):
         with tarfile.open(ds / f"packs/tar-both/{name}.tar.gz") as archive:
@@ -217,7 +217,7 @@ def test_the_folder_for_hugging_face_is_loaded_as_it_is(ds, tmp_path, monkeypatc
     assert raw["bytes"] == bytes_of(ds, FULL, row["id"])
 
 
-def test_the_card_tells_splits_and_how_to_cite(ds) -> None:
+def test_the_card_has_the_splits_and_the_citation(ds) -> None:
     packed(ds, "hf")
     card = (ds / "packs/hf-both/README.md").read_text()
     assert "| train | 7 | 2 |\n| validation | 2 | 2 |\n| test | 2 | 2 |\n" in card
@@ -237,7 +237,7 @@ def test_the_same_images_give_the_same_bytes(ds, tmp_path, format) -> None:
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
-def test_images_are_mixed_always_in_the_same_way_or_class_by_class(ds) -> None:
+def test_images_are_in_a_fixed_random_order_or_class_by_class(ds) -> None:
     def order(*, shuffle: bool) -> list[int]:
         packed(ds, "parquet", shuffle=shuffle, shard_size=100)
         return pl.read_parquet(ds / "packs/parquet-both/train/00000.parquet")["id"].to_list()
@@ -248,7 +248,7 @@ def test_images_are_mixed_always_in_the_same_way_or_class_by_class(ds) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_stands_whole_is_not_written_again(ds, format) -> None:
+def test_a_finished_shard_is_not_written_again(ds, format) -> None:
     first = packed(ds, format)
     before = {path: path.stat().st_ino for path in (ds / "packs").rglob("0*.*")}
     again = packed(ds, format)
@@ -258,7 +258,7 @@ def test_what_stands_whole_is_not_written_again(ds, format) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "remove", "index"])
-def test_a_shard_that_is_not_as_it_was_written_is_written_again_and_no_other(ds, spoil) -> None:
+def test_only_a_changed_shard_is_written_again(ds, spoil) -> None:
     packed(ds)
     before = tree(ds / "packs")
     shard = ds / "packs/webdataset-both/train/00001.tar"
@@ -283,7 +283,7 @@ def test_a_shard_whose_rows_changed_is_written_again(ds) -> None:
     assert packed(ds, "parquet").written == 1
 
 
-def test_shards_of_another_size_are_gone_and_other_files_stay(ds) -> None:
+def test_shards_of_another_size_are_removed_and_other_files_stay(ds) -> None:
     packed(ds, shard_size=1)
     train = ds / "packs/webdataset-both/train"
     (train / "notes.txt").touch()
@@ -295,7 +295,7 @@ def test_shards_of_another_size_are_gone_and_other_files_stay(ds) -> None:
     assert "00002.tar" not in (train.parent / "SHA256SUMS").read_text()
 
 
-def test_sums_are_those_that_sha256sum_checks(ds) -> None:
+def test_sha256sum_accepts_the_checksums(ds) -> None:
     packed(ds, "hf")
     command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
     done = subprocess.run(command, cwd=ds / "packs/hf-both", capture_output=True, check=False)
@@ -320,7 +320,7 @@ def damage(ds: Path) -> dict[int, Flaw]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_images_that_are_not_as_recorded_are_left_out_counted_and_listed(ds, format) -> None:
+def test_images_that_differ_from_their_record_are_left_out_counted_and_listed(ds, format) -> None:
     flaws = damage(ds)
     found = packed(ds, format)
     assert (found.images, found.packed, found.refused) == (IMAGES, MADE - 4, {"not_found": 1})
@@ -332,7 +332,7 @@ def test_images_that_are_not_as_recorded_are_left_out_counted_and_listed(ds, for
     assert f"{FACES}/{path_of(1007)}" in {row["file"] for row in rows}
 
 
-def test_a_table_of_a_shard_tells_what_was_left_out_of_it(ds) -> None:
+def test_the_table_of_a_shard_lists_what_was_left_out(ds) -> None:
     flaws = damage(ds)
     packed(ds, shard_size=100)
     val = ds / "packs/webdataset-both/val"
@@ -343,7 +343,7 @@ def test_a_table_of_a_shard_tells_what_was_left_out_of_it(ds) -> None:
     assert {int(sample["__key__"]) for sample in as_webdataset(val / "00000.tar")} == {1008}
 
 
-def test_a_shard_is_written_again_when_what_it_left_out_is_mended(ds) -> None:
+def test_a_shard_is_written_again_once_a_damaged_image_is_repaired(ds) -> None:
     whole = bytes_of(ds, FULL, 1007)
     (ds / FULL / path_of(1007)).unlink()
     assert packed(ds).packed == MADE - 1
@@ -354,7 +354,7 @@ def test_a_shard_is_written_again_when_what_it_left_out_is_mended(ds) -> None:
     assert not (ds / "packs/webdataset-both/damaged.csv").exists()
 
 
-def test_a_shard_of_damaged_images_alone_is_empty_and_can_be_read(ds) -> None:
+def test_a_shard_of_only_damaged_images_is_empty_and_can_be_read(ds) -> None:
     for image in ids_of("val"):
         (ds / FULL / path_of(image)).unlink()
     packed(ds, "hf")
@@ -368,7 +368,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it
 sent = signal.Signals[sys.argv.pop(1)]
 from dafre_fast import cli
 from dafre_fast.pack import __main__ as pack, writing
-from dafre_fast.pack.formats import choose as formats
+from dafre_fast.pack.formats import webdataset as formats
 
 module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows"),
                 "index": (formats, "index_of"), "record": (writing, "record")}[sys.argv.pop(1)]
@@ -395,7 +395,7 @@ def test_any_number_of_workers_leaves_the_same_bytes(ds, tmp_path, format) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["close", "index", "rows", "record"])
 @pytest.mark.parametrize(("sent", "status"), [("SIGKILL", -9), ("SIGINT", 130)])
-def test_a_run_that_was_stopped_goes_on_where_it_was(ds, tmp_path, moment, sent, status) -> None:
+def test_a_stopped_run_continues_where_it_was(ds, tmp_path, moment, sent, status) -> None:
     packed(ds, into=tmp_path / "whole", shard_size=1)
     flags = ("--output", ds, "--shard-size", 1, "--workers", 1)
     command = [sys.executable, "-c", STOPPED_AT, sent, moment, *map(str, flags)]
@@ -410,7 +410,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(ds, tmp_path, moment, sent,
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory) -> Path:
-    """Of so many images that workers are met at their work, and packed as nothing happened."""
+    """Draw a dataset that is large enough to interrupt its packing, and pack it undisturbed."""
     folder = tmp_path_factory.mktemp("many")
     ds = draw_dataset(folder / "ds", images=600)
     packed(ds, into=folder / "undisturbed", shard_size=2, workers=1)
@@ -419,7 +419,7 @@ def many(tmp_path_factory) -> Path:
 
 @contextmanager
 def packing(ds: Path, into: Path, temporary: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A run with two workers that has written some shards, in a session of its own."""
+    """Start `pack` with two workers in its own session, and wait for its first shards."""
     flags = ("--output", ds, "--into", into, "--shard-size", 2, "--workers", 2)
     with subprocess.Popen(
         [sys.executable, "-m", "dafre_fast.pack", *map(str, flags)],
@@ -432,7 +432,7 @@ def packing(ds: Path, into: Path, temporary: str) -> Iterator[subprocess.Popen[b
         yield run
 
 
-def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_continues(
     many, tmp_path, short_tmpdir
 ) -> None:
     with packing(many, tmp_path / "pack", short_tmpdir) as run:
@@ -453,7 +453,7 @@ def test_a_worker_that_dies_costs_nothing(many, tmp_path, short_tmpdir) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_full_disk_leaves_no_half_shard_and_with_more_room_the_rest_is_written(
+def test_a_full_disk_leaves_no_half_shard_and_with_more_space_the_rest_is_written(
     ds, tmp_path, small_disk, format
 ) -> None:
     pack_folder = small_disk.folder / "pack"
@@ -467,7 +467,7 @@ def test_a_full_disk_leaves_no_half_shard_and_with_more_room_the_rest_is_written
 
 
 @pytest.mark.parametrize("format", ["webdataset", "parquet", "hf"])
-def test_what_an_audit_excludes_is_left_out_and_counted(ds, tmp_path, format) -> None:
+def test_images_that_an_audit_excludes_are_left_out_and_counted(ds, tmp_path, format) -> None:
     (tmp_path / "exclude.csv").write_text("split,id\ntrain,1003\nval, 1007\ntrain,999\n")
     found = packed(ds, format, exclude=tmp_path / "exclude.csv")
     assert (found.images, found.packed, found.excluded) == (IMAGES, MADE - 2, 2)
@@ -490,12 +490,12 @@ def test_a_list_that_cannot_be_read_excludes_nothing(ds, tmp_path, text, reason)
         packed(ds, exclude=tmp_path / "exclude.csv")
 
 
-def test_archives_whose_labels_would_name_what_is_left_out_are_refused(ds, tmp_path) -> None:
+def test_archives_whose_labels_would_name_excluded_images_are_refused(ds, tmp_path) -> None:
     with pytest.raises(UsageError, match="--exclude: archives hold the labels"):
         packed(ds, "tar", exclude=tmp_path / "exclude.csv")
 
 
-def test_nothing_is_packed_while_a_run_is_at_work(ds) -> None:
+def test_nothing_is_packed_during_a_run(ds) -> None:
     (ds / STATE).mkdir()
     with (ds / STATE / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -516,12 +516,12 @@ def test_two_packs_are_not_written_into_one_folder_at_once(ds) -> None:
     ("change", "said"),
     [
         (pl.col("split").replace("val", "../val"), "'../val' is no split"),
-        (pl.lit(1000).cast(pl.Int64).alias("id"), "image 1000 stands in it twice"),
+        (pl.lit(1000).cast(pl.Int64).alias("id"), "image 1000 is in it twice"),
         (pl.lit("not_found").alias("status"), "no image was made"),
         (pl.lit(None, pl.Int64).alias("class_id"), "has no id, class_id, split or status"),
     ],
 )
-def test_a_manifest_that_cannot_be_right_is_refused_by_name(ds, change, said) -> None:
+def test_an_inconsistent_manifest_is_refused_by_name(ds, change, said) -> None:
     pl.read_parquet(ds / MANIFEST).with_columns(change).write_parquet(ds / MANIFEST)
     with pytest.raises(InputError, match=f"manifest.parquet: .*{said}"):
         packed(ds)
@@ -533,7 +533,7 @@ def test_a_folder_without_labels_has_none_to_pack(ds) -> None:
         packed(ds, "tar")
 
 
-def test_two_classes_of_one_name_are_told_apart_for_hugging_face(ds) -> None:
+def test_two_classes_of_one_name_get_different_names_for_hugging_face(ds) -> None:
     same = pl.read_parquet(ds / MANIFEST).with_columns(class_name=pl.lit("same"))
     same.write_parquet(ds / MANIFEST)
     packed(ds, "hf")
@@ -541,7 +541,7 @@ def test_two_classes_of_one_name_are_told_apart_for_hugging_face(ds) -> None:
     assert "'0': \"same\"\n          '1': \"same (1)\"\n" in card
 
 
-def test_people_are_told_what_became_of_every_image(ds) -> None:
+def test_the_text_accounts_for_every_image(ds) -> None:
     damage(ds)
     done = dafre("pack", "--output", ds, "--max-refused", 3, cwd=ds)
     assert done.returncode == 1, done.stderr
@@ -550,13 +550,13 @@ def test_people_are_told_what_became_of_every_image(ds) -> None:
     assert dafre("pack", "--output", ds, "--max-refused", 4, cwd=ds).returncode == 0
 
 
-def test_machines_are_told_the_same(ds) -> None:
+def test_the_json_has_the_same_counts(ds) -> None:
     done = dafre("pack", "--output", ds, "--format", "parquet", "--json", cwd=ds)
-    told = json.loads(done.stdout)
-    assert (told["images"], told["packed"], told["written"]) == (IMAGES, MADE, 3)
+    printed = json.loads(done.stdout)
+    assert (printed["images"], printed["packed"], printed["written"]) == (IMAGES, MADE, 3)
 
 
-def test_a_folder_that_is_no_dataset_is_one_line_and_status_2(tmp_path) -> None:
+def test_a_folder_without_a_dataset_is_one_line_and_status_2(tmp_path) -> None:
     done = dafre("pack", "--output", tmp_path, cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "manifest.parquet" in done.stderr

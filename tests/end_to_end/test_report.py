@@ -1,4 +1,4 @@
-"""The report command as a user runs it, and its page as a browser takes it apart."""
+"""The `report` command as a user runs it, and its page as a browser parses it."""
 
 import hashlib
 import json
@@ -36,16 +36,16 @@ NAMES = (
     '"momo"/o\'hara_&amp;_{{ 7 * 7 }}',
     "初音ミク_</script><!--",
 )
-"""Of the classes: whatever could be taken for something else in HTML, in an attribute, in Jinja."""
+"""Names of the classes, with text that has a meaning in HTML, attributes, or Jinja."""
 TAGS = ("<b>bold</b>", 'say_"hi"', "青い髪")
 REFUSED = {7: Reason.TRUNCATED, 19: Reason.NOT_FOUND, 23: Reason.WORKER_CRASHED}
-"""By id: of the first and the last the original is there."""
+"""Reasons by id. The originals of the first and the last exist."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 VOID = {"meta", "link", "img", "br", "wbr", "path", "rect"}
 
 
 class Page(HTMLParser):
-    """What stands in a page: `elements` with their attributes, and `rows` of cells of any table."""
+    """The content of a page: `elements` with attributes, and `rows` of cells of all tables."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -85,13 +85,13 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
     def row(self, head: str) -> list[str]:
-        """The first row of any table with this head."""
+        """Return the first row of any table that begins with `head`."""
         rows = ([" ".join(cell.split()) for cell in row] for row in self.rows)
         return next(row for row in rows if head in row[0:2])
 
 
 def manifest() -> pl.DataFrame:
-    """Thirty images of three classes, three of them refused."""
+    """Return a manifest of thirty images of three classes, three of them refused."""
     ids = [*range(1, 31)]
     classes = [0] * 15 + [1] * 10 + [2] * 5
     status = [REFUSED.get(id, "success") for id in ids]
@@ -124,9 +124,9 @@ def manifest() -> pl.DataFrame:
         for name, value in sizes.items()
     }
     form = pl.when(pl.col("id") % 3 == 0).then(pl.lit("png")).otherwise(pl.lit("jpeg"))
-    told = columns | {"format": form}
-    rows = rows.with_columns(**told).with_columns(
-        pl.when(made).then(pl.col(name)).alias(name) for name in told
+    values = columns | {"format": form}
+    rows = rows.with_columns(**values).with_columns(
+        pl.when(made).then(pl.col(name)).alias(name) for name in values
     )
     return rows.with_columns(notes=pl.lit([], pl.List(pl.String)))
 
@@ -139,7 +139,7 @@ def draw(path: Path, number: int, size: tuple[int, int]) -> None:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A dataset with all its records; nobody changes it."""
+    """Write a dataset with all its records; tests must not change it."""
     ds = tmp_path_factory.mktemp("finished") / "ds"
     rows = manifest()
     for id, path, status in rows["id", "path", "status"].iter_rows():
@@ -152,7 +152,7 @@ def finished(tmp_path_factory) -> Path:
         rng = np.random.default_rng(id)
         noise = Image.fromarray(rng.integers(0, 255, (400, 300, 3), np.uint8))
         noise.save(original)
-        original.write_bytes(original.read_bytes()[:30_000])  # it breaks off
+        original.write_bytes(original.read_bytes()[:30_000])  # truncated
     rows.write_parquet(ds / "manifest.parquet")
     write_labels(rows, ds / "labels")
     steps = [Step("rows of faces.tsv", 90, 9), Step("<em>sure</em>", 30, 3)]
@@ -167,7 +167,7 @@ def finished(tmp_path_factory) -> Path:
 
 
 def write_ledger(ds: Path) -> None:
-    """Ten outcomes of each stage per second."""
+    """Write a ledger with ten outcomes of each stage per second."""
     hashes, lines = Recipe().hashes(), list[bytes]()
     for place, id in enumerate(manifest()["id"]):
         recipe, at = hashes.of(REFUSED.get(id)), 1.7e9 + place / 10
@@ -201,7 +201,7 @@ def write_statistics(ds: Path) -> None:
 
 @pytest.fixture(scope="module")
 def report(finished) -> Path:
-    """The folder of its report; nobody changes it."""
+    """Make the report of the finished dataset; tests must not change it."""
     done = dafre("report", "--output", "ds", cwd=finished.parent)
     assert (done.returncode, done.stderr) == (0, "")
     return finished / "report"
@@ -214,7 +214,7 @@ def page(report) -> Page:
 
 @pytest.fixture
 def ds(finished, tmp_path) -> Path:
-    """A copy to spoil, with no report yet."""
+    """Copy the dataset, without its report, for a test that changes it."""
     copy = tmp_path / "ds"
     shutil.copytree(finished, copy, ignore=shutil.ignore_patterns("report"))
     return copy
@@ -267,7 +267,7 @@ def test_names_and_tags_are_text_and_nothing_else(page) -> None:
     assert page.open == []
 
 
-def test_every_picture_says_what_it_shows(page) -> None:
+def test_every_picture_has_an_alternative_text(page) -> None:
     images = page.of("img")
     assert len(images) > 50
     assert all(image["alt"].strip() for image in images)
@@ -277,7 +277,7 @@ def test_every_picture_says_what_it_shows(page) -> None:
     assert {id for title in titles for id in title.split()} <= ids
 
 
-def test_every_link_leads_somewhere_and_nothing_is_asked_of_a_network(page, report) -> None:
+def test_every_link_works_and_nothing_is_loaded_from_a_network(page, report) -> None:
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len({*ids})
     loaded = [image["src"] for image in page.of("img")] + [one["href"] for one in page.of("link")]
@@ -310,7 +310,7 @@ def test_there_is_a_contact_sheet_of_both_trees_for_every_split(page, report) ->
             assert alt in [image["alt"] for image in page.of("img")]
 
 
-def test_a_refused_original_is_shown_where_it_can_be_and_harms_no_process(page, report) -> None:
+def test_a_refused_original_is_shown_if_possible_and_harms_no_process(page, report) -> None:
     shown = [path.name for path in (report / "pictures/refused").iterdir()]
     assert shown == ["7.webp"]  # 19 is not there, 23 has brought down a worker
     for reason in REFUSED.values():
@@ -321,7 +321,7 @@ def test_a_refused_original_is_shown_where_it_can_be_and_harms_no_process(page, 
 @pytest.mark.skipif(not CHROMIUM, reason="needs chromium from the packages of the system")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_opens_from_disk_and_is_for_everybody(report, tmp_path, width, scheme) -> None:
+def test_the_page_opens_from_disk_and_is_accessible(report, tmp_path, width, scheme) -> None:
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -341,7 +341,7 @@ def test_the_page_opens_from_disk_and_is_for_everybody(report, tmp_path, width, 
         browser.close()
 
 
-def test_settings_versions_and_hashes_are_told(page, finished) -> None:
+def test_settings_versions_and_hashes_are_shown(page, finished) -> None:
     recipe = Recipe().hashes()
     assert page.row(recipe.pixels) == [recipe.pixels, "29"]
     assert page.row(recipe.bounded) == [recipe.bounded, "1"]
@@ -361,12 +361,12 @@ def test_the_throughput_is_that_of_the_ledger(page) -> None:
     assert "over 2.9 seconds of work" in page.text
 
 
-def test_the_same_dataset_leads_to_the_same_bytes(report, ds) -> None:
+def test_the_same_dataset_gives_the_same_bytes(report, ds) -> None:
     page_of(ds)
     assert tree(ds / "report") == tree(report)
 
 
-def test_another_seed_leads_to_other_pictures(ds) -> None:
+def test_another_seed_gives_other_pictures(ds) -> None:
     page_of(ds, "--seed", 2, "--sheet", 3, "--labelled", 3)
     other = {path for path in tree(ds / "report") if "fullMin256/" in path}
     page_of(ds, "--seed", 1, "--sheet", 3, "--labelled", 3)
@@ -374,7 +374,7 @@ def test_another_seed_leads_to_other_pictures(ds) -> None:
     assert other != {path for path in tree(ds / "report") if "fullMin256/" in path}
 
 
-def test_files_that_are_missing_or_broken_are_told_and_cost_no_other(ds) -> None:
+def test_missing_or_broken_files_are_listed_and_others_are_shown(ds) -> None:
     (ds / "fullMin256/0005/5.jpg").unlink()
     (ds / "faces/0008/8.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     (ds / "faces/0009/9.jpg").unlink()
@@ -391,7 +391,7 @@ def test_files_that_are_missing_or_broken_are_told_and_cost_no_other(ds) -> None
     assert alt in [image["alt"] for image in page.of("img")]
 
 
-def test_what_is_not_there_is_left_out_with_a_line_that_says_why(ds) -> None:
+def test_a_section_without_data_is_left_out_with_the_reason(ds) -> None:
     for folder in ("labels", "stats", STATE):
         shutil.rmtree(ds / folder)
     done = dafre("report", "--output", "ds", cwd=ds.parent)
@@ -407,7 +407,7 @@ def test_what_is_not_there_is_left_out_with_a_line_that_says_why(ds) -> None:
     assert "Left out: there is no ledger." in page.text
 
 
-def test_it_says_of_which_tables_and_by_which_rules_the_dataset_was_made(ds) -> None:
+def test_it_names_the_tables_and_settings_of_the_dataset(ds) -> None:
     (ds / "faces.tsv").write_text("a table")
     source, metadata = "https://me:secret@host/{id}.{ext}", [Path("<b>.json")]
     rules = (Selection(min_confidence=0.9), metadata, TagSteps())
@@ -429,12 +429,12 @@ def test_it_says_of_which_tables_and_by_which_rules_the_dataset_was_made(ds) -> 
         f"{STATE}/choice.json",
     ],
 )
-def test_a_damaged_record_is_told_and_its_section_left_out(ds, name) -> None:
+def test_a_damaged_record_is_named_and_its_section_left_out(ds, name) -> None:
     (ds / name).write_bytes(b'{"steps": [\xff')
     assert f"could not be read: {name}" in dafre("report", "--output", "ds", cwd=ds.parent).stdout
 
 
-def test_a_manifest_of_the_least_columns_is_enough(ds) -> None:
+def test_a_manifest_with_only_the_needed_columns_is_enough(ds) -> None:
     needed = ["id", "path", "class_id", "class_name", "split", "status"]
     manifest().select(needed).write_parquet(ds / "manifest.parquet")
     page = page_of(ds)
@@ -442,18 +442,18 @@ def test_a_manifest_of_the_least_columns_is_enough(ds) -> None:
     assert "Left out: the manifest has no head boxes." in page.text
 
 
-def test_a_dataset_of_which_nothing_was_made_has_a_report(ds) -> None:
+def test_a_dataset_without_any_image_has_a_report(ds) -> None:
     rows = manifest().with_columns(status=pl.lit("not_found"))
     rows.write_parquet(ds / "manifest.parquet")
     page = page_of(ds)
     assert "requested 30 made 0 refused 30" in page.text
 
 
-def test_the_summary_for_machines_has_what_is_left_out_and_unread(ds) -> None:
+def test_the_json_lists_missing_sections_and_unreadable_files(ds) -> None:
     (ds / "labels/funnel.json").unlink()
-    told = json.loads(dafre("report", "--output", "ds", "--json", cwd=ds.parent).stdout)
+    printed = json.loads(dafre("report", "--output", "ds", "--json", cwd=ds.parent).stdout)
     files = tree(ds / "report")
-    assert told == {
+    assert printed == {
         "index": "ds/report/index.html",
         "files": len(files),
         "bytes": sum(map(len, files.values())),
@@ -468,7 +468,7 @@ def test_the_summary_for_machines_has_what_is_left_out_and_unread(ds) -> None:
     }
 
 
-def test_an_earlier_report_is_replaced_whole(ds) -> None:
+def test_an_earlier_report_is_replaced_completely(ds) -> None:
     page_of(ds)
     stale = ds / "report/pictures/stale.webp"
     stale.write_bytes(b"")
@@ -483,7 +483,7 @@ def test_an_earlier_report_is_replaced_whole(ds) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("harm", ["damaged", "cut", "gone"])
-def test_without_a_manifest_that_can_be_read_the_earlier_report_stays(ds, harm) -> None:
+def test_an_unreadable_manifest_leaves_the_earlier_report(ds, harm) -> None:
     page_of(ds)
     before, path = tree(ds / "report"), ds / "manifest.parquet"
     {
@@ -499,7 +499,7 @@ def test_without_a_manifest_that_can_be_read_the_earlier_report_stays(ds, harm) 
     assert not [*ds.glob(".report*")]
 
 
-def test_a_folder_that_is_no_report_is_not_touched(ds) -> None:
+def test_a_folder_that_is_not_a_report_is_left_alone(ds) -> None:
     (ds / "report").mkdir()
     (ds / "report/thesis.tex").write_text("mine")
     done = dafre("report", "--output", "ds", cwd=ds.parent)
@@ -508,7 +508,7 @@ def test_a_folder_that_is_no_report_is_not_touched(ds) -> None:
     assert tree(ds / "report") == {"thesis.tex": b"mine"}
 
 
-def test_where_the_disk_is_full_there_is_no_report_and_no_part_of_one(ds, small_disk) -> None:
+def test_a_full_disk_leaves_no_report_and_no_part_of_one(ds, small_disk) -> None:
     manifest().select(pl.exclude("notes")).head(10).write_parquet(
         small_disk.folder / "manifest.parquet"
     )

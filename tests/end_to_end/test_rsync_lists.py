@@ -1,4 +1,4 @@
-"""Lists of files against a daemon of the system's rsync, on the loopback."""
+"""Lists of files, with a daemon of the system's rsync on the loopback interface."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ ORIGINALS = {
     "0002/2.gif": GIF,
     "0003/1003.jpg": JPEG + b"\0",
 }
-"""Originals of the split that the daemon has. It lacks 4; 5 is not in the split."""
+"""Originals of the split that the daemon has. It has not 4, and 5 is not in the split."""
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def fetched(folder: Path, *flags: object) -> dict[str, dict[str, object]]:
 
 
 def found(folder: Path) -> Path:
-    """A list as `find` makes it in the mirror, where only files are of it."""
+    """Write a list of the files of the mirror with `find`."""
     command = ["find", ".", "-type", "f", "-path", "./*/*/*"]
     made = subprocess.run(command, cwd=folder / "there", capture_output=True, check=True)
     (folder / "files.txt").write_bytes(made.stdout)
@@ -82,7 +82,7 @@ def test_rsync_takes_the_lists_as_they_are(tmp_path, module) -> None:
     assert tree(tmp_path / "here") == {name: MIRROR[name] for name in wanted}
 
 
-def test_what_is_listed_comes_by_its_name_whatever_its_folder_and_extension(
+def test_listed_files_are_fetched_by_their_names_in_any_folder_with_any_extension(
     tmp_path, module
 ) -> None:
     summary = fetched(tmp_path, "--files", found(tmp_path), "--source", module)
@@ -95,7 +95,7 @@ def test_what_is_listed_comes_by_its_name_whatever_its_folder_and_extension(
     ]
 
 
-def test_both_trees_come_where_they_are_asked_for(tmp_path, module) -> None:
+def test_both_trees_are_fetched_if_asked_for(tmp_path, module) -> None:
     folders = ("--originals", "a", "--small", "b")
     flags = ("--source", module, "--sizes", "512px,original", *folders)
     assert [*fetched(tmp_path, "--files", found(tmp_path), *flags)] == ["512px", "original"]
@@ -104,7 +104,7 @@ def test_both_trees_come_where_they_are_asked_for(tmp_path, module) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("inside", ["", "/", "/danbooru2018", "/danbooru2018/"])
-def test_without_a_list_the_mirror_is_asked_for_its_own(tmp_path, module, daemon, inside) -> None:
+def test_without_a_list_the_mirror_is_listed(tmp_path, module, daemon, inside) -> None:
     if inside.strip("/"):
         below = [*daemon.root.iterdir()]
         (daemon.root / "danbooru2018").mkdir()
@@ -116,7 +116,7 @@ def test_without_a_list_the_mirror_is_asked_for_its_own(tmp_path, module, daemon
     assert sorted(listed) == sorted(name for name in MIRROR if "metadata" not in name)
 
 
-def test_the_same_command_fetches_nothing_twice_and_goes_on(tmp_path, module, daemon) -> None:
+def test_the_same_command_continues_and_fetches_nothing_twice(tmp_path, module, daemon) -> None:
     flags = ("--files", found(tmp_path), "--source", module)
     (daemon.root / "original/0001/1.jpg").unlink()
     summary = fetched(tmp_path, *flags)["original"]
@@ -127,7 +127,7 @@ def test_the_same_command_fetches_nothing_twice_and_goes_on(tmp_path, module, da
     assert tree(tmp_path / "original") == ORIGINALS
 
 
-def test_what_is_no_image_or_not_what_metadata_tells_is_refused_by_reason(
+def test_a_file_that_is_not_an_image_or_differs_from_its_metadata_is_refused(
     tmp_path, module, daemon
 ) -> None:
     (daemon.root / "original/0001/1.jpg").write_bytes(b"<html>gone</html>")
@@ -135,14 +135,14 @@ def test_what_is_no_image_or_not_what_metadata_tells_is_refused_by_reason(
     metadata = ("--metadata", "meta.json", "--max-bad-rows", 0.5, "--max-refused", 1)
     both = ("--sizes", "original,512px")
     done = lists(tmp_path, "--files", found(tmp_path), "--source", module, *metadata, *both)
-    told = json.loads(done.stdout)
-    assert told["fetched"]["original"]["refused"] == {"not_an_image": 1, "wrong_hash": 1}
-    assert told["fetched"]["512px"]["success"] == 1
+    printed = json.loads(done.stdout)
+    assert printed["fetched"]["original"]["refused"] == {"not_an_image": 1, "wrong_hash": 1}
+    assert printed["fetched"]["512px"]["success"] == 1
     assert "meta.json,2,bad_id\n" in (tmp_path / "lists/bad_rows.csv").read_text()
     assert done.returncode == 1
 
 
-def test_a_mirror_that_has_no_trees_or_is_not_there_is_one_line(tmp_path, module) -> None:
+def test_a_mirror_without_trees_or_out_of_reach_is_an_error_in_one_line(tmp_path, module) -> None:
     done = lists(tmp_path, "--source", f"{module}/original")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "no file is in original or 512px" in done.stderr
@@ -153,7 +153,7 @@ def test_a_mirror_that_has_no_trees_or_is_not_there_is_one_line(tmp_path, module
 
 
 @needs_proc
-def test_ctrl_c_while_the_mirror_is_asked_leaves_neither_process_nor_half_a_list(tmp_path) -> None:
+def test_ctrl_c_while_the_mirror_is_listed_leaves_no_process_and_no_partial_list(tmp_path) -> None:
     (tmp_path / "val.csv").write_text("0,0001/1.jpg\n")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         source = f"rsync://127.0.0.1:{silent.getsockname()[1]}/danbooru"
@@ -170,7 +170,7 @@ def test_ctrl_c_while_the_mirror_is_asked_leaves_neither_process_nor_half_a_list
     assert not [*(tmp_path / "lists").iterdir()]
 
 
-def test_a_list_that_cannot_be_written_is_one_line_with_its_name(
+def test_a_list_that_cannot_be_written_is_an_error_in_one_line_with_its_name(
     tmp_path, daemon, module, small_disk
 ) -> None:
     for number in range(5000):

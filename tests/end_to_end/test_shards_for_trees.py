@@ -1,4 +1,4 @@
-"""Shards stand for trees that are not there: whatever reads a dataset reads it from them."""
+"""Shards in place of missing trees: everything that reads a dataset can read them."""
 
 import asyncio
 import pickle
@@ -35,7 +35,7 @@ def trees(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def shards(trees, tmp_path) -> Path:
-    """The same dataset in shards of three."""
+    """Copy the dataset, and keep its images only in shards of three."""
     ds = Path(shutil.copytree(trees, tmp_path / "ds"))
     pack(PackRun(output=ds, shard_size=3))
     shutil.rmtree(ds / FULL)
@@ -43,7 +43,7 @@ def shards(trees, tmp_path) -> Path:
     return ds
 
 
-def test_a_trainer_is_given_the_same_items(trees, shards) -> None:
+def test_a_trainer_gets_the_same_items(trees, shards) -> None:
     expected, found = (Items(ds, None, Making("both")) for ds in (trees, shards))
     found = pickle.loads(pickle.dumps(found))  # as workers get it
     assert found.ids.tolist() == expected.ids.tolist()
@@ -53,7 +53,7 @@ def test_a_trainer_is_given_the_same_items(trees, shards) -> None:
         assert np.array_equal(one["face"], other["face"])
 
 
-def test_a_trainer_is_told_which_picture_of_which_shard_is_not_there(shards) -> None:
+def test_the_error_for_a_missing_picture_names_it_and_its_shard(shards) -> None:
     items = Items(shards, "val", Making("full"))
     for path in (shards / SHARDS / "val").glob("*.tar"):
         path.unlink()

@@ -19,7 +19,7 @@ SUFFIXES = ("jpg", "png", "gif", "webp")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Twelve originals in a tree, their tables beside it, and archives of it."""
+    """Write twelve originals into a tree, their tables, and archives of the tree."""
     folder = tmp_path_factory.mktemp("sources")
     rows = []
     for number in range(12):
@@ -40,7 +40,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def made(folder: Path, source: str) -> dict[str, bytes]:
-    """Images, faces and labels of a run."""
+    """Run `full` from a source, and return full images, head crops and labels."""
     output = folder / "out"
     shutil.rmtree(output, ignore_errors=True)
     flags = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--min-images", 1, "--workers", 1)
@@ -52,7 +52,7 @@ def made(folder: Path, source: str) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def expected(folder) -> dict[str, bytes]:
-    """Outputs of a run on the tree itself."""
+    """Return the outputs of a run on the tree itself."""
     found = made(folder, "tree")
     assert len(found) == 12 + 12 + 5
     return found
@@ -60,7 +60,7 @@ def expected(folder) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["indexed", "plain/all.tar", "zipped", "shards"])
-def test_archives_of_this_machine_lead_to_it(folder, expected, source) -> None:
+def test_archives_on_this_machine_give_the_same_dataset(folder, expected, source) -> None:
     assert made(folder, source) == expected
 
 
@@ -75,7 +75,7 @@ def test_archives_of_this_machine_lead_to_it(folder, expected, source) -> None:
         "shards/{00000..00000}.tar.gz",
     ],
 )
-def test_addresses_over_http_lead_to_it(folder, expected, path) -> None:
+def test_addresses_over_http_give_the_same_dataset(folder, expected, path) -> None:
     with served(folder) as (address, _):
         assert made(folder, f"{address}/{path}") == expected
 
@@ -83,7 +83,7 @@ def test_addresses_over_http_lead_to_it(folder, expected, path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not (find_spec("obstore") and find_spec("moto")), reason="no obstore or moto")
 @pytest.mark.parametrize("path", ["tree/{bucket}/{id}.{ext}", "indexed/all.tar", "zipped/all.zip"])
-def test_an_object_store_leads_to_it(folder, expected, path, monkeypatch) -> None:
+def test_an_object_store_gives_the_same_dataset(folder, expected, path, monkeypatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with s3_server() as port:
@@ -96,6 +96,6 @@ def test_an_object_store_leads_to_it(folder, expected, path, monkeypatch) -> Non
 
 
 @pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
-def test_an_rsync_daemon_leads_to_it(folder, expected) -> None:
+def test_an_rsync_daemon_gives_the_same_dataset(folder, expected) -> None:
     with daemon_of(folder / "tree", folder / "rsyncd.conf") as daemon:
         assert made(folder, daemon.source.removesuffix("/original")) == expected

@@ -1,4 +1,4 @@
-"""The stats command as a user runs it."""
+"""The `stats` command as a user runs it."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ COUNTED = {"stats.json", "stats.txt", "tag_counts.parquet"}
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """With a tag table and metadata."""
+    """Write a table of tags and metadata into a folder."""
     (tmp_path / "val_tags.csv").write_text(
         "id,dir,class_id,tags_cat0,tags_cat3,tags_cat4\n"
         "5,0005/5.jpg,1,\"['1 girl', 'long hair', 'blonde hair']\",[],\"['初音ミク']\"\n"
@@ -58,10 +58,10 @@ def test_a_tag_table_is_counted_as_text_json_and_parquet(folder) -> None:
         "3 images of 2 classes",
     ):
         assert line in text.splitlines()
-    told = json.loads((folder / "stats/stats.json").read_bytes())
-    assert told["images"] == 3
-    assert told["extensions"] is None
-    character = told["vocabularies"][-1]
+    printed = json.loads((folder / "stats/stats.json").read_bytes())
+    assert printed["images"] == 3
+    assert printed["extensions"] is None
+    character = printed["vocabularies"][-1]
     assert character["top"] == [
         {"name": "初音ミク", "uses": 2},
         {"name": "jeanne d'arc", "uses": 1},
@@ -79,7 +79,7 @@ def test_a_tag_table_is_counted_as_text_json_and_parquet(folder) -> None:
 
 
 @pytest.mark.slow
-def test_a_tag_table_leads_to_these_plots_and_one_line_on_the_others(folder) -> None:
+def test_a_tag_table_gives_plots_and_one_line_about_the_others(folder) -> None:
     done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
     names = {name.removesuffix(".png") for name in tree(folder / "stats") if ".png" in name}
     kinds = ("tags_cat0", "words_cat0", "tags_cat3", "tags_cat4")
@@ -98,39 +98,39 @@ def test_a_tag_table_leads_to_these_plots_and_one_line_on_the_others(folder) -> 
 
 
 @pytest.mark.slow
-def test_metadata_tells_formats_and_sizes(folder) -> None:
+def test_metadata_has_formats_and_sizes(folder) -> None:
     done = dafre("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
-    told = json.loads(done.stdout)
-    assert told["title"] == "metadata"
-    assert told["extensions"] == {"jpg": 6, "png": 3}
-    assert told["width"] == {"mean": 804.0, "median": 804.0, "std": pytest.approx(2.7386128)}
-    assert told["height"]["std"] == 0
-    assert [(one["category"], one["level"]) for one in told["vocabularies"]] == [
+    printed = json.loads(done.stdout)
+    assert printed["title"] == "metadata"
+    assert printed["extensions"] == {"jpg": 6, "png": 3}
+    assert printed["width"] == {"mean": 804.0, "median": 804.0, "std": pytest.approx(2.7386128)}
+    assert printed["height"]["std"] == 0
+    assert [(one["category"], one["level"]) for one in printed["vocabularies"]] == [
         (0, "tags"),
         (3, "tags"),
         (4, "tags"),
     ]
-    assert {"sizes.png", "formats.png"} <= set(told["drawn"])
-    assert told["not_drawn"]["wordcloud_tags_cat3"] == "no tags"
-    assert json.loads((folder / "stats/stats.json").read_bytes()) == told
+    assert {"sizes.png", "formats.png"} <= set(printed["drawn"])
+    assert printed["not_drawn"]["wordcloud_tags_cat3"] == "no tags"
+    assert json.loads((folder / "stats/stats.json").read_bytes()) == printed
 
 
-def test_without_plots_there_are_counts_alone(folder) -> None:
+def test_without_plots_only_counts_are_written(folder) -> None:
     done = dafre("stats", "--input", "metadata.parquet", "--no-plots", cwd=folder)
     assert "not drawn" not in done.stdout
     assert tree(folder / "stats").keys() == COUNTED
 
 
-def test_as_many_tags_are_listed_as_wanted(folder) -> None:
+def test_as_many_tags_are_listed_as_asked_for(folder) -> None:
     flags = ("--input", "val_tags.csv", "--top-k", 1, "--no-plots")
     dafre("stats", *flags, cwd=folder)
-    told = json.loads((folder / "stats/stats.json").read_bytes())
-    assert [len(one["top"]) for one in told["vocabularies"]] == [1, 1, 1, 1]
+    printed = json.loads((folder / "stats/stats.json").read_bytes())
+    assert [len(one["top"]) for one in printed["vocabularies"]] == [1, 1, 1, 1]
     assert pl.read_parquet(folder / "stats/tag_counts.parquet").height == 11
 
 
 @pytest.mark.slow
-def test_the_funnels_beside_the_input_are_drawn(folder) -> None:
+def test_funnels_beside_the_input_are_plotted(folder) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     (folder / "tags_funnel.json").write_text(json.dumps({"steps": [TAG_STEP]}))
     dafre("stats", "--input", "val_tags.csv", "--format", "svg", "--no-words", cwd=folder)
@@ -148,17 +148,17 @@ def test_a_funnel_can_be_named(folder) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"steps": [{"name": "x"}]}'])
-def test_a_funnel_that_is_none_is_told_in_one_line(folder, text) -> None:
+def test_a_file_that_is_not_a_funnel_is_an_error_in_one_line(folder, text) -> None:
     (folder / "funnel.json").write_text(text)
     done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("dafre-fast stats: funnel.json: is no funnel: ")
+    assert done.stderr.startswith("dafre-fast stats: funnel.json: is not a funnel: ")
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "pdf", "svg"])
-def test_the_same_input_leads_to_the_same_bytes(folder, format) -> None:
+def test_the_same_input_gives_the_same_bytes(folder, format) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     for output in ("one", "other"):
         flags = ("--input", "metadata.parquet", "--format", format, "--output", output)
@@ -217,7 +217,7 @@ def test_an_output_that_cannot_be_written_is_status_1(folder) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(folder) -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next(folder) -> None:
     left = folder / "stats/.rows.part/0/0.parquet"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")

@@ -1,4 +1,4 @@
-"""From metadata to tables of tags, as a whole, beside a plain model."""
+"""The whole way from metadata to tables of tags, compared with a plain model."""
 
 import ast
 import csv
@@ -66,7 +66,7 @@ def folder(tmp_path) -> Path:
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:
-    """Of a CSV, lists as the original's scripts read them."""
+    """Return the rows of a CSV, with lists read as Python."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = [*csv.DictReader(file)]
     return [
@@ -75,7 +75,7 @@ def rows_of(path: Path) -> list[dict[str, object]]:
     ]
 
 
-def test_both_shapes_lead_to_the_table_that_the_original_hands_out(folder) -> None:
+def test_both_shapes_of_metadata_give_a_table_in_the_published_format(folder) -> None:
     done = dafre(
         "tags", "--metadata", "posts.json", "--labels", "labels", "--output", "out", cwd=folder
     )
@@ -89,7 +89,7 @@ def test_both_shapes_lead_to_the_table_that_the_original_hands_out(folder) -> No
     assert "3 images = 2 tagged + 1 untagged" in done.stdout
 
 
-def test_parquet_has_the_same_as_lists(folder) -> None:
+def test_parquet_has_the_same_rows_with_lists(folder) -> None:
     tags(
         TagsRun(metadata=(folder / "posts.json",), labels=(folder / "labels",), output=folder),
         TagSteps(),
@@ -132,7 +132,7 @@ def test_without_labels_there_is_one_table_of_all_posts(folder) -> None:
     assert (summary.images, summary.tagged) == (2, 2)
 
 
-def test_the_vocabulary_leads_from_words_to_numbers_and_back_the_most_used_first(folder) -> None:
+def test_the_vocabulary_maps_words_to_numbers_and_back_most_used_first(folder) -> None:
     more = [NEW | {"id": number, "tag_string_general": "solo smile"} for number in (1, 2)]
     write(folder / "posts.json", *more, NEW | {"tag_string_general": "solo long_hair"})
     tags(TagsRun(metadata=(folder / "posts.json",), output=folder), TagSteps(min_uses=1))
@@ -171,7 +171,7 @@ def test_existing_and_opened_images_are_those_of_the_manifest(folder) -> None:
         ("--return-less-than", "--remove-short", "--no-remove-short"),
     ],
 )
-def test_steps_that_cannot_be_taken_are_refused_by_name(folder, flags) -> None:
+def test_steps_that_lack_an_input_are_refused_by_name(folder, flags) -> None:
     asked, needed, *more = flags
     done = dafre("tags", "--metadata", "posts.json", asked, *more, cwd=folder)
     assert done.returncode == 2
@@ -179,7 +179,7 @@ def test_steps_that_cannot_be_taken_are_refused_by_name(folder, flags) -> None:
     assert needed in done.stderr
 
 
-def test_a_word_list_of_the_users_may_have_blank_lines(folder) -> None:
+def test_a_users_word_list_may_have_blank_lines(folder) -> None:
     (folder / "words.txt").write_text("\n long \n\n")
     tags(
         TagsRun(metadata=(folder / "posts.json",), output=folder),
@@ -188,7 +188,7 @@ def test_a_word_list_of_the_users_may_have_blank_lines(folder) -> None:
     assert pl.read_parquet(folder / "tags.parquet")["tags_cat0"].to_list() == [["1 girl"]] * 2
 
 
-def test_nothing_left_of_the_metadata_is_an_error_that_says_after_what(folder) -> None:
+def test_the_error_that_no_post_is_left_lists_the_steps(folder) -> None:
     with pytest.raises(InputError, match=r"nothing is left.*records \(2\).*rated e \(0\)"):
         tags(TagsRun(metadata=(folder / "posts.json",), output=folder), TagSteps(ratings=("e",)))
     assert sorted(path.name for path in folder.iterdir()) == ["labels", "posts.json"]
@@ -202,7 +202,7 @@ def test_metadata_without_records_ends_in_one_line_and_status_2(folder, content)
     assert done.stderr == "dafre-fast tags: posts.json: holds no records\n"
 
 
-def test_bad_records_are_counted_and_listed_and_fatal_only_above_the_bound(folder) -> None:
+def test_bad_records_are_counted_and_listed_and_fatal_above_the_bound(folder) -> None:
     write(folder / "posts.json", OLD, "{", NEW, NEW, {"id": 4}, {"id": "x", "tags": []})
     flags = ("--metadata", "posts.json", "--output", "out")
     done = dafre("tags", *flags, cwd=folder)
@@ -217,7 +217,7 @@ def test_bad_records_are_counted_and_listed_and_fatal_only_above_the_bound(folde
     )
 
 
-# Danbooru's tags have no spaces; commas, quotes, backslashes and letters of all kinds they have.
+# Danbooru's tags have no spaces, but commas, quotes, backslashes and letters of all scripts.
 ODD = ["1girl", "2boys", "6+girls", "6+others", "1other", ":d", ";d", "...", "a,b", "d'eon", '"n"']
 MORE = ['it\'s_"x"', "x\\y", "aa", "abc", "so_so", "初音ミク", "é-é", "long_hair", "unlabeled"]
 NAMES = st.one_of(
@@ -318,7 +318,7 @@ def test_every_step_does_what_a_plain_model_does(tmp_path_factory, records, ids,
     assert found == [("posts.json", line, problem) for line, problem in expected.bad]
 
 
-def test_a_full_disk_ends_it_in_one_line_and_leaves_nothing_half_written(
+def test_a_full_disk_ends_the_run_with_one_line_and_leaves_nothing_half_written(
     folder, small_disk
 ) -> None:
     posts = (NEW | {"id": n, "tag_string_general": f"{n:x} {n**7:x}"} for n in range(3000))

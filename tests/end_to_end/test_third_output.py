@@ -44,7 +44,7 @@ BROKEN, HEADLESS = 15, 14
 """Images whose original is none, and whose head box lies outside the picture."""
 MADE = [image for image in range(IMAGES) if image not in (BROKEN, HEADLESS)]
 SIZE = (128, 136)
-"""Of a bust: the box is (75, 80, 225, 240) in 300 x 400 pixels, with its margin 300 x 320."""
+"""The size of a bust: the box is (75, 80, 225, 240) in 300 x 400 pixels, with its margin 300 x 320."""
 
 
 def name(image: int) -> str:
@@ -129,7 +129,7 @@ def test_it_shows_the_head_box_and_its_margin(inputs, made) -> None:
         assert np.abs(np.asarray(bust) - expected).mean() < 3
 
 
-def test_the_other_outputs_are_what_they_are_without_it(inputs, made, tmp_path) -> None:
+def test_the_other_outputs_do_not_change(inputs, made, tmp_path) -> None:
     make(inputs, tmp_path / "two")
     for folder in (FULL, "faces", "labels"):
         assert tree(made / folder) == tree(tmp_path / "two" / folder)
@@ -193,7 +193,7 @@ def test_it_is_verified(made) -> None:
     assert verification.files == 3 * len(MADE) + 1
 
 
-def test_what_is_wrong_with_it_is_found(ds) -> None:
+def test_damage_to_it_is_found(ds) -> None:
     (ds / "busts" / name(1)).unlink()
     os.truncate(ds / "busts" / name(2), 300)
     changed = bytearray((ds / "busts" / name(3)).read_bytes())
@@ -210,7 +210,7 @@ def test_what_is_wrong_with_it_is_found(ds) -> None:
     }
 
 
-def test_what_is_damaged_is_removed_and_made_again(inputs, ds) -> None:
+def test_damaged_files_of_it_are_removed_and_made_again(inputs, ds) -> None:
     before = tree(ds)
     os.truncate(ds / "busts" / name(2), 300)
     removed = verify(VerifyRun(output=ds, remove=True), Workers(workers=1)).removed
@@ -256,7 +256,7 @@ def test_it_is_a_column_of_packed_tables(ds, format) -> None:
         assert data == (ds / "busts" / name(row["id"])).read_bytes()
 
 
-def test_the_card_of_a_pack_tells_what_it_shows(ds) -> None:
+def test_the_card_of_a_pack_describes_it(ds) -> None:
     pack(PackRun(output=ds, format="hf"))
     text = (ds / "packs/hf-both/README.md").read_text()
     assert "  - name: bust\n    dtype: image\n" in text

@@ -21,7 +21,7 @@ from tests.commands import dafre, tree
 
 ROWS = 16
 BROKEN, HEADLESS = 15, 14
-"""Images whose original breaks off, and whose head box lies outside the picture."""
+"""The images whose original is truncated, and whose head box is outside the picture."""
 FILES = 2 * (ROWS - 1) - 1
 FLAGS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--source", "originals")
 FLAGS += ("--min-images", 8, "--workers", 2, "--output", "ds", "--no-report")
@@ -33,8 +33,9 @@ def name(image: int) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """16 images of two classes, in splits of 5, 1 and 2; tables, originals, and what `full` makes
-    of them in `ds`.
+    """Write tables and originals, and make the dataset `ds` of them with `full`.
+
+    It has 16 images of two classes, each in splits of 5, 1 and 2.
     """
     folder = tmp_path_factory.mktemp("made")
     rows = []
@@ -55,7 +56,7 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(made, tmp_path) -> Path:
-    """A copy, to be damaged."""
+    """Copy the dataset for a test that damages it."""
     return Path(shutil.copytree(made, tmp_path / "copy"))
 
 
@@ -85,7 +86,7 @@ def outcome(ds: Path, image: int) -> dict[str, object]:
 
 
 def record(ds: Path, image: int, **facts: object) -> None:
-    """Change what ledger and manifest say of an image."""
+    """Change the record of an image in ledger and manifest."""
     old = outcome(ds, image)
     lines = (ds / STATE / NAME).read_text().splitlines()
     lines = [json.dumps(old | facts) if json.loads(line) == old else line for line in lines]
@@ -102,14 +103,14 @@ def record(ds: Path, image: int, **facts: object) -> None:
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_a_dataset_as_it_was_made_is_sound(ds, deep) -> None:
+def test_an_unchanged_dataset_is_sound(ds, deep) -> None:
     verification = found(ds, deep=deep)
     assert verification.findings == []
     assert (verification.files, verification.images) == (FILES, ROWS - 1)
     assert verification.records == [MANIFEST, NAME]
 
 
-def test_labelled_images_that_were_refused_are_counted_and_no_finding(ds) -> None:
+def test_labelled_images_that_were_refused_are_counted_but_not_a_finding(ds) -> None:
     assert found(ds).labels_of_refused == 2
 
 
@@ -179,7 +180,7 @@ def test_a_folder_in_the_place_of_a_file_is_found(ds) -> None:
     assert flaws(ds) == {(Flaw.UNREADABLE, f"faces/{name(3)}")}
 
 
-def test_a_pipe_in_the_place_of_a_file_is_found_and_nobody_waits_for_it(ds) -> None:
+def test_a_pipe_in_the_place_of_a_file_is_found_and_does_not_block(ds) -> None:
     (ds / "faces" / name(3)).unlink()
     os.mkfifo(ds / "faces" / name(3))
     assert flaws(ds) == {(Flaw.UNREADABLE, f"faces/{name(3)}")}
@@ -206,7 +207,7 @@ def test_a_file_that_no_row_names_is_found(ds, extra) -> None:
     assert flaws(ds) == {(Flaw.ORPHAN, extra)}
 
 
-def test_a_name_that_is_no_utf8_is_found_and_can_be_printed(folder) -> None:
+def test_a_name_that_is_not_utf8_is_found_and_can_be_printed(folder) -> None:
     (folder / os.fsdecode(b"ds/faces/\xff\n.jpg")).touch()
     done = dafre("verify", "--output", "ds", cwd=folder)
     assert (done.returncode, done.stdout.splitlines()[1].split()[:2]) == (1, ["orphan", "1"])
@@ -219,22 +220,22 @@ def test_a_name_that_is_no_utf8_is_found_and_can_be_printed(folder) -> None:
 @pytest.mark.parametrize(
     "left", ["faces/0003/.3.jpg.part", "labels/.train.csv.part", ".manifest.parquet.part"]
 )
-def test_what_a_killed_run_had_begun_to_write_is_found(ds, left) -> None:
+def test_partial_files_of_a_killed_run_are_found(ds, left) -> None:
     (ds / left).write_text("half a fi")
     assert flaws(ds) == {(Flaw.LEFTOVER, left)}
 
 
-def test_what_lies_beside_the_trees_is_left_alone(ds) -> None:
+def test_files_beside_the_trees_are_left_alone(ds) -> None:
     (ds / "README").write_text("mine")
     (ds / "labels/mine.csv").write_text("mine")
     assert flaws(ds) == set()
 
 
-# What is as recorded, and wrong nevertheless
+# Files that match their records but are damaged
 
 
 def forge(ds: Path, data: bytes) -> None:
-    """Image 3 has other bytes, and the records say so."""
+    """Give image 3 other bytes, and record them."""
     (ds / "fullMin256" / name(3)).write_bytes(data)
     record(ds, 3, bytes=len(data), sha256=sha256(data).hexdigest())
 
@@ -250,26 +251,26 @@ def forge(ds: Path, data: bytes) -> None:
     ],
     ids=["no end", "no start", "no header", "junk before it", "junk behind it"],
 )
-def test_a_recorded_file_that_is_no_whole_jpeg_is_found(ds, damage) -> None:
+def test_a_file_that_is_recorded_so_but_not_a_whole_jpeg_is_found(ds, damage) -> None:
     forge(ds, damage((ds / "fullMin256" / name(3)).read_bytes()))
     assert flaws(ds) == {(Flaw.BROKEN_JPEG, f"fullMin256/{name(3)}")}
 
 
-def test_a_size_in_pixels_that_is_not_the_recorded_one_is_found(ds) -> None:
+def test_a_size_in_pixels_that_differs_from_the_record_is_found(ds) -> None:
     record(ds, 3, height=342)
     findings = found(ds).findings
     assert [one.flaw for one in findings] == [Flaw.WRONG_DIMENSIONS]
     assert findings[0].detail == "256 x 341 pixels, recorded 256 x 342"
 
 
-def test_a_recorded_file_that_does_not_decode_is_found_by_decoding_alone(ds) -> None:
+def test_a_file_that_is_recorded_so_but_does_not_decode_is_found_only_by_decoding(ds) -> None:
     data = (ds / "fullMin256" / name(3)).read_bytes()
     forge(ds, data[: len(data) // 2] + data[-2:])
     assert flaws(ds) == set()
     assert flaws(ds, deep=True) == {(Flaw.UNDECODABLE, f"fullMin256/{name(3)}")}
 
 
-def test_a_machine_without_libturbojpeg_decodes_as_strictly(folder) -> None:
+def test_a_machine_without_libturbojpeg_decodes_just_as_strictly(folder) -> None:
     (folder / "turbojpeg.py").write_text("raise ImportError")  # comes first in sys.path
     data = (folder / "ds/fullMin256" / name(3)).read_bytes()
     forge(folder / "ds", data[: len(data) // 2] + data[-2:])
@@ -279,7 +280,7 @@ def test_a_machine_without_libturbojpeg_decodes_as_strictly(folder) -> None:
     ]
 
 
-def test_a_file_that_kills_its_worker_costs_no_other_file_its_verification(folder) -> None:
+def test_after_a_file_that_kills_its_worker_all_others_are_verified(folder) -> None:
     (folder / "turbojpeg.py").write_text(DEADLY)  # the current folder comes first in sys.path
     (folder / "deadly").write_bytes((folder / "ds/faces" / name(3)).read_bytes())
     (folder / "ds/faces" / name(4)).unlink()
@@ -374,7 +375,7 @@ def test_a_label_in_another_split_is_found(ds) -> None:
     assert flaws(ds) == {(Flaw.WRONG_SPLIT, "labels/test.csv:5")}
 
 
-def test_a_label_file_that_is_gone_is_found_with_the_images_that_it_named(ds) -> None:
+def test_a_missing_label_file_is_found_with_the_images_that_it_named(ds) -> None:
     (ds / "labels/val.csv").unlink()
     assert flaws(ds) == {
         (Flaw.MISSING, "labels/val.csv"),
@@ -391,7 +392,7 @@ def change_manifest(ds: Path, change) -> None:
     manifest.write_parquet(ds / MANIFEST)
 
 
-def test_a_row_that_the_manifest_lost_leaves_orphans_and_a_label_of_an_unknown_image(ds) -> None:
+def test_a_row_missing_in_the_manifest_gives_orphans_and_a_label_of_an_unknown_image(ds) -> None:
     change_manifest(ds, lambda rows: rows.filter(pl.col("id") != 2))
     assert flaws(ds) == {
         (Flaw.UNKNOWN_LABEL, "labels/train.csv:2"),
@@ -418,12 +419,12 @@ def test_a_row_that_differs_from_the_ledger_is_found_and_files_are_as_the_ledger
 
 
 @pytest.mark.parametrize("image", [2, BROKEN])
-def test_a_line_that_the_ledger_lost_is_found(ds, image) -> None:
+def test_a_line_missing_in_the_ledger_is_found(ds, image) -> None:
     edit(ds / STATE / NAME, json.dumps(outcome(ds, image), separators=(",", ":")) + "\n", "")
     assert flaws(ds) == {(Flaw.NOT_IN_LEDGER, str(image))}
 
 
-def test_an_unfinished_run_lacks_its_manifest_and_is_verified_by_its_ledger(ds) -> None:
+def test_an_unfinished_run_without_a_manifest_is_verified_by_its_ledger(ds) -> None:
     (ds / MANIFEST).unlink()
     (ds / "faces" / name(3)).unlink()
     assert flaws(ds) == {(Flaw.MISSING, MANIFEST), (Flaw.MISSING, f"faces/{name(3)}")}
@@ -436,7 +437,7 @@ def test_a_dataset_without_its_ledger_is_verified_by_its_manifest(ds) -> None:
     assert verification.records == [MANIFEST]
 
 
-def test_a_manifest_may_lie_elsewhere(folder, ds) -> None:
+def test_a_manifest_may_be_elsewhere(folder, ds) -> None:
     manifest = (ds / MANIFEST).rename(folder / "elsewhere.parquet")
     assert flaws(ds, manifest=manifest) == set()
 
@@ -452,7 +453,7 @@ def test_a_manifest_that_cannot_be_read_is_exit_status_2_and_a_line_that_names_i
     assert_one_line(dafre("verify", "--output", "ds", cwd=folder), MANIFEST)
 
 
-def test_a_table_that_is_no_manifest_is_exit_status_2_and_a_line_that_names_it(folder) -> None:
+def test_a_table_that_is_not_a_manifest_is_exit_status_2_and_a_line_that_names_it(folder) -> None:
     pl.DataFrame({"path": ["a.jpg"]}).write_parquet(folder / "other.parquet")
     done = dafre("verify", "--output", "ds", "--manifest", "other.parquet", cwd=folder)
     assert_one_line(done, "other.parquet")
@@ -484,19 +485,19 @@ def test_labels_that_cannot_be_read_are_exit_status_2_and_a_line_that_names_them
 
 
 @pytest.mark.parametrize("output", ["nowhere", "originals", "ds/labels"])
-def test_a_folder_that_is_no_dataset_is_exit_status_2_and_a_line_that_names_it(
+def test_a_folder_without_a_dataset_is_exit_status_2_and_a_line_that_names_it(
     folder, output
 ) -> None:
     assert_one_line(dafre("verify", "--output", output, cwd=folder), output)
     assert not (folder / output / STATE).exists()
 
 
-def test_while_a_run_is_at_work_the_dataset_is_not_verified(folder) -> None:
+def test_a_dataset_is_not_verified_during_a_run(folder) -> None:
     with Ledger(folder / "ds" / STATE):
         assert_one_line(dafre("verify", "--output", "ds", cwd=folder), "at work")
 
 
-def test_verifications_go_side_by_side_but_none_removes_what_another_reads(ds) -> None:
+def test_verifications_may_run_at_the_same_time_but_not_beside_one_that_removes(ds) -> None:
     with (ds / STATE / LOCK).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         assert found(ds).findings == []
@@ -513,7 +514,7 @@ def assert_one_line(done, named: str) -> None:
 # --remove
 
 
-def test_what_is_removed_the_same_command_makes_anew(made, folder, ds) -> None:
+def test_the_same_command_remakes_removed_files(made, folder, ds) -> None:
     os.truncate(ds / "faces" / name(3), 100)
     (ds / "fullMin256" / name(HEADLESS)).write_bytes(b"")
     (ds / "fullMin256/0003/extra.jpg").touch()
@@ -548,12 +549,12 @@ def test_without_remove_nothing_is_removed(ds) -> None:
     assert tree(ds) == before
 
 
-# What `resize` and `crop` leave
+# The outputs of `resize` and `crop`
 
 
 @pytest.fixture
 def resized(folder) -> Path:
-    """Full images in `out`, some of originals that differ in their extension alone."""
+    """Make full images in `out`, some of originals that differ only in their extension."""
     for extension in ("jpg", "gif"):
         Image.new("RGB", (40, 30)).save(folder / f"originals/0003/3.{extension}")
     assert dafre("resize", *RESIZE, cwd=folder).returncode == 0
@@ -569,7 +570,7 @@ def test_full_images_alone_are_verified_by_their_ledger(resized) -> None:
     assert verification.records == [NAME]
 
 
-def test_damage_of_full_images_alone_is_found_and_made_anew(folder, resized) -> None:
+def test_damage_of_full_images_alone_is_found_and_remade(folder, resized) -> None:
     whole = tree(resized)
     (resized / "0003/3.png.jpg").write_bytes(b"")
     (resized / "0003/3.gif.jpg").unlink()
@@ -583,9 +584,7 @@ def test_damage_of_full_images_alone_is_found_and_made_anew(folder, resized) -> 
     assert tree(resized) == whole
 
 
-def test_full_images_alone_are_compared_with_a_manifest_that_lies_elsewhere(
-    folder, resized
-) -> None:
+def test_full_images_alone_are_compared_with_a_manifest_elsewhere(folder, resized) -> None:
     manifest = folder / "resized.parquet"
     assert flaws(resized, manifest=manifest) == set()
     rows = pl.read_parquet(manifest).filter(pl.col("path") != "0004/4.png")
@@ -593,7 +592,7 @@ def test_full_images_alone_are_compared_with_a_manifest_that_lies_elsewhere(
     assert flaws(resized, manifest=manifest) == {(Flaw.ORPHAN, "0004/4.jpg")}
 
 
-def test_in_a_folder_of_the_users_own_only_images_are_orphans_and_they_are_not_removed(
+def test_in_a_users_own_folder_only_images_are_orphans_and_none_is_removed(
     resized,
 ) -> None:
     for extra in ("notes.txt", "mine.jpg", ".9.jpg.part"):
@@ -607,7 +606,7 @@ def test_in_a_folder_of_the_users_own_only_images_are_orphans_and_they_are_not_r
     assert (resized / "mine.jpg").exists()
 
 
-def test_records_that_lead_out_of_the_folder_are_refused_and_nothing_is_removed(resized) -> None:
+def test_records_with_paths_outside_the_folder_are_refused_and_nothing_is_removed(resized) -> None:
     (resized.parent / "mine.jpg").write_text("mine")
     line = {"stage": "make", "key": "../mine.jpg", "bytes": 1, "sha256": "0", "width": 1}
     with (resized / STATE / NAME).open("a") as file:
@@ -626,7 +625,7 @@ def test_face_crops_alone_are_verified_by_their_ledger(folder) -> None:
     assert flaws(folder / "crops") == {(Flaw.MISSING, name(3))}
 
 
-def test_nothing_is_removed_by_the_word_of_a_manifest_from_elsewhere(folder, ds) -> None:
+def test_nothing_is_removed_because_of_a_manifest_from_elsewhere(folder, ds) -> None:
     (folder / "other.parquet").write_bytes((ds / "manifest.parquet").read_bytes())
     before = tree(ds)
     flags = ("--output", "ds", "--manifest", "other.parquet", "--remove")

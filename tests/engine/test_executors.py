@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import TextIO
 
 import pytest
@@ -20,13 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dafre_fast.core.errors import UsageError, WorkerError
-from dafre_fast.engine.executors.base import Executor, Loss, Lost
+from dafre_fast.engine.executors.base import Executor, Loss, Lost, ready
 from dafre_fast.engine.executors.choose import DEFAULT, NAMES
 from tests.executing import Results, new_executor, run_executor, submit_all
 from tests.jobs_for_workers import (
     KillsItsReader,
     die_instead,
     fail_to_initialise,
+    give_what_stays,
     initialise_and_note,
     initialise_large,
 )
@@ -124,6 +124,16 @@ def test_no_job_waits_behind_another_while_a_worker_has_none(name, tmp_path) -> 
 def test_an_exception_at_a_job_ends_the_run_with_it(name) -> None:
     with pytest.raises(ValueError, match="no such thing"):
         run_executor(name, submit_all("a", "raise"))
+
+
+def test_an_exception_that_cannot_be_sent_ends_the_run_with_its_text(name) -> None:
+    with pytest.raises(WorkerError, match=r"^a worker raised Stays: what stays$"):
+        run_executor(name, submit_all("a", "raise-what-stays"))
+
+
+def test_a_result_that_cannot_be_sent_ends_the_run(name) -> None:
+    with pytest.raises(Exception, match="pickle"):
+        run_executor(name, submit_all("a"), initialise=ready(give_what_stays))
 
 
 def test_an_exception_where_results_go_ends_the_run_with_it(name) -> None:
@@ -442,9 +452,8 @@ def test_no_worker_is_left(name, tmp_path, early) -> None:
 def test_ctrl_c_is_left_to_the_parent_which_ends_its_workers(name, tmp_path, short_tmpdir) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    script = Path(__file__).resolve().parents[1] / "parent_of_a_hanging_worker.py"
     parent = subprocess.Popen(
-        [sys.executable, script, gate, name],
+        [sys.executable, "-m", "tests.parent_of_a_hanging_worker", gate, name],
         env=os.environ | {"TMPDIR": short_tmpdir},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -66,9 +65,10 @@ def test_a_server_that_is_killed_is_replaced_with_its_workers() -> None:
 def test_a_worker_that_hangs_dies_with_a_parent_that_is_killed(tmp_path, short_tmpdir) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    script = Path(__file__).resolve().parents[1] / "parent_of_a_hanging_worker.py"
     environment = os.environ | {"TMPDIR": short_tmpdir}
-    parent = subprocess.Popen([sys.executable, script, gate, "local"], env=environment)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "tests.parent_of_a_hanging_worker", gate, "local"], env=environment
+    )
     worker = os.pidfd_open(int(gate.read_text()))
     parent.kill()
     parent.wait()

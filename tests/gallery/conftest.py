@@ -7,5 +7,5 @@ from tests.gallery.small_dataset import write_dataset
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory) -> Path:
-    """One for all tests that only look."""
+    """Write one dataset for all tests that only read it."""
     return write_dataset(tmp_path_factory.mktemp("dataset"))

@@ -1,4 +1,4 @@
-"""A dataset of 130 images for the gallery, and what is true of it in plain Python."""
+"""A dataset of 130 images for tests of the gallery, and its content in plain Python."""
 
 import io
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 IMAGES = 130
 ODD = "shiro_ō_\u202e" + "n" * 120
-"""A name wider than a phone, of which all behind the ō is written from right to left."""
+"""A name wider than a phone, written from right to left after the ō."""
 NAMES = ("aoi_(sample)", "ao/midori", ODD, "a&b <i>\"'", None)
 GENERAL = ("solo", "long hair", "blue hair", "hair ribbon", "1 girl", "<script>alert(1)</script>")
 SPLITS = ("train", "val", "test")
@@ -17,7 +17,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class One:
-    """What the dataset has of an image."""
+    """One image of the dataset. `box` has shares of the full image, sizes are in pixels."""
 
     id: int
     class_id: int
@@ -40,7 +40,7 @@ class One:
 
     @property
     def edges(self) -> tuple[int, int, int, int]:
-        """Of the head, in pixels of the full image."""
+        """Return left, top, right and bottom of the head, in pixels of the full image."""
         sides = (self.width, self.height) * 2
         left, top, right, bottom = (
             round(edge * side) for edge, side in zip(self.box, sides, strict=True)
@@ -54,7 +54,7 @@ class One:
 
 
 def images() -> list[One]:
-    """Class by class, ids in no order; every 20th was refused."""
+    """Return the images class by class, their ids unordered; every 20th was refused."""
     return [
         One(
             id=(number * 7919) % 100_003 + 5,
@@ -73,7 +73,7 @@ def images() -> list[One]:
 
 
 def write_dataset(folder: Path) -> Path:
-    """As `full` leaves it: both trees, the manifest, and tables of tags."""
+    """Write the files that `full` would: both trees, the manifest, and tables of tags."""
     rows = [_row(one) for one in images()]
     pl.DataFrame(rows, infer_schema_length=None).write_parquet(folder / "manifest.parquet")
     (folder / "labels").mkdir()

@@ -1,4 +1,4 @@
-"""Addresses of the gallery: each says what is shown, all of it, and in one way."""
+"""Addresses of the gallery: each view has exactly one, and each address one view."""
 
 import msgspec
 import pytest
@@ -44,7 +44,7 @@ def test_an_address_leads_back_to_its_view(view) -> None:
 
 
 @given(views(), st.randoms())
-def test_the_order_of_parameters_does_not_matter_but_that_of_tags(view, random) -> None:
+def test_only_the_order_of_tags_matters_in_an_address(view, random) -> None:
     pairs = pairs_of(view)
     by_name = {name: [pair for pair in pairs if pair[0] == name] for name, _ in pairs}
     shuffled = [*by_name.values()]
@@ -53,7 +53,7 @@ def test_the_order_of_parameters_does_not_matter_but_that_of_tags(view, random) 
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_a_view_or_refused_in_one_line(query) -> None:
+def test_any_query_is_a_view_or_refused_in_one_line(query) -> None:
     try:
         view = read_view(split_query(query))
     except UsageError as error:
@@ -63,19 +63,19 @@ def test_any_text_is_a_view_or_refused_in_one_line(query) -> None:
     assert read_view(pairs_of(view)) == view
 
 
-def test_the_default_has_no_parameters() -> None:
+def test_the_default_view_has_no_parameters() -> None:
     assert address(View()) == ""
 
 
-def test_fields_left_blank_say_nothing() -> None:
+def test_blank_fields_are_ignored() -> None:
     assert read_view(split_query("split=&original_min=&general=&page=2")) == View(page=2)
 
 
-def test_a_tag_counts_once() -> None:
+def test_a_repeated_tag_counts_once() -> None:
     assert read_view(split_query("general=solo&general=solo")).general == ("solo",)
 
 
-def test_a_seed_belongs_to_a_random_order() -> None:
+def test_only_a_random_order_has_a_seed() -> None:
     assert read_view(split_query("order=id&seed=4")).seed is None
     assert read_view(split_query("order=random&seed=4")).seed == 4
 
@@ -97,13 +97,13 @@ def test_a_seed_belongs_to_a_random_order() -> None:
         ("&".join(f"general={number}" for number in range(101)), "more than 100 parameters$"),
     ],
 )
-def test_what_is_wrong_is_refused_by_name(query, reason) -> None:
+def test_a_bad_parameter_is_refused_by_name(query, reason) -> None:
     with pytest.raises(UsageError, match=reason):
         read_view(split_query(query))
 
 
 @given(views(), st.sampled_from(["class", "split", "status", "general", "series"]), names)
-def test_what_is_added_can_be_taken_away(view, kind, name) -> None:
+def test_a_filter_that_was_added_can_be_removed(view, kind, name) -> None:
     bare = view.without(kind, name)
     added = bare.added(kind, name)
     assert (kind, name) in added.terms
@@ -112,6 +112,6 @@ def test_what_is_added_can_be_taken_away(view, kind, name) -> None:
 
 
 @given(views())
-def test_another_question_begins_at_its_first_page(view) -> None:
+def test_a_changed_view_starts_at_page_one(view) -> None:
     assert view.added("general", "solo").page == 1
     assert msgspec.structs.replace(view, page=1) == view.but()

@@ -1,6 +1,6 @@
-"""The gallery in a real browser: Chromium of the system, without a window.
+"""The gallery in a real browser: the system's Chromium, headless.
 
-Screenshots stay in pytest's own folder, or in `GALLERY_SCREENSHOTS`.
+Screenshots are kept in pytest's temporary folder, or in `GALLERY_SCREENSHOTS`.
 """
 
 import json
@@ -21,9 +21,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.gallery.small_dataset import IMAGES, ODD, One, images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="needs chromium from the packages of the system"
-)
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs the system package chromium")
 MADE = [one for one in images() if one.status == "success"]
 FIRST = MADE[0]
 Open = Callable[..., Page]
@@ -31,7 +29,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def place(dataset) -> Iterator[str]:
-    """The gallery as people start it, in a process of its own."""
+    """Start the gallery as a command, in its own process, and give its address."""
     command = [sys.executable, "-m", "dafre_fast.gallery", "--json", "--port", "0"]
     process = subprocess.Popen(
         [*command, "--output", str(dataset)], stdout=subprocess.PIPE, text=True
@@ -47,7 +45,7 @@ def place(dataset) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # As root, as in a container, Chromium has no sandbox; it sees this dataset alone.
+    # Chromium cannot use its sandbox as root, as in a container. It opens only this dataset.
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -57,14 +55,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser, place) -> Iterator[Open]:
-    """Opens an address; a complaint on its console, such as one of the page's own policy, fails."""
+    """Open pages; fail if one writes to the console, for example a violation of its policy."""
     contexts, complaints = [], list[str]()
 
     def begin(path: str = "/", **settings: object) -> Page:
         settings.setdefault("viewport", {"width": 1280, "height": 800})
         contexts.append(browser.new_context(base_url=place, **settings))
         page = contexts[-1].new_page()
-        page.on("console", lambda told: complaints.append(told.text))
+        page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path)
         return page
@@ -82,7 +80,7 @@ def pictures(tmp_path_factory) -> Path:
 
 
 def options(page: Page) -> Locator:
-    """What the field for searching offers."""
+    """Return the completions that the search field offers."""
     return page.get_by_role("listbox", name="Classes and tags").get_by_role("option")
 
 
@@ -90,7 +88,7 @@ def tagged(*tags: str) -> list[One]:
     return [one for one in images() if {*tags} <= {*one.general}]
 
 
-def test_a_tag_is_searched_an_image_opened_and_left_again(open_page) -> None:
+def test_searching_a_tag_opening_an_image_and_going_back_work(open_page) -> None:
     page = open_page()
     page.keyboard.press("/")
     page.keyboard.type("long")
@@ -129,7 +127,7 @@ def test_the_box_is_drawn_where_the_manifest_says(open_page, one, width) -> None
     assert ratio == pytest.approx(one.width / one.height, rel=0.01)
 
 
-def test_the_box_can_be_put_away(open_page) -> None:
+def test_the_box_can_be_hidden(open_page) -> None:
     page = open_page(f"/image/{FIRST.id}")
     expect(page.locator(".box")).to_be_visible()
     page.get_by_label("head box").uncheck()
@@ -144,7 +142,7 @@ def test_every_picture_of_a_page_is_drawn(open_page) -> None:
     assert grey.evaluate("one => getComputedStyle(one).filter") == "grayscale(1)"
 
 
-def test_a_class_is_chosen_with_the_keyboard_alone(open_page) -> None:
+def test_a_class_can_be_chosen_by_keyboard(open_page) -> None:
     page = open_page()
     page.keyboard.press("/")
     page.keyboard.type("midori")
@@ -169,7 +167,7 @@ def test_escape_closes_the_completion_and_then_leaves_the_field(open_page) -> No
     expect(page.get_by_role("combobox")).not_to_be_focused()
 
 
-def test_keys_lead_to_the_next_image_to_the_one_before_and_back(open_page) -> None:
+def test_keys_open_the_next_and_previous_image_and_the_grid(open_page) -> None:
     page = open_page(f"/image/{MADE[0].id}?status=success")
     for key, one in (("j", MADE[1]), ("ArrowRight", MADE[2]), ("k", MADE[1]), ("ArrowLeft", FIRST)):
         page.keyboard.press(key)
@@ -178,7 +176,7 @@ def test_keys_lead_to_the_next_image_to_the_one_before_and_back(open_page) -> No
     expect(page).to_have_url(re.compile(rf"/\?status=success#i{FIRST.id}$"))
 
 
-def test_keys_walk_through_the_grid(open_page) -> None:
+def test_keys_move_through_the_grid(open_page) -> None:
     page = open_page()
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -189,7 +187,7 @@ def test_keys_walk_through_the_grid(open_page) -> None:
     expect(page).to_have_url(re.compile(rf"/image/{images()[1].id}$"))
 
 
-def test_keys_in_a_field_are_letters(open_page) -> None:
+def test_keys_in_a_field_are_typed(open_page) -> None:
     page = open_page(f"/image/{FIRST.id}")
     page.keyboard.press("/")
     page.keyboard.type("jk/")
@@ -197,7 +195,7 @@ def test_keys_in_a_field_are_letters(open_page) -> None:
     expect(page).to_have_url(re.compile(rf"/image/{FIRST.id}$"))
 
 
-def test_the_grid_goes_on_while_one_scrolls_and_the_address_follows(open_page) -> None:
+def test_scrolling_loads_more_pages_and_updates_the_address(open_page) -> None:
     page = open_page()
     tiles = page.locator(".grid > li")
     expect(tiles).to_have_count(60)
@@ -213,11 +211,11 @@ def test_the_grid_goes_on_while_one_scrolls_and_the_address_follows(open_page) -
 
 
 def scroll(page: Page, to: str) -> None:
-    """At once: what a key begins may be cut short where the page grows."""
+    """Scroll without animation: one started by a key may stop when the page grows."""
     page.evaluate(f"scrollTo({{top: {to}, behavior: 'instant'}})")
 
 
-def test_a_name_that_is_long_and_written_backwards_leaves_the_page_as_it_is(open_page) -> None:
+def test_a_long_name_written_right_to_left_does_not_break_the_page(open_page) -> None:
     page = open_page(f"/?{urlencode({'class': ODD})}", viewport={"width": 390, "height": 844})
     assert page.locator(".grid .refusal").count() > 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -228,11 +226,11 @@ def test_a_name_that_is_long_and_written_backwards_leaves_the_page_as_it_is(open
         letter.setEnd(one.firstChild, place + 1);
         return letter.getBoundingClientRect().x;
     })""")
-    assert begin < end  # of the word "image"
+    assert begin < end  # the word "image" runs from left to right
 
 
 @pytest.mark.slow
-def test_everything_is_there_without_a_script(open_page) -> None:
+def test_everything_works_without_the_script(open_page) -> None:
     page = open_page(java_script_enabled=False)
     page.get_by_role("searchbox").fill("long hair")
     page.get_by_role("button", name="Search").click()
@@ -243,7 +241,7 @@ def test_everything_is_there_without_a_script(open_page) -> None:
     page.get_by_role("button", name="Apply").click()
     query = r"/\?status=success&general=long\+hair&original_min=500$"
     expect(page).to_have_url(re.compile(query))
-    page.get_by_role("link", name="Without general long hair").click()
+    page.get_by_role("link", name="Remove the filter general long hair").click()
     page.get_by_role("link", name="Next").click()
     expect(page).to_have_url(re.compile(r"/\?status=success&original_min=500&page=2$"))
     page.get_by_role("link", name=re.compile("^val")).click()
@@ -254,7 +252,7 @@ def test_everything_is_there_without_a_script(open_page) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_pages_are_for_everybody(open_page, pictures, width, scheme) -> None:
+def test_pages_are_accessible(open_page, pictures, width, scheme) -> None:
     settings = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
     page = open_page("/", **settings)
     refused = next(one for one in images() if one.status != "success")
@@ -275,7 +273,7 @@ def test_pages_are_for_everybody(open_page, pictures, width, scheme) -> None:
         assert inside, f"{path} is wider than the window"
 
 
-def test_the_completion_is_for_everybody(open_page) -> None:
+def test_the_completion_is_accessible(open_page) -> None:
     page = open_page()
     page.keyboard.press("/")
     page.keyboard.type("hair")

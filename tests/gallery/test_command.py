@@ -1,4 +1,4 @@
-"""The gallery as a command: what it prints, and how it ends."""
+"""The `gallery` command: its output and exit status."""
 
 import json
 import shutil
@@ -29,24 +29,24 @@ def started(dataset: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_stopped_and_that_is_no_failure(dataset, number) -> None:
+def test_it_serves_until_a_signal_and_exits_with_status_0(dataset, number) -> None:
     with started(dataset, "--port", "0", "--json") as process:
-        told = json.loads(process.stdout.readline())
-        assert told["images"] == IMAGES
-        with urlopen(told["address"]) as answer:
+        printed = json.loads(process.stdout.readline())
+        assert printed["images"] == IMAGES
+        with urlopen(printed["address"]) as answer:
             assert f"{IMAGES} images" in answer.read().decode()
             process.send_signal(number)
         assert process.wait() == 0
         assert "Traceback" not in process.stderr.read()
 
 
-def test_a_line_says_where_it_is(dataset) -> None:
+def test_it_prints_the_address(dataset) -> None:
     with started(dataset, "--port", "0") as process:
         line = process.stdout.readline()
     assert line.startswith(f"{IMAGES} images at http://127.0.0.1:")
 
 
-def test_with_an_index_elsewhere_nothing_is_written_into_the_dataset(dataset, tmp_path) -> None:
+def test_with_index_elsewhere_nothing_is_written_into_the_dataset(dataset, tmp_path) -> None:
     ds = Path(shutil.copytree(dataset, tmp_path / "ds", ignore=lambda *_: [".dafre_fast"]))
     before = sorted(ds.rglob("*"))
     with started(ds, "--port", "0", "--index", str(tmp_path / "index")) as process:
@@ -55,15 +55,17 @@ def test_with_an_index_elsewhere_nothing_is_written_into_the_dataset(dataset, tm
     assert (tmp_path / "index/index.json").exists()
 
 
-def test_others_may_look_only_after_a_warning(dataset) -> None:
+def test_serving_to_other_machines_prints_a_warning(dataset) -> None:
     with started(dataset, "--port", "0", "--host", "0.0.0.0") as process:
         assert process.stdout.readline()
         process.terminate()
         process.wait()
-        assert "warning: --host 0.0.0.0: whoever reaches this machine" in process.stderr.read()
+        assert (
+            "warning: --host 0.0.0.0: everyone who can reach this machine" in process.stderr.read()
+        )
 
 
-def test_a_port_that_is_taken_is_one_line(dataset, tmp_path) -> None:
+def test_a_port_in_use_is_an_error_in_one_line(dataset, tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = dafre("gallery", "--output", dataset, "--port", port, cwd=tmp_path)
@@ -72,13 +74,13 @@ def test_a_port_that_is_taken_is_one_line(dataset, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a..b", "203.0.113.9"])
-def test_a_host_that_is_not_this_machine_is_one_line(dataset, tmp_path, host) -> None:
+def test_a_host_that_is_not_this_machine_is_an_error_in_one_line(dataset, tmp_path, host) -> None:
     done = dafre("gallery", "--output", dataset, "--port", "0", "--host", host, cwd=tmp_path)
     assert done.returncode == 2
     assert f"dafre-fast gallery: --host {host} --port 0: " in done.stderr.splitlines()[-1]
 
 
-def test_a_folder_without_a_manifest_is_one_line_and_left_alone(tmp_path) -> None:
+def test_a_folder_without_a_manifest_is_an_error_in_one_line_and_stays_empty(tmp_path) -> None:
     done = dafre("gallery", "--output", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert f"{tmp_path / 'manifest.parquet'}: " in done.stderr

@@ -1,4 +1,4 @@
-"""The gallery over HTTP, on the loopback."""
+"""The gallery over HTTP, on the loopback interface."""
 
 import asyncio
 import html
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """What people read of a page."""
+        """The visible text of a page."""
         return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", self.text).split()))
 
 
@@ -57,7 +57,7 @@ def indexed(dataset: Path) -> Index:
 
 
 def talk(dataset: Path, say: Callable[[Ask], Awaitable[None]], host: str = "127.0.0.1") -> None:
-    """Serve a dataset for as long as `say` asks. Addresses are sent as they are given."""
+    """Serve a dataset while `say` sends requests. Paths are sent as they are given."""
 
     async def main() -> None:
         run = GalleryRun(output=dataset, host=host, port=0)
@@ -77,7 +77,7 @@ def talk(dataset: Path, say: Callable[[Ask], Awaitable[None]], host: str = "127.
 
 
 def asked(dataset: Path, path: str, method: str = "GET", **headers: str) -> Answer:
-    """The answer to one request."""
+    """Return the answer to one request."""
     found = []
 
     async def say(ask: Ask) -> None:
@@ -126,7 +126,7 @@ def test_heads_are_shown_instead_of_full_images(dataset) -> None:
     ]
 
 
-def test_pages_lead_to_one_another_without_a_script(dataset) -> None:
+def test_pages_are_linked_to_one_another_without_the_script(dataset) -> None:
     seen = list[str]()
 
     async def say(ask: Ask) -> None:
@@ -144,7 +144,7 @@ def test_pages_lead_to_one_another_without_a_script(dataset) -> None:
     assert seen == [f"/image/{one.id}?series=sample" for one in tagged]
 
 
-def test_every_link_of_a_page_leads_somewhere(dataset) -> None:
+def test_every_link_of_a_page_works(dataset) -> None:
     async def say(ask: Ask) -> None:
         start = f"/image/{MADE[-1].id}?general=solo"
         for path in ("/?general=solo&order=random&seed=3", start):
@@ -178,14 +178,14 @@ def test_every_picture_has_an_alternative_text(dataset) -> None:
     talk(dataset, say)
 
 
-def test_what_was_refused_says_why(dataset) -> None:
+def test_a_refused_image_shows_the_reason(dataset) -> None:
     one = REFUSED[0]
     answer = asked(dataset, f"/image/{one.id}")
     assert f"truncated {one.path}: breaks off <here>" in answer.words
     assert elements(answer, "img") == []
 
 
-def test_names_of_classes_and_tags_stay_text(dataset) -> None:
+def test_names_of_classes_and_tags_are_escaped(dataset) -> None:
     one = next(one for one in MADE if one.klass.startswith("a&b") and GENERAL[5] in one.general)
 
     async def say(ask: Ask) -> None:
@@ -235,7 +235,7 @@ def test_a_picture_that_the_browser_has_is_not_sent_again(dataset) -> None:
         (f"/search?q={ALL[5].id}&split=val", f"/image/{ALL[5].id}?split=val"),
     ],
 )
-def test_what_can_be_said_shorter_leads_to_the_short_address(dataset, path, target) -> None:
+def test_an_address_redirects_to_its_shortest_form(dataset, path, target) -> None:
     async def say(ask: Ask) -> None:
         answer = await ask(path)
         assert (answer.status, answer.headers["Location"]) == (302, target)
@@ -254,26 +254,26 @@ def test_a_random_order_gets_a_seed_into_its_address(dataset) -> None:
     talk(dataset, say)
 
 
-def test_a_search_that_may_mean_several_things_asks_which(dataset) -> None:
+def test_a_search_with_several_matches_lists_them(dataset) -> None:
     answer = asked(dataset, "/search?q=hair&split=val")
     links = [link["href"] for link in elements(answer, "a")]
     assert "/?split=val&general=long+hair" in links
     assert "/?split=val&general=hair+ribbon" in links
 
 
-def test_a_search_that_means_nothing_says_so(dataset) -> None:
-    assert "No class and no tag is like “zzz”" in asked(dataset, "/search?q=zzz").words
+def test_a_search_without_matches_says_so(dataset) -> None:
+    assert "No class or tag contains “zzz”" in asked(dataset, "/search?q=zzz").words
 
 
 @pytest.mark.parametrize(
     ("path", "status", "reason"),
     [
-        ("/?page=4", 404, "There is no page 4: the last is 3."),
+        ("/?page=4", 404, "There is no page 4; the last is 3."),
         ("/image/1", 404, "The manifest has no image 1."),
         ("/full/1.jpg", 404, "The manifest has no image 1."),
         (f"/full/{REFUSED[0].id}.jpg", 404, f"{REFUSED[0].path}: No such file or directory"),
-        ("/nothing", 404, "There is nothing here."),
-        ("/static/style.css.gz", 404, "There is nothing here."),
+        ("/nothing", 404, "There is no such page."),
+        ("/static/style.css.gz", 404, "There is no such page."),
         ("/?page=0", 400, "page: Expected `int` >= 1"),
         ("/?colour=red", 400, "there is no parameter `colour`"),
         ("/image/1?general=%ff", 400, "the address is not UTF-8"),
@@ -287,7 +287,7 @@ def test_an_error_is_a_page_with_its_reason(dataset, path, status, reason) -> No
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_a_fault_of_ours_is_a_page_without_its_cause_and_others_are_served(
+def test_an_internal_error_is_a_page_without_its_cause_and_the_server_goes_on(
     dataset, monkeypatch, caplog
 ) -> None:
     def broken(*_: object) -> None:
@@ -295,7 +295,7 @@ def test_a_fault_of_ours_is_a_page_without_its_cause_and_others_are_served(
 
     async def say(ask: Ask) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(server.tables, "details", broken)
+            patch.setattr(server.queries, "details", broken)
             answer = await ask(f"/image/{ALL[0].id}")
         assert answer.status == 500
         assert "secret" not in answer.text
@@ -309,7 +309,7 @@ PATHS = ["/", "/image/1", f"/full/{MADE[0].id}.jpg", "/static/gallery.js", "/not
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_has_the_headers_of_a_careful_server(dataset, path) -> None:
+def test_every_answer_has_security_headers(dataset, path) -> None:
     headers = asked(dataset, path).headers
     policy = headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none';")
@@ -323,7 +323,7 @@ def test_every_answer_has_the_headers_of_a_careful_server(dataset, path) -> None
     assert "Cache-Control" in headers
 
 
-def test_pages_keep_their_own_policy(dataset) -> None:
+def test_pages_obey_their_own_security_policy(dataset) -> None:
     async def say(ask: Ask) -> None:
         for path in ("/", f"/image/{MADE[0].id}", "/search?q=hair"):
             text = (await ask(path)).text
@@ -333,7 +333,7 @@ def test_pages_keep_their_own_policy(dataset) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
-def test_one_can_only_look(dataset, method) -> None:
+def test_only_get_and_head_are_allowed(dataset, method) -> None:
     answer = asked(dataset, "/", method)
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
@@ -364,7 +364,7 @@ def test_head_has_the_headers_of_get_and_no_body(dataset, path) -> None:
         ("", 400),
     ],
 )
-def test_a_name_that_is_not_of_this_machine_is_refused(dataset, host, status) -> None:
+def test_a_host_name_of_another_machine_is_refused(dataset, host, status) -> None:
     async def say(ask: Ask) -> None:
         for path in ("/", f"/full/{MADE[0].id}.jpg"):
             assert (await ask(path, Host=host)).status == status
@@ -372,7 +372,7 @@ def test_a_name_that_is_not_of_this_machine_is_refused(dataset, host, status) ->
     talk(dataset, say)
 
 
-def test_this_machines_own_name_is_right_where_others_may_look(dataset) -> None:
+def test_the_name_of_this_machine_is_accepted_when_serving_other_machines(dataset) -> None:
     async def say(ask: Ask) -> None:
         assert (await ask("/", Host=socket.gethostname())).status == 200
         assert (await ask("/", Host="evil.example")).status == 421
@@ -399,17 +399,17 @@ def test_this_machines_own_name_is_right_where_others_may_look(dataset) -> None:
         "/image/99999999999999999999",
     ],
 )
-def test_no_address_leads_out_of_the_trees(dataset, path) -> None:
+def test_no_path_leads_out_of_the_trees(dataset, path) -> None:
     assert asked(dataset, path).status == 404
 
 
 @pytest.fixture
 def own(dataset, tmp_path) -> Path:
-    """A dataset that a test may spoil."""
+    """Copy the dataset for a test that changes it."""
     return shutil.copytree(dataset, tmp_path / "own")
 
 
-def test_no_link_is_followed(own, tmp_path) -> None:
+def test_no_symbolic_link_is_followed(own, tmp_path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "file").write_text("not to be seen")
@@ -432,7 +432,7 @@ def test_no_link_is_followed(own, tmp_path) -> None:
     talk(own, say)
 
 
-def test_a_pipe_or_folder_in_place_of_a_picture_is_none(own) -> None:
+def test_a_pipe_or_folder_in_place_of_a_picture_is_not_found(own) -> None:
     pipe, folder = (own / "fullMin256" / one.path for one in MADE[:2])
     pipe.unlink()
     os.mkfifo(pipe)
@@ -446,7 +446,7 @@ def test_a_pipe_or_folder_in_place_of_a_picture_is_none(own) -> None:
     talk(own, say)
 
 
-def test_a_path_of_the_manifest_is_not_believed(own) -> None:
+def test_paths_in_the_manifest_are_not_used(own) -> None:
     manifest = pl.read_parquet(own / "manifest.parquet")
     lying = manifest.with_columns(path=pl.lit("../manifest.parquet"))
     lying.write_parquet(own / "manifest.parquet")
@@ -454,7 +454,14 @@ def test_a_path_of_the_manifest_is_not_believed(own) -> None:
     assert answer.body == (own / "fullMin256" / MADE[0].path).read_bytes()
 
 
-def test_nothing_of_the_dataset_is_changed_but_its_index(own) -> None:
+def test_the_row_of_an_image_shows_floats_with_four_digits(own) -> None:
+    manifest = pl.read_parquet(own / "manifest.parquet")
+    long = manifest.with_columns(left=pl.lit(0.35364899039268494))
+    long.write_parquet(own / "manifest.parquet")
+    assert "left 0.3536 " in asked(own, f"/image/{MADE[0].id}").words
+
+
+def test_serving_changes_nothing_in_the_dataset_but_the_index(own) -> None:
     def found() -> dict[str, tuple[int, int]]:
         return {
             str(path.relative_to(own)): (path.stat().st_size, path.stat().st_mtime_ns)
@@ -472,7 +479,7 @@ def test_nothing_of_the_dataset_is_changed_but_its_index(own) -> None:
     assert found() == before
 
 
-def test_what_is_no_http_is_told_nothing_of_the_server(dataset) -> None:
+def test_an_answer_to_bad_http_does_not_name_aiohttp_or_python(dataset) -> None:
     async def main() -> bytes:
         run = GalleryRun(output=dataset, port=0)
         async with server.serving(run, indexed(dataset)) as place:
@@ -490,7 +497,7 @@ def test_what_is_no_http_is_told_nothing_of_the_server(dataset) -> None:
     assert b"python" not in answer.lower()
 
 
-def test_a_port_that_is_taken_is_wrong_usage(dataset) -> None:
+def test_a_port_in_use_is_a_usage_error(dataset) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = GalleryRun(output=dataset, port=port)
@@ -503,7 +510,7 @@ def test_a_port_that_is_taken_is_wrong_usage(dataset) -> None:
             asyncio.run(main())
 
 
-def test_other_servers_of_the_process_keep_their_name_after_it(dataset) -> None:
+def test_other_servers_of_the_process_keep_their_name_afterwards(dataset) -> None:
     before = web_response.SERVER_SOFTWARE
     assert asked(dataset, "/").headers["Server"] == "dafre-fast"
     assert before == web_response.SERVER_SOFTWARE

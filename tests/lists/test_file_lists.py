@@ -154,7 +154,7 @@ def test_files_may_be_named_one_by_one_and_be_called_anything(tmp_path) -> None:
 def test_splits_of_one_name_are_wrong_usage_and_a_folder_without_any_has_none(tmp_path) -> None:
     one = written(tmp_path / "a/val.csv", "0,0001/1.jpg")
     other = written(tmp_path / "b/val.txt", "0,0001/1.jpg")
-    with pytest.raises(UsageError, match="one name"):
+    with pytest.raises(UsageError, match="the same name"):
         read_splits([one, other], 0.0)
     with pytest.raises(InputError, match=r"none of train\.csv, val\.csv, test\.csv"):
         read_splits([tmp_path], 0.0)

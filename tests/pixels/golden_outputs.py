@@ -8,7 +8,7 @@
   pixels before encoding and of the encoded files.
 
 Record again, after `Recipe.revision` was raised or on a machine with other libraries:
-`PYTHONPATH=.:tests python -m tests.pixels.golden_outputs`.
+`python -m tests.pixels.golden_outputs`.
 """
 
 import hashlib

@@ -71,6 +71,7 @@ def test_a_host_is_down_after_ten_failures_in_a_row_and_not_after_nine() -> None
     breaker = Breaker()
     rests = [breaker.fail(5.0, breaker.begin()) for _ in range(FAILURES_UNTIL_DOWN)]
     assert rests == [0.0] * 9 + [2.0]
+    assert repr(breaker) == "<Breaker [open, 10 failures in a row]>"
     assert (breaker.down_since, breaker.wait(6.0), breaker.wait(7.0)) == (5.0, 1.0, 0.0)
 
 
@@ -94,6 +95,7 @@ def test_while_a_trial_is_on_its_way_everyone_else_waits_for_its_end() -> None:
     breaker = down()
     trial = breaker.begin()
     assert breaker.wait(1000.0) == inf
+    assert repr(breaker) == "<Breaker [half open, 10 failures in a row]>"
     breaker.leave(trial)
     assert breaker.wait(1000.0) == 0.0
 
@@ -295,6 +297,55 @@ def test_who_waits_and_is_stopped_leaves_nothing_locked_and_tells_how_long_it_wa
         assert 0 < max(effort.waited for effort in efforts) < 10
         await ask(hosts)
         await ask(hosts, efforts[0])
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("short_rests")
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("connections", "busy, 1 of 1 connections"),
+        ("rate", "busy, 0 of 16 connections"),
+        ("Retry-After", "asks to wait, 0 of 16 connections"),
+        ("rest", "down after 10 failures, 0 of 16 connections"),
+        ("trial", "down after 10 failures, 1 of 16 connections"),
+    ],
+)
+def test_hosts_show_what_a_request_would_have_to_wait_for(name, state) -> None:
+    obstacle, settings = OBSTACLES[name]
+
+    async def main() -> None:
+        hosts, _ = met(settings)
+        assert repr(hosts) == f"<Hosts [<Host host [free, 0 of {state.split()[-2]} connections]>]>"
+        assert hosts.is_free("host")
+        async with obstacle(hosts):
+            assert repr(hosts) == f"<Hosts [<Host host [{state}]>]>"
+            assert not hosts.is_free("host")
+
+    asyncio.run(main())
+
+
+def test_a_host_that_is_not_known_yet_is_free() -> None:
+    hosts, _ = met(Fetching())
+    assert hosts.is_free("another")
+
+
+def test_a_free_host_is_asked_without_a_pause_of_the_effort() -> None:
+    async def main() -> None:
+        hosts, _ = met(Fetching())
+        effort = Effort(Fetching(), Budget(0), ignore)
+        await ask(hosts, effort)
+        assert effort.waited == 0
+
+    asyncio.run(main())
+
+
+def test_a_host_is_found_by_name_and_port_with_its_reach() -> None:
+    async def main() -> None:
+        hosts = Hosts(Fetching(), ignore)
+        assert await hosts.find("127.0.0.1", 80) == "127.0.0.1:80"
+        assert repr(hosts) == "<Hosts [<Host 127.0.0.1:80 [free, 0 of 16 connections]>]>"
 
     asyncio.run(main())
 

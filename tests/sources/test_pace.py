@@ -80,8 +80,9 @@ def wide() -> Pace:
 
 
 def test_a_failure_of_the_only_host_halves_the_slots(wide) -> None:
+    assert repr(wide) == "<Pace [40 of at most 40 slots, doubling]>"
     assert wide.failed(20.0, asked=19.0, share=1.0)
-    assert wide.slots == 20
+    assert repr(wide) == "<Pace [20 of at most 40 slots, one by one]>"
 
 
 def test_failures_of_what_was_asked_before_the_last_halving_change_nothing(wide) -> None:
@@ -160,7 +161,7 @@ class Job:
             self.under_way.remove(sought.key)
         return Fetched(key=sought.key)
 
-    async def download(self, key: str, slot: Slot) -> None:
+    async def download(self, _key: str, _slot: Slot) -> None:
         await asyncio.sleep(0)
 
     async def take(self, sought: Sought, _: Fetched) -> None:
@@ -264,7 +265,7 @@ class AllStuck(Job):
         super().__init__()
         self.four = asyncio.Event()
 
-    async def download(self, _: str, slot: Slot) -> None:
+    async def download(self, _key: str, _slot: Slot) -> None:
         if len(self.under_way) == 4:
             self.four.set()
         if len(self.under_way) == 16:

@@ -46,7 +46,7 @@ def counted(rows: list[Row], *, words: bool = True) -> Counts:
 
 
 def ranked(values: list[object]) -> list[tuple[object, int]]:
-    """The most frequent first, of equal ones in order of their UTF-8."""
+    """Return values with their counts, most frequent first, ties in order of their UTF-8."""
     return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
 
 
@@ -55,7 +55,7 @@ def words_of(tags: list[str]) -> list[str]:
 
 
 @given(ROWS)
-def test_images_are_counted_one_by_one(rows) -> None:
+def test_images_are_counted_as_by_plain_python(rows) -> None:
     found = counted(rows)
     assert found.images == len(rows)
     extensions = [row["file_ext"] for row in rows]
@@ -69,12 +69,12 @@ def test_images_are_counted_one_by_one(rows) -> None:
 
 
 @given(ROWS)
-def test_tags_and_words_are_counted_one_by_one(rows) -> None:
+def test_tags_and_words_are_counted_as_by_plain_python(rows) -> None:
     found = counted(rows)
     tags, numbers = [], []
     for category, level in ((0, "tags"), (0, "words"), (3, "tags"), (4, "tags")):
-        told = [row[f"tags_cat{category}"] for row in rows]
-        lists = [one if level == "tags" else words_of(one) for one in told if one is not None]
+        values = [row[f"tags_cat{category}"] for row in rows]
+        lists = [one if level == "tags" else words_of(one) for one in values if one is not None]
         used = ranked([tag for one in lists for tag in one])
         tags += [(category, level, *row) for row in used]
         numbers += [(category, level, *row) for row in Counter(map(len, lists)).items()]
@@ -82,13 +82,13 @@ def test_tags_and_words_are_counted_one_by_one(rows) -> None:
     assert sorted(found.per_image.rows()) == sorted(numbers)
 
 
-def test_words_are_counted_only_where_they_are_wanted() -> None:
+def test_words_are_counted_only_if_asked_for() -> None:
     row = dict.fromkeys(SCHEMA) | {"id": 1, "tags_cat0": ["1 girl"]}
     assert counted([row], words=False).tags.rows() == [(0, "tags", "1 girl", 1)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 5)), max_size=8))
-def test_a_spread_is_that_of_all_values_one_by_one(pairs) -> None:
+def test_a_spread_is_that_of_all_repeated_values(pairs) -> None:
     values = [value for value, times in pairs for _ in range(times)]
     found = spread(
         pl.Series([value for value, _ in pairs], dtype=pl.Int64),
@@ -103,6 +103,6 @@ def test_the_standard_deviation_is_that_of_a_sample() -> None:
     assert spread(pl.Series([1, 3])) == Spread(mean=2.0, median=2.0, std=2**0.5)
 
 
-def test_uses_that_are_many_do_not_overflow() -> None:
+def test_large_numbers_of_uses_do_not_overflow() -> None:
     many = pl.Series([3_000_000, 90_000_000, 2_000_000_000])
     assert spread(many).mean == 2_093_000_000 / 3

@@ -42,7 +42,7 @@ def vocabulary(uses: dict[str, int], level: Level = Level.TAGS, **given: Any) ->
 
 
 def many(number: int) -> dict[str, int]:
-    """Distributed as tags are."""
+    """Return tags whose uses are distributed like those of real ones."""
     return {f"a tag called {rank}": 10_000 // rank for rank in range(1, number + 1)}
 
 
@@ -82,22 +82,22 @@ def test_a_histogram_without_labels_goes_by_rank() -> None:
     assert figure.get_suptitle() == "DAF:re: words of general tags\n50 most used of 70"
 
 
-@pytest.mark.parametrize(("number", "told"), [(1, "1 tag"), (3, "3 tags")])
-def test_fewer_tags_than_bars_are_all_of_them(number, told) -> None:
+@pytest.mark.parametrize(("number", "shown"), [(1, "1 tag"), (3, "3 tags")])
+def test_fewer_tags_than_bars_are_all_drawn(number, shown) -> None:
     with drawing():
         figure = histogram("x", vocabulary(many(number)), 20, labelled=True)
     assert len(figure.axes[0].patches) == number
-    assert figure.get_suptitle() == f"x: general tags\n{told}"
+    assert figure.get_suptitle() == f"x: general tags\n{shown}"
 
 
 def boxes(figure: Figure) -> dict[str, Any]:
-    """The box around each word of a cloud, in pixels of its layout."""
+    """Return the box around each word of a cloud, in pixels of its layout."""
     words = [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
     return {str(word.get_gid()): word.get_path().get_extents() for word in words}
 
 
 def ink(figure: Figure, name: str | None = None) -> np.ndarray[Any, Any]:
-    """Where the words of a cloud, or one of them, are drawn: bool (rows, columns)."""
+    """Draw the words of a cloud, or one of them. Return the inked pixels: bool (rows, columns)."""
     for patch in figure.axes[0].patches:
         patch.set(visible=name in {None, patch.get_gid()}, facecolor="black")
     canvas = FigureCanvasAgg(figure)
@@ -128,7 +128,7 @@ def test_a_cloud_has_the_most_used_word_largest() -> None:
 
 
 @pytest.mark.parametrize("name", ["x", "y" * 300, "初音ミク" * 50, "가나다", " ", "\0", "$a$"])
-def test_a_cloud_of_one_word_is_drawn_whatever_it_is(tmp_path, name) -> None:
+def test_a_cloud_of_any_single_word_is_drawn(tmp_path, name) -> None:
     with drawing():
         figure = cloud("x", vocabulary({name: 5}))
     drawn = boxes(figure)
@@ -147,14 +147,14 @@ def test_the_long_tail_has_every_class_on_logarithmic_axes() -> None:
     assert figure.get_suptitle() == "DAF:re\n951 images of 4 classes"
 
 
-def test_a_single_class_is_a_tail_too(tmp_path) -> None:
+def test_a_single_class_is_drawn(tmp_path) -> None:
     with drawing():
         figure = long_tail("x", [7])
     assert figure.get_suptitle() == "x\n7 images of 1 class"
     assert "</svg>" in svg(figure, tmp_path)
 
 
-def test_few_sizes_are_dots() -> None:
+def test_few_sizes_are_drawn_as_dots() -> None:
     pixels = np.array([100, 200]), np.array([300, 50]), np.array([1, 4])
     with drawing():
         figure = sizes("x", *pixels)
@@ -227,13 +227,13 @@ def test_a_funnel_has_every_step_with_its_number_and_share(tmp_path) -> None:
         assert f"<!-- {text} -->" in drawn
 
 
-def test_shares_are_of_the_last_step_that_is_no_part() -> None:
+def test_shares_are_of_the_last_step_that_is_not_a_split() -> None:
     names = ["all", "kept", "train", "val", "test", "made"]
     assert kept(names, [100, 50, 30, 5, 15, 40]) == [None, 0.5, 0.6, 0.1, 0.3, 0.8]
     assert kept(["all", "none", "none"], [5, 0, 0]) == [None, 0, None]
 
 
-def test_an_svg_has_outlines_of_its_text_as_it_stands_never_as_mathematics(tmp_path) -> None:
+def test_an_svg_has_outlines_of_its_text_which_is_never_read_as_mathematics(tmp_path) -> None:
     names = {"初音ミク": 5, "$_and_$": 4, "<tag> & more": 3}
     with drawing():
         figure = histogram("東方", vocabulary(names), 20, labelled=True)
@@ -247,10 +247,10 @@ def test_an_svg_has_outlines_of_its_text_as_it_stands_never_as_mathematics(tmp_p
 def test_japanese_letters_are_in_the_fonts(name, missing) -> None:
     with drawing():
         figure = histogram("東方", vocabulary({name: 5}), 20, labelled=True)
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             FigureCanvasAgg(figure).draw()
-    assert any("missing from font" in str(one.message) for one in told) == missing
+    assert any("missing from font" in str(one.message) for one in warned) == missing
 
 
 def test_a_pdf_has_the_letters_as_text_of_embedded_fonts(tmp_path) -> None:
@@ -261,7 +261,7 @@ def test_a_pdf_has_the_letters_as_text_of_embedded_fonts(tmp_path) -> None:
     assert b"CreationDate" not in pdf
 
 
-def test_drawing_leaves_no_trace_in_the_settings_of_matplotlib() -> None:
+def test_drawing_does_not_change_the_settings_of_matplotlib() -> None:
     before = dict(mpl.rcParams)
     with mpl.rc_context({"font.size": 99}):
         with drawing():
@@ -270,7 +270,7 @@ def test_drawing_leaves_no_trace_in_the_settings_of_matplotlib() -> None:
     assert dict(mpl.rcParams) == before
 
 
-def test_drawing_needs_no_pyplot_nor_a_package_that_sets_fonts() -> None:
+def test_drawing_imports_neither_pyplot_nor_a_package_that_sets_fonts() -> None:
     code = (
         "import sys; from dafre_fast.stats import plots\n"
         "with plots.drawing(): plots.images.formats('x', {'jpg': 1})\n"
@@ -279,7 +279,7 @@ def test_drawing_needs_no_pyplot_nor_a_package_that_sets_fonts() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_counting_without_plots_imports_none_of_it() -> None:
+def test_counting_without_plots_imports_no_plotting_library() -> None:
     code = (
         "import sys; import dafre_fast.stats.run\n"
         "assert not {'matplotlib', 'wordcloud', 'PIL'} & {*sys.modules}"
@@ -287,7 +287,7 @@ def test_counting_without_plots_imports_none_of_it() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_there_is_no_data_for_is_not_drawn_and_has_a_reason(tmp_path) -> None:
+def test_a_plot_without_data_is_not_drawn_and_has_a_reason(tmp_path) -> None:
     none = np.array([], np.int64)
     empty = vocabulary({}, Level.WORDS)
     no_tags = TagFunnel([TagStep("raw", 5, {})])
@@ -307,7 +307,7 @@ def test_what_there_is_no_data_for_is_not_drawn_and_has_a_reason(tmp_path) -> No
 
 
 @given(st.text(max_size=30), st.integers(1, 20))
-def test_a_short_name_stands_as_it_is_and_a_long_one_ends_in_dots(text, width) -> None:
+def test_a_short_name_is_unchanged_and_a_long_one_ends_in_dots(text, width) -> None:
     found = shortened(text, width)
     assert len(found) <= max(width, 1)
     assert found.isprintable()
@@ -323,7 +323,7 @@ def test_wide_letters_take_two_columns() -> None:
 
 
 @given(st.integers(1, 10**7), st.floats(1.3, 10**6))
-def test_ticks_are_round_and_within(low, ratio) -> None:
+def test_ticks_are_round_and_within_the_bounds(low, ratio) -> None:
     found = ticks(low, low * ratio)
     assert found == sorted(found)
     assert all(low <= one <= low * ratio for one in found)
@@ -340,5 +340,5 @@ def test_ticks_are_round_and_within(low, ratio) -> None:
         (0.8, 4e6, [10**power for power in range(7)]),
     ],
 )
-def test_ticks_are_as_many_as_can_be_read(low, high, expected) -> None:
+def test_there_are_at_most_six_ticks(low, high, expected) -> None:
     assert ticks(low, high) == expected

@@ -49,17 +49,17 @@ def problems(*paths: Path) -> list[tuple[str, int, str]]:
     return read(*paths).bad_rows.rows()
 
 
-def test_a_table_as_published_is_read(tmp_path) -> None:
+def test_a_table_in_the_published_format_is_read(tmp_path) -> None:
     assert rows(table(tmp_path / "val_tags.csv", ROW)) == [READ]
 
 
-def test_columns_are_known_by_their_names_and_may_be_missing(tmp_path) -> None:
+def test_columns_are_found_by_name_and_may_be_missing(tmp_path) -> None:
     path = table(tmp_path / "a.csv", "[],JPG,5", header="tags_cat3,file_ext,id")
     unknown = dict.fromkeys(READ)
     assert rows(path) == [unknown | {"id": 5, "file_ext": "jpg", "tags_cat3": []}]
 
 
-def test_numbers_may_be_as_pandas_writes_a_column_with_holes(tmp_path) -> None:
+def test_numbers_may_be_floats_as_pandas_writes_a_column_with_holes(tmp_path) -> None:
     header = "id,image_width,image_height,class_id,tags_cat0"
     path = table(tmp_path / "a.csv", "5,800.0,600.0,,[]", header=header)
     (found,) = rows(path)
@@ -74,7 +74,7 @@ def test_parquet_has_lists_or_their_text(tmp_path) -> None:
     assert rows(tmp_path / "lists.parquet") == rows(tmp_path / "texts") == [READ]
 
 
-def test_metadata_as_parquet_has_tags_joined_by_blanks(tmp_path) -> None:
+def test_metadata_as_parquet_has_tags_separated_by_spaces(tmp_path) -> None:
     post = {
         "id": 5,
         "file_ext": "png",
@@ -91,7 +91,7 @@ def test_metadata_as_parquet_has_tags_joined_by_blanks(tmp_path) -> None:
     assert rows(tmp_path / "a.parquet") == [{"id": 5, **sizes, **tags}]
 
 
-def test_several_tables_are_one(tmp_path) -> None:
+def test_several_tables_are_read_as_one(tmp_path) -> None:
     one = table(tmp_path / "train_tags.csv", ROW)
     other = table(tmp_path / "val_tags.csv", f"6{ROW[1:]}")
     assert rows(one, other) == [READ, READ | {"id": 6}]
@@ -120,7 +120,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_with_file_row_and_problem(
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "wide", "1.5"])
-def test_a_size_that_is_none_is_a_problem(tmp_path, size) -> None:
+def test_a_size_that_is_not_a_positive_number_is_a_problem(tmp_path, size) -> None:
     path = table(
         tmp_path / "a.csv",
         f"5,{size},9,[]",
@@ -131,7 +131,7 @@ def test_a_size_that_is_none_is_a_problem(tmp_path, size) -> None:
     assert problems(path) == [("a.csv", 1, "bad_size"), ("a.csv", 2, "bad_size")]
 
 
-def test_an_extension_that_is_none_is_a_problem(tmp_path) -> None:
+def test_a_malformed_extension_is_a_problem(tmp_path) -> None:
     path = table(
         tmp_path / "a.csv", "5,.jpg,[]", "6,JPG,[]", "7,,[]", header="id,file_ext,tags_cat0"
     )
@@ -139,19 +139,19 @@ def test_an_extension_that_is_none_is_a_problem(tmp_path) -> None:
     assert [row["file_ext"] for row in rows(path)] == ["jpg", None]
 
 
-def test_letters_that_are_not_utf_8_are_no_tags(tmp_path) -> None:
+def test_bytes_that_are_not_utf_8_are_bad_tags(tmp_path) -> None:
     path = table(tmp_path / "a.csv", f"6{ROW[1:]}")
     with path.open("ab") as file:
         file.write(b"5,\xff,0,\"['\xff']\",[],[]\n7,\xff,0,[],[],[]\n")
     assert problems(path) == [("a.csv", 2, "bad_tags")]
 
 
-def test_a_row_has_its_number_however_many_lines_are_in_those_before_it(tmp_path) -> None:
+def test_rows_are_numbered_even_if_earlier_ones_span_several_lines(tmp_path) -> None:
     path = table(tmp_path / "a.csv", ROW, '6,"a\nb",0,[],[],[]', "7,,0,\"['a\nb']\",[],[]", "x")
     assert problems(path) == [("a.csv", 3, "bad_tags"), ("a.csv", 4, "bad_id")]
 
 
-def test_of_several_rows_of_an_image_the_first_good_one_counts_across_tables(tmp_path) -> None:
+def test_the_first_good_row_of_an_image_counts_across_tables(tmp_path) -> None:
     one = table(tmp_path / "one", "5,,0,broken,[],[]", ROW, "5,,1,[],[],[]")
     other = table(tmp_path / "other", ROW, f"6{ROW[1:]}")
     assert rows(one, other) == [READ, READ | {"id": 6}]
@@ -162,7 +162,7 @@ def test_of_several_rows_of_an_image_the_first_good_one_counts_across_tables(tmp
     ]
 
 
-def test_a_list_with_a_hole_is_a_bad_row_of_parquet(tmp_path) -> None:
+def test_a_list_with_a_null_is_a_bad_row_of_parquet(tmp_path) -> None:
     kind = pl.List(pl.String)
     tags = pl.Series([["a"], ["b", None], None], dtype=kind)
     pl.DataFrame({"id": [1, 2, 3], "tags_cat0": tags}).write_parquet(tmp_path / "a.parquet")
@@ -171,7 +171,7 @@ def test_a_list_with_a_hole_is_a_bad_row_of_parquet(tmp_path) -> None:
     assert [row["id"] for row in rows(tmp_path / "a.parquet")] == [1]
 
 
-def test_more_bad_rows_than_allowed_end_the_run_with_the_worst(tmp_path) -> None:
+def test_more_bad_rows_than_allowed_are_an_error_that_names_the_worst(tmp_path) -> None:
     path = table(tmp_path / "a.csv", ROW, "6,,0,[,[],[]", "7,,0,],[],[]")
     assert read(path, at_most=2 / 3).rows.collect().height == 1
     with pytest.raises(InputError, match=r"a\.csv: 2 of 3 rows.*bad_tags, first in line 2"):
@@ -188,7 +188,7 @@ def write_cut_parquet(path: Path) -> None:
 
 
 def write_parquet_with_damage(path: Path) -> None:
-    """In its first column of values, which is read in the end."""
+    """Write Parquet with damage in its first column of values, which is read last."""
     rows = pl.DataFrame({"file_ext": ["jpg", "png"] * 500, "id": range(1000)})
     rows.with_columns(tags_cat0=["a"]).write_parquet(path, compression="uncompressed")
     data = bytearray(path.read_bytes())
@@ -197,33 +197,35 @@ def write_parquet_with_damage(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "told"),
+    ("write", "named"),
     [
         (Path.touch, "is empty"),
         (lambda path: path.write_text("\n \n"), "is empty"),
         (Path.mkdir, "Is a directory"),
         (table, "has no rows"),
         (lambda path: table(path, "", ""), "has no rows"),
-        (lambda path: table(path, "5,,0,x,[],[]"), "none is good"),
+        (lambda path: table(path, "5,,0,x,[],[]"), "none of its 1 rows is good"),
         (lambda path: table(path, "5", header="dir"), "has no column id"),
         (lambda path: table(path, "5,x", header="id,dir"), "none of the columns"),
         (lambda path: table(path, f'{ROW}\n6,"'), "a quoted field does not end"),
         (lambda path: path.write_text("<html>"), "is an HTML page"),
         (lambda path: path.write_bytes(b"\x1f\x8b0"), "cannot be read"),
-        (write_parquet_of_numbers, "its column tags_cat0 is neither"),
+        (write_parquet_of_numbers, "its column tags_cat0 holds neither"),
         (write_cut_parquet, "cannot be read"),
         (write_parquet_with_damage, "cannot be read"),
         (Path.exists, "No such file"),
     ],
 )
-def test_what_is_no_such_table_is_refused_by_name_in_one_line(tmp_path, write, told) -> None:
+def test_a_file_that_is_not_such_a_table_is_refused_by_name_in_one_line(
+    tmp_path, write, named
+) -> None:
     write(tmp_path / "table")
-    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'table'))}: .*{told}") as no:
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'table'))}: .*{named}") as no:
         read(tmp_path / "table")
     assert "\n" not in str(no.value)
 
 
-def test_many_rows_come_in_batches_and_lead_to_the_same(tmp_path, monkeypatch) -> None:
+def test_many_rows_are_read_in_batches_with_the_same_result(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("dafre_fast.stats.tagged._BATCH_ROWS", 3)
     path = table(tmp_path / "a.csv", *(f"{number}{ROW[1:]}" for number in range(20)), "x")
     assert rows(path) == [READ | {"id": number} for number in range(20)]
@@ -247,7 +249,7 @@ def test_lists_are_read_as_python_writes_them(lists) -> None:
 
 
 def as_json_means(names: list[str]) -> list[str] | None:
-    """Two surrogates that make a character are that character; one without the other is no text."""
+    """Return names with pairs of surrogates as one character, or None for an unpaired one."""
     joined = json.loads(json.dumps(names))
     return None if any("\ud800" <= letter <= "\udfff" for letter in "".join(joined)) else joined
 
@@ -261,7 +263,7 @@ def test_names_with_surrogates_are_read_as_json_reads_them(names) -> None:
     assert parse([str(names), json.dumps(names)]) == [as_json_means(names)] * 2
 
 
-def test_a_name_with_half_a_character_costs_its_own_row_alone() -> None:
+def test_an_unpaired_surrogate_spoils_only_its_own_row() -> None:
     assert parse(["['a\\n']", "['\\ud800']", "['b\\n']"]) == [["a\n"], None, ["b\n"]]
 
 
@@ -269,7 +271,7 @@ def test_a_name_with_half_a_character_costs_its_own_row_alone() -> None:
 @example(["['a' 'b']", "[ 'a' ]", "['a',]", "['a','b']", '["a"]', "['a'] ", "[['a']]", "[None]"])
 @example(["['\\d']", "['a\\\nb']", "[b'a']", "[*'a']", "[" * 300, "['a', b]"])
 @pytest.mark.filterwarnings("ignore")
-def test_text_is_a_list_of_names_where_it_is_one_to_python(texts) -> None:
+def test_text_is_a_list_of_names_if_python_reads_it_as_one(texts) -> None:
     def model(text: str) -> list[str] | None:
         try:
             found = ast.literal_eval(text)
@@ -281,12 +283,12 @@ def test_text_is_a_list_of_names_where_it_is_one_to_python(texts) -> None:
     assert parse(texts) == [model(text) for text in texts]
 
 
-def test_lists_written_by_another_json_writer_are_lists_too() -> None:
+def test_lists_written_as_json_are_read_too() -> None:
     names = ["a", "初音", "it's", "\N{GRINNING FACE}"]
     assert parse([json.dumps(names)]) == [names]
 
 
-def test_metadata_as_lines_of_json_in_both_shapes_is_read_too(tmp_path) -> None:
+def test_metadata_as_json_lines_of_both_shapes_is_read(tmp_path) -> None:
     old = {
         "id": "5",
         "file_ext": "PNG",
@@ -307,7 +309,7 @@ def test_metadata_as_lines_of_json_in_both_shapes_is_read_too(tmp_path) -> None:
         assert table.bad_rows.rows() == [(name, 2, "no_tags")]
 
 
-def test_of_a_post_with_an_odd_tag_the_rest_counts(tmp_path) -> None:
+def test_a_post_with_an_unknown_category_keeps_its_other_tags(tmp_path) -> None:
     tags = [{"name": "1girl", "category": "0"}, {"name": "x", "category": "9"}]
     (tmp_path / "table").write_text(json.dumps({"id": 5, "tags": tags}))
     table = read_tagged([tmp_path / "table"], 1.0, tmp_path / "scratch")

@@ -31,7 +31,7 @@ class Lost(NamedTuple):
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: a generic of these cannot be subscripted
 class Spec(Generic[J, R]):
     """What workers do, where their results go, and the limits they keep to.
 

@@ -1,8 +1,8 @@
 """The life of a worker of the local executor, in its own process.
 
 It is initialised, then does its jobs in order and sends each result as soon as it is there. Its
-first message is a pickled `Begun`, each further one a pickled `Answer`: a result or `Raised`, and
-the CPU time of the worker so far in seconds.
+first message is a pickled `Begun`, each further one a pickled pair: a result or a `Raised`, and the
+CPU time of the worker so far in seconds.
 """
 
 import os
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from dafre_fast.core.errors import WorkerError
 from dafre_fast.engine.executors import forkserver
 from dafre_fast.engine.executors.base import J, R
 from dafre_fast.engine.executors.messages import framed
@@ -35,9 +36,6 @@ class Raised(NamedTuple):
     """An exception in place of a result."""
 
     error: BaseException
-
-
-Answer = tuple[object, float]  # plain, since it is pickled for every job
 
 
 def serve(
@@ -67,9 +65,9 @@ def _begin(parent: socket.socket, initialise: Callable[[], Callable[[J], R]]) ->
         work = initialise()
     except BaseException as error:
         failure = f"{type(error).__name__}: {error}"
-        _send(parent, Begun(failure, forkserver.cpu_seconds))
+        parent.sendall(framed(pickle.dumps(Begun(failure, forkserver.cpu_seconds))))
         raise EOFError from error
-    _send(parent, Begun(None, forkserver.cpu_seconds))
+    parent.sendall(framed(pickle.dumps(Begun(None, forkserver.cpu_seconds))))
     return work
 
 
@@ -77,20 +75,26 @@ def _do_jobs(parent: socket.socket, work: Callable[[J], R]) -> None:
     batches = parent.makefile("rb")
     while True:
         for job in pickle.load(batches):  # noqa: S301  (from our own parent)
-            _send(parent, (_result(work, job), time.process_time()))
+            parent.sendall(framed(_answer(work, job)))
 
 
-def _result(work: Callable[[J], R], job: J) -> R | Raised:
+def _answer(work: Callable[[J], R], job: J) -> bytes:
+    """Do a job; return the message with its result. Raises MemoryError."""
     try:
-        return work(job)
+        return pickle.dumps((work(job), time.process_time()))
     except MemoryError:
         raise
     except BaseException as error:  # noqa: BLE001  (raised again in the parent)
-        return Raised(error)
+        return pickle.dumps((Raised(_that_travels(error)), time.process_time()))
 
 
-def _send(parent: socket.socket, message: Begun | Answer) -> None:
-    parent.sendall(framed(pickle.dumps(message)))
+def _that_travels(error: BaseException) -> BaseException:
+    """Return an exception, or a WorkerError with its text if it cannot be pickled and read back."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
+    except Exception:  # noqa: BLE001  (whatever its class does)
+        return WorkerError(f"a worker raised {type(error).__name__}: {error}")
+    return error
 
 
 def bound_memory(more: int) -> None:

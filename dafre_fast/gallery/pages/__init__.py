@@ -1,7 +1,7 @@
-"""The pages of the gallery: templates, style and script lie beside this file, and nothing comes
-from elsewhere.
+"""The pages of the gallery, made from the templates, style and script beside this file.
 
-Everything works without the script. It adds completion, endless scrolling and keys.
+Pages load nothing from other servers. They work without the script, which adds completion, endless
+scrolling and keys.
 """
 
 from collections.abc import Sequence
@@ -31,17 +31,17 @@ STATIC = {
     "gallery.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-"""Files that pages name, and their types."""
+"""Files that pages load, and their media types."""
 
 
 @cache
 def static(name: str) -> bytes:
-    """The content of a file of `STATIC`."""
+    """Return the content of a file of `STATIC`."""
     return (files("dafre_fast.gallery.pages") / "static" / name).read_bytes()
 
 
 class Pages:
-    """Pages of one dataset, called `title`, with these outputs: text of HTML."""
+    """The pages of the dataset called `title`, with these outputs, as HTML text."""
 
     def __init__(self, title: str, outputs: Sequence[Output]) -> None:
         self._outputs = [_described(output) for output in outputs]
@@ -62,16 +62,16 @@ class Pages:
             refused=REFUSED,
         )
         self._environment.filters["number"] = "{:,}".format
-        self._environment.filters["told"] = _told
+        self._environment.filters["text"] = _text
 
     def grid(
         self, view: View, page: Page, splits: Sequence[Choice], statuses: Sequence[Choice]
     ) -> str:
-        """Many images, and all that chooses them."""
+        """Return a page of a view, with the filters to change it."""
         return self._render("grid.html", view=view, page=page, splits=splits, statuses=statuses)
 
     def image(self, view: View, details: Details, place: Place) -> str:
-        """One image, reached from a view."""
+        """Return the page of one image, with links to its neighbours in a view."""
         sizes = details.tile.sizes
         shown = [(one, *sizes[one.name]) for one in self._outputs if sizes[one.name][0]]
         return self._render(
@@ -79,15 +79,15 @@ class Pages:
         )
 
     def choose(self, view: View, text: str, choices: Sequence[Choice]) -> str:
-        """What a text that was looked for may mean."""
+        """Return the page of the matches of a search."""
         return self._render("choose.html", view=view, text=text, choices=choices)
 
     def completion(self, view: View, choices: Sequence[Choice]) -> str:
-        """The same as items of a list, for the script."""
+        """Return the matches as list items, for completion by the script."""
         return self._render("completion.html", view=view, choices=choices)
 
     def error(self, status: int, phrase: str, reason: str) -> str:
-        """What went wrong."""
+        """Return the page of an error: HTTP status, its phrase, and the reason."""
         return self._render("error.html", view=View(), status=status, phrase=phrase, reason=reason)
 
     def _render(self, name: str, **values: object) -> str:
@@ -95,18 +95,18 @@ class Pages:
 
 
 class _Described(NamedTuple):
-    """How pages speak of an output."""
+    """The words for an output on pages."""
 
     name: str
     word: str
-    """In the address of a grid."""
+    """Its word in the address of a grid."""
     button: str
     several: str
     of_class: str
-    """Before the name of the class of a picture."""
+    """The text before the class of a picture."""
     caption: str
     origin: str
-    """Before the image that it was made from."""
+    """The text before the image that it was made from."""
     part: str
 
     @property
@@ -115,28 +115,30 @@ class _Described(NamedTuple):
 
 
 _DESCRIBED = {
-    FULL_IMAGE.name: ("Full images", "images", "", "", "", "The image"),
-    HEAD_CROP.name: ("Heads", "heads", "Head of ", "Head", "Head cut from", "Its head"),
+    FULL_IMAGE.name: ("Full images", "images", "", "", "", "Full image"),
+    HEAD_CROP.name: ("Heads", "heads", "Head of ", "Head", "Head crop of", "Head crop"),
 }
 
 
 def _described(output: Output) -> _Described:
     name, title = output.name, output.name.capitalize()
-    origin = f"{title} {'cut from' if output.needs_box else 'of'}"
-    others = (f"{title}s", f"{name}s", f"{title} of ", title, origin, f"Its {name}")
+    others = (f"{title}s", f"{name}s", f"{title} of ", title, f"{title} of", title)
     return _Described(name, word_of(output), *_DESCRIBED.get(name, others))
 
 
-def _told(value: object) -> str:
-    """A value of the manifest for people; nothing for none."""
+def _text(value: object) -> str:
+    """Return a value of the manifest as text; floats with four digits, None as ''."""
+    if isinstance(value, float):
+        return str(round(value, 4))
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
 
 
 def _box(details: Details) -> tuple[float, float, float, float] | None:
-    """Left, top, width and height of the head box as shares of the picture, as far as it lies in
-    it; None where no head was cut.
+    """Return left, top, width and height of the head box, or None if there is no head crop.
+
+    All are shares (0 to 1) of the full image; parts of the box outside it are cut off.
     """
     edges = [details.row[name] for name in ("left", "top", "right", "bottom")]
     if not details.tile.sizes[HEAD_CROP.name][0] or None in edges:

@@ -1,75 +1,71 @@
-"""Folders that the library `datasets` of Hugging Face loads as they are: names of files and
-columns, and what it is to know of them.
+"""`hf`: a folder that the library `datasets` of Hugging Face loads as it is.
 
-Form: the YAML at the head of README.md (`configs`, and `datasets.Features` under `dataset_info`).
-Text stands in it as JSON, which YAML reads. A list is called `sequence`, as old and new versions
-read it.
+`data/SPLIT-00000-of-00001.parquet` with pictures as `image` (and the names of further outputs), the
+class as `label`, and a README.md that describes the columns.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import msgspec
 import polars as pl
 
-from dafre_fast.core.settings.images import Output
-
-FOLDER = "data"
-SPLITS = {"train": "train", "val": "validation", "test": "test"}
-"""As they are called there."""
-IMAGE, LABEL = "image", "label"
-"""The columns of the first picture and of the class."""
-_KINDS = {pl.Int64: "int64", pl.Float32: "float32", pl.Float64: "float64", pl.String: "string"}
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-
-
-def pictures(outputs: Sequence[Output]) -> dict[str, str]:
-    """Return the column of each output by its name: `image` for the first, its name for others."""
-    return {output.name: output.name if place else IMAGE for place, output in enumerate(outputs)}
+from dafre_fast.core.settings.images import HEAD_CROP, Output, Whole
+from dafre_fast.dataset.outputs import choose_outputs
+from dafre_fast.dataset.samples import Sample
+from dafre_fast.pack.card import Split, card
+from dafre_fast.pack.formats.hub_metadata import FOLDER, LABEL, SPLITS, front_matter, pictures
+from dafre_fast.pack.formats.parquet import parts_of_tables, table_of
+from dafre_fast.pack.part import Format, Part, ShardRows
+from dafre_fast.pack.rows import Packable, made_of
+from dafre_fast.pack.settings import PackRun
 
 
-def front_matter(
-    title: str,
-    images: int,
-    splits: Iterable[str],
-    schema: Mapping[str, pl.DataType],
-    class_names: Sequence[str],
-    images_in: Container[str],
-) -> str:
-    """Of files with columns of these types: those in `images_in` are images, `LABEL` is a class."""
-    size = next((name for most, name in _SIZES if images < most), "1M<n<10M")
-    lines = [
-        "---",
-        f"pretty_name: {_text(title)}",
-        "license: unknown",
-        "task_categories:\n- image-classification",
-        f"size_categories:\n- {size}",
-        "configs:\n- config_name: default\n  data_files:",
-        *(f"  - split: {name}\n    path: {FOLDER}/{name}-*.parquet" for name in splits),
-        "dataset_info:\n  features:",
-        *(
-            line
-            for name, kind in schema.items()
-            for line in _feature(name, kind, class_names, images_in)
-        ),
-        "---\n\n",
+def _parts(run: PackRun, packable: Packable) -> list[Part]:
+    return parts_of_tables(run, packable, _table, _name)
+
+
+def _name(shard: ShardRows) -> str:
+    return f"{FOLDER}/{SPLITS[shard.split]}-{shard.number:05d}-of-{shard.shards:05d}"
+
+
+def _table(
+    rows: pl.DataFrame, outputs: tuple[Output, ...], samples: Sequence[Sample]
+) -> pl.DataFrame:
+    shown = pictures(outputs)
+    structs = [
+        pl.struct(pl.col(name).alias("bytes"), pl.format("{}.jpg", "id").alias("path")).alias(as_)
+        for name, as_ in shown.items()
     ]
-    return "\n".join(lines)
+    others = pl.all().exclude(*shown, "id", "class_id")
+    label = pl.col("class_id").alias(LABEL)
+    return table_of(rows, outputs, samples).select("id", *structs, label, others)
 
 
-def _feature(
-    name: str, kind: pl.DataType, class_names: Sequence[str], images_in: Container[str]
-) -> Iterator[str]:
-    yield f"  - name: {name}"
-    if name in images_in:
-        yield "    dtype: image"
-    elif name == LABEL:
-        yield "    dtype:\n      class_label:\n        names:"
-        yield from (f"          '{place}': {_text(name)}" for place, name in enumerate(class_names))
-    elif isinstance(kind, pl.List):
-        yield "    sequence: string"
-    else:
-        yield f"    dtype: {_KINDS[type(kind)]}"
+def _card(run: PackRun, packable: Packable) -> str:
+    title, rows = run.output.resolve().name, made_of(packable.asked)
+    splits = [
+        Split(SPLITS[str(split)], in_split.height, in_split["class_id"].n_unique())
+        for (split,), in_split in rows.group_by("split", maintain_order=True)
+    ]
+    outputs = choose_outputs(packable.outputs, run.images)
+    columns, schema = pictures(outputs), _table(rows.clear(), outputs, ()).schema
+    names = [split.name for split in splits]
+    head = front_matter(title, rows.height, names, schema, packable.class_names, columns.values())
+    classes = rows["class_id"].n_unique()
+    return head + card(title, classes, splits, _what_columns_hold(columns, outputs))
 
 
-def _text(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+def _what_columns_hold(columns: Mapping[str, str], outputs: Sequence[Output]) -> str:
+    """Return a sentence on the columns of pictures: `image` is the whole picture, …"""
+    parts = [f"`{columns[output.name]}` {_what_it_shows(output)}" for output in outputs]
+    return ", ".join([parts[0].replace("` ", "` is ", 1), *parts[1:]]) + "."
+
+
+def _what_it_shows(output: Output) -> str:
+    if isinstance(output.region, Whole):
+        return "the whole picture"
+    if output.name == HEAD_CROP.name:
+        return "the head"
+    return f"the head with a margin of {output.region.margin:g}"
+
+
+FORMAT = Format(_parts, card=_card)

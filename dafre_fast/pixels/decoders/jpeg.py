@@ -5,6 +5,7 @@ Frame and scan headers: ITU-T T.81, B.2; Adobe's APP14 and the ICC's APP2: T.872
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import markers, vips
-from dafre_fast.pixels.decoders.markers import SOF0, SOF1, SOF2
+from dafre_fast.pixels.decoders.markers import SOF0, SOF1, SOF2, Segment
 from dafre_fast.pixels.decoders.scans import without_refinements
 from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.geometry import Size
@@ -33,44 +34,72 @@ def read_header(data: bytes) -> Header:
     Raises Refusal: CORRUPT_HEADER if there is no frame header, UNSUPPORTED_FORMAT for hierarchical
     files and other than 8 bits a sample.
     """
-    exif, profile, transform, first_scan = b"", dict[int, bytes](), -1, 0
-    frame: tuple[int, bytes] | None = None
-    for marker, body, _, _ in markers.segments(data, until=markers.SOS):
-        if marker in markers.FRAMES and len(body) >= 6:
-            frame = frame or (marker, body)
-        elif marker == markers.APP1 and body.startswith(b"Exif\0"):
-            exif = exif or body[6:]  # the first one counts, as in libvips
-        elif marker == markers.APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
-            profile.setdefault(body[12], body[14:])
-        elif marker == markers.APP14 and body.startswith(b"Adobe") and len(body) >= 12:
-            transform = body[11]
-        elif marker == markers.SOS and body:
-            first_scan = body[0]
-    if frame is None:
-        raise Refusal(Reason.CORRUPT_HEADER, "no JPEG frame header")
-    marker, body = frame
-    if body[0] != 8 or marker in _HIERARCHICAL:
-        kind = "hierarchical" if marker in _HIERARCHICAL else f"of {body[0]} bits"
-        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"JPEG {kind}")
-    height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-    components = body[5]
-    streams = marker not in _PROGRESSIVE and first_scan == components
+    parts = list(markers.segments(data, until=markers.SOS))
+    kind, frame = _frame(parts)
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    components, profile = frame[5], _profile(parts)
+    first_scan = next(
+        (part.body[0] for part in parts if part.marker == markers.SOS and part.body), 0
+    )
+    streams = kind not in _PROGRESSIVE and first_scan == components
+    coded_as_rgb = components == 3 and (_transform(parts) == 0 or frame[6::3][:3] == b"RGB")
     grey_with_profile = components == 1 and bool(profile)  # the profile is for grey, not RGB
-    coded_as_rgb = components == 3 and (transform == 0 or body[6::3][:3] == b"RGB")
     return Header(
         format=Format.JPEG,
         stored=Size(width, height),
-        orientation=exif_orientation(exif),
-        progressive=marker == SOF2,
+        orientation=exif_orientation(_exif(parts)),
+        progressive=kind == SOF2,
         # Coded data never has 0xDA after 0xFF: this counts scans, those of thumbnails included.
         scans=1 if streams else data.count(markers.SCAN),
-        held=0 if streams else _coefficient_bytes(width * height, body),
+        held=0 if streams else _coefficient_bytes(width * height, frame),
         space=_SPACES.get(components, Space.RGB),
-        profile=b"".join(part for _, part in sorted(profile.items())) or None,
+        profile=profile or None,
         plain=(
-            marker in _FAST and components in (1, 3) and not coded_as_rgb and not grey_with_profile
+            kind in _FAST and components in (1, 3) and not coded_as_rgb and not grey_with_profile
         ),
     )
+
+
+def _frame(parts: Sequence[Segment]) -> tuple[int, bytes]:
+    """Return marker and parameters of the first frame header."""
+    found = (part for part in parts if part.marker in markers.FRAMES and len(part.body) > 5)
+    frame = next(found, None)
+    if frame is None:
+        raise Refusal(Reason.CORRUPT_HEADER, "no JPEG frame header")
+    if frame.marker in _HIERARCHICAL:
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, "JPEG hierarchical")
+    if frame.body[0] != 8:
+        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"JPEG of {frame.body[0]} bits")
+    return frame.marker, frame.body
+
+
+def _application(parts: Sequence[Segment], marker: int, name: bytes, least: int) -> list[bytes]:
+    """Return the parameters of application segments that begin with `name`, `least` bytes long."""
+    return [
+        part.body
+        for part in parts
+        if part.marker == marker and part.body.startswith(name) and len(part.body) >= least
+    ]
+
+
+def _exif(parts: Sequence[Segment]) -> bytes:
+    """Return the first Exif block, as libvips does; empty if there is none."""
+    blocks = _application(parts, markers.APP1, b"Exif\0", 7)
+    return blocks[0][6:] if blocks else b""
+
+
+def _profile(parts: Sequence[Segment]) -> bytes:
+    """Return the ICC profile, joined by the numbers of its parts; empty if there is none."""
+    numbered = dict[int, bytes]()
+    for body in _application(parts, markers.APP2, b"ICC_PROFILE\0", 15):
+        numbered.setdefault(body[12], body[14:])
+    return b"".join(part for _, part in sorted(numbered.items()))
+
+
+def _transform(parts: Sequence[Segment]) -> int:
+    """Return the colour transform of Adobe's last segment; -1 if there is none."""
+    segments = _application(parts, markers.APP14, b"Adobe", 12)
+    return segments[-1][11] if segments else -1
 
 
 def _coefficient_bytes(pixels: int, frame: bytes) -> int:

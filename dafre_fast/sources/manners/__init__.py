@@ -1,1 +1,1 @@
-"""Manners: how many downloads run at once, at which rate, and when a host is left alone."""
+"""Manners: how many downloads run at once, at which rate, and when a host gets no requests."""

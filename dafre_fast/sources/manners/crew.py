@@ -23,7 +23,7 @@ _LOOK_SECONDS = 0.05
 
 
 class Downloads(Protocol):
-    """What a source tells the crew, and does for it."""
+    """A source, as the crew sees it."""
 
     def first_host(self, sought: Sought) -> str | None:
         """Return the name of the host that is asked first for an original, None for no host."""

@@ -34,7 +34,7 @@ _NOTICEABLE_SECONDS = 0.001
 
 
 class Reach(IntEnum):
-    """From where an address can be reached."""
+    """The networks from which an address can be reached."""
 
     PUBLIC = 0
     PRIVATE = 1
@@ -255,10 +255,12 @@ class Hosts:
         """
         host = self._hosts[name]
         slot = effort.slot if effort else Slot()
-        with effort.paused() if effort else nullcontext():
-            if not host.is_free(time.monotonic()):
-                slot.wait()
-            turn = await self._wait_for_turn(host, slot)
+        if host.is_free(time.monotonic()):
+            turn = await self._wait_for_turn(host, slot)  # no time passes
+        else:
+            slot.wait()
+            with effort.paused() if effort else nullcontext():
+                turn = await self._wait_for_turn(host, slot)
         slot.ask(name, time.monotonic())
         try:
             yield turn

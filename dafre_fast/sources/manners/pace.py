@@ -1,27 +1,29 @@
-"""How many originals at once: more while that brings more, fewer where a host fails or all wait.
+"""Pace: how many downloads at once. More slots while more originals come with them, fewer when a
+host fails or all downloads wait.
 
-Additive increase and multiplicative decrease, as TCP has it (RFC 5681), with the delay of a queue
-as a sign of its own, as TCP Vegas has it. Pure: whoever uses it gives the times, in seconds of a
-monotonic clock.
+Additive increase and multiplicative decrease, as in TCP (RFC 5681), with the delay of a queue as a
+second signal, as in TCP Vegas. Pure: callers give all times, in seconds of a monotonic clock.
 """
 
 _FIRST = 4
 _ROUND_SECONDS = 0.05
-"""Less tells nothing: originals come in bunches."""
+"""A shorter round says nothing: originals come in bursts."""
 _REQUEST_BYTES = 20_000
-"""What a request costs besides its bytes, in bytes: so large and small originals can be added."""
+"""The cost of a request besides its bytes, in bytes, so that small and large originals add up."""
 _HARMLESS_SECONDS = 0.1
-"""Per original. To wait no longer than this in a queue of one's own making harms nobody."""
+"""Per original. A wait no longer than this, in a queue of our own making, harms nobody."""
 _LATE, _PROMPT = 2.0, 1.5
-"""In multiples of what an original took when it took least."""
+"""Multiples of the least time an original took."""
 _RISEN, _FALLEN = 1.05, 0.9
 _AFTER_LATE = 0.7
 _FORGET = 1.002
-"""Per round, of the least that was ever seen: networks change."""
+"""Growth per round of the least time ever seen: networks change."""
 
 
 class Pace:
-    """Between 1 and `most` slots. It judges in rounds, each of about two originals per slot."""
+    """The number of slots, from 1 to `most`. It is judged in rounds, each of about two originals
+    per slot.
+    """
 
     def __init__(self, most: int, now: float) -> None:
         self._most = most
@@ -30,15 +32,18 @@ class Pace:
         self._fell = now
         self._rate = 0.0
         self._least: float | None = None
-        self._begin_anew(now)
+        self._began = now
+        self._originals, self._work, self._full = 0, 0, True
 
     @property
     def slots(self) -> int:
+        """The number of slots."""
         return int(self._slots)
 
     def finished(self, now: float, size: int, *, full: bool) -> str | None:
-        """An original of `size` bytes has come; `full` where all slots were in use until then.
-        Gives the reason where the number of slots is another now.
+        """Note that an original of `size` bytes came; `full` if all slots were in use until then.
+
+        Return the reason if the number of slots changed.
         """
         self._originals += 1
         self._work += size + _REQUEST_BYTES
@@ -52,20 +57,28 @@ class Pace:
         return why if self.slots != before else None
 
     def failed(self, now: float, asked: float, share: float) -> str | None:
-        """A host failed at what it was asked for at `asked`. Its share of the slots (0 to 1) is
-        halved, once per round trip: what was asked before that tells nothing new.
+        """Note that a host failed at a request of the time `asked`. Return the reason if the
+        number of slots changed.
+
+        The share of the slots that the host uses (0 to 1) is halved, once per round trip: a
+        request from before the last halving changes nothing.
         """
         if asked < self._fell:
             return None
         before = self.slots
         self._fell = now
         self._fall(1 - share / 2)
-        self._begin_anew(now)
+        self._rate = 0.0  # any rate is more
+        self._begin_round(now)
         return "a host failed" if self.slots != before else None
 
+    def __repr__(self) -> str:
+        growth = "doubling" if self._doubling else "one by one"
+        return f"<Pace [{self.slots} of at most {self._most} slots, {growth}]>"
+
     def _judge(self, seconds: float) -> str | None:
-        """Of a round in which all slots were in use: then a slot's time per byte is what each
-        waits (Little's law), and rises where more slots bring no more.
+        """Judge a round in which all slots were in use. The time of a slot per byte is then what
+        each original waits (Little's law); it rises if more slots give no more.
         """
         rate = self._work / seconds
         cost = self._slots / rate
@@ -87,10 +100,6 @@ class Pace:
     def _fall(self, factor: float) -> None:
         self._slots = max(1.0, self._slots * factor)
         self._doubling = False
-
-    def _begin_anew(self, now: float) -> None:
-        self._rate = 0.0  # whatever comes next is more
-        self._begin_round(now)
 
     def _begin_round(self, now: float) -> None:
         self._began = now

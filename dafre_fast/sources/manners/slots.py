@@ -17,7 +17,7 @@ _UNDER_WAY_PER_CONNECTION, _MOST_UNDER_WAY = 8, 400
 _MOST_AT_A_SLOW_HOST = 2
 _FIRST_GRACE_SECONDS, _LEAST_GRACE_SECONDS, _MOST_GRACE_SECONDS = 1.0, 0.15, 2.0
 _GRACE = 4.0
-"""In multiples of the usual time of a download."""
+"""Multiples of the usual time of a download."""
 
 Changed = Callable[[str | None], None]
 """Called when a slot may have become free, with the reason if the number of slots changed."""

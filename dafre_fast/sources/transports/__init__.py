@@ -1,1 +1,1 @@
-"""Transports: how the bytes of an address arrive (HTTP, object stores, files)."""
+"""Transports read objects by address: over HTTP, from object stores, from files."""

@@ -1,6 +1,6 @@
-"""What an answer of HTTP says besides its body: pure functions of status, headers and first bytes.
+"""HTTP answers: pure functions of status, headers and first bytes.
 
-RFC 9110 unless another source is named. Headers are what servers write, not what they should.
+By RFC 9110 unless another source is named. Servers may write anything into headers.
 """
 
 import re
@@ -18,7 +18,7 @@ from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import HostFailed, Passing
 
 Headers = Mapping[str, str]
-"""Names count in any case."""
+"""The case of names does not matter."""
 
 REDIRECTS = {
     HTTPStatus.MOVED_PERMANENTLY,
@@ -45,7 +45,7 @@ _CHALLENGES = (
     b"g-recaptcha",
     b"h-captcha",
 )
-"""What stands in the pages with which Cloudflare, DDoS-Guard, Anubis and captchas answer robots."""
+"""Marks of the pages with which Cloudflare, DDoS-Guard, Anubis and captchas answer robots."""
 _LONGEST_TAG = 200
 _ROBOT = re.compile(r"[\w.*-]+")
 _DIRECTIVES_WITH_A_VALUE = {
@@ -57,7 +57,7 @@ _DIRECTIVES_WITH_A_VALUE = {
 
 
 class Refused(NamedTuple):
-    """Which refusal the status of an answer means."""
+    """The refusal that the status of an answer means."""
 
     kind: type[Refusal]
     """HostFailed if the host is busy or broken, Passing if another attempt may succeed."""
@@ -89,7 +89,9 @@ def refused(status: int) -> Refused | None:
 
 
 def retry_after(headers: Headers, now: datetime) -> float | None:
-    """Seconds (10.2.3): a number of them, or a date."""
+    """Return the seconds that a Retry-After header asks for (10.2.3), None if there is none. It may
+    be a number or a date.
+    """
     said = headers.get("Retry-After", "").strip()
     if said.isdecimal():
         return float(said)
@@ -103,10 +105,10 @@ def retry_after(headers: Headers, now: datetime) -> float | None:
 
 
 def opted_out(values: Sequence[str]) -> str | None:
-    """The directive of X-Robots-Tag that asks not to be used for training, if there is one.
+    """Return the directive of X-Robots-Tag that forbids to train on the object, None for none.
 
-    A directive may name a robot (`name: noai`), and so those after it up to the next that does;
-    what is addressed to another robot does not count.
+    A directive may name a robot (`name: noai`). The name holds for those after it, up to the next
+    name. Directives for other robots do not count.
     """
     for value in values:
         robot = "*"
@@ -121,8 +123,10 @@ def opted_out(values: Sequence[str]) -> str | None:
 
 
 def challenges(status: int, headers: Headers, page: bytes) -> bool:
-    """Whether a server asks if a person is there: by the header that Cloudflare sets for this, or
-    by what stands at the beginning of a page. A missing file's page may hold a captcha, too.
+    """Return whether a server asks if a person is there.
+
+    Cloudflare sets a header for this; others are known by the first bytes of the page. The page of
+    a missing file does not count, since it may hold a captcha, too.
     """
     if headers.get("cf-mitigated") == "challenge":
         return True
@@ -131,14 +135,16 @@ def challenges(status: int, headers: Headers, page: bytes) -> bool:
 
 
 class Part(NamedTuple):
-    """Of an object: where it begins, and the bytes of the whole, if told."""
+    """A part of an object: its first byte, and the size of the whole in bytes if known."""
 
     start: int
     total: int | None
 
 
 def part(headers: Headers, span: Span, etag: str | None) -> Part:
-    """Of a 206 (14.4, 15.3.7). Raises Passing where it is not what was asked for."""
+    """Return which part of an object an answer of status 206 is (14.4, 15.3.7). Raises Passing if
+    it is not the part that was asked for.
+    """
     said = headers.get("Content-Range", "")
     match = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", said, re.ASCII)
     if match is None:
@@ -149,7 +155,7 @@ def part(headers: Headers, span: Span, etag: str | None) -> Part:
     if not fits or last < start or (total is not None and last >= total):
         raise Passing(Reason.HTTP_ERROR, f"Content-Range {said!r} instead of {span.start}-")
     if etag and headers.get("ETag") != etag:
-        # If-Range was not heeded: what comes is of another file, or of nobody knows which.
+        # The server ignored If-Range: this may be a part of another file.
         raise Passing(Reason.HTTP_ERROR, f"a part of {headers.get('ETag')} instead of {etag}")
     if decoder(headers) is not None:
         raise Passing(Reason.HTTP_ERROR, "a part of compressed data")
@@ -157,31 +163,31 @@ def part(headers: Headers, span: Span, etag: str | None) -> Part:
 
 
 def plain(value: str | None) -> str | None:
-    """The value of a header, if it is short and of ASCII: it goes into the ledger."""
+    """Return the value of a header if it is short and ASCII, fit for the ledger; else None."""
     good = value and len(value) <= _LONGEST_TAG and value.isascii() and value.isprintable()
     return value if good else None
 
 
 def strong(etag: str | None) -> bool:
-    """Whether it stands for these very bytes (8.8.3)."""
+    """Return whether an ETag identifies the very bytes of an object (8.8.3)."""
     return etag is not None and re.fullmatch(r'"[!#-~]*"', etag) is not None
 
 
 def decoder(headers: Headers) -> Any:
-    """Of a content coding that was not asked for (8.4.1), None for none; raises Refusal for one
-    that is not known.
+    """Return a decoder for a content coding (8.4.1), although none was asked for; None for none.
+    Raises Refusal for an unknown one.
     """
     coding = headers.get("Content-Encoding", "identity").strip().lower()
     if coding in {"", "identity"}:
         return None
     if coding in {"gzip", "x-gzip", "deflate"}:
-        return zlib.decompressobj(wbits=47)  # zlib or gzip, as its header tells
+        return zlib.decompressobj(wbits=47)  # zlib or gzip, by its header
     detail = f"Content-Encoding {coding}, though identity was asked for"
     raise Refusal(Reason.HTTP_ERROR, detail)
 
 
 def inflated(decoder: Any, data: bytes) -> Iterator[bytes]:
-    """In pieces of bounded size. Raises Passing for what is damaged."""
+    """Decode data in pieces of bounded size. Raises Passing if they are damaged."""
     try:
         yield from inflate.inflated(decoder, data)
     except zlib.error as error:

@@ -1,4 +1,4 @@
-"""HTTP requests and bodies: what is asked for, and what comes."""
+"""HTTP requests, responses and bodies."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -20,7 +20,7 @@ _PAGE_BYTES = 1 << 14
 
 
 class Request(NamedTuple):
-    """What is asked for (`dafre_fast.sources.interface.Transport.open`)."""
+    """An object, or a span of it, that is asked for (`interface.Transport.open`)."""
 
     address: str
     span: Span | None

@@ -1,4 +1,4 @@
-"""Objects that are files of this machine, for what is otherwise read over a network."""
+"""Files of this machine as objects, for sources that otherwise read over a network."""
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -14,7 +14,7 @@ _CHUNK_BYTES = 1 << 18
 
 
 class Local:
-    """A transport (`dafre_fast.sources.interface`) of paths."""
+    """A transport (`dafre_fast.sources.interface`) whose addresses are paths."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,7 +52,7 @@ class Local:
 
 
 class LocalBody:
-    """Bytes of a file (`dafre_fast.sources.interface.Body`)."""
+    """A file, or a span of it (`dafre_fast.sources.interface.Body`)."""
 
     status = None
     etag = None

@@ -1,11 +1,11 @@
-"""Objects of Amazon S3, Google Cloud Storage and what speaks like them: `s3://` and `gs://`.
+"""Object stores: Amazon S3, Google Cloud Storage and compatible ones, as `s3://` and `gs://`.
 
-Endpoint and credentials are those of the environment, under the names that each store's own tools
-know: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-`AWS_SESSION_TOKEN`, `AWS_SKIP_SIGNATURE` for a public bucket without credentials; for Google
+Endpoint and credentials come from the environment, under the names that each store's own tools
+use. S3: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+`AWS_SESSION_TOKEN`, and `AWS_SKIP_SIGNATURE` for a public bucket without credentials. Google:
 `GOOGLE_BASE_URL`, `GOOGLE_APPLICATION_CREDENTIALS`, `GOOGLE_SKIP_SIGNATURE`.
 
-Importing this module raises UsageError where obstore is not installed.
+Importing this module raises UsageError if obstore is not installed.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ _ENDPOINTS = {
     ),
     "gs": (("GOOGLE_BASE_URL",), "https://storage.googleapis.com"),
 }
-"""The variables that may name it, the first before the others, and what it is without them."""
+"""Variables that may name the endpoint, in this order, and the endpoint without them."""
 _OF_THE_SOURCE = {
     "NoSuchBucket": "there is no such bucket",
     "InvalidBucketName": "not the name of a bucket",
@@ -59,13 +59,13 @@ _OF_THE_SOURCE = {
     "ExpiredToken": "the session token has expired; see AWS_SESSION_TOKEN",
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
 }
-"""Error codes of S3 that every object of the bucket would get."""
+"""Error codes of S3 that concern the whole bucket."""
 _NO_CREDENTIALS = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true",
     "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or GOOGLE_SKIP_SIGNATURE=true",
 }
 _FOR_CREDENTIALS = re.compile(r"//[^/\s]+/(latest/(api/token|meta-data/)|computeMetadata/)")
-"""What a machine in the cloud is asked for credentials, where the environment holds none."""
+"""Addresses that obstore asks for credentials if the environment holds none."""
 _WITHOUT_END = timedelta(days=365)
 
 
@@ -76,7 +76,7 @@ class _Bucket:
     host: str
     port: int
     answered: bool = False
-    """It has, at least once; so there are credentials."""
+    """Whether it answered at least once: then there are credentials."""
 
 
 class Objects:
@@ -158,9 +158,9 @@ class Objects:
         options: ClientConfig = {
             "allow_http": endpoint.startswith("http://"),  # as the user wrote
             "allow_invalid_certificates": self._settings.insecure,
-            # Less than that of an answer, so that it is known what could not be reached.
+            # Less than for an answer, so that the error says what could not be reached.
             "connect_timeout": timedelta(seconds=min(5, self._settings.stall_timeout / 2)),
-            "timeout": _WITHOUT_END,  # an effort has its own, for all attempts together
+            "timeout": _WITHOUT_END,  # an effort limits the time of all attempts together
             "user_agent": user_agent(self._settings.contact),
         }
         kind = S3Store if scheme == "s3" else GCSStore
@@ -176,9 +176,7 @@ class Objects:
 
 
 class ObjectBody:
-    """An object on its way (`dafre_fast.sources.interface.Body`); obstore hides the rest of what
-    HTTP says.
-    """
+    """An object on its way (`dafre_fast.sources.interface.Body`). Obstore hides the HTTP status."""
 
     status = None
 
@@ -186,18 +184,18 @@ class ObjectBody:
         self, address: str, bucket: _Bucket, found: "GetResult", settings: Fetching
     ) -> None:
         self._bucket, self._settings = bucket, settings
-        # A larger least size would wait for it, however slowly it comes.
+        # With a larger minimum it would wait until so many bytes are there.
         self._stream = found.stream(min_chunk_size=1)
         meta = found.meta
         self.url, self.start, self.total = address, found.range[0], meta["size"]
         self.etag = meta["e_tag"]
         self.strong = self.etag is not None and self.etag.startswith('"')
         changed = meta["last_modified"]
-        # The epoch stands for a server that does not say.
+        # obstore returns the epoch if the server sends no date.
         self.last_modified = format_datetime(changed, usegmt=True) if changed.timestamp() else None
 
     def close(self) -> None:
-        """Let the connection go, whoever still holds the body: a traceback does, for a while."""
+        """Close the connection, even if a traceback still holds the body."""
         del self._stream
 
     async def chunks(self) -> AsyncGenerator[bytes]:
@@ -219,7 +217,7 @@ class ObjectBody:
 _REDIRECTED = http_answers.Refused(Refusal, Reason.HTTP_ERROR)
 """Obstore follows no redirect."""
 _ERRORS = (BaseError, FileNotFoundError, ValueError, TimeoutError)
-"""All that obstore raises, and that it took too long."""
+"""All that obstore raises, and the timeout of an answer."""
 
 
 def _noted(refusal: Refusal | SourceError, turn: Turn) -> Refusal | SourceError:
@@ -257,12 +255,12 @@ def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | Sourc
 
 
 def _first_line(error: Exception) -> str:
-    """What is meant for people; a dump of the library's structures follows."""
+    """Return the first line of an error. A dump of the library's structures follows it."""
     return re.sub(r"^Generic \w+ error: ", "", str(error).partition("\n")[0])
 
 
 def _cause(text: str) -> str:
-    """The last part of what is meant for people, and the system's word from the dump."""
+    """Return the last part of the first line, and the system's message from the dump."""
     last = text.partition("\n")[0].rpartition(" - ")[2].rpartition("error: ")[2]
     system = re.search(r'\b(?:message|error): "([^"]+)"', text)
     return f"{last} ({system[1]})" if system else last

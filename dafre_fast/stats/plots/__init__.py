@@ -1,6 +1,4 @@
-"""Pictures of statistics, as people put them into a paper. Every file follows from its data alone:
-the same data gives the same bytes.
-"""
+"""Plots of statistics for papers. The same data gives the same bytes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,13 +15,13 @@ from dafre_fast.stats.plots.style import drawing, save
 from dafre_fast.stats.records import Level, Vocabulary
 
 LABELLED, UNLABELLED = 20, 50
-"""Bars of a histogram with names and of one without, as in the original."""
+"""Number of bars of a histogram with names, and of one without, as in DAF:re's plots."""
 MOST_NAMES = max(LABELLED, UNLABELLED, cloud.WORDS)
-"""That any plot takes."""
+"""The largest number of names that any plot shows."""
 
 
 class Sizes(NamedTuple):
-    """Every size in pixels that images have, and how many; int64 (N,) each."""
+    """The different sizes in pixels, and the number of images of each; int64 (N,)."""
 
     width: NDArray[np.int64]
     height: NDArray[np.int64]
@@ -31,15 +29,17 @@ class Sizes(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Names of files, and of plots that cannot be drawn, with the reason."""
+    """The names of the files written, and the reason for each plot that was not drawn."""
 
     files: Sequence[str]
     not_drawn: Mapping[str, str]
 
 
 class Data(NamedTuple):
-    """What is drawn. `top` of a vocabulary has as many names as a plot may take; `class_images` are
-    the images of each class, the largest first.
+    """The data of all plots.
+
+    `top` of a vocabulary has up to `MOST_NAMES` names. `class_images` are the numbers of images of
+    the classes, largest first. `extensions` map file extensions to numbers of images.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Data(NamedTuple):
 
 
 class _Plot(NamedTuple):
-    """One file, unless there is a reason against it."""
+    """One plot, or in `lacking` the reason why it cannot be drawn."""
 
     name: str
     draw: Callable[[], Figure]
@@ -60,9 +60,9 @@ class _Plot(NamedTuple):
 
 
 def draw(data: Data, folder: Path, format: str) -> Drawn:
-    """Draw all there is data for as png, pdf or svg.
+    """Draw every plot that has data into `folder`; `format` is png, pdf or svg.
 
-    Raises OutputError where the folder cannot be written.
+    Raises OutputError if the folder cannot be written.
     """
     files, not_drawn = list[str](), dict[str, str]()
     with drawing():

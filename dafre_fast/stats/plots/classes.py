@@ -1,4 +1,4 @@
-"""How unevenly images are spread over classes."""
+"""The plot of class sizes."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -9,11 +9,14 @@ from dafre_fast.stats.plots.style import BLUE, COLUMN, GREY, VERMILION, log_scal
 from dafre_fast.views.figures import shortened
 
 _FEW = 60
-"""Classes of which each has its dot."""
+"""The largest number of classes that are marked by dots."""
 
 
 def long_tail(title: str, images: Sequence[int]) -> Figure:
-    """Images per class, the largest class first, both axes logarithmic."""
+    """Draw the number of images per class, largest class first, on logarithmic axes.
+
+    `images` has the number of each class in that order, at least one class and no zeros.
+    """
     figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
     marker = "o" if len(images) <= _FEW else ""

@@ -1,7 +1,7 @@
-"""The most used tags as a cloud, the size of each following from its uses.
+"""The word cloud of the most used tags, larger ones for more uses.
 
-The layout is that of the package wordcloud, fixed by a seed; the words are drawn as outlines, so
-that a PDF or SVG is sharp and looks the same wherever it is opened.
+The package wordcloud computes the layout from a fixed seed. Words are drawn as outlines, so that a
+PDF or SVG is sharp and looks the same on every machine.
 """
 
 from typing import NamedTuple
@@ -38,7 +38,7 @@ _COLOURS = (BLUE, VERMILION, GREEN, BLACK, PURPLE)
 
 
 def cloud(title: str, vocabulary: Vocabulary) -> Figure:
-    """As many of the most used ones as find room, at most `WORDS`."""
+    """Draw as many of the most used tags as fit, at most `WORDS`."""
     figure = Figure(figsize=(COLUMN, COLUMN * _HEIGHT / _WIDTH + 0.3), layout="constrained")
     axes = figure.subplots()
     axes.set_title(shortened(about(title, vocabulary), 52))
@@ -51,8 +51,10 @@ def cloud(title: str, vocabulary: Vocabulary) -> Figure:
 
 
 class _Placed(NamedTuple):
-    """A word on a canvas of `_WIDTH` by `_HEIGHT` pixels: the size of its font, the upper left
-    corner of its mask, and whether it is turned to the left by a quarter.
+    """A word on a canvas of `_WIDTH` by `_HEIGHT` pixels.
+
+    `size` is that of its font in pixels, `down` and `right` are the upper left corner of its mask;
+    `turned` words are rotated by 90 degrees counterclockwise.
     """
 
     name: str
@@ -63,8 +65,9 @@ class _Placed(NamedTuple):
 
 
 def _outline(word: _Placed) -> Path:
-    """The letters where the layout has them, and no larger: it knows one font, matplotlib may take
-    a letter that is not in it from another.
+    """Return the outline of a word at the place and within the size of the layout.
+
+    The layout measures one font only; matplotlib may take a letter that it lacks from another one.
     """
     font = FontProperties(family=[JAPANESE, LATIN])
     letters = TextPath((0, 0), word.name, size=word.size, prop=font)
@@ -77,7 +80,7 @@ def _outline(word: _Placed) -> Path:
 
 
 def _ink(word: _Placed) -> Bbox:
-    """The pixels that the layout takes for the letters."""
+    """Return the box of pixels that the layout reserves for the letters."""
     font = ImageFont.truetype(japanese_font(), word.size)
     turn = Image.Transpose.ROTATE_90 if word.turned else None
     box = ImageFont.TransposedFont(font, turn).getmask(word.name).getbbox() or (0, 0, 0, 0)

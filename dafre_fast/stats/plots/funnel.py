@@ -1,6 +1,4 @@
-"""The way from all images to the dataset: what is left after each step, and what share that is of
-the step before.
-"""
+"""The plot of the funnel: images, classes and tags left after each step, with their shares."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +16,7 @@ _BAR_INCHES, _HEAD_INCHES = 0.2, 0.42
 
 
 class _Block(NamedTuple):
-    """Steps, and two numbers of each, drawn side by side."""
+    """Two bar charts side by side: two numbers for each step."""
 
     heads: tuple[str, str]
     names: Sequence[str]
@@ -27,7 +25,7 @@ class _Block(NamedTuple):
 
 
 def whole(title: str, funnel: Funnel | None, tag_funnel: TagFunnel | None) -> Figure:
-    """Images and classes per step, and per step and category the tags and their uses."""
+    """Draw the images and classes of each step, and its tags and their uses by category."""
     parts = blocks(funnel, tag_funnel)
     inches = [len(block.names) * _BAR_INCHES + _HEAD_INCHES for block in parts]
     figure = Figure(figsize=(PAGE, sum(inches) + 0.4), layout="constrained")
@@ -40,7 +38,7 @@ def whole(title: str, funnel: Funnel | None, tag_funnel: TagFunnel | None) -> Fi
 
 
 def blocks(funnel: Funnel | None, tag_funnel: TagFunnel | None) -> list[_Block]:
-    """What there is to draw; nothing of a category without tags."""
+    """Return the charts that have data. A category without tags has none."""
     found = []
     if funnel:
         images, classes = zip(*((one.images, one.classes) for one in funnel.steps), strict=True)

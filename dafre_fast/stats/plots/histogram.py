@@ -1,4 +1,4 @@
-"""How often the most used tags are used."""
+"""The histograms of the most used tags."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,7 +19,10 @@ _BAR_INCHES = 0.16
 
 
 def histogram(title: str, vocabulary: Vocabulary, top: int, *, labelled: bool) -> Figure:
-    """Bars of the `top` most used ones: with names from top to bottom, or by rank without."""
+    """Draw the uses of the `top` most used tags as bars.
+
+    If `labelled`, bars are horizontal, with names; else vertical, by rank.
+    """
     used = vocabulary.top[:top]
     height = len(used) * _BAR_INCHES + 0.8 if labelled else 2.3
     figure = Figure(figsize=(COLUMN, height), layout="constrained")
@@ -43,12 +46,12 @@ def histogram(title: str, vocabulary: Vocabulary, top: int, *, labelled: bool) -
 
 
 def _name_bars(axes: Axes, names: list[str], uses: list[int]) -> None:
-    """Names to the left of the bars and numbers behind them, the first one on top."""
+    """Write names to the left of the bars and numbers to their right, the first bar on top."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params("y", length=0)
     for place, number in enumerate(uses):
         behind(axes, f"{number:,}", (number, place), size=6.5)
-    axes.set_xlim(0, max(uses) * 1.3)  # room for the number behind the longest bar
+    axes.set_xlim(0, max(uses) * 1.3)  # room for the number after the longest bar
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)

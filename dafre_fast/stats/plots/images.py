@@ -1,4 +1,4 @@
-"""Of which sizes and formats the images are."""
+"""The plots of image sizes and file formats."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ from dafre_fast.stats.plots.style import (
 from dafre_fast.views.figures import shortened, ticks
 
 _FEW = 2_000
-"""Sizes that are drawn one by one; of more, how many images there are in a cell."""
+"""The largest number of sizes that are drawn as dots. More are counted in cells of a grid."""
 _CELLS_PER_DECADE = 40
 _SMALL_SHARE = 0.02
 _COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY)
@@ -33,7 +33,10 @@ Pixels = NDArray[np.int64]
 
 
 def sizes(title: str, width: Pixels, height: Pixels, images: Pixels) -> Figure:
-    """Width by height on logarithmic axes: each size a dot, or how many images are of about it."""
+    """Draw width by height on logarithmic axes: dots for few sizes, else the images per cell.
+
+    `width` and `height` in pixels and `images` are int64 (N,), N > 0: one entry per size.
+    """
     figure = Figure(figsize=(COLUMN, 3.1), layout="constrained")
     axes = figure.subplots()
     if width.size <= _FEW:
@@ -68,7 +71,7 @@ def _edges(pixels: Pixels) -> NDArray[np.float64]:
 
 
 def formats(title: str, extensions: Mapping[str, int]) -> Figure:
-    """Shares of the file extensions; those below 2% are one slice where there are several."""
+    """Draw the shares of the file extensions. Several below 2% share one slice."""
     figure = Figure(figsize=(COLUMN, 2.2), layout="constrained")
     axes = figure.subplots()
     slices = join_small(extensions)
@@ -85,7 +88,7 @@ def formats(title: str, extensions: Mapping[str, int]) -> Figure:
 
 
 def join_small(extensions: Mapping[str, int]) -> dict[str, int]:
-    """Extensions and their images, those with small shares joined."""
+    """Return the images per extension, with the extensions of small shares added up."""
     total = sum(extensions.values())
     small = {name for name, images in extensions.items() if images < _SMALL_SHARE * total}
     if len(small) < 2:

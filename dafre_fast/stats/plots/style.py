@@ -1,5 +1,5 @@
-"""How every plot looks: fonts that read in a column of a paper, in Japanese too; colours that
-everybody can tell apart; files without dates.
+"""The style of all plots: fonts for a column of a paper, also in Japanese; colours for colour-blind
+readers; files without dates.
 """
 
 import warnings
@@ -56,8 +56,8 @@ _SETTINGS = {
     "savefig.bbox": "tight",
     "savefig.pad_inches": 0.03,
     "text.parse_math": False,  # a tag may have two dollar signs
-    # In a PDF text stays text, with its fonts. An SVG cannot carry them, and one that names them
-    # shows boxes for Japanese names wherever they are not installed: there, outlines.
+    # A PDF carries its fonts, so text stays text. An SVG does not: it would show boxes for Japanese
+    # names on machines without the font, so it gets outlines.
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "dafre_fast",
@@ -67,9 +67,9 @@ _UNDATED = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 @cache
 def japanese_font() -> Path:
-    """The file of IPAex Gothic, made known to matplotlib by its name.
+    """Return the file of IPAex Gothic, and register the font with matplotlib.
 
-    Its package is not imported: that would set the font of every plot of this process.
+    Its package is not imported: that would change the font of every plot of this process.
     """
     found = find_spec("matplotlib_fontja")
     assert found
@@ -81,40 +81,40 @@ def japanese_font() -> Path:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw and save within; whatever the user's matplotlibrc says, it looks the same."""
+    """Apply this style within the context, whatever the user's matplotlibrc says."""
     japanese_font()
     with mpl.rc_context(), warnings.catch_warnings():
-        # A letter that neither font has is drawn as a box.
+        # A letter that is in neither font is drawn as a box, without a warning.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         styles.use(["default", _SETTINGS])
         yield
 
 
 def save(figure: Figure, path: Path, format: str) -> None:
-    """Whole or not at all. Raises OutputError where that is not possible."""
+    """Write the file of a figure, complete or not at all. Raises OutputError if that fails."""
     with replacing(path) as part:
         figure.savefig(part, format=format, metadata=_UNDATED[format])
 
 
 def about(title: str, vocabulary: Vocabulary) -> str:
-    """A title such as `DAF:re: words of general tags`."""
+    """Return a title such as `DAF:re: words of general tags`."""
     name = f"{CATEGORY_NAMES[vocabulary.category]} tags"
     return f"{title}: {'words of ' * (vocabulary.level is Level.WORDS)}{name}"
 
 
 def behind(axes: Axes, text: str, end: tuple[float, float], size: float) -> None:
-    """Text just to the right of the end of a bar."""
+    """Write text just to the right of the end of a bar. `size` is in points."""
     axes.annotate(text, end, xytext=(3, 0), textcoords="offset points", va="center", fontsize=size)
 
 
 def plain_numbers(axis: Axis) -> None:
-    """Ticks as `1,000`, none between whole numbers."""
+    """Write ticks as `1,000`, without minor labels."""
     axis.set_major_formatter(lambda number, _: f"{number:,.0f}")
     axis.set_minor_formatter(NullFormatter())
 
 
 def log_scale(axes: Axes, which: str, low: float, high: float) -> None:
-    """A logarithmic axis over whole numbers, with as many ticks as can be read."""
+    """Make axis `which` (x or y) logarithmic, with readable ticks at whole numbers."""
     axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(FixedLocator(ticks(low, high)))

@@ -1,1 +1,1 @@
-"""Kernels that numba compiles: bytes of tables become columns."""
+"""Kernels, compiled by numba, that turn bytes of tables into columns."""

@@ -1,10 +1,9 @@
-"""Lines of JSON with posts, in either shape, from bytes to text that need only be split: jitted.
+"""Compiled reader of JSON lines with posts, in both shapes: from bytes to columns of plain text.
 
-A line is read here where it is plain: an object of strict JSON (RFC 8259) and UTF-8 (table 3-7 of
-the Unicode Standard), in which a field that is wanted is there once at most and of the type that it
-should have, and each tag has a category that there is and a name without blanks. Escapes are read
-where each is one letter, and no blank. All other lines are told from blank ones alone, and
-`json_lines` looks closer.
+It reads plain lines: one object of strict JSON in which each wanted field occurs at most once and
+has its proper type, each tag has a known category and a name without blanks, and each escape is one
+character but no blank. It leaves all other lines to `dafre_fast.tables.json_lines`, and only
+recognizes blank ones. See `json_scan` for the rules of indices.
 """
 
 from typing import NamedTuple
@@ -42,7 +41,7 @@ from dafre_fast.tables.kernels.json_scan import (
 from dafre_fast.tables.kernels.vectors import WIDTH, WORD, copy, plain_bytes, word
 
 BLANK, GOOD, UNREAD = 0, 1, 2
-"""What a line is: no row, a row that was read, a row that was not."""
+"""States of a line: not a row, a row that was read, a row that was not."""
 COLUMNS = (
     "is_pending",
     "is_flagged",
@@ -57,25 +56,25 @@ COLUMNS = (
     "tag_string_copyright",
     "tag_string_character",
 )
-"""The first of them is never anything that begins with a byte order mark."""
+"""Columns of the text. The first one never begins with a byte order mark, which polars drops."""
 SEPARATOR, NULL = 31, 30
-"""Bytes of the text: between two columns, and alone in one that has no value. JSON has neither."""
+"""Bytes of the text that separate columns and stand for a missing value; JSON has neither."""
 
 _FLAGS, _TEXTS, _COLUMNS, _NAMES = 4, 9, len(COLUMNS), 3
-"""Where columns of flags end, those of texts and numbers, and those of names; these are three."""
+"""Ends of the columns of flags, of texts and numbers, and of names; and the number of the last."""
 _TAGS, _UNKNOWN = _COLUMNS, _COLUMNS + 1
 _FIELDS = (*COLUMNS, "tags")
 _LONGEST_KEY = max(map(len, _FIELDS))
 _KEYS = np.array([list(name.encode().ljust(_LONGEST_KEY, b"\0")) for name in _FIELDS], np.uint8)
 _OF_LENGTH = np.full((_LONGEST_KEY + 1, 3), _UNKNOWN, np.uint8)
-"""The fields whose names are so long."""
+"""Numbers of the fields whose names have a given length."""
 for _length in range(_LONGEST_KEY + 1):
     _those = [number for number, name in enumerate(_FIELDS) if len(name) == _length]
     _OF_LENGTH[_length, : len(_those)] = _those
 _NAME, _CATEGORY = (np.frombuffer(name, np.uint8) for name in (b"name", b"category"))
 _NO_CATEGORY = -2
 _KEPT = np.array([0, -1, _NO_CATEGORY, 1, 2, -1], np.int8)
-"""By category: the place of its column, -1 for none."""
+"""The place of each category's column of names, -1 for a category that is not kept."""
 _ID_IS, _THEN_NAME, _NAME_IS, _THEN_CATEGORY, _CATEGORY_IS = (
     np.frombuffer(piece, np.uint64)[0]
     for piece in (b'\0{"id":"', b'","name"', b'"name":"', b'","categ', b'egory":"')
@@ -83,12 +82,12 @@ _ID_IS, _THEN_NAME, _NAME_IS, _THEN_CATEGORY, _CATEGORY_IS = (
 _BYTE = np.uint64(8)
 _MOST_TAGS = 2048
 _OVERHEAD = 2 * _COLUMNS
-"""Bytes of text, at most, for a line of which nothing is wanted: it has two at least."""
+"""Most bytes of text for a line without wanted fields: two for each column."""
 
 
 class PostLines(NamedTuple):
-    """N lines: `states` uint8 (N,); `starts` int64 (N + 1,), index of the first byte and behind the
-    last line's end; `text` uint8, `COLUMNS` of each good line, between separators.
+    """N lines: `states` uint8 (N,); `starts` int64 (N + 1,), the index of each line's first byte,
+    and the one behind the last line; `text` uint8, `COLUMNS` of each good line, between separators.
     """
 
     states: NDArray[np.uint8]
@@ -97,15 +96,15 @@ class PostLines(NamedTuple):
 
 
 def parse_posts(text: NDArray[np.uint8], longest: int) -> PostLines:
-    """Read the lines of some text that have an end; `text` is contiguous and read-only. A line of
-    more than so many bytes is not read.
+    """Read all lines of a text that end in a line feed. `text` is uint8, contiguous and read-only.
+    Lines of more than `longest` bytes are not read.
     """
     return PostLines(*posts_in(text, longest))
 
 
 @part
 def _field(text, start, end):  # type: ignore[no-untyped-def]
-    """The number of a column, `_TAGS` or `_UNKNOWN`, by its name."""
+    """Return the number of a field by its name: a column, `_TAGS` or `_UNKNOWN`."""
     length = end - start
     if length > np.uintp(_LONGEST_KEY):
         return np.uintp(_UNKNOWN)
@@ -123,7 +122,7 @@ def _field(text, start, end):  # type: ignore[no-untyped-def]
 
 @part
 def _category(text, at):  # type: ignore[no-untyped-def]
-    """Index behind a category, a digit or that as a string, and the category; -1 for none."""
+    """Return the index behind a category, a digit or a string of one, and the category."""
     one = np.uintp(1)
     quoted = text[at] == QUOTE
     at += np.uintp(quoted)
@@ -136,7 +135,7 @@ def _category(text, at):  # type: ignore[no-untyped-def]
 
 @part
 def _name(text, at):  # type: ignore[no-untyped-def]
-    """Where a name of a tag begins and ends, 0 where there is none or it is not plain."""
+    """Return the indices at which the name of a tag begins and ends, 0 if it is not plain."""
     zero, start = np.uintp(0), at + np.uintp(1)
     if text[at] != QUOTE:
         return zero, zero
@@ -148,8 +147,8 @@ def _name(text, at):  # type: ignore[no-untyped-def]
 
 @part
 def _tag(text, at):  # type: ignore[no-untyped-def]
-    """Index behind an object with a name and a category, the place of the category's column, and
-    where the name begins and ends.
+    """Return the index behind an object with a name and a category, the place of the category's
+    column, and the indices at which the name begins and ends.
     """
     one, zero, start, end = np.uintp(1), np.uintp(0), np.uintp(0), np.uintp(0)
     category, again = np.int64(-1), text[at] != OPEN_OBJECT
@@ -179,8 +178,8 @@ def _tag(text, at):  # type: ignore[no-untyped-def]
 
 @part
 def _usual_tag(text, at):  # type: ignore[no-untyped-def]
-    """As `_tag` of `{"id":"1","name":"solo","category":"0"}`, which most are, with fewer questions;
-    of what is written otherwise the index behind is 0.
+    """Return the same as `_tag`, with fewer steps, for a tag written as most are:
+    `{"id":"1","name":"solo","category":"0"}`. Of any other, the index is 0.
     """
     one, zero, none, size = np.uintp(1), np.uintp(0), np.int64(_NO_CATEGORY), np.uintp(text.size)
     if at + np.uintp(WORD) > size or word(text, at) << _BYTE != _ID_IS:
@@ -203,8 +202,8 @@ def _usual_tag(text, at):  # type: ignore[no-untyped-def]
 
 @part
 def _tags(text, at, spans, counts):  # type: ignore[no-untyped-def]
-    """Index behind a list of tags. `counts` is set to how many there are for each column of names,
-    and `spans` to where these begin and end.
+    """Return the index behind a list of tags. Sets `counts`, the number of names for each column of
+    names, and `spans`, the indices at which these begin and end.
     """
     one, zero = np.uintp(1), np.uintp(0)
     if text[at] != OPEN_LIST:
@@ -234,8 +233,8 @@ def _tags(text, at, spans, counts):  # type: ignore[no-untyped-def]
 
 @part
 def _column(text, at, columns, field):  # type: ignore[no-untyped-def]
-    """Index behind the value of a column; `columns[field]` is set to where it begins and ends as
-    text, and left alone where it is null.
+    """Return the index behind the value of a column. Sets `columns[field]` to the indices at which
+    its text begins and ends, unless it is null.
     """
     one, zero, start = np.uintp(1), np.uintp(0), at
     if text[at] == LOWER_N:
@@ -258,7 +257,7 @@ def _column(text, at, columns, field):  # type: ignore[no-untyped-def]
 
 @part
 def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-def]
-    """Index behind the value of a field, with which the others are set."""
+    """Return the index behind the value of a field, and set what is read of it."""
     if field == np.uintp(_UNKNOWN):
         return value_end(text, at)
     if field < np.uintp(_COLUMNS):
@@ -271,8 +270,8 @@ def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-d
 
 @part
 def _record(text, at, columns, spans, counts):  # type: ignore[no-untyped-def]
-    """Index behind an object. `columns` is set to where each column and the tags begin and end, 0
-    where there is nothing; others are as in `_tags`.
+    """Return the index behind an object. Sets `columns` to the indices at which each column and the
+    tags begin and end, 0 for a missing one; `spans` and `counts` are as in `_tags`.
     """
     one, zero, seen = np.uintp(1), np.uintp(0), np.uint64(0)
     columns[:, 0] = zero
@@ -302,6 +301,7 @@ def _record(text, at, columns, spans, counts):  # type: ignore[no-untyped-def]
 
 @part
 def _of_both_shapes(columns):  # type: ignore[no-untyped-def]
+    """Return whether a record has tags in both shapes."""
     texts = False
     for field in range(np.uintp(_TEXTS), np.uintp(_COLUMNS)):
         texts |= columns[field, 0] != np.uintp(0)
@@ -310,7 +310,7 @@ def _of_both_shapes(columns):  # type: ignore[no-untyped-def]
 
 @part
 def _put_unit(unit, out, size):  # type: ignore[no-untyped-def]
-    """Size of what is out with that letter as UTF-8."""
+    """Append a character of the basic plane as UTF-8 and return the new size of `out`."""
     one, low = np.uintp(1), unit & 63 | 128
     if unit < 0x80:
         out[size] = unit
@@ -325,8 +325,8 @@ def _put_unit(unit, out, size):  # type: ignore[no-untyped-def]
 
 @part
 def _put(text, at, end, out, size):  # type: ignore[no-untyped-def]
-    """Size of what is out with these bytes, escapes as what they stand for, and room for one byte
-    behind them.
+    """Append the bytes from `at` to `end`, with escapes decoded, and room for one byte. Return the
+    new size of `out`.
     """
     one, width = np.uintp(1), np.uintp(WIDTH)
     while at < end:
@@ -350,7 +350,7 @@ def _put(text, at, end, out, size):  # type: ignore[no-untyped-def]
 
 @part
 def _put_all(text, columns, spans, counts, out, size):  # type: ignore[no-untyped-def]
-    """Size of what is out with a line for a record."""
+    """Append the line of a record and return the new size of `out`."""
     one, zero = np.uintp(1), np.uintp(0)
     tagged = columns[np.uintp(_TAGS), 0] != zero
     for field in range(np.uintp(_COLUMNS)):
@@ -376,7 +376,7 @@ _Text = "Array(uint8, 1, 'C', readonly=True)"
 
 @kernel(f"{_Posts}({_Text}, int64)", nogil=True)
 def posts_in(text, longest):  # type: ignore[no-untyped-def]
-    """The arrays of `PostLines`."""
+    """Return the arrays of `PostLines`."""
     lines = 0
     for byte in text:
         lines += byte == NEWLINE

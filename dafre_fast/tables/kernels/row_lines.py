@@ -1,12 +1,12 @@
-"""Rows of faces.tsv and tagIds.tsv from bytes to arrays: jitted, an element per line.
+"""Compiled parser of faces.tsv and tagIds.tsv: from bytes to arrays with an element per line.
 
-A row that can be read at once is good; all others are only told from blank lines here, and
-`dafre_fast.tables.row_problems` looks closer. Trailing blanks (spaces, tabs, CR) do not count.
+It reads good rows and recognizes blank lines. For all others `dafre_fast.tables.row_problems` finds
+the problem. Trailing blanks (spaces, tabs, CR) do not count.
 
-Boxes: the real faces.tsv writes `left, top, right, bottom confidence`; its README describes
-`left,top,right,bottom,confidence`. Both are read, and nothing else: a number is decimal digits
-with at most one point and an optional exponent; signs are read so that a negative edge is a
-number (to be judged with the picture at hand), and `nan` or `inf` are not numbers.
+Boxes: the published faces.tsv writes `left, top, right, bottom confidence`; its README describes
+`left,top,right,bottom,confidence`. Both are read, and nothing else. A number is decimal digits with
+at most one point and an optional exponent. It may have a sign: a negative edge is judged later,
+with the picture at hand. `nan` and `inf` are not numbers.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from dafre_fast.core.jit import kernel
 from dafre_fast.tables.row_problems import LONGEST
 
 BLANK, GOOD, UNREAD = 0, 1, 2
-"""What a line is: no row, a row that was read, a row that was not."""
+"""States of a line: not a row, a row that was read, a row that was not."""
 
 _TAB, _NEWLINE, _RETURN, _SPACE, _DELETE = 9, 10, 13, 32, 127
 _COMMA, _POINT, _ZERO, _NINE = 44, 46, 48, 57
@@ -27,9 +27,10 @@ _MINUS, _PLUS, _UPPER_E, _LOWER_E, _SLASH, _BACKSLASH = 45, 43, 69, 101, 47, 92
 
 
 class FaceLines(NamedTuple):
-    """N lines of faces.tsv: `states` uint8 (N,); `starts` int64 (N,), index of the first byte;
-    `ids` and `tag_ids` int64 (N,), -1 where the row was not read; `numbers` float32 (5, N): left,
-    top, right, bottom in shares of width and height, and confidence; NaN where it was not read.
+    """N lines of faces.tsv: `states` uint8 (N,); `starts` int64 (N,), the index of the first byte;
+    `ids` and `tag_ids` int64 (N,), -1 in a row that was not read; `numbers` float32 (5, N): left,
+    top, right, bottom in shares of width and height, and confidence; NaN in a row that was not
+    read.
     """
 
     states: NDArray[np.uint8]
@@ -40,9 +41,9 @@ class FaceLines(NamedTuple):
 
 
 class TagLines(NamedTuple):
-    """N lines of tagIds.tsv: `states` uint8 (N,); `starts` and `name_ends` int64 (N,), indices of
-    the name's first byte and of the one behind it; `tag_ids` int64 (N,), -1 where there is none.
-    A row whose name has letters beyond ASCII is not called good, though its tag id is read.
+    """N lines of tagIds.tsv: `states` uint8 (N,); `starts` and `name_ends` int64 (N,), the indices
+    of the name's first byte and of the byte behind it; `tag_ids` int64 (N,), -1 if there is none.
+    A row whose name is not all ASCII is not called good, though its tag id is read.
     """
 
     states: NDArray[np.uint8]
@@ -52,12 +53,12 @@ class TagLines(NamedTuple):
 
 
 def parse_faces(text: NDArray[np.uint8]) -> FaceLines:
-    """Read the lines of some text; `text` is contiguous and read-only."""
+    """Read all lines of a text, which is contiguous and read-only."""
     return FaceLines(*faces_in(text, LONGEST))
 
 
 def parse_tags(text: NDArray[np.uint8]) -> TagLines:
-    """Read the lines of some text; `text` is contiguous and read-only."""
+    """Read all lines of a text, which is contiguous and read-only."""
     return TagLines(*tags_in(text, LONGEST))
 
 
@@ -69,16 +70,15 @@ _PAIR = np.uint64(0x000000FF000000FF)
 _UPPER_WEIGHTS = np.uint64(100 + (1_000_000 << 32))
 _LOWER_WEIGHTS = np.uint64(1 + (10_000 << 32))
 _LARGEST = 1e30
-"""A number beyond this is no box; it would leave the range of float32."""
+"""The largest number that a box may have, within the range of float32."""
 
 
-# Indices are unsigned throughout: numba then leaves out the check for negative ones, which costs
-# a third of the time. Helpers have no signature, so that a start with a warm cache loads the two
-# entry points alone.
+# Indices are unsigned: numba then leaves out the check for negative ones, a third of the time.
+# Helpers have no signature, so that a start with a warm cache loads only the two kernels.
 @njit
 def _digits(text, at, mantissa):  # type: ignore[no-untyped-def]
-    """A run of digits onto the mantissa, at most 18 of them in all: (mantissa, digits left out,
-    index behind).
+    """Append a run of digits to the mantissa, up to 18 digits in all. Return the mantissa, the
+    number of digits left out, and the index behind them.
     """
     left_out = np.int64(0)
     while at < np.uintp(text.size) and text[at] >= _ZERO and text[at] <= _NINE:
@@ -92,7 +92,7 @@ def _digits(text, at, mantissa):  # type: ignore[no-untyped-def]
 
 @njit
 def _whole(text, at):  # type: ignore[no-untyped-def]
-    """A whole number of at most 18 digits without sign, -1 where there is none, and the index
+    """Return a whole number of at most 18 digits without a sign, -1 if there is none, and the index
     behind it.
     """
     number, left_out, behind = _digits(text, at, np.int64(0))
@@ -101,8 +101,8 @@ def _whole(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _path(text, at):  # type: ignore[no-untyped-def]
-    """The id from a path such as `0446\\332446.jpg`, and the index behind it; -1 where there is no
-    path of one optional folder, `id % 1000`, and a file named by its id: nothing else gets in.
+    """Return the id in a path such as `0446\\332446.jpg`, and the index behind the path. The id is
+    -1 unless the path is a file named by its id, in the folder `id % 1000` or in none.
     """
     end, one, folder = np.uintp(text.size), np.uintp(1), np.int64(-1)
     number, behind = _whole(text, at)
@@ -123,6 +123,7 @@ def _path(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _sign(text, at):  # type: ignore[no-untyped-def]
+    """Return whether the number is negative, and the index behind its sign, if it has one."""
     if at < np.uintp(text.size) and (text[at] == _MINUS or text[at] == _PLUS):
         return text[at] == _MINUS, at + np.uintp(1)
     return False, at
@@ -130,8 +131,8 @@ def _sign(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _six_decimals(text, at):  # type: ignore[no-untyped-def]
-    """The digits of `0.` and six decimals with no digit behind them, -1 where that is not there:
-    what nearly all numbers of faces.tsv are, in one word of eight bytes (SWAR).
+    """Return the decimals of a number written as `0.` and exactly six digits, -1 if it is not.
+    Nearly all numbers in faces.tsv are; it is read as one word of eight bytes (SWAR).
     """
     if at + np.uintp(8) >= np.uintp(text.size):
         return np.int64(-1)
@@ -152,7 +153,7 @@ def _six_decimals(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _number(text, at):  # type: ignore[no-untyped-def]
-    """A decimal number and the index behind it; NaN where there is none."""
+    """Return a decimal number, NaN if there is none, and the index behind it."""
     end, one = np.uintp(text.size), np.uintp(1)
     millionths = _six_decimals(text, at)
     if millionths >= 0:
@@ -181,7 +182,7 @@ def _number(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _separator(text, at):  # type: ignore[no-untyped-def]
-    """Index behind spaces with at most one comma among them."""
+    """Return the index behind spaces with at most one comma among them."""
     end, one = np.uintp(text.size), np.uintp(1)
     while at < end and text[at] == _SPACE:
         at += one
@@ -194,7 +195,7 @@ def _separator(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _box(text, at, numbers):  # type: ignore[no-untyped-def]
-    """Fill `numbers` with the five of a box; True where they are one, and the index behind."""
+    """Fill `numbers` with the five of a box. Return whether they are one, and the index behind."""
     good = True
     for field in range(5):
         start = at
@@ -208,7 +209,7 @@ def _box(text, at, numbers):  # type: ignore[no-untyped-def]
 
 @njit
 def _tab(text, at):  # type: ignore[no-untyped-def]
-    """True where a tab stands there, and the index behind it."""
+    """Return whether there is a tab, and the index behind it."""
     if at < np.uintp(text.size) and text[at] == _TAB:
         return True, at + np.uintp(1)
     return False, at
@@ -216,7 +217,7 @@ def _tab(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _rest(text, at):  # type: ignore[no-untyped-def]
-    """True where nothing but blanks is left of the line, and the index of its end."""
+    """Return whether the rest of the line is blank, and the index of its end."""
     blank = True
     while at < np.uintp(text.size) and text[at] != _NEWLINE:
         blank = blank and (text[at] == _SPACE or text[at] == _TAB or text[at] == _RETURN)
@@ -226,7 +227,9 @@ def _rest(text, at):  # type: ignore[no-untyped-def]
 
 @njit
 def _state(text, start, at, good, longest):  # type: ignore[no-untyped-def]
-    """What the line from `start` is whose rest begins at `at`, and the index of its end."""
+    """Return the state of the line from `start` whose rest begins at `at`, and the index of its
+    end.
+    """
     only_blanks, end = _rest(text, at)
     if good and only_blanks and end - start <= np.uintp(longest):
         return GOOD, end
@@ -236,6 +239,7 @@ def _state(text, start, at, good, longest):  # type: ignore[no-untyped-def]
 
 @njit
 def _count_lines(text):  # type: ignore[no-untyped-def]
+    """Return the number of lines; the last one may lack its end."""
     lines = 0
     for byte in text:
         lines += byte == _NEWLINE
@@ -248,7 +252,7 @@ _Tags = "Tuple((uint8[::1], int64[::1], int64[::1], int64[::1]))"
 
 @kernel(f"{_Faces}({_Text}, int64)", nogil=True)
 def faces_in(text, longest):  # type: ignore[no-untyped-def]
-    """The arrays of `FaceLines`."""
+    """Return the arrays of `FaceLines`."""
     lines, at = _count_lines(text), np.uintp(0)
     states, starts = np.empty(lines, np.uint8), np.empty(lines, np.int64)
     ids, tag_ids = np.full(lines, -1, np.int64), np.full(lines, -1, np.int64)
@@ -275,7 +279,7 @@ def faces_in(text, longest):  # type: ignore[no-untyped-def]
 
 @kernel(f"{_Tags}({_Text}, int64)", nogil=True)
 def tags_in(text, longest):  # type: ignore[no-untyped-def]
-    """The arrays of `TagLines`."""
+    """Return the arrays of `TagLines`."""
     lines, at, one = _count_lines(text), np.uintp(0), np.uintp(1)
     states, starts = np.empty(lines, np.uint8), np.empty(lines, np.int64)
     name_ends, tag_ids = np.empty(lines, np.int64), np.empty(lines, np.int64)

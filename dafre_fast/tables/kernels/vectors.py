@@ -1,8 +1,7 @@
-"""Several bytes at once, for the kernel that reads lines of JSON, and several bits, for those that
-compare hashes.
+"""Intrinsics for kernels: several bytes at once, for JSON, and several bits, to compare hashes.
 
-Arrays are of uint8 and contiguous; indices are not checked. LLVM maps the vector to what the
-machine has: SSE, AVX, NEON.
+Arrays are contiguous and of uint8; indices are not checked. LLVM maps vectors to the registers of
+the machine: SSE, AVX, NEON.
 """
 
 from typing import Any
@@ -14,7 +13,7 @@ from numba.extending import intrinsic
 from dafre_fast.core.jit import element_pointer
 
 WIDTH = 16
-"""Bytes of a vector; most strings of metadata are shorter."""
+"""Bytes of a vector; most strings in metadata are shorter."""
 WORD = 8
 """Bytes of a word."""
 
@@ -28,7 +27,7 @@ def _load(context: Any, builder: Any, kind: Any, array: Any, first: Any, to: Any
 
 @intrinsic
 def word(typing: Any, array: Any, first: Any) -> Any:
-    """The `WORD` bytes from index `first` on as one number, uint64, in the machine's order."""
+    """Return the `WORD` bytes from index `first` on as one uint64, in the machine's byte order."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first = arguments
@@ -39,7 +38,7 @@ def word(typing: Any, array: Any, first: Any) -> Any:
 
 @intrinsic
 def plain_bytes(typing: Any, array: Any, first: Any, least: Any) -> Any:
-    """How many of the `WIDTH` bytes from index `first` on are plain before the first that is not: a
+    """Return how many of the `WIDTH` bytes from index `first` on come before the first that is a
     quote, a backslash, below `least` or above 127.
     """
 
@@ -65,7 +64,7 @@ def plain_bytes(typing: Any, array: Any, first: Any, least: Any) -> Any:
 
 @intrinsic
 def copy(typing: Any, array: Any, first: Any, to: Any, place: Any) -> Any:
-    """Copy `WIDTH` bytes from index `first` on into another array, from index `place` on."""
+    """Copy `WIDTH` bytes from index `first` on to another array, from index `place` on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first, to, place = arguments
@@ -79,7 +78,7 @@ def copy(typing: Any, array: Any, first: Any, to: Any, place: Any) -> Any:
 
 @intrinsic
 def ones(typing: Any, number: Any) -> Any:
-    """How many bits of a uint64 are set."""
+    """Return the number of bits of a uint64 that are set."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])

@@ -1,5 +1,5 @@
 "use strict";
-// Completion, endless scrolling and keys. Every link is made by the server.
+// Completion, endless scrolling and keys. The server makes all links.
 
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -61,7 +61,7 @@ const completion = (input, list) => {
     else return;
     event.preventDefault();
   });
-  // Before the field loses the focus, which closes the list.
+  // Keep the focus in the field: losing it closes the list.
   list.addEventListener("pointerdown", (event) => event.preventDefault());
   list.addEventListener("click", (event) => {
     const option = event.target.closest("li");
@@ -69,7 +69,7 @@ const completion = (input, list) => {
   });
 };
 
-const MOST_PAGES = 20; // then the links below go on: a browser does not hold everything
+const MOST_PAGES = 20; // limits memory; then the links below lead on
 
 const scrolling = (grid) => {
   const begins = [{ tile: grid.firstElementChild, address: location.href }];
@@ -91,7 +91,7 @@ const scrolling = (grid) => {
         below.replaceWith(nav);
         if (begins.length < MOST_PAGES) watch.observe(nav);
       } catch {
-        watch.disconnect(); // the link is still there
+        watch.disconnect(); // the link below still works
       }
       loading = false;
     },
@@ -100,7 +100,7 @@ const scrolling = (grid) => {
   const below = one("main > nav.pages:last-child");
   if (below) watch.observe(below);
 
-  // The address names the page that is looked at.
+  // Keep the address of the page in sight.
   let here = location.href;
   const follow = () => {
     const passed = begins.filter(({ tile }) => tile.getBoundingClientRect().top < innerHeight / 2);

@@ -1,0 +1,149 @@
+"""Write the parts of a pack that are missing, and remove those that no longer belong to it."""
+
+import asyncio
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.atomic import digest
+from dafre_fast.core.errors import OutputError
+from dafre_fast.core.events import Tell
+from dafre_fast.core.layout import SHARDS
+from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.settings.running import usable_cores
+from dafre_fast.dataset.pictures import Pictures
+from dafre_fast.dataset.places import lies_in_shards
+from dafre_fast.dataset.samples import still_damaged
+from dafre_fast.dataset.spools import Spools, clear_spools
+from dafre_fast.engine.observers import Advance, counted
+from dafre_fast.pack.part import Part
+from dafre_fast.pack.receipts import all_recorded, forget, recorded
+from dafre_fast.pack.records import Shard
+from dafre_fast.pack.rows import Packable, recorded_columns
+from dafre_fast.pack.settings import PackRun
+from dafre_fast.pack.writing import Task, carry_out_all
+
+
+def holds_dataset(run: PackRun, folder: Path) -> bool:
+    """Tell whether the pack in `folder` is where the images of the dataset lie."""
+    return lies_in_shards(run.output) and folder.resolve() == (run.output / SHARDS).resolve()
+
+
+class Packing:
+    """The writing of a pack.
+
+    If the dataset lies in this very pack, shards to be rewritten are first turned into spools, from
+    which their images are read.
+    """
+
+    def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
+        self._run, self._folder = run, folder
+        self._recorded = packable.asked.filter(status=SUCCESS).select(
+            "id", *recorded_columns(packable.outputs)
+        )
+        self._digests, self.cpu_seconds = digests, 0.0
+        own = holds_dataset(run, folder)
+        self._spools = Spools(run.output, run.shard_size) if own else None
+        self._pictures = self._find_pictures()
+
+    def _find_pictures(self) -> Pictures:
+        if self._spools:
+            return self._spools.pictures(self._recorded)
+        return Pictures.of(self._run.output)
+
+    def carry_out(self, parts: Sequence[Part], tell: Tell) -> tuple[list[Shard], int]:
+        """Return the record of each part, and how many were written."""
+        with counted(tell, "images", sum(part.rows.height for part in parts)) as advance:
+            shards = {part.name: self._standing(part, advance) for part in parts}
+            stands = {name for name, shard in shards.items() if shard}
+            self._remove_all_but(stands)
+            left = [part for part in parts if part.name not in stands]
+            shards |= self._write_all(left, advance)
+        if self._spools:
+            clear_spools(self._run.output)
+        return [shard for shard in shards.values() if shard], len(left)
+
+    def _standing(self, part: Part, advance: Advance) -> Shard | None:
+        """Return the record of a part that need not be written again: its files have the recorded
+        bytes, and the images that it left out are still damaged.
+        """
+        shard = recorded(self._folder, part.name)
+        if shard is None or shard.contents != part.contents:
+            return None
+        path = self._folder / part.name
+        try:
+            for name, file in shard.files.items():
+                found = path.with_name(name)
+                if found.stat().st_size != file.bytes or (self._digests and digest(found) != file):
+                    return None
+        except OSError:
+            return None
+        left_out = pl.col("id").is_in([one.id for one in shard.damaged])
+        rows = part.rows.filter(left_out).iter_rows(named=True)
+        if not all(still_damaged(self._pictures, row, part.outputs) for row in rows):
+            return None
+        _advance(advance, shard)
+        return shard
+
+    def _remove_all_but(self, standing: Container[str]) -> None:
+        """Remove other parts of earlier runs: whoever reads all shards would read images twice."""
+        names = {*all_recorded(self._folder)}
+        if self._spools:  # a copy may have come without its state
+            archives = self._folder.glob("*/*.tar")
+            names |= {str(path.relative_to(self._folder).with_suffix("")) for path in archives}
+        for name in names:
+            if name not in standing:
+                self._remove(name)
+        if self._spools:
+            self._pictures = self._find_pictures()
+
+    def _remove(self, name: str) -> None:
+        path, shard = self._folder / name, recorded(self._folder, name)
+        try:
+            if self._spools:
+                self._spools.take(path.with_name(f"{path.name}.tar"))
+            for file in shard.files if shard else ():
+                path.with_name(Path(file).name).unlink(missing_ok=True)
+            forget(self._folder, name)
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror}") from error
+
+    def _write_all(self, parts: Sequence[Part], advance: Advance) -> dict[str, Shard]:
+        needed = self._spools.needed_by([part.rows for part in parts]) if self._spools else {}
+        written = dict[str, Shard]()
+
+        def take(number: int, shard: Shard) -> None:
+            written[parts[number].name] = shard
+            _release(needed, number)
+
+        workers = min(self._run.workers or usable_cores(), len(parts))
+        if workers < 2:
+            for number, part in enumerate(parts):
+                take(number, Task(self._folder, part, self._pictures).carry_out(advance))
+            return written
+
+        def take_from_worker(number: int, shard: Shard) -> None:
+            take(number, shard)
+            _advance(advance, shard)
+
+        tasks = (
+            Task(self._folder, part, self._pictures.of_images(part.rows["id"])) for part in parts
+        )
+        running = carry_out_all(tasks, self._folder, workers, take_from_worker)
+        self.cpu_seconds += asyncio.run(running)
+        return written
+
+
+def _advance(advance: Advance, shard: Shard) -> None:
+    flaws = [one.flaw for one in shard.damaged]
+    advance(*flaws, *[None] * (shard.images - len(flaws)))
+
+
+def _release(needed: dict[Path, set[int]], part: int) -> None:
+    """Remove the spools that no part needs any longer, now that this one is written."""
+    for spool, parts in [*needed.items()]:
+        parts.discard(part)
+        if not parts:
+            spool.unlink(missing_ok=True)
+            del needed[spool]
