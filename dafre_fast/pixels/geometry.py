@@ -39,7 +39,7 @@ class Rect(NamedTuple):
         return Size(self.right - self.left, self.bottom - self.top)
 
     def within(self, other: "Rect") -> "Rect":
-        """The same region as seen from the left and top of another."""
+        """Return the region in coordinates that begin at the left and top of another."""
         left, top = other.left, other.top
         return Rect(self.left - left, self.top - top, self.right - left, self.bottom - top)
 

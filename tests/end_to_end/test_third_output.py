@@ -44,7 +44,7 @@ BROKEN, HEADLESS = 15, 14
 """Images whose original is none, and whose head box lies outside the picture."""
 MADE = [image for image in range(IMAGES) if image not in (BROKEN, HEADLESS)]
 SIZE = (128, 136)
-"""The size of a bust: the box is (75, 80, 225, 240) in 300 x 400 pixels, with its margin 300 x 320."""
+"""The size of a bust: its box is (75, 80, 225, 240) of 300 x 400 pixels, 300 x 320 with margin."""
 
 
 def name(image: int) -> str:

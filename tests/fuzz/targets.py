@@ -132,7 +132,7 @@ def decodes(data):
     header = result_or_reason(jpeg.read_header, data)
     if isinstance(header, Reason) or not 0 < math.prod(header.stored) < 1_000_000:
         return False
-    return not isinstance(result_or_reason(jpeg._scan, data, header.stored, 1), Reason)
+    return not isinstance(result_or_reason(jpeg.read_pixels, data, header.stored, 1), Reason)
 
 
 def png_pixels(data):

@@ -119,12 +119,12 @@ def fits(header: Header, plan: ImagePlan) -> bool:
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
-    """What the outputs are resized from, from one pass where one size serves all.
+    """Decode what each output is resized from, in one pass if one size serves all.
 
-    Every warning of the decoder is a Refusal, TRUNCATED or CORRUPT: behind some warnings stands a
-    good picture and behind others none, and libvips is asked then.
+    Raises Refusal (TRUNCATED or CORRUPT) for any warning of libjpeg-turbo: it does not say whether
+    the picture is good, and libvips judges then.
     """
-    whole = _scan(data, header.stored, WHOLE) if plan.has_crops else None
+    whole = read_pixels(data, header.stored, WHOLE) if plan.has_crops else None
     return {one.name: _source(data, header, one, whole) for one in plan.outputs}
 
 
@@ -133,7 +133,7 @@ def _source(data: bytes, header: Header, plan: OutputPlan, whole: Pixels | None)
     if pixels is None or plan.eighths != WHOLE:
         if header.progressive and not plan.exact:
             data = without_refinements(data, min(stored) / min(plan.size))
-        pixels = _scan(data, stored, plan.eighths)
+        pixels = read_pixels(data, stored, plan.eighths)
     if plan.rect:
         return raster(cut(pixels, plan.rect))
     if plan.eighths == WHOLE:
@@ -142,7 +142,7 @@ def _source(data: bytes, header: Header, plan: OutputPlan, whole: Pixels | None)
     return Raster(pixels, (stored.width * share, stored.height * share))
 
 
-def _scan(data: bytes, stored: Size, eighths: int) -> Pixels:
+def read_pixels(data: bytes, stored: Size, eighths: int) -> Pixels:
     """Decode to RGB uint8 (height, width, 3) at `eighths` / 8 of the stored size, rounded up;
     `eighths`: 1, 2, 4 or 8.
 

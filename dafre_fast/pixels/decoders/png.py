@@ -88,9 +88,9 @@ def fits(header: Header, _plan: ImagePlan) -> bool:
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
-    """What the outputs are resized from, from one pass over the scanlines, transparency on white.
+    """Decode what each output is resized from, in one pass over the scanlines, alpha on white.
 
-    Raises Refusal where anything is not as it should be: libvips is asked then.
+    Raises Refusal (CORRUPT or TRUNCATED) if anything is wrong with the file: libvips judges then.
     """
     size = header.stored
     blocks = {one.name: _block(one, size) for one in plan.outputs}
@@ -112,7 +112,7 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
 
 
 def _block(plan: OutputPlan, size: Size) -> int:
-    """Side of the blocks that are summed for an output; 1: it is made of the pixels."""
+    """Return the side of the blocks that are summed for an output; 1 if it is made of pixels."""
     return 1 if plan.rect or plan.exact else block_for(size, plan.size)
 
 

@@ -72,9 +72,9 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
 
 
 def render(load: Load, header: Header, plan: ImagePlan, frame: Rect | None = None) -> Pictures:
-    """The outputs of what `load` gives; white outside `frame`.
+    """Make the outputs of the picture that `load` gives; it is white outside `frame`.
 
-    Raises Refusal where the file turns out to be damaged.
+    Raises Refusal if the file turns out to be damaged.
     """
     original = _Original(load, header, frame, whole=plan.has_crops)
     made = Pictures()
