@@ -33,7 +33,7 @@ class Lost(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)  # without slots: a generic of these cannot be subscripted
 class Spec(Generic[J, R]):
-    """What workers do, where their results go, and the limits they keep to.
+    """The work of an executor: what its workers do, where results go, and their limits.
 
     Jobs, results and `initialise` must be picklable. The callbacks run in the caller's process, in
     its event loop. An exception raised by them, by the function that does jobs, or by `initialise`
