@@ -14,6 +14,8 @@ from dafre_fast.dataset.ledger import LOCK
 from tests.commands import dafre, tree
 from tests.edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 
+pytestmark = pytest.mark.slow
+
 ROWS = 16
 BROKEN = 13
 """An image whose original is truncated."""
@@ -172,7 +174,6 @@ def test_the_text_names_the_leaks_and_the_list_of_exclusions(folder) -> None:
     assert any(line.startswith("16 images = 15 compared + 1 not made + 0 not") for line in lines)
 
 
-@pytest.mark.slow
 def test_one_worker_or_two_write_the_same_bytes_and_the_dataset_stays_sound(folder, ds) -> None:
     before = tree(ds)
     written = []
@@ -218,7 +219,6 @@ def test_damaged_and_missing_images_are_counted_and_listed_and_others_compared(f
     assert found["duplicates"]["groups"] == 4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("most", "status"), [(3, 1), (4, 0)])
 def test_more_damaged_images_than_allowed_are_exit_status_1(folder, ds, most, status) -> None:
     damage(ds)
@@ -288,7 +288,6 @@ def test_a_report_without_an_audit_says_so(folder, ds) -> None:
     assert "No audit was made" in page
 
 
-@pytest.mark.slow
 def test_a_broken_list_of_an_audit_leaves_only_the_pairs_out_of_the_report(folder, ds) -> None:
     audit(folder)
     (ds / "audit/exclude.csv").write_text("nothing\n")

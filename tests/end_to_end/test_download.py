@@ -16,6 +16,8 @@ from dafre_fast.dataset.ledger import NAME
 from tests.commands import dafre
 from tests.hosts import Host, host
 
+pytestmark = pytest.mark.slow
+
 
 def png(shade: int) -> bytes:
     file = io.BytesIO()
@@ -94,7 +96,6 @@ def test_a_template_with_an_md5_needs_metadata(folder, served) -> None:
     assert served.asked == []
 
 
-@pytest.mark.slow
 def test_bad_rows_of_metadata_are_counted_like_those_of_the_table(folder, served) -> None:
     with (folder / "meta.json").open("a") as file:
         file.write("{\n")
@@ -121,7 +122,6 @@ def test_an_original_on_disk_costs_no_request_and_keeps_the_record_of_its_downlo
     assert (lay_there["url"], lay_there["bytes"]) == (None, len(BODIES[4]))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [b"", BODIES[2][:-1]])
 def test_a_file_of_another_size_than_was_recorded_is_fetched_again(folder, served, damaged) -> None:
     download(folder, served, "--extensions", "png")
@@ -279,7 +279,6 @@ def test_a_retry_and_its_delay_are_in_the_text_and_in_the_log(folder, served) ->
     assert retries in (folder / "run.prom").read_text().splitlines()
 
 
-@pytest.mark.slow
 def test_full_uses_metadata_and_its_manifest_records_each_download(folder, served) -> None:
     (folder / "tagIds.tsv").write_text("seven\t7\n")
     source = f"{served.address}/{{bucket}}/{{id}}.{{ext}}"
@@ -317,7 +316,6 @@ def test_metrics_are_in_the_file_when_the_run_is_over(folder, served) -> None:
     assert [path.name for path in (folder / "metrics").iterdir()] == ["run.prom"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--log-json", "--metrics-file"])
 def test_a_log_that_cannot_be_written_ends_the_run_before_any_request(folder, served, flag) -> None:
     done = download(folder, served, flag, "faces.tsv/log")

@@ -14,6 +14,8 @@ from nbclient import NotebookClient
 from tests.commands import ledger_keys, tree
 from tests.torture.kills import await_true, processes_of, write_originals
 
+pytestmark = pytest.mark.slow
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
 IMAGES = 10

@@ -8,6 +8,8 @@ import pytest
 
 from tests.commands import dafre, tree
 
+pytestmark = pytest.mark.slow
+
 STEP = {"name": "rows of faces.tsv", "images": 977_356, "classes": 49_087}
 TAG_STEP = {
     "name": "symbols removed",
@@ -78,7 +80,6 @@ def test_a_tag_table_is_counted_as_text_json_and_parquet(folder) -> None:
     assert classes.rows() == [(1, 2), (0, 1)]
 
 
-@pytest.mark.slow
 def test_a_tag_table_gives_plots_and_one_line_about_the_others(folder) -> None:
     done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
     names = {name.removesuffix(".png") for name in tree(folder / "stats") if ".png" in name}
@@ -97,7 +98,6 @@ def test_a_tag_table_gives_plots_and_one_line_about_the_others(folder) -> None:
     )
 
 
-@pytest.mark.slow
 def test_metadata_has_formats_and_sizes(folder) -> None:
     done = dafre("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
     printed = json.loads(done.stdout)
@@ -129,7 +129,6 @@ def test_as_many_tags_are_listed_as_asked_for(folder) -> None:
     assert pl.read_parquet(folder / "stats/tag_counts.parquet").height == 11
 
 
-@pytest.mark.slow
 def test_funnels_beside_the_input_are_plotted(folder) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     (folder / "tags_funnel.json").write_text(json.dumps({"steps": [TAG_STEP]}))
@@ -139,7 +138,6 @@ def test_funnels_beside_the_input_are_plotted(folder) -> None:
         assert f"<!-- {text} -->" in drawn
 
 
-@pytest.mark.slow
 def test_a_funnel_can_be_named(folder) -> None:
     (folder / "other.json").write_text(json.dumps({"steps": [STEP]}))
     done = dafre("stats", "--input", "val_tags.csv", "--funnel", "other.json", cwd=folder)
@@ -156,7 +154,6 @@ def test_a_file_that_is_not_a_funnel_is_an_error_in_one_line(folder, text) -> No
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "pdf", "svg"])
 def test_the_same_input_gives_the_same_bytes(folder, format) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))

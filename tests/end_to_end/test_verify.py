@@ -19,6 +19,8 @@ from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
 from tests.commands import dafre, tree
 
+pytestmark = pytest.mark.slow
+
 ROWS = 16
 BROKEN, HEADLESS = 15, 14
 """The images whose original is truncated, and whose head box is outside the picture."""
