@@ -17,7 +17,7 @@ from PIL import Image
 
 from dafre_fast.core.findings import Flaw
 from dafre_fast.core.layout import FULL, MANIFEST, SHARDS, STATE
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import HeadBox, Output, Recipe, ShortSide
 from dafre_fast.core.settings.running import Running, Workers
 from dafre_fast.core.settings.tables import Selection
@@ -79,7 +79,7 @@ def make(inputs: Path, output: Path, *others: Output, **settings: object) -> Sum
         **settings,
     )
     rules = Selection(min_images=8), TagSteps(), Plotting(), Fetching()
-    return full(run, *rules, Recipe(others=others), Running(workers=2), Watching())
+    return full(run, *rules, Recipe(others=others), Running(workers=2))
 
 
 @pytest.fixture(scope="module")
