@@ -30,10 +30,12 @@ def run(main: Main[T], new_loop: NewLoop) -> T:
     except RuntimeError:  # no loop runs in this thread
         with asyncio.Runner(loop_factory=new_loop) as runner:
             return runner.run(main)
+    # Counted before the thread starts, which may cancel the caller at once.
+    cancellations = caller.cancelling() if caller else 0
     other = _Thread(main, new_loop)
     try:
         other.start()
-        _wait(other.done, caller)
+        _wait(other.done, caller, cancellations)
     except BaseException:
         other.cancel()
         raise
@@ -41,13 +43,12 @@ def run(main: Main[T], new_loop: NewLoop) -> T:
     return other.done.result()
 
 
-def _wait(done: Future[T], caller: asyncio.Task[Any] | None) -> None:
+def _wait(done: Future[T], caller: asyncio.Task[Any] | None, cancellations: int) -> None:
     """Wait until `done` is. Raises CancelledError if the calling task is cancelled meanwhile, as
     `asyncio.run` does at the first Ctrl-C.
     """
-    before = caller.cancelling() if caller else 0
     while not wait([done], _LOOKS_SECONDS).done:
-        if caller and caller.cancelling() > before:
+        if caller and caller.cancelling() > cancellations:
             raise asyncio.CancelledError
 
 

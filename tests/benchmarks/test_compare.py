@@ -129,7 +129,7 @@ def test_a_benchmark_that_the_base_lacks_is_not_comparable(compare, repository) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("v2",), "Error: 'v2' is no commit, branch or tag here\n"),
+        (("v2",), "Error: 'v2' is not a commit, branch or tag of this repository\n"),
         (("v1", "pixel"), "Error: pixel: no such benchmark; there are made_up\n"),
     ],
 )

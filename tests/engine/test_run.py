@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from dafre_fast.core.events import silent
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.images import FULL_IMAGE, Encoding, Recipe
 from dafre_fast.core.settings.running import Running
@@ -46,7 +47,7 @@ def run(
     **settings: object,
 ) -> tuple[pl.DataFrame, Work]:
     running = Running(**{"workers": 1} | settings)
-    with watching("images") as watch:
+    with watching("images", silent) as watch:
         return make_all(rows, source, recipe, running, output, watch)
 
 

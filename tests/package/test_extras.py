@@ -23,5 +23,5 @@ def test_loaders_without_pytorch_say_what_to_install() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    expected = "ImportError: PyTorch is not installed: pip install 'dafre_fast[torch]'"
+    expected = "ModuleNotFoundError: PyTorch is not installed: pip install 'dafre_fast[torch]'"
     assert done.stderr.splitlines()[-1] == expected
