@@ -16,6 +16,12 @@ import ctypes, gc, os, signal, sys, threading, warnings
 import aiohttp.web, aiohttp.web_response, cv2, jinja2, matplotlib.pyplot, msgspec, numba, numpy
 import PIL.AvifImagePlugin, PIL.Image, polars, prometheus_client, pyvips, rich.console
 import turbojpeg, wordcloud
+
+for extra in ("obstore", "torch.distributed", "torch.utils.data"):
+    try:
+        __import__(extra)
+    except ImportError:
+        pass
 """
 
 STATE = """

@@ -128,7 +128,9 @@ def test_statistics_of_tables_have_the_bytes_on_record(tables):
 
 @pytest.mark.parametrize("format", ["tar", "webdataset", "parquet", "hf"])
 def test_packs_have_those_of_their_revision(tmp_path, format):
-    dataset = draw_dataset(tmp_path)
+    folder = tmp_path / "dafre"  # whose name is the title of the card
+    folder.mkdir()
+    dataset = draw_dataset(folder)
     size, sha256 = len(JPEG), hashlib.sha256(JPEG).hexdigest()
     manifest = pl.read_parquet(dataset / MANIFEST)
     same = {"bytes": size, "face_bytes": size, "sha256": sha256, "face_sha256": sha256}
