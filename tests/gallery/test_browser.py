@@ -172,6 +172,7 @@ def test_keys_open_the_next_and_previous_image_and_the_grid(open_page) -> None:
     for key, one in (("j", MADE[1]), ("ArrowRight", MADE[2]), ("k", MADE[1]), ("ArrowLeft", FIRST)):
         page.keyboard.press(key)
         expect(page).to_have_url(re.compile(rf"/image/{one.id}\?status=success$"))
+        page.wait_for_load_state()  # the script of the new page takes the next key
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(rf"/\?status=success#i{FIRST.id}$"))
 
