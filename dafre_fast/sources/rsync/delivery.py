@@ -4,6 +4,8 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from dafre_fast.core.errors import OutputError, Refusal
 from dafre_fast.core.events import Failed, Tell
 from dafre_fast.core.records import Fetched, Sought
@@ -11,7 +13,7 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Check, Take
 from dafre_fast.sources.manners.effort import Budget, Effort, Passing
-from dafre_fast.sources.outcome import fetched
+from dafre_fast.sources.outcome import fetched, refused
 from dafre_fast.sources.rsync.client import RsyncClient
 from dafre_fast.sources.rsync.exit_status import why_not
 from dafre_fast.sources.rsync.portion import Wanted
@@ -67,7 +69,7 @@ class Delivery:
                 refusal = failure
             for name, (sought, place) in wanted.items():
                 why = refusal or why_not(name, place.address, said)
-                await take(sought, refused(sought, place.address, why, effort))
+                await take(sought, refused_untimed(sought, place.address, why, effort))
             return
 
     async def _attempt(self, wanted: dict[str, Wanted], take: Take, effort: Effort) -> str:
@@ -101,18 +103,14 @@ class Delivery:
             arrived = arrival.finish()
         except Refusal as refusal:
             self._tell(Failed(address, effort.attempts, refusal.reason, refusal.detail))
-            return refused(sought, address, refusal, effort)
+            return refused_untimed(sought, address, refusal, effort)
         finally:
             arrival.discard()
         return fetched(sought.key, address, path, arrived, attempts=effort.attempts)
 
 
-def refused(sought: Sought, address: str | None, refusal: Refusal, effort: Effort) -> Fetched:
+def refused_untimed(
+    sought: Sought, address: str | None, refusal: Refusal, effort: Effort
+) -> Fetched:
     """Return the outcome of an original that did not come. No time is known of a single one."""
-    return Fetched(
-        key=sought.key,
-        reason=refusal.reason,
-        detail=refusal.detail,
-        url=address,
-        attempts=effort.attempts,
-    )
+    return replace(refused(sought, refusal, effort, address), seconds=None)

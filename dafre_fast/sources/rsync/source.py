@@ -19,7 +19,7 @@ from dafre_fast.sources.interface import Check, Planned, Take
 from dafre_fast.sources.manners.effort import Effort
 from dafre_fast.sources.manners.hosts import Hosts
 from dafre_fast.sources.rsync.client import RsyncClient
-from dafre_fast.sources.rsync.delivery import Delivery, Staging, refused
+from dafre_fast.sources.rsync.delivery import Delivery, Staging, refused_untimed
 from dafre_fast.sources.rsync.names import Names
 from dafre_fast.sources.rsync.portion import find, plan_portion
 
@@ -81,11 +81,11 @@ class Rsync:
             sizes = await self._list(sought, effort)
         except Refusal as refusal:
             for one in sought:
-                await take(one, refused(one, None, refusal, effort))
+                await take(one, refused_untimed(one, None, refusal, effort))
             return
         portion = plan_portion(sought, sizes, self._names, self._max_bytes)
         for one, address, why in portion.refused:
-            await take(one, refused(one, address, why, effort))
+            await take(one, refused_untimed(one, address, why, effort))
         await self._delivery.run(self._names.module, portion.wanted, take)
         if portion.again:
             await self._fetch(portion.again, take)
