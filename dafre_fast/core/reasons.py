@@ -70,6 +70,8 @@ class Reason(_Explained):
     EMPTY_BOX = "empty_box", "The head box holds no pixel."
     # its output
     NO_PLACE = "no_place", "The output cannot have this name: a folder, or a file, is in its way."
+    # the detector
+    DETECTOR_FAILED = "detector_failed", "The detector failed, or returned no scores or boxes."
     # the process that worked on it
     DECODER_FAILED = "decoder_failed", "The decoder raised an unexpected error."
     OUT_OF_MEMORY = "out_of_memory", "The worker process ran out of memory."

@@ -18,6 +18,13 @@ class Box(NamedTuple):
     bottom: float
 
 
+class Head(NamedTuple):
+    """A head that a detector found: its box, and its score (0 to 1)."""
+
+    box: Box
+    score: float
+
+
 class WantedOutput(Struct, frozen=True):
     """An output to make of one original: the name of the output, and the file to write."""
 

@@ -1,0 +1,1 @@
+"""A file per library that runs networks; each has `load`."""

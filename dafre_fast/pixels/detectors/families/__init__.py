@@ -1,0 +1,1 @@
+"""A file per family of detectors: which outputs it has, and how they are read."""

@@ -1,0 +1,26 @@
+"""RT-DETR: one output (1, 300, 4 + classes), centres and sizes as shares of the input; no NMS.
+
+With two classes it looks like YOLOv10, which is asked first: name the family then.
+Source: the export of Ultralytics (`ultralytics/nn/modules/head.py`, class RTDETRDecoder).
+"""
+
+import numpy as np
+
+from dafre_fast.pixels.detectors.families.base import Family, Found, Outputs, from_centres, only
+from dafre_fast.pixels.detectors.families.yolo10 import MOST_BOXES
+from dafre_fast.pixels.geometry import Size
+
+
+def _fits(outputs: Outputs) -> bool:
+    output = only(outputs)
+    return output is not None and len(output) == MOST_BOXES and 5 <= output.shape[1] < MOST_BOXES
+
+
+def _read(outputs: Outputs, size: Size) -> Found:
+    rows = only(outputs)
+    assert rows is not None
+    pixels = np.array((*size, *size), np.float32)
+    return Found(from_centres(rows[:, :4]) * pixels, rows[:, 4:])
+
+
+FAMILY = Family(name="rtdetr", fits=_fits, read=_read, side=640, fit="stretch", nms=None)
