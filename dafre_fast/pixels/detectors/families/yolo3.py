@@ -40,7 +40,7 @@ def _maps(outputs: Outputs) -> list[Floats]:
 
 
 def _sigmoid(logits: Floats) -> Floats:
-    shares: Floats = 1 / (1 + np.exp(-logits))
+    shares: Floats = (1 / (1 + np.exp(-logits))).astype(np.float32)
     return shares
 
 
