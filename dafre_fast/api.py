@@ -41,7 +41,7 @@ def read_catalogue(
     *,
     max_bad_rows: float = 0.01,
     min_confidence: float = 0.85,
-    min_images: int = 20,
+    min_images: int | None = None,
 ) -> pl.LazyFrame:
     """Return the rows of faces.tsv that make a dataset, with class and split.
 
@@ -50,7 +50,7 @@ def read_catalogue(
         tag_ids: tagIds.tsv: the name of each tag id. Without it class names are null.
         max_bad_rows: The share of malformed rows of a table above which it is refused.
         min_confidence: The least confidence of a head.
-        min_images: The least number of images of a class.
+        min_images: The least number of images of a class; None for 20.
 
     Returns:
         One row per image, class by class: id int64, path (`0446/332446.jpg`), tag_id int64,

@@ -173,6 +173,10 @@ class RowProblem(_Explained):
         "An earlier row has the same id but differs; the earlier one counts.",
     )
     UNKNOWN_TAG_ID = "unknown_tag_id", "The tag id is not in tagIds.tsv."
+    # files of splits
+    NO_ROW = "no_row", "The id has no row in faces.tsv that is kept."
+    NO_SPLIT = "no_split", "The id is in none of the files of splits."
+    OTHER_SPLIT = "other_split", "An earlier file has the same id; that split counts."
     # label files
     BAD_CLASS_ID = "bad_class_id", "The class id is not a number of at most 18 digits."
     # tagIds.tsv

@@ -17,7 +17,7 @@ from dafre_fast.core.settings.images import (
     Recipe,
 )
 from dafre_fast.core.settings.running import Reporting, Running
-from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.full.settings import FullRun
 from dafre_fast.report.settings import ReportRun
@@ -28,6 +28,7 @@ from dafre_fast.stats.settings import Plotting
     "full",
     FullRun,
     Selection,
+    Splitting,
     TagSteps,
     Plotting,
     Fetching,
@@ -42,6 +43,7 @@ from dafre_fast.stats.settings import Plotting
 def command(
     run: FullRun,
     selection: Selection,
+    splitting: Splitting,
     steps: TagSteps,
     plotting: Plotting,
     fetching: Fetching,
@@ -61,7 +63,7 @@ def command(
     with ExitStack() as stack:
         run, fetching = _with_inputs(run, fetching, stack)
         tell = stack.enter_context(terminal(watching))
-        summary = make(run, selection, steps, plotting, fetching, recipe, running, tell)
+        summary = make(run, selection, splitting, steps, plotting, fetching, recipe, running, tell)
     status = cli.report(summary, reporting)
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)

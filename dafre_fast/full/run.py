@@ -18,7 +18,7 @@ from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running
-from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import Step, Summary
 from dafre_fast.dataset.manifest import write_manifest
@@ -37,12 +37,14 @@ from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
+from dafre_fast.tables.protocol import record_protocol
 from dafre_fast.tags.within_full import tag_tables
 
 
 def full(
     run: FullRun,
     selection: Selection,
+    splitting: Splitting,
     steps: TagSteps,
     plotting: Plotting,
     fetching: Fetching,
@@ -56,10 +58,12 @@ def full(
     assert run.faces
     assert run.source
     output = run.output
+    selection = splitting.complete(selection)
     spools = _spools(run, running)
-    catalogue = read_catalogue(run.faces, run.tag_ids, selection)
+    catalogue = read_catalogue(run.faces, run.tag_ids, selection, splitting)
     asked = ask_catalogue(catalogue.kept, {one: output / one.tree for one in recipe.outputs})
     metadata = open_metadata(run.source, fetching, asked, selection)
+    record_protocol(output / LABELS, splitting, tell)
     write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
     all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])

@@ -2,17 +2,22 @@
 
 from dafre_fast import cli
 from dafre_fast.core.settings.running import Reporting
-from dafre_fast.core.settings.tables import CatalogueTables, Selection
+from dafre_fast.core.settings.tables import CatalogueTables, Selection, Splitting
 from dafre_fast.labels.settings import LabelsOutput
 
 
-@cli.command("labels", CatalogueTables, LabelsOutput, Selection, Reporting)
+@cli.command("labels", CatalogueTables, LabelsOutput, Selection, Splitting, Reporting)
 def command(
-    tables: CatalogueTables, run: LabelsOutput, selection: Selection, reporting: Reporting
+    tables: CatalogueTables,
+    run: LabelsOutput,
+    selection: Selection,
+    splitting: Splitting,
+    reporting: Reporting,
 ) -> int:
     from dafre_fast.labels.run import labels
+    from dafre_fast.views.notices import on_stderr
 
-    summary = labels(tables.faces, tables.tag_ids, run.output, selection)
+    summary = labels(tables.faces, tables.tag_ids, run.output, selection, splitting, on_stderr)
     return cli.report(summary, reporting)
 
 

@@ -1,6 +1,7 @@
 """The catalogue: the rows of faces.tsv that the dataset is made of, with class and split.
 
-Classes with enough images get class ids 0, 1, 2, … in the order of their tag ids. Of the n images
+Classes with enough images get class ids 0, 1, 2, … in the order of their tag ids. Unless files or a
+draw decide the split (`tables.splits`): of the n images
 of a class, in file order, the first `int(n * 0.7)` are train, the next up to
 `int(n * (0.7 + 0.1))` val, and the rest test. The floating-point arithmetic is that of the
 published split: 0.7 + 0.1 is 0.7999999999999999, so 20 images make 14 / 1 / 5.
@@ -14,14 +15,18 @@ import polars as pl
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
-from dafre_fast.core.settings.tables import Selection
-from dafre_fast.core.splits import SPLITS, TEST, TRAIN, TRAIN_SHARE, VAL, VAL_SHARE
+from dafre_fast.core.settings.tables import Selection, Splitting
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.core.summaries import Step
+from dafre_fast.tables.bad_rows import SCHEMA as BAD_ROWS
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.faces import EDGES, read_faces
 from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
+from dafre_fast.tables.splits import Assigned, by_draw, by_files, by_shares
 from dafre_fast.tables.tag_ids import read_tags
+
+BY_SHARES = Splitting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,16 @@ class Catalogue:
     bad_rows: pl.DataFrame
 
 
-def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> Catalogue:
+def read_catalogue(
+    faces: Path, tag_ids: Path | None, selection: Selection, splitting: Splitting = BY_SHARES
+) -> Catalogue:
     """Read the tables, select rows and assign splits.
 
     If an image has several rows, the first that is sure enough counts; the others are bad. Raises
     InputError if a table cannot be read or has more bad rows than allowed, or no row is left.
     """
+    selection = splitting.complete(selection)
+    least = selection.min_images or 1
     rows, tags, bad_rows = read_faces(faces), None, []
     if tag_ids:
         tags = read_tags(tag_ids)
@@ -55,19 +64,20 @@ def read_catalogue(faces: Path, tag_ids: Path | None, selection: Selection) -> C
     sure = confident(rows.lazy(), selection.min_confidence).collect()
     sure = mark_repeats(sure, "id", RowProblem.DUPLICATE_ID)
     bad_rows.insert(0, _set_aside(faces, selection.max_bad_rows, rows, sure))
-    large = large_classes(sure.lazy(), selection.min_images)
-    kept = with_names(with_split(large), tags).collect()
+    split = _split(sure.filter(is_good), faces, selection, splitting, least)
+    bad_rows.append(split.bad_rows)
+    kept = with_names(split.rows, tags).collect()
     if kept.is_empty():
         raise InputError(
             f"{faces}: of {rows.height:,} rows none is left at confidence >= "
-            f"{selection.min_confidence} in a class of >= {selection.min_images} images;"
+            f"{selection.min_confidence} in a class of >= {least} images;"
             " lower --min-confidence or --min-images"
         )
     classes = rows.filter(pl.col("tag_id") >= 0)["tag_id"].n_unique()
     funnel = [
         Step("rows of faces.tsv", rows.height, classes),
         _step(f"confidence >= {selection.min_confidence}", sure.lazy().filter(is_good)),
-        _step(f"classes of >= {selection.min_images} images", kept.lazy()),
+        _step(f"classes of >= {least} images", kept.lazy()),
         *(_step(split, kept.lazy().filter(split=split)) for split in SPLITS),
     ]
     return Catalogue(kept, funnel, pl.concat(bad_rows))
@@ -92,20 +102,25 @@ def large_classes(rows: pl.LazyFrame, min_images: int) -> pl.LazyFrame:
     return rows.filter(is_good).filter(pl.len().over("tag_id") >= min_images)
 
 
-def with_split(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Sort rows by class and add `class_id` and `split`, as in the published dataset."""
-    images, place = pl.len().over("class_id"), pl.int_range(pl.len()).over("class_id")
-    return (
-        rows.sort("tag_id", maintain_order=True)
-        .with_columns(class_id=pl.col("tag_id").rle_id().cast(pl.Int64))
-        .with_columns(
-            split=pl.when(place < (images * TRAIN_SHARE).cast(pl.Int64))
-            .then(pl.lit(TRAIN))
-            .when(place < (images * (TRAIN_SHARE + VAL_SHARE)).cast(pl.Int64))
-            .then(pl.lit(VAL))
-            .otherwise(pl.lit(TEST))
-        )
-    )
+def with_class_ids(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Sort rows by class and add `class_id`, from 0."""
+    in_order = rows.sort("tag_id", maintain_order=True)
+    return in_order.with_columns(class_id=pl.col("tag_id").rle_id().cast(pl.Int64))
+
+
+def _split(
+    sure: pl.DataFrame, faces: Path, selection: Selection, splitting: Splitting, least: int
+) -> Assigned:
+    """Return the rows of the classes with at least `least` images, with `class_id` and `split`."""
+    bad_rows = pl.DataFrame(schema=BAD_ROWS)
+    if splitting.splits:
+        sure, bad_rows = by_files(sure, faces, splitting.splits, selection.max_bad_rows)
+    rows = with_class_ids(large_classes(sure.lazy(), least))
+    if splitting.protocol == "shares":
+        rows = by_shares(rows)
+    elif splitting.protocol == "drawn":
+        rows = by_draw(rows.collect(), splitting).lazy()
+    return Assigned(rows, bad_rows)
 
 
 def with_names(rows: pl.LazyFrame, tags: pl.DataFrame | None) -> pl.LazyFrame:

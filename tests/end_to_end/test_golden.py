@@ -17,8 +17,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dafre_fast.core.events import silent
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, PACKS
-from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.labels.run import labels
 from dafre_fast.pack.part import REVISION as PACK
@@ -106,7 +107,7 @@ def tables(tmp_path, monkeypatch) -> Path:
     write_tables(tmp_path)
     monkeypatch.chdir(tmp_path)
     selection = Selection(min_confidence=0.5, min_images=5, max_bad_rows=0.5)
-    labels(Path("faces.tsv"), Path("tagIds.tsv"), Path("labels"), selection)
+    labels(Path("faces.tsv"), Path("tagIds.tsv"), Path("labels"), selection, Splitting(), silent)
     return tmp_path
 
 

@@ -20,7 +20,7 @@ from dafre_fast.core.layout import FULL, MANIFEST, SHARDS, STATE
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import HeadBox, Output, Recipe, ShortSide
 from dafre_fast.core.settings.running import Running, Workers
-from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import Summary
 from dafre_fast.dataset.items import Items, Making, Stream
@@ -78,7 +78,7 @@ def make(inputs: Path, output: Path, *others: Output, **settings: object) -> Sum
         output=output,
         **settings,
     )
-    rules = Selection(min_images=8), TagSteps(), Plotting(), Fetching()
+    rules = Selection(min_images=8), Splitting(), TagSteps(), Plotting(), Fetching()
     return full(run, *rules, Recipe(others=others), Running(workers=2))
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.settings.tables import Selection
-from dafre_fast.tables.catalogue import Catalogue, read_catalogue, with_split
+from dafre_fast.tables.catalogue import Catalogue, read_catalogue, with_class_ids
+from dafre_fast.tables.splits import by_shares
 from tests.tables import models
 
 NAMES = {5: "five", 9: "nine", 10: "ten"}
@@ -124,7 +125,9 @@ def test_a_class_is_split_in_the_floating_point_of_the_published_one(read, image
 @given(st.lists(st.integers(1, 5_000), min_size=1, max_size=4))
 def test_a_class_of_any_size_is_split_as_python_floats_have_it(classes):
     tags = [tag for tag, images in enumerate(classes) for _ in range(images)]
-    rows = with_split(pl.LazyFrame({"id": range(len(tags)), "tag_id": tags})).collect()
+    rows = by_shares(
+        with_class_ids(pl.LazyFrame({"id": range(len(tags)), "tag_id": tags}))
+    ).collect()
     for tag, images in enumerate(classes):
         train, up_to_val = int(images * 0.7), int(images * (0.7 + 0.1))
         parts = (train, up_to_val - train, images - up_to_val)

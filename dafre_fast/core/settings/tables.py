@@ -1,11 +1,15 @@
 """Settings of tables: the files to read, and the rows to keep."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from dafre_fast.core.settings.groups import Count, Group, Share
+
+Protocol = Literal["shares", "files", "drawn"]
+"""What decides the split: shares of each class, files of ids, or a draw from all images."""
 
 
 class FacesTable(Group, frozen=True):
@@ -36,6 +40,43 @@ class Selection(Tolerance, frozen=True):
     min_confidence: Annotated[
         Share, Meta(description="Keep heads of at least this confidence.")
     ] = 0.85
-    min_images: Annotated[Count, Meta(description="Keep classes of at least this many images.")] = (
-        20
-    )
+    min_images: Annotated[
+        Count | None,
+        Meta(
+            description="Keep classes of at least this many images. Default: 20, or 1 where"
+            " --splits or --split-seed decides the split."
+        ),
+    ] = None
+
+
+class Splitting(Group, frozen=True):
+    """How images are split; without these, by shares of each class, as in DAF:re."""
+
+    splits: Annotated[
+        Path | None,
+        Meta(
+            description="Folder of trainSplit.tsv, valSplit.tsv and testSplit.tsv, an id per line."
+        ),
+    ] = None
+    split_seed: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Draw --val-images and --test-images from all images with this seed."),
+    ] = None
+    val_images: Annotated[Count, Meta(description="Images to draw for val.")] = 10_000
+    test_images: Annotated[Count, Meta(description="Images to draw for test.")] = 10_000
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol of the split."""
+        if self.splits:
+            return "files"
+        return "shares" if self.split_seed is None else "drawn"
+
+    def complete(self, selection: Selection) -> Selection:
+        """Return a selection with the least number of images that this protocol has."""
+        least = _LEAST_OF_DAFRE if self.protocol == "shares" else 1
+        return replace(selection, min_images=selection.min_images or least)
+
+
+_LEAST_OF_DAFRE = 20
+"""The least number of images of a class in DAF:re; the first dataset had no such rule."""
