@@ -26,6 +26,10 @@ class Reason(_Explained):
     # fetching the original
     NOT_FOUND = "not_found", "The source has no such file."
     FORBIDDEN = "forbidden", "The server denied access to the file."
+    UNAUTHORIZED = (
+        "unauthorized",
+        "The source or a proxy wants a login, or did not accept the one it got.",
+    )
     HTTP_ERROR = "http_error", "The server's answer was an error, or was not valid HTTP."
     SERVER_ERROR = "server_error", "The server failed, or was too busy, at every attempt."
     NETWORK_ERROR = "network_error", "The connection failed or broke off at every attempt."
@@ -86,9 +90,17 @@ class Reason(_Explained):
         """True if other bounds (`core.settings.images.Bounds`) may lead to another outcome."""
         return self in _BOUNDED
 
+    @property
+    def may_mean_missing(self) -> bool:
+        """True if some servers answer so for a file that is not there: the original may be found
+        under another name.
+        """
+        return self in _MAY_MEAN_MISSING
+
 
 _TRANSIENT = frozenset(
     {
+        Reason.UNAUTHORIZED,
         Reason.SERVER_ERROR,
         Reason.NETWORK_ERROR,
         Reason.DNS_ERROR,
@@ -117,6 +129,19 @@ _BOUNDED = frozenset(
         Reason.OUTPUT_TOO_LARGE,
         Reason.TRUNCATED,
         Reason.CORRUPT,
+    }
+)
+
+_MAY_MEAN_MISSING = frozenset(
+    {
+        Reason.NOT_FOUND,
+        Reason.FORBIDDEN,  # a bucket that may not be listed
+        Reason.HTTP_ERROR,  # status 400
+        Reason.BAD_REDIRECT,
+        Reason.NOT_AN_IMAGE,  # a page, or JSON, with status 200
+        Reason.EMPTY_FILE,
+        Reason.WRONG_SIZE,
+        Reason.WRONG_HASH,
     }
 )
 
