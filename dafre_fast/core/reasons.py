@@ -91,6 +91,11 @@ class Reason(_Explained):
         return self in _BOUNDED
 
     @property
+    def advice(self) -> str:
+        """What to look at if every image is refused so."""
+        return next((advice for advice, reasons in _ADVICE.items() if self in reasons), _RECORDS)
+
+    @property
     def may_mean_missing(self) -> bool:
         """True if some servers answer so for a file that is not there: the original may be found
         under another name.
@@ -144,6 +149,34 @@ _MAY_MEAN_MISSING = frozenset(
         Reason.WRONG_HASH,
     }
 )
+
+_RECORDS = "the manifest says more of each"
+_ADVICE = {
+    "is the source right?": {
+        Reason.NOT_FOUND,
+        Reason.HTTP_ERROR,
+        Reason.BAD_REDIRECT,
+        Reason.MISSING_ORIGINAL,
+        Reason.BAD_INDEX,
+        Reason.NOT_AN_IMAGE,
+        Reason.EMPTY_FILE,
+    },
+    "does the source want a login, or is it the wrong one?": {
+        Reason.FORBIDDEN,
+        Reason.UNAUTHORIZED,
+    },
+    "is the host up, its name right, and does it need a proxy?": {
+        Reason.SERVER_ERROR,
+        Reason.NETWORK_ERROR,
+        Reason.DNS_ERROR,
+        Reason.DOWNLOAD_TIMEOUT,
+        Reason.TOO_SLOW,
+        Reason.HOST_DOWN,
+    },
+    "--insecure accepts any certificate": {Reason.BAD_CERTIFICATE},
+    "--no-respect-noai takes them nevertheless": {Reason.OPTED_OUT},
+    "is --metadata of these originals?": {Reason.WRONG_SIZE, Reason.WRONG_HASH},
+}
 
 
 class Note(_Explained):
