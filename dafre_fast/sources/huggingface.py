@@ -61,7 +61,8 @@ def hub_source(spec: str, folder: Path, settings: Fetching, check: Check, tell: 
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     token = os.environ.get("HF_TOKEN")
     bearer = {str(URL(endpoint).host): token} if token else None
-    transport = Http(settings, Hosts(settings, tell), bearer)
+    login = "HF_TOKEN has no access to it" if token else "set HF_TOKEN"
+    transport = Http(settings, Hosts(settings, tell), bearer, login)
     if match := _FILE.fullmatch(spec):
         repo, revision, path = match.groups()
         address = f"{Hub(endpoint, repo, revision or _MAIN).files}/{path}"

@@ -14,6 +14,7 @@ from dafre_fast.dataset.outcomes import last_outcomes, settled
 
 PASSING = {
     Reason.BAD_INDEX,
+    "unauthorized",
     "server_error",
     "network_error",
     "dns_error",

@@ -44,11 +44,11 @@ async def find_contents(desk: Desk, archive: Archive) -> Contents:
 
 
 async def _load_index(desk: Desk, address: str) -> Index | None:
-    """Return the index at an address, or None if nothing is there."""
+    """Return the index at an address, or None if nothing is there, as far as servers tell."""
     try:
         text, _ = await desk.load(address)
     except Refusal as refusal:
-        if refusal.reason is Reason.NOT_FOUND:
+        if refusal.reason.may_mean_missing:
             return None
         raise
     return read_index(text, address)
