@@ -88,6 +88,25 @@ class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="f
     at: float | None = None
 
 
+class Detected(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="detect"):
+    """The outcome of searching one original for heads; one line of the ledger.
+
+    The size of the original is in pixels, of the upright picture. `recipe` is the hash of the
+    detector and of what it is told. `at` is as in `Made`.
+    """
+
+    key: str
+    recipe: str = ""
+    reason: Reason | None = None
+    detail: str = ""
+    original: str | None = None
+    original_width: int | None = None
+    original_height: int | None = None
+    heads: tuple[tuple[float, float, float, float, float], ...] = ()
+    """Left, top, right, bottom as shares of the upright picture, and score; the surest first."""
+    at: float | None = None
+
+
 class Image(Struct, frozen=True):
     """One encoded output: its JPEG bytes, and its size in pixels."""
 
@@ -130,3 +149,7 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
     offset: int | None = None
     notes: tuple[Note, ...] = ()
     at: float | None = None
+
+
+Outcome = Made | Fetched | Detected
+"""What a line of the ledger records."""

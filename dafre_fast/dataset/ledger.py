@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -33,10 +33,11 @@ from numpy.typing import NDArray
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
-from dafre_fast.core.records import Fetched, Made
+from dafre_fast.core.records import Detected, Made, Outcome
 from dafre_fast.dataset.ledger_lines import check, decode, encode
 from dafre_fast.dataset.recorder import LocalRecorder, Recorder, append_lines
 
+O = TypeVar("O", Made, Detected)
 NAME, LOCK = "ledger.jsonl", "lock"
 _PATIENCE_SECONDS = 2.0
 _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are escaped
@@ -81,7 +82,7 @@ class Ledger:
         os.close(self._file)
         os.close(self._lock)
 
-    def append(self, *entries: Made | Fetched) -> None:
+    def append(self, *entries: Outcome) -> None:
         """Append a line for each outcome, with the time. Raises OutputError."""
         append_lines(self._file, self.path, entries)
 
@@ -98,16 +99,18 @@ class Ledger:
         os.truncate(self._file, 0)
         self._mended = 0
 
-    def outcome(self, key: str) -> Made | None:
-        """Return the outcome that this run recorded for an image, None if there is none yet."""
+    def outcome(self, key: str, kind: type[O]) -> O | None:
+        """Return the outcome of this kind that this run recorded for an image, None if there is
+        none yet.
+        """
         if os.fstat(self._file).st_size == self._mended:
             return None
-        begin = encode(Made(key=key))[:-1]
+        begin = encode(kind(key=key))[:-1]
         with mmap(self._file, 0, access=ACCESS_READ) as text:
             at = text.rfind(begin, self._mended)
             line = text[at : text.find(b"\n", at)] if at >= 0 else b""
-        made = (decode(text) for entry, text in _whole(line) if entry.key == key)
-        return next((entry for entry in made if isinstance(entry, Made)), None)
+        found = (decode(text) for entry, text in _whole(line) if entry.key == key)
+        return next((entry for entry in found if isinstance(entry, kind)), None)
 
     def mend(self) -> None:
         """Drop incomplete lines among those that were added since the last call.
@@ -186,7 +189,7 @@ def marks(folder: Path) -> Marks:
     use or missing. Raises InputError if it cannot be read.
     """
     decode = msgspec.json.Decoder(_Mark).decode
-    times = {"fetch": array("d"), "make": array("d")}
+    times = {"fetch": array("d"), "make": array("d"), "detect": array("d")}
     untimed, recipes = 0, Counter[str]()
     try:
         with (folder / NAME).open("rb") as file:
@@ -215,7 +218,7 @@ def _is_whole(line: bytes) -> bool:
     return line.endswith(b"\n")
 
 
-def _whole(line: bytes) -> Iterator[tuple[Made | Fetched, bytes]]:
+def _whole(line: bytes) -> Iterator[tuple[Outcome, bytes]]:
     """Yield the outcomes in a line and their text. An incomplete one may precede them."""
     for piece in _begin_of_line.split(line):
         text = piece.rstrip(b"\n")

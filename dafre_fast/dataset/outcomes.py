@@ -19,6 +19,7 @@ _SCHEMA = {
     "seconds": pl.Float64(),
     "at": pl.Float64(),
     "notes": pl.List(pl.String()),
+    "heads": pl.List(pl.List(pl.Float64())),
 }
 
 _TRANSIENT = [reason.value for reason in Reason if reason.transient]
@@ -27,7 +28,7 @@ _TRANSIENT = [reason.value for reason in Reason if reason.transient]
 def last_outcomes(
     ledger: Path | bytes, stage: str, outputs: Sequence[Output] = (FULL_IMAGE, HEAD_CROP)
 ) -> pl.LazyFrame:
-    """Return the last outcome of each key in one stage, `make` or `fetch`.
+    """Return the last outcome of each key in one stage: `fetch`, `make` or `detect`.
 
     `ledger` is a path, or the lines of a ledger. Columns are named like the fields of the records,
     and those of the outputs as in `dataset.outputs`; a ledger that is missing or empty has no rows.

@@ -18,14 +18,14 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import OutputError
-from dafre_fast.core.records import Fetched, Made
+from dafre_fast.core.records import Outcome
 from dafre_fast.dataset.ledger_lines import encode
 
 
 class Recorder(Protocol):
     """Records outcomes. It is sent to workers, so it can be pickled while a worker is started."""
 
-    def append(self, *entries: Made | Fetched) -> None:
+    def append(self, *entries: Outcome) -> None:
         """Record outcomes, with the time of now. When this returns, they survive the death of the
         worker. Raises OutputError if they cannot be recorded.
         """
@@ -45,7 +45,7 @@ class LocalRecorder:
     def __reduce__(self) -> tuple[Callable[..., "LocalRecorder"], tuple[object, ...]]:
         return _inherited, (self.path, DupFd(self.file), DupFd(self.lock))
 
-    def append(self, *entries: Made | Fetched) -> None:
+    def append(self, *entries: Outcome) -> None:
         append_lines(self.file, self.path, entries)
 
 
@@ -53,7 +53,7 @@ def _inherited(path: Path, file: Any, lock: Any) -> LocalRecorder:
     return LocalRecorder(path, file.detach(), lock.detach())
 
 
-def append_lines(file: int, path: Path, entries: Iterable[Made | Fetched]) -> None:
+def append_lines(file: int, path: Path, entries: Iterable[Outcome]) -> None:
     """Append a line for each entry, with the time of now, in one write to a descriptor opened for
     appending. Raises OutputError, with `path`, also if the disk is full.
     """

@@ -234,7 +234,7 @@ class _Run:
     def _look_after(self, image: Wanted, lost: Lost) -> Reason | Lost | None:
         """Look up an image whose worker died: it may have recorded the outcome before it died."""
         _remove_partial_outputs([image])
-        made = self._ledger.outcome(image.key)
+        made = self._ledger.outcome(image.key, Made)
         return made.reason if made else lost
 
     def _refuse(self, image: Wanted, reason: Reason, detail: str) -> None:

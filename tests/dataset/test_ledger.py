@@ -106,10 +106,10 @@ def test_the_outcome_of_an_image_is_that_of_this_run(tmp_path) -> None:
         ledger.append(Made(key="1"))
     with Ledger(tmp_path) as ledger:
         ledger.append(Made(key="22"), Fetched(key="2"), Made(key='2"', detail='"key":"2"'))
-        assert ledger.outcome("1") is None
-        assert ledger.outcome("2") is None
+        assert ledger.outcome("1", Made) is None
+        assert ledger.outcome("2", Made) is None
         ledger.append(Made(key="2", reason=Reason.TRUNCATED), Made(key="2", outputs=(FULL,)))
-        found = ledger.outcome("2")
+        found = ledger.outcome("2", Made)
         assert found
         assert replace(found, at=None) == Made(key="2", outputs=(FULL,))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dafre_fast.core.reasons import Note, Proof, Reason
-from dafre_fast.core.records import Fetched, Made, MadeOutput
+from dafre_fast.core.records import Detected, Fetched, Made, MadeOutput
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, HeadBox, Output
 from dafre_fast.dataset.ledger_lines import check, decode, encode
 from dafre_fast.dataset.outcomes import last_outcomes
@@ -55,7 +55,17 @@ made = st.builds(
 )
 
 
-@given(made)
+shares = st.floats(0, 1)
+detected = st.builds(
+    Detected,
+    key=st.text(),
+    detail=st.text(),
+    original=st.none() | st.text(),
+    heads=st.lists(st.tuples(shares, shares, shares, shares, shares), max_size=4).map(tuple),
+)
+
+
+@given(made | detected)
 def test_an_outcome_is_read_back_whatever_outputs_it_has(entry) -> None:
     line = encode(entry)
     assert decode(line) == entry

@@ -170,7 +170,7 @@ def test_a_worker_records_the_outcome_itself_and_answers_with_the_reason(
     one = wanted(original, tmp_path / "out", "full", "face", box=OUTSIDE)
     with Ledger(tmp_path) as ledger:
         assert make_and_record(ledger, RECIPE, HASHES, one) is Reason.BAD_BOX
-        recorded = ledger.outcome("7")
+        recorded = ledger.outcome("7", Made)
     assert recorded
     assert (recorded.reason, recorded.outputs) == (
         Reason.BAD_BOX,

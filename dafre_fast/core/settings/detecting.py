@@ -1,0 +1,51 @@
+"""Settings of finding heads: the detector, and how sure it has to be."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from dafre_fast.core.settings.groups import Count, Group, Share
+
+FamilyName = Literal["faceboxes", "yolo3", "yolo5", "yolo8", "yolo10", "rtdetr"]
+Fit = Literal["letterbox", "stretch", "free"]
+BackendName = Literal["onnxruntime", "opencv"]
+
+
+class Detecting(Group, frozen=True):
+    """The detector of heads, and what counts as a head."""
+
+    detector: Annotated[
+        str | None,
+        Meta(description="ONNX model of the detector: a file, a URL or hf:OWNER/NAME/PATH."),
+    ] = None
+    count_threshold: Annotated[
+        Share, Meta(description="Least score of a box that counts as a head.")
+    ] = 0.3
+    nms: Annotated[
+        Share | None,
+        Meta(
+            description="Boxes that overlap a better one by more are the same head."
+            " Default: as usual for the family."
+        ),
+    ] = None
+    detect_side: Annotated[
+        Count | None,
+        Meta(description="Long side of the detector's input, in pixels. Default: the model's."),
+    ] = None
+    detector_family: Annotated[
+        FamilyName | None, Meta(description="Layout of the outputs. Default: told by their shapes.")
+    ] = None
+    detector_fit: Annotated[
+        Fit | None,
+        Meta(description="How a picture gets the size of the input. Default: as the family does."),
+    ] = None
+    head_class: Annotated[
+        str | None,
+        Meta(
+            description="Name or number of the class to look for. Default: head, or the only one."
+        ),
+    ] = None
+    backend: Annotated[
+        BackendName | None,
+        Meta(description="Library that runs the model. Default: ONNX Runtime if installed."),
+    ] = None
