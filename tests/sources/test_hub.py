@@ -11,21 +11,32 @@ from threading import Thread
 
 import pytest
 
+from dafre_fast.core.errors import SourceError
+from dafre_fast.core.reasons import Reason
 from tests.sources.archived import ORIGINALS, expected, fetch, originals, write_index, write_tar
 
 SET, INDEXES = "nyanko7/danbooru2023", "deepghs/danbooru2023_index"
 
 
 class Hub:
-    """Serves the files of sets below a folder as the hub does: resolved by a redirect."""
+    """Serves the files of sets below a folder as the hub does: resolved by a redirect. One that is
+    `gated` is for `Bearer allowed` alone.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked = folder, Counter[str]()
         self.tokens = dict[str, str | None]()
+        self.gated = False
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.asked[request.path] += 1
-        self.tokens[request.path] = request.headers.get("Authorization")
+        token = self.tokens[request.path] = request.headers.get("Authorization")
+        if self.gated and token != "Bearer allowed" and "/signed" not in request.path:
+            request.send_response(403 if token else 401)
+            request.send_header("X-Error-Code", "GatedRepo")
+            request.send_header("X-Error-Message", "Access to dataset some/set is restricted.")
+            self._body(request, b"")
+            return
         path = request.path.partition("?")[0]
         if path.startswith("/api/datasets/"):
             self._list(request, path.removeprefix("/api/datasets/"))
@@ -155,3 +166,29 @@ def test_a_token_is_shown_to_the_hub_and_not_to_where_it_redirects(
     shown = {path for path, token in hub.tokens.items() if token == "Bearer secret"}
     assert shown == {path for path in hub.asked if not path.startswith("/signed")}
     assert shown != {*hub.asked}
+
+
+@pytest.mark.parametrize(
+    ("token", "advice"), [("", "set HF_TOKEN"), ("other", "HF_TOKEN has no access to it")]
+)
+def test_a_gated_set_ends_the_run_with_what_the_hub_says_and_what_to_do(
+    hub, tmp_path, monkeypatch, token, advice
+) -> None:
+    put(hub, "some/set", "a.tar", [7], "some/set")
+    hub.gated = True
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(SourceError, match=f"Access to dataset some/set is restricted.*{advice}"):
+        fetch("hf:some/set", tmp_path / "out", [7])
+    template = "hf://datasets/some/set/{bucket}/{id}.{ext}"
+    assert fetch(template, tmp_path / "out", [7])[7].reason is Reason.UNAUTHORIZED
+    monkeypatch.setenv("HF_TOKEN", "allowed")
+    fetch("hf:some/set", tmp_path / "out", [7])
+    assert originals(tmp_path / "out") == {"0007/7.jpg": ORIGINALS[7]}
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_set_that_cannot_be_listed_ends_the_run(tmp_path) -> None:
+    with pytest.raises(
+        SourceError, match=r"cannot be listed: bad_index: some/set: has no archives"
+    ):
+        fetch("hf:some/set", tmp_path / "out", [7])

@@ -30,12 +30,15 @@ async def fetch(desk: Desk, archive: Archive, group: Group, take: Take) -> None:
     """
     contents = await _contents(desk, archive, group)
     if contents.members is not None:
+        group.any_there |= contents.trouble is None
         await read_by_range(desk, archive, group.claim(contents.members), contents.kept, take)
         return
     try:
         await TarStream(desk, archive, group, take).run()
     except Refusal as refusal:
         group.note(archive, refusal)
+    else:
+        group.any_there = True
 
 
 async def _contents(desk: Desk, archive: Archive, group: Group) -> Contents:
