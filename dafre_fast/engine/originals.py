@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import polars as pl
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from dafre_fast.core.events import Outcome
 from dafre_fast.core.layout import bucket
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.dataset.outcomes import gave_before
 from dafre_fast.engine.first_answers import FirstAnswers
 from dafre_fast.engine.input_files import files_in
 from dafre_fast.engine.observers import Watch
@@ -44,27 +45,27 @@ class Originals(NamedTuple):
     """The fingerprint of the source."""
     give_up: int = 0
     """So many first answers that are refusals of one kind end the run; 0: none do."""
+    gave: bool = False
+    """Whether the source gave an original in an earlier run."""
+
+    def with_record(self, fetched: pl.LazyFrame) -> Self:
+        """Return the originals with what the last outcomes of fetching say of their source."""
+        return self._replace(gave=gave_before(fetched, self.identity))
 
 
 async def fetch_originals(
-    rows: pl.DataFrame,
-    originals: Originals,
-    ledger: Ledger,
-    watch: Watch,
-    take: Take,
-    *,
-    gave: bool = False,
+    rows: pl.DataFrame, originals: Originals, ledger: Ledger, watch: Watch, take: Take
 ) -> None:
     """Give `take` a path or a reason for each row of a table of originals: first for those on the
-    disk, then for those the source fetches. Append to the ledger what it does not have yet. `gave`
-    is True if the source gave an original in an earlier run.
+    disk, then for those the source fetches. Append to the ledger what it does not have yet.
 
     Raises OutputError and SourceError as sources do, and SourceError if the first answers say that
     the source should not be asked on.
     """
     arrived = 0
     # To look into a folder costs nothing, so that one is searched to the end.
-    first_answers = FirstAnswers(originals.give_up if originals.folder else 0, gave=gave)
+    give_up = originals.give_up if originals.folder else 0
+    first_answers = FirstAnswers(give_up, gave=originals.gave)
 
     async def arrive(one: Sought, fetched: Fetched) -> None:
         nonlocal arrived

@@ -21,7 +21,7 @@ from dafre_fast.core.settings.running import Running, usable_cores
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest
-from dafre_fast.dataset.outcomes import gave_before, last_outcomes, settled
+from dafre_fast.dataset.outcomes import last_outcomes, settled
 from dafre_fast.dataset.provenance import record_making
 from dafre_fast.dataset.spools import Spools, all_places
 from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
@@ -76,17 +76,17 @@ def make_all(
         record_making(output, recipe, resume=running.resume)
         if spools:
             asked = spools.assigned(asked)
-        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
         made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
         if originals:
+            fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
+            originals = originals.with_record(fetched)
             made = _without_reopened(made, asked, fetched, originals, running, watch)
-        todo, refused_before = _todo(asked, made, recipe, running, spools, watch)
-        watch.begin(asked.height, asked.height - todo.height)
-        gave = False
-        if originals:
-            gave = gave_before(fetched, originals.identity)
+            todo, refused_before = _todo(asked, made, recipe, running, spools, watch)
             todo = table_of_originals(todo, fetched, originals)
-        work = _Run(originals, recipe, running, ledger, watch, gave=gave).carry_out(todo)
+        else:
+            todo, refused_before = _todo(asked, made, recipe, running, spools, watch)
+        watch.begin(asked.height, asked.height - todo.height)
+        work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
         work = replace(work, refused_before=refused_before)
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (
@@ -165,10 +165,7 @@ class _Run:
         running: Running,
         ledger: Ledger,
         watch: Watch,
-        *,
-        gave: bool,
     ) -> None:
-        self._gave = gave
         self._originals, self._hashes = originals, recipe.hashes()
         self._outputs = recipe.outputs
         self._ledger, self._watch = ledger, watch
@@ -216,9 +213,7 @@ class _Run:
             else:
                 await executor.submit(replace(image, original=fetched.path))
 
-        await fetch_originals(
-            todo, self._originals, self._ledger, self._watch, take, gave=self._gave
-        )
+        await fetch_originals(todo, self._originals, self._ledger, self._watch, take)
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:
         reasons: list[Reason | None] = []

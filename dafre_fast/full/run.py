@@ -49,9 +49,11 @@ def full(
     recipe: Recipe,
     running: Running,
     tell: Tell = silent,
+    identity: str | None = None,
 ) -> Summary:
     """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
-    are to lie in those.
+    are to lie in those. `identity` stands for the fingerprint of a source that has another address
+    in each run.
     """
     assert run.faces
     assert run.source
@@ -72,6 +74,7 @@ def full(
     record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
     with watching("images", tell) as watch:
         originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
+        originals = originals._replace(identity=identity or originals.identity)
         manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
     write_manifest(manifest, output / MANIFEST)
     summary = summarize(manifest, work, [*catalogue.funnel, _made(manifest)])
