@@ -9,8 +9,11 @@ from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.archives import tar
 from dafre_fast.sources.archives import zip as zip_file
 from dafre_fast.sources.archives.desk import Archive, Desk
-from dafre_fast.sources.archives.members import Index, read_index
+from dafre_fast.sources.archives.members import Index, NoIndex, read_index
 from dafre_fast.sources.interface import Span
+
+_NOT_THERE = {Reason.NOT_FOUND, Reason.FORBIDDEN}
+"""Stores forbid what is not there to those who may not list them."""
 
 
 class Contents(NamedTuple):
@@ -44,14 +47,18 @@ async def find_contents(desk: Desk, archive: Archive) -> Contents:
 
 
 async def _load_index(desk: Desk, address: str) -> Index | None:
-    """Return the index at an address, or None if nothing is there."""
+    """Return the index at an address; None if nothing is there, or something else: the name is a
+    guess, and metadata or the page of a server may lie there.
+    """
     try:
         text, _ = await desk.load(address)
+        return read_index(text, address)
+    except NoIndex as other:
+        desk.ignore_index(other)
     except Refusal as refusal:
-        if refusal.reason is Reason.NOT_FOUND:
-            return None
-        raise
-    return read_index(text, address)
+        if refusal.reason not in _NOT_THERE:
+            raise
+    return None
 
 
 async def _find_kept(desk: Desk, archive: Archive) -> Contents:
@@ -74,6 +81,8 @@ async def _read_directory(desk: Desk, address: str) -> Index:
     if total is None:
         detail = f"{address}: the server does not send the size, which a zip archive needs"
         raise Refusal(Reason.BAD_INDEX, detail)
+    if total == 0:
+        raise Refusal(Reason.BAD_INDEX, f"{address}: is empty")
     while True:
         tail, body = await desk.load(address, Span(max(total - wanted, 0), total))
         if body.start != max(total - wanted, 0):
