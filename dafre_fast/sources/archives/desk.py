@@ -17,10 +17,10 @@ from dafre_fast.core.records import Sought
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.archives.gunzip import gunzipped
 from dafre_fast.sources.archives.members import Index, Member, NoIndex
-from dafre_fast.sources.archives.stretch import stretch
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Span, Transport
 from dafre_fast.sources.manners.effort import Budget, Effort
+from dafre_fast.sources.stretch import stretch
 
 _MOST_INDEX_BYTES = 1 << 26
 

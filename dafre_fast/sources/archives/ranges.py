@@ -13,10 +13,10 @@ from dafre_fast.sources.archives.cursor import Cursor
 from dafre_fast.sources.archives.delivery import Reading, hand_over, save
 from dafre_fast.sources.archives.desk import Archive, Desk, Found
 from dafre_fast.sources.archives.members import GAP_BYTES, REQUEST_BYTES, Member, coalesce
-from dafre_fast.sources.archives.stretch import stretch
 from dafre_fast.sources.interface import Span, Take
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.outcome import refused
+from dafre_fast.sources.stretch import stretch
 
 
 async def read_by_range(

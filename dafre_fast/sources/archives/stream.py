@@ -12,9 +12,9 @@ from dafre_fast.sources.archives.delivery import Reading, hand_over, save
 from dafre_fast.sources.archives.desk import Archive, Desk, Found, Group
 from dafre_fast.sources.archives.inventory import Inventory, Link
 from dafre_fast.sources.archives.members import Member, by_key, write_index
-from dafre_fast.sources.archives.stretch import is_beyond, stretch
 from dafre_fast.sources.interface import Span, Take
 from dafre_fast.sources.manners.effort import Passing
+from dafre_fast.sources.stretch import is_beyond, stretch
 
 _FOREVER = float("inf")
 
