@@ -199,7 +199,7 @@ class KnownSet:
 
     def _archive(self, path: str) -> Archive:
         index = self._indexes.file(path.removesuffix(".tar") + ".json")
-        return Archive(self._hub.file(path), index)
+        return Archive(self._hub.file(path), index, has_index=True)
 
 
 class ListedSet:
@@ -218,7 +218,7 @@ class ListedSet:
             if path.endswith(SUFFIXES):
                 beside = path.removesuffix(".tar") + ".json"
                 index = self._hub.file(beside) if beside in present else None
-                archives.append(Archive(self._hub.file(path), index))
+                archives.append(Archive(self._hub.file(path), index, has_index=True))
         if not archives:
             endings = ", ".join(SUFFIXES)
             raise Refusal(Reason.BAD_INDEX, f"{self._hub.repo}: has no archives ({endings})")

@@ -1,4 +1,4 @@
-"""Stretch: bytes of an archive in order, out of one answer of its server or several.
+"""Stretch: bytes of an object in order, out of one answer of its server or several.
 
 A server may send a part of the range that was asked for (RFC 9110, 15.3.7); the rest is asked for
 then. That is no failure, and costs no retry.
@@ -16,16 +16,20 @@ from dafre_fast.sources.manners.effort import Effort, Passing
 
 @asynccontextmanager
 async def stretch(
-    transport: Transport, address: str, effort: Effort, span: Span | None = None
+    transport: Transport,
+    address: str,
+    effort: Effort,
+    span: Span | None = None,
+    etag: str | None = None,
 ) -> AsyncIterator["Stretch"]:
-    """Open a span of an archive, all of it without one. Raises as `Transport.open` does."""
+    """Open a span of an object as `Transport.open` does, all of it without one."""
     async with AsyncExitStack() as answers:
-        body = await answers.enter_async_context(transport.open(address, effort, span))
+        body = await answers.enter_async_context(transport.open(address, effort, span, etag))
         yield Stretch(transport, address, effort, span, answers, body)
 
 
 class Stretch:
-    """A span of an archive on its way (`dafre_fast.sources.interface.Body`)."""
+    """A span of an object on its way (`dafre_fast.sources.interface.Body`)."""
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class Stretch:
             self._stop = min(self._stop or self.total, self.total)
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """Yield the bytes. Raises Passing if they break off, come too slowly, or if the archive
+        """Yield the bytes. Raises Passing if they break off, come too slowly, or if the object
         changes meanwhile.
         """
         body: Body | None = self._first
@@ -63,7 +67,7 @@ class Stretch:
             body = await self._next(at) if self._ranged and at > began and not is_over else None
 
     async def _next(self, at: int) -> Body | None:
-        """Ask for the rest, from byte `at`; None if the archive ends there."""
+        """Ask for the rest, from byte `at`; None if the object ends there."""
         await self._answers.aclose()  # the connection is free for the next request
         etag, span = self.etag if self.strong else None, Span(at, self._stop)
         asked = self._transport.open(self._address, self._effort, span, etag)

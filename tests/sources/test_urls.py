@@ -79,6 +79,16 @@ def test_a_reference_keeps_its_bytes(reference, means) -> None:
     assert str(joined(URL("http://h/a/7.jpg"), reference)) == means
 
 
+@pytest.mark.parametrize(
+    "reference",
+    ["file:///etc/passwd", "ftp://h/x", "javascript:alert(1)", "http://h:x/",
+     "//h:99999/", "//[::1/x", "data:image/png;base64,AA"],
+)  # fmt: skip
+def test_a_reference_to_what_is_no_address_of_http_is_a_value_error(reference) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        joined(URL("http://h/a/7.jpg"), reference)
+
+
 def test_the_server_gets_the_query_that_was_signed(tmp_path) -> None:
     server = Server(right, JPEG)
 

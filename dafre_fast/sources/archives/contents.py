@@ -12,9 +12,6 @@ from dafre_fast.sources.archives.desk import Archive, Desk
 from dafre_fast.sources.archives.members import Index, NoIndex, read_index
 from dafre_fast.sources.interface import Span
 
-_NOT_THERE = {Reason.NOT_FOUND, Reason.FORBIDDEN}
-"""Stores forbid what is not there to those who may not list them."""
-
 
 class Contents(NamedTuple):
     """The members of an archive, as far as they are known before any is read."""
@@ -36,7 +33,7 @@ async def find_contents(desk: Desk, archive: Archive) -> Contents:
     if archive.is_zip:
         return Contents(await _read_directory(desk, archive.address))
     if archive.index_address:
-        index = await _load_index(desk, archive.index_address)
+        index = await _load_index(desk, archive.index_address, sure=archive.has_index)
         if index is not None:
             return Contents(index)
     if archive.is_compressed:
@@ -46,9 +43,9 @@ async def find_contents(desk: Desk, archive: Archive) -> Contents:
     return await _find_kept(desk, archive)
 
 
-async def _load_index(desk: Desk, address: str) -> Index | None:
-    """Return the index at an address; None if nothing is there, or something else: the name is a
-    guess, and metadata or the page of a server may lie there.
+async def _load_index(desk: Desk, address: str, *, sure: bool) -> Index | None:
+    """Return the index at an address; None if nothing is there, or something else: metadata, or the
+    page of a server. Where the address is a guess, a store may forbid what is not there.
     """
     try:
         text, _ = await desk.load(address)
@@ -56,7 +53,9 @@ async def _load_index(desk: Desk, address: str) -> Index | None:
     except NoIndex as other:
         desk.ignore_index(other)
     except Refusal as refusal:
-        if refusal.reason not in _NOT_THERE:
+        if refusal.reason is not Reason.NOT_FOUND and (
+            sure or refusal.reason is not Reason.FORBIDDEN
+        ):
             raise
     return None
 

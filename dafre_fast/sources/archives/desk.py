@@ -30,6 +30,8 @@ class Archive(NamedTuple):
 
     address: str
     index_address: str | None = None
+    has_index: bool = False
+    """Whether the index is known to be there; else its address is a guess."""
 
     @property
     def is_local(self) -> bool:

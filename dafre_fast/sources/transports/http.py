@@ -112,7 +112,8 @@ class Http:
         """
         try:
             hop.proxy = self._proxies.to(hop.url)
-            hop.trusts = hop.url.scheme != "https" or self._trusted
+            schemes = {hop.url.scheme, hop.proxy.scheme if hop.proxy else ""}
+            hop.trusts = "https" not in schemes or self._trusted
         except UsageError as error:
             if hop.first:
                 raise
@@ -145,7 +146,7 @@ class Http:
         return response
 
     def _credentials(self, url: URL) -> dict[str, str]:
-        token = self._bearer.get(origin(url))
+        token = None if url.raw_user else self._bearer.get(origin(url))
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def _name(self, hop: Hop) -> str:

@@ -56,9 +56,11 @@ def _parsed(text: str) -> URL:
     if match is None:
         return URL(_escaped(text), encoded=True)
     scheme, authority, rest = match.groups()
-    # Of the authority nothing is signed: the library brings host and port into their usual form.
-    usual = str(URL(f"{scheme or ''}//{authority}")).removesuffix("/") if authority else "//"
-    return URL(usual + _escaped(rest), encoded=True)
+    begin = f"{scheme or ''}//{authority}"
+    if authority:
+        # Of this nothing is signed: the library brings host and port into their usual form.
+        begin = str(URL(begin)).removesuffix("/")
+    return URL(begin + _escaped(rest), encoded=True)
 
 
 def _escaped(text: str) -> str:
