@@ -12,7 +12,7 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.transports.proxies import Proxies
-from dafre_fast.testing.plays import redirect, right
+from dafre_fast.testing.plays import body, redirect, right
 from dafre_fast.testing.server import Server
 from tests.commands import dafre
 from tests.sources.loopback import JPEG, fetch, files
@@ -20,6 +20,8 @@ from tests.sources.loopback import JPEG, fetch, files
 PROXY = "http://proxy.example:3128"
 ONCE = Fetching(retries=0)
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+dated = body('ETag: "a"', "Last-Modified: Wed, 01 May 2024 12:00:00 GMT", of=lambda file: file)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +134,20 @@ def test_all_requests_go_through_the_proxy_of_all(tmp_path, monkeypatch, direct)
     assert (len(server.requests), len(proxy.requests)) == ((1, 0) if direct else (0, 1))
 
 
-def fetch_with_certificate(folder, template: str = "https://127.0.0.1:{port}/{{id}}.{{ext}}"):
+WEB, STORE = "https://127.0.0.1:{port}/{{id}}.{{ext}}", "s3://bucket/{{id}}.{{ext}}"
+
+
+@pytest.fixture(params=[WEB, STORE], ids=["https", "s3"])
+def template(request, monkeypatch) -> str:
+    """An address of the web, or of an object store at the same port."""
+    if request.param == STORE:
+        pytest.importorskip("obstore")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    return request.param
+
+
+def fetch_with_certificate(folder, template: str = WEB):
     """Fetch one image from a server whose certificate is signed by `folder`/ca.pem."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
@@ -140,18 +155,48 @@ def fetch_with_certificate(folder, template: str = "https://127.0.0.1:{port}/{{i
     authority.issue_cert("127.0.0.1").configure_cert(context)
 
     async def main():
-        async with Server(right, JPEG).on("127.0.0.1", context) as port:
-            address = template.format(port=port)
-            return await fetch(address, folder / "out", settings=ONCE)
+        async with Server(dated, JPEG).on("127.0.0.1", context) as port:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{port}")
+                address = template.format(port=port)
+                return await fetch(address, folder / "out", settings=ONCE)
 
     (fetched,) = asyncio.run(main())
     return fetched
 
 
+@pytest.mark.parametrize(
+    ("no_proxy", "direct"), [("", False), ("*", True), ("127.0.0.0/8", True), ("h", False)]
+)
+def test_an_object_store_is_asked_through_the_proxy_of_all(
+    tmp_path, monkeypatch, no_proxy, direct
+) -> None:
+    pytest.importorskip("obstore")
+    server, proxy = Server(dated, JPEG), Server(dated, JPEG)
+
+    async def main() -> None:
+        async with server.on("127.0.0.1") as port, proxy.on("127.0.0.1") as place:
+            for name, value in {
+                "AWS_ACCESS_KEY_ID": "someone",
+                "AWS_SECRET_ACCESS_KEY": "secret",
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "ALL_PROXY": f"http://127.0.0.1:{place}",
+                "NO_PROXY": no_proxy,
+            }.items():
+                monkeypatch.setenv(name, value)
+            await fetch("s3://bucket/{id}.{ext}", tmp_path, settings=ONCE)
+
+    asyncio.run(main())
+    assert files(tmp_path) == {"0007/7.jpg": JPEG}
+    assert (len(server.requests), len(proxy.requests)) == ((1, 0) if direct else (0, 1))
+
+
 @pytest.mark.parametrize("name", CERTIFICATES)
-def test_certificates_that_the_environment_names_are_trusted(tmp_path, monkeypatch, name) -> None:
+def test_certificates_that_the_environment_names_are_trusted(
+    tmp_path, monkeypatch, name, template
+) -> None:
     monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
-    assert fetch_with_certificate(tmp_path).reason is None
+    assert fetch_with_certificate(tmp_path, template).reason is None
     assert files(tmp_path / "out") == {"0007/7.jpg": JPEG}
 
 
@@ -162,10 +207,12 @@ def test_certificates_of_others_are_not_trusted(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("name", CERTIFICATES)
-def test_certificates_that_are_not_there_are_wrong_usage(tmp_path, monkeypatch, name) -> None:
+def test_certificates_that_are_not_there_are_wrong_usage(
+    tmp_path, monkeypatch, name, template
+) -> None:
     monkeypatch.setenv(name, str(tmp_path / "nowhere.pem"))
     with pytest.raises(UsageError, match=rf"{name}.*nowhere\.pem"):
-        fetch_with_certificate(tmp_path)
+        fetch_with_certificate(tmp_path, template)
 
 
 def test_a_file_without_certificates_is_wrong_usage(tmp_path, monkeypatch) -> None:
