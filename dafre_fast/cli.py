@@ -21,6 +21,7 @@ from click.shell_completion import CompletionItem
 from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
@@ -146,8 +147,24 @@ def report(summary: Summary, reporting: Reporting) -> int:
     from dafre_fast.views.summary import show
 
     show(summary, as_json=reporting.json)
+    if summary.work and got_nothing(summary):
+        return 1
     damaged = summary.packed.damaged.values() if summary.packed else ()
     return judge(sum(summary.refused.values()) + sum(damaged), reporting)
+
+
+def got_nothing(summary: Summary) -> bool:
+    """Return whether not a single image of a run succeeded, by now or earlier; say so, and why."""
+    if not summary.images or summary.success:
+        return False
+    reason, number = max(summary.refused.items(), key=lambda item: item[1])
+    why = Reason(reason)
+    cause = f"{why.cause[0].lower()}{why.cause[1:].rstrip('.')}"
+    print(
+        f"none of {summary.images:,} images succeeded: {number:,} {why} ({cause}); {why.advice}",
+        file=sys.stderr,
+    )
+    return True
 
 
 def judge(refused: int, reporting: Reporting) -> int:

@@ -14,7 +14,7 @@ from dafre_fast.core.summaries import Step, Summary, Work
 from dafre_fast.engine.originals import Originals
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.choose import choose, finds_only
+from dafre_fast.sources.choose import choose, finds_only, identity
 from dafre_fast.sources.interface import Check
 from dafre_fast.tables.metadata import Metadata, read_metadata
 
@@ -43,7 +43,14 @@ def open_originals(
     """
     check = Check(head=sniff, whole=check_end)
     chosen = choose(source, folder, fetching, check, tell)
-    return Originals(chosen, None if finds_only(source) else folder, metadata.known)
+    folder_of_fetched = None if finds_only(source) else folder
+    return Originals(
+        chosen,
+        folder_of_fetched,
+        metadata.known,
+        identity=identity(source, fetching),
+        give_up=fetching.give_up,
+    )
 
 
 def summarize(manifest: pl.DataFrame, work: Work, funnel: Sequence[Step] = ()) -> Summary:

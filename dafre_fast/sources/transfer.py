@@ -2,6 +2,7 @@
 that is safe, else it starts over.
 """
 
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -36,11 +37,18 @@ class Transfer:
         self._arrival = Arrival(path, expected, settings, check)
         self._etag: str | None = None
 
-    async def run(self, transport: Transport, effort: Effort) -> Fetched:
-        """Return the outcome of the file. Raises Refusal."""
+    async def run(
+        self,
+        transport: Transport,
+        effort: Effort,
+        gives_way: Callable[[Passing], bool] = lambda _: False,
+    ) -> Fetched:
+        """Return the outcome of the file. Raises Refusal; `gives_way` as in `Effort.persist`."""
         self._refuse_too_many(self._expected.bytes)
         try:
-            return await effort.persist(self._address, lambda: self._attempt(transport, effort))
+            return await effort.persist(
+                self._address, lambda: self._attempt(transport, effort), gives_way
+            )
         finally:
             self._arrival.discard()
 

@@ -74,6 +74,8 @@ class Progress:
                 self._end()
             case Notice(text):
                 self._print(text)
+            case Down(error=error) if error:
+                self._print(f"{event.host}: never answered ({error})")
             case Down():
                 pause = f"{event.seconds:g} s after {event.failures} failures in a row"
                 self._print(f"{event.host}: paused for {pause}")

@@ -30,6 +30,14 @@ _DNS_SECONDS = 300
 _CHUNK_BYTES = 1 << 18
 _HEADER_BYTES = 1 << 16
 """Longest header, and status line, that is read."""
+_PAGES = {"text/html", "application/xhtml+xml"}
+_OF_A_GATEWAY = {
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+"""Statuses by which a proxy says that the host does not answer."""
+_LOGIN = "it may be part of the address: https://USER:PASSWORD@host/…"
 
 
 def user_agent(contact: str) -> str:
@@ -42,9 +50,16 @@ class Http:
     """A transport (`dafre_fast.sources.interface`) over HTTP and HTTPS; an async context."""
 
     def __init__(
-        self, settings: Fetching, hosts: Hosts, bearer: Mapping[str, str] | None = None
+        self,
+        settings: Fetching,
+        hosts: Hosts,
+        bearer: Mapping[str, str] | None = None,
+        login: str = _LOGIN,
     ) -> None:
-        """`bearer` are tokens by origin (`urls.origin`); no other one gets to see them."""
+        """`bearer` are tokens by origin (`urls.origin`), and no other origin gets to see them.
+        `login` says how the user gives a login.
+        """
+        self._login = login
         self._settings, self._hosts, self._bearer = settings, hosts, bearer or {}
         self._proxies = Proxies()
         self._open_session: aiohttp.ClientSession | None = None
@@ -101,6 +116,8 @@ class Http:
                 response = await self._get(hop, request)
                 async with response:
                     hop.check(response.peer)
+                    if hop.proxy is None or response.status not in _OF_A_GATEWAY:
+                        turn.answered()
                     effort.answer = Answer(request.named(hop.url), response.status)
                     incoming = Incoming(response, self._settings)
                     await self._check(incoming, turn)
@@ -173,7 +190,7 @@ class Http:
                 f"{response.url}: the server asks whether a person is there (a challenge page,"
                 f" status {status}); stopped instead of asking on; see --rate and --contact"
             )
-        refused = http_answers.refused(status)
+        refused = http_answers.refused(status, headers.get("X-Error-Code"))
         limit = http_answers.rate_limit(headers)
         if refused and refused.kind is HostFailed:
             if wait := http_answers.retry_after(headers, datetime.now(UTC)) or limit:
@@ -183,8 +200,9 @@ class Http:
         if limit:  # none left: the next request would be refused
             turn.hold(min(limit, self._settings.patience))
         if refused:
-            raise refused.kind(refused.reason, f"status {status}")
-        if good and self._settings.respect_noai:
+            detail = http_answers.detail(status, headers, self._login)
+            raise refused.kind(refused.reason, detail)
+        if good and not page and self._settings.respect_noai:
             said = http_answers.opted_out(headers.getall("X-Robots-Tag", []))
             if said:
                 raise Refusal(Reason.OPTED_OUT, f"X-Robots-Tag: {said}")
@@ -232,7 +250,7 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
 def _noted(refusal: Refusal, hop: Hop, turn: Turn) -> Refusal:
     """Return a refusal with the address in its detail; note it if the host failed."""
     if isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
-        turn.failed()
+        turn.failed(refusal)
     if str(hop.url) not in refusal.detail:
         refusal.detail = f"{hop.url}: {refusal.detail}"
     return refusal
@@ -252,6 +270,8 @@ def _refusal(error: Exception, hop: Hop) -> Refusal:
             return Refusal(Reason.HTTP_ERROR if hop.first else Reason.BAD_REDIRECT, detail)
         case aiohttp.ClientPayloadError():
             return Passing(Reason.NETWORK_ERROR, detail)  # of one object
+        case aiohttp.ClientHttpProxyError(status=HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
+            return Refusal(Reason.UNAUTHORIZED, http_answers.detail(error.status, {}, ""))
         case aiohttp.ClientHttpProxyError():
             return HostFailed(Reason.NETWORK_ERROR, detail)
         case aiohttp.ClientResponseError() if isinstance(error.__cause__, BadStatusLine):

@@ -70,10 +70,12 @@ class Refused(NamedTuple):
 _BUSY = Refused(HostFailed, Reason.SERVER_ERROR)
 _GONE = Refused(Refusal, Reason.NOT_FOUND)
 _FORBIDDEN = Refused(Refusal, Reason.FORBIDDEN)
+_UNAUTHORIZED = Refused(Refusal, Reason.UNAUTHORIZED)
 _BY_STATUS: dict[int, Refused] = {
-    HTTPStatus.UNAUTHORIZED: _FORBIDDEN,
+    HTTPStatus.UNAUTHORIZED: _UNAUTHORIZED,
     HTTPStatus.FORBIDDEN: _FORBIDDEN,
     HTTPStatus.NOT_FOUND: _GONE,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: _UNAUTHORIZED,
     HTTPStatus.REQUEST_TIMEOUT: _BUSY,
     HTTPStatus.GONE: _GONE,
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: Refused(Passing, Reason.HTTP_ERROR),
@@ -82,13 +84,32 @@ _BY_STATUS: dict[int, Refused] = {
     HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS: _FORBIDDEN,
 }
 _OTHER = Refused(Refusal, Reason.HTTP_ERROR)
+_OF_THE_SET = {"GatedRepo", "DisabledRepo"}
+"""Values of X-Error-Code by which the Hugging Face hub denies access to a whole data set."""
 
 
-def refused(status: int) -> Refused | None:
-    """Return which refusal a status means; None for 200, 206 and redirects."""
+def refused(status: int, error_code: str | None = None) -> Refused | None:
+    """Return which refusal a status means; None for 200, 206 and redirects. `error_code` is the
+    header X-Error-Code.
+    """
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT} or status in REDIRECTS:
         return None
+    if error_code in _OF_THE_SET:
+        return _UNAUTHORIZED
     return _BUSY if status >= 500 else _BY_STATUS.get(status, _OTHER)
+
+
+def detail(status: int, headers: Headers, login: str) -> str:
+    """Return the detail of a refused answer: its status and, where it wants a login, what the
+    server says of it and what to do. `login` is how the user gives one.
+    """
+    meaning = refused(status, headers.get("X-Error-Code"))
+    if meaning is None or meaning.reason is not Reason.UNAUTHORIZED:
+        return f"status {status}"
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "status 407: the proxy wants a login: http_proxy=http://USER:PASSWORD@HOST:PORT"
+    said = plain(headers.get("X-Error-Message")) or "the server wants a login"
+    return f"status {status}: {said}; {login}"
 
 
 def retry_after(headers: Headers, now: datetime) -> float | None:
