@@ -190,6 +190,10 @@ class Note(_Explained):
         "truncated",
         "The file ends before the image does: the rest is white (--truncated keep).",
     )
+    MINOR_DAMAGE = (
+        "minor_damage",
+        "The file is damaged where it costs no pixel: its end, a restart marker, a checksum.",
+    )
 
 
 class Proof(_Explained):
