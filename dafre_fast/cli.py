@@ -9,7 +9,6 @@ the default; all pass the same check. `run` turns an exception into one line and
 import gc
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from inspect import cleandoc
@@ -22,9 +21,27 @@ from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
 from dafre_fast.core.settings.build import build, fields
+from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.summaries import Summary
+
+COMMANDS = (
+    "full",
+    "labels",
+    "download",
+    "resize",
+    "crop",
+    "tags",
+    "lists",
+    "stats",
+    "report",
+    "pack",
+    "gallery",
+    "verify",
+    "audit",
+)
+"""The names of the commands; each is a package here, whose docstring says what it does."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, as in shells."""
@@ -114,6 +131,11 @@ class _Command(click.Command):
             name, callback=callback, params=params, help=help, context_settings=context_settings
         )
         self._sections = sections
+
+    @property
+    def settings(self) -> set[str]:
+        """The names of the settings that it has flags for."""
+        return {option.name or "" for section in self._sections for option in section.options}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         of_settings = {id(option) for section in self._sections for option in section.options}
@@ -276,26 +298,11 @@ def _config_option() -> click.Option:
     )
 
 
-def _read_config(path: Path, command_name: str, known: set[str]) -> dict[str, object]:
-    """Return the settings of one command in a TOML file; keys may be written with `-` or `_`."""
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {_cause(error)}") from error
-    table = content.get(command_name, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: [{command_name}] is not a table")
-    own = {key.replace("-", "_"): value for key, value in table.items()}
-    if unknown := sorted(own.keys() - known):
-        raise UsageError(f"{path}: [{command_name}] has no setting {', '.join(unknown)}")
-    shared = {key.replace("-", "_"): value for key, value in content.items()}
-    # The top level serves every command, so a key that only another command knows is no error.
-    return {key: shared[key] for key in shared.keys() & known} | own
-
-
-def _cause(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+def _read_config(path: Path, name: str, flags: set[str]) -> dict[str, object]:
+    """Return the settings of the command `name`, which has these flags, in a TOML file."""
+    modules = {other: import_module(f"dafre_fast.{other}.__main__") for other in COMMANDS}
+    known = {other: module.command.settings for other, module in modules.items()}
+    return read_settings(path, name, {**known, name: flags})
 
 
 def _build(group: type[G], values: Values) -> G:
