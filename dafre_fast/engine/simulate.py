@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.records import Sought
 from dafre_fast.core.settings.running import Running
@@ -58,7 +59,7 @@ async def _plan(rows: pl.DataFrame, originals: Originals) -> list[Place]:
 
 def _place(url: str) -> str:
     """Return the archive that holds an original, or else its host, or else its folder."""
-    parts = urlsplit(url)
+    parts = urlsplit(public(url))
     if not parts.netloc:
         return str(Path(url).parent.parent)
     whole = f"{parts.scheme}://{parts.netloc}{parts.path}"

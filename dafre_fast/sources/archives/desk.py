@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Tell
 from dafre_fast.core.layout import STATE, bucket
@@ -77,7 +78,7 @@ class Group:
     def note(self, archive: Archive, refusal: Refusal) -> None:
         """Record why an archive could not be read. One that does not exist is no trouble."""
         if refusal.reason is not Reason.NOT_FOUND:
-            if archive.address not in refusal.detail:
+            if public(archive.address) not in refusal.detail:
                 refusal.detail = f"{archive.address}: {refusal.detail}"
             self.trouble = refusal
 

@@ -11,6 +11,7 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal, SourceError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
@@ -202,7 +203,7 @@ def _noted(refusal: Refusal, hop: Hop, turn: Turn) -> Refusal:
     """Return a refusal with the address in its detail; note it if the host failed."""
     if isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
         turn.failed()
-    if str(hop.url) not in refusal.detail:
+    if public(str(hop.url)) not in refusal.detail:
         refusal.detail = f"{hop.url}: {refusal.detail}"
     return refusal
 
