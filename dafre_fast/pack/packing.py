@@ -83,7 +83,7 @@ class Packing:
         rows = part.rows.filter(left_out).iter_rows(named=True)
         if not all(still_damaged(self._pictures, row, part.outputs) for row in rows):
             return None
-        _advance(advance, shard)
+        _advance(advance, shard, earlier=True)
         return shard
 
     def _remove_all_but(self, standing: Container[str]) -> None:
@@ -135,9 +135,9 @@ class Packing:
         return written
 
 
-def _advance(advance: Advance, shard: Shard) -> None:
+def _advance(advance: Advance, shard: Shard, *, earlier: bool = False) -> None:
     flaws = [one.flaw for one in shard.damaged]
-    advance(*flaws, *[None] * (shard.images - len(flaws)))
+    advance(*flaws, *[None] * (shard.images - len(flaws)), earlier=earlier)
 
 
 def _release(needed: dict[Path, set[int]], part: int) -> None:
