@@ -14,7 +14,7 @@ from dafre_fast.audit.records import Audit
 from dafre_fast.audit.settings import AuditRun
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.findings import Finding
 from dafre_fast.core.layout import (
     AUDIT,
@@ -43,12 +43,14 @@ def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
     """
     began, cpu = time.monotonic(), time.process_time()
     with undisturbed(run.output / STATE):
+        tell(Doing("reading the manifest"))
         images = read_images(run.output)
         made = _placed(run.output, images.drop_nulls("sha256"))
         if made.is_empty():
             raise InputError(f"{run.output / MANIFEST}: has no full image")
         with counted(tell, "images", made.height) as advance:
             hashed, refused, hashing = asyncio.run(_hash_all(made, run, workers, advance))
+    tell(Doing("comparing hashes"))
     compared = made.join(hashed, on="file", maintain_order="left")
     found = find_duplicates(
         compared,

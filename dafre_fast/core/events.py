@@ -23,7 +23,7 @@ class Notice(Event, frozen=True):
     text: str
 
 
-class Step(Event, frozen=True):
+class Doing(Event, frozen=True):
     """Work begins in which nothing is counted, such as to read a table. It lasts until another step
     or a stage begins, or until `Ended`.
     """

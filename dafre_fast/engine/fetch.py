@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.events import Doing
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Work
@@ -23,6 +24,7 @@ def fetch_all(
     Originals that earlier runs refused for good are not asked for again. Raises KeyboardInterrupt
     if the run is stopped; what was finished is kept.
     """
+    watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
         fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
         todo = table_of_originals(
@@ -34,6 +36,7 @@ def fetch_all(
             watch.advance(fetched.reason)
 
         _, loop = run_measured(fetch_originals(todo, originals, ledger, watch, take))
+        watch.tell(Doing("gathering outcomes"))
         work = Work(todo.height, loop.all, loop.cpu, watch.tally.downloads(loop))
         fetched = last_outcomes(ledger.path, "fetch")
         return manifest_of_originals(asked.lazy(), fetched).collect(), work

@@ -13,7 +13,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.atomic import temporary
-from dafre_fast.core.events import Notice
+from dafre_fast.core.events import Doing, Notice
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made, Sought, Wanted
 from dafre_fast.core.settings.images import Recipe
@@ -71,6 +71,7 @@ def make_all(
     """
     if turbo() is None:
         watch.tell(_SLOWER_JPEG)
+    watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
         record_making(output, recipe, resume=running.resume)
         if spools:
@@ -80,6 +81,7 @@ def make_all(
         if originals:
             todo = table_of_originals(todo, last_outcomes(ledger.path, "fetch"), originals)
         work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
+        watch.tell(Doing("gathering outcomes"))
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (
             last_outcomes(ledger.path, stage, recipe.outputs) for stage in ("make", "fetch")

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import ORIGINALS
 from dafre_fast.core.settings.running import usable_cores
+from dafre_fast.engine.observers import counted
 from dafre_fast.sample.cast import portraits, write_tables
 from dafre_fast.sample.metadata import write_metadata
 from dafre_fast.sample.originals import write_original
@@ -34,26 +36,30 @@ class Sample(NamedTuple):
 
 
 @contextmanager
-def served_sample(folder: Path) -> Iterator[Sample]:
+def served_sample(folder: Path, tell: Tell = silent) -> Iterator[Sample]:
     """Draw what `folder` lacks of the sample, and serve the originals."""
     faces, tag_ids = folder / "faces.tsv", folder / "tagIds.tsv"
-    draw_sample(folder / ORIGINALS)
+    draw_sample(folder / ORIGINALS, tell)
+    tell(Doing("preparing the sample"))
     write_tables(portraits(), faces, tag_ids)
     metadata = write_metadata(portraits(), folder / "metadata")
     with serving(folder / ORIGINALS) as address:
         yield Sample(faces, tag_ids, metadata, _TEMPLATE.format(address=address))
 
 
-def draw_sample(originals: Path) -> None:
+def draw_sample(originals: Path, tell: Tell = silent) -> None:
     """Draw the originals that do not exist yet, on all cores."""
     left = [portrait for portrait in portraits() if not (originals / portrait.name).exists()]
     if not left:
         return
     context = get_context("spawn")  # the fork server is for workers, and prepared for them
-    with ProcessPoolExecutor(usable_cores(), mp_context=context) as processes:
+    with (
+        counted(tell, "drawing the sample", len(left)) as advance,
+        ProcessPoolExecutor(usable_cores(), mp_context=context) as processes,
+    ):
         write = functools.partial(write_original, folder=originals)
-        for _ in processes.map(write, left, chunksize=4):
-            pass
+        for _ in processes.map(write, left):
+            advance(None)
 
 
 @contextmanager

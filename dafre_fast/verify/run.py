@@ -17,7 +17,7 @@ import polars as pl
 
 from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError, OutputError, UsageError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.findings import Finding, Flaw, Verification
 from dafre_fast.core.layout import LABELS, MANIFEST, STATE, image_path
 from dafre_fast.core.settings.images import Output
@@ -61,12 +61,14 @@ def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verificatio
         raise UsageError("--remove needs the records of the folder itself: leave out --manifest")
     began, cpu = time.monotonic(), time.process_time()
     with undisturbed(run.output / STATE, exclusive=run.remove):
+        tell(Doing("reading manifest and ledger"))
         records = _read(run)
         in_shards = records.whole and lies_in_shards(run.output)
         outputs = _outputs(records, run.output if in_shards else None)
         compared, refused = _compare(run.output, records)
         with counted(tell, "files", outputs.height, bad="found") as advance:
             damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, advance))
+        tell(Doing("looking for other files"))
         strays = dict(_strays(run.output, set(outputs["file"]), records))
         if in_shards:
             damaged += check_shards(run.output, {*outputs["shard"]})

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from dafre_fast.core.events import Began
+from dafre_fast.views.figures import printable
 
 _NAMED_REASONS = 3
 _RECENT_SECONDS = 60.0
@@ -101,11 +102,11 @@ class StageLine:
         return min(done / self._total, 1.0) if self._total else 1.0
 
 
-class StepLine:
+class DoingLine:
     """A step, in which nothing is counted, and how long it has taken."""
 
     def __init__(self, text: str, now: float) -> None:
-        self._text, self._began = text, now
+        self._text, self._began = printable(text), now
 
     def line(self, now: float, columns: int | None = None) -> str:
         """Return the line for this moment, in so many columns."""

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Protocol, Self
 from dafre_fast.core.events import (
     Advanced,
     Began,
+    Doing,
     Down,
     Ended,
     Event,
     Held,
     Notice,
     Outcome,
-    Step,
     Up,
 )
-from dafre_fast.views.lines import StageLine, StepLine
+from dafre_fast.views.lines import DoingLine, StageLine
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,9 +69,9 @@ class Progress:
                 self._end()
                 self._stage = StageLine(event, time.monotonic())
                 self._tick(self._stage, self._screen.pauses())
-            case Step(text):
+            case Doing(text):
                 self._end()
-                step = StepLine(text, time.monotonic())
+                step = DoingLine(text, time.monotonic())
                 self._tick(step, chain((_SOON_SECONDS,), self._screen.pauses()))
             case Ended():
                 self._end()
@@ -87,7 +87,7 @@ class Progress:
             case _:
                 pass
 
-    def _tick(self, line: StageLine | StepLine, pauses: Iterable[float]) -> None:
+    def _tick(self, line: StageLine | DoingLine, pauses: Iterable[float]) -> None:
         self._ticker = _Ticker(pauses, lambda: self._screen.show(line))
         self._ticker.start()
 
@@ -135,7 +135,7 @@ class _Screen(Protocol):
     def columns(self) -> int | None:
         """Return the width, None if lines may have any."""
 
-    def show(self, line: StageLine | StepLine) -> None:
+    def show(self, line: StageLine | DoingLine) -> None:
         """Show a line as it is now."""
 
     def clear(self) -> None:
@@ -154,7 +154,7 @@ class _Log:
     def columns(self) -> int | None:
         return None
 
-    def show(self, line: StageLine | StepLine) -> None:
+    def show(self, line: StageLine | DoingLine) -> None:
         self.say(line.line(time.monotonic()))
 
     def clear(self) -> None:
@@ -179,7 +179,7 @@ class _Terminal:
     def columns(self) -> int | None:
         return self._console.width
 
-    def show(self, line: StageLine | StepLine) -> None:
+    def show(self, line: StageLine | DoingLine) -> None:
         from rich.text import Text
 
         text = line.line(time.monotonic(), self._console.width)

@@ -22,6 +22,7 @@ from dafre_fast.core.settings.images import (
 from dafre_fast.core.settings.running import Reporting, Running
 from dafre_fast.core.settings.tables import CatalogueTables, Selection
 from dafre_fast.core.summaries import Summary
+from tests import commands
 
 INPUTS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 
@@ -38,8 +39,7 @@ def folder(tmp_path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return commands.run([sys.executable, *arguments], folder)
 
 
 def assert_fails_with_one_line(

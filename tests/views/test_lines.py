@@ -4,7 +4,7 @@ import pytest
 
 from dafre_fast.core.events import Began
 from dafre_fast.core.reasons import Reason
-from dafre_fast.views.lines import StageLine, StepLine
+from dafre_fast.views.lines import DoingLine, StageLine
 
 GOOD, BAD = (None,), (Reason.NOT_FOUND,)
 
@@ -80,7 +80,7 @@ def test_the_time_left_is_unknown_while_nothing_was_done(total, left) -> None:
 
 
 def test_a_step_has_its_name_and_its_time_once_it_lasts() -> None:
-    step = StepLine("reading faces.tsv", now=0.0)
+    step = DoingLine("reading faces.tsv", now=0.0)
     assert step.line(1.0) == "reading faces.tsv …"
     assert step.line(75.0) == "reading faces.tsv … 0:01:15 elapsed"
     assert step.line(75.0, 25) == "reading … 0:01:15 elapsed"

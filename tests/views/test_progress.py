@@ -16,13 +16,13 @@ import pytest
 from dafre_fast.core.events import (
     Advanced,
     Began,
+    Doing,
     Down,
     Ended,
     Failed,
     Held,
     Notice,
     Outcome,
-    Step,
     Up,
 )
 from dafre_fast.core.reasons import Reason
@@ -152,10 +152,10 @@ def test_a_step_that_lasts_is_announced_in_a_log_and_one_that_does_not_is_not(mo
     log = Lines()
     monkeypatch.setattr("sys.stderr", log)
     with Progress() as shown:
-        shown(Step("reading faces.tsv"))
+        shown(Doing("reading faces.tsv"))
         log.await_lines(1)
         monkeypatch.setattr(progress, "_SOON_SECONDS", 60.0)
-        shown(Step("writing labels"))
+        shown(Doing("writing labels"))
     assert {line.partition("…")[0] for line in log.getvalue().splitlines()} == {
         "reading faces.tsv "
     }
@@ -175,7 +175,7 @@ with Progress() as shown:
     shown(Advanced((None,) * 1000 + (Reason.NOT_FOUND,) * 20))
     sys.stdin.readline()
     shown(Notice("host:80: answers again"))
-    shown(Step("writing the manifest"))
+    shown(Doing("writing the manifest"))
     sys.stdin.readline()
 """
 
