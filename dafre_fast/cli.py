@@ -3,13 +3,17 @@
 `command` turns groups of settings into a click command. A value comes from the command line, else
 from the file given by `--config` (its table named like the command, then its top level), else from
 the default; all pass the same check. `run` turns an exception into one line and an exit status:
-0 done, 1 too many refusals or a failure on the way, 2 wrong usage or unreadable input, 130 stopped.
+0 done, 1 too many refusals or a failure on the way, 2 wrong usage or unreadable input, 130 stopped
+by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 import gc
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -24,6 +28,7 @@ from dafre_fast.core.settings.build import build, fields
 from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
+from dafre_fast.core.stopping import raise_stopped
 from dafre_fast.core.summaries import Summary
 
 COMMANDS = (
@@ -42,9 +47,6 @@ COMMANDS = (
     "audit",
 )
 """The names of the commands; each is a package here, whose docstring says what it does."""
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as in shells."""
 
 Values = Mapping[str, object]
 G = TypeVar("G", bound=Group)
@@ -179,6 +181,7 @@ def judge(refused: int, reporting: Reporting) -> int:
 
 def run(entry: click.Command) -> NoReturn:
     """Run a command on the arguments of this process and exit with its status."""
+    raise_stopped()
     # Imports make a few hundred thousand objects that live to the end: to search them for garbage
     # is a tenth of the time it takes to start.
     gc.set_threshold(200_000, 50, 50)
@@ -196,10 +199,21 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error, 2)
     except (OutputError, SourceError, WorkerError) as error:
         _fail(prefix, error, 1)
-    except (KeyboardInterrupt, click.Abort):
-        _fail(
-            prefix, "stopped; what is finished is kept, and the same command goes on", INTERRUPTED
-        )
+    except (KeyboardInterrupt, click.Abort) as stop:
+        _end_at_once(prefix, getattr(stop, "status", 128 + signal.SIGINT))
+
+
+def _end_at_once(prefix: str, status: int) -> NoReturn:
+    """End a command that was stopped. Threads that wait for a resolver, or compile, are not waited
+    for.
+    """
+    print(
+        f"{prefix}: stopped; what is finished is kept, and the same command goes on",
+        file=sys.stderr,
+    )
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(status)
 
 
 def _fail(prefix: str, message: object, status: int) -> NoReturn:

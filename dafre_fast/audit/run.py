@@ -1,6 +1,5 @@
 """The audit: full images that are the same picture, within and across splits."""
 
-import asyncio
 import time
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from dafre_fast.core.settings.running import Workers, usable_cores
 from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.places import placed, places_of
+from dafre_fast.engine import loops
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.tables.writing import write_csv, write_parquet
@@ -49,7 +49,7 @@ def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
         if made.is_empty():
             raise InputError(f"{run.output / MANIFEST}: has no full image")
         with counted(tell, "images", made.height) as advance:
-            hashed, refused, hashing = asyncio.run(_hash_all(made, run, workers, advance))
+            hashed, refused, hashing = loops.run(_hash_all(made, run, workers, advance))
     tell(Doing("comparing hashes"))
     compared = made.join(hashed, on="file", maintain_order="left")
     found = find_duplicates(

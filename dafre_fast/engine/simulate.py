@@ -1,6 +1,5 @@
 """Find out what a download would do; nothing is fetched and nothing written."""
 
-import asyncio
 from collections import defaultdict
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Place, Simulation
 from dafre_fast.dataset.ledger import whole_lines
 from dafre_fast.dataset.outcomes import last_outcomes
+from dafre_fast.engine import loops
 from dafre_fast.engine.fetch import unrefused
 from dafre_fast.engine.originals import Originals, sought, table_of_originals
 from dafre_fast.sources.interface import Planned
@@ -30,7 +30,7 @@ def simulate_all(
     open_ = unrefused(asked, fetched, retry_failed=running.retry_failed)
     rows = table_of_originals(open_, fetched, originals)
     left = rows.filter(pl.col("found").is_null())
-    places = asyncio.run(_plan(left, originals))
+    places = loops.run(_plan(left, originals))
     return Simulation(
         images=asked.height,
         there=rows.height - left.height,

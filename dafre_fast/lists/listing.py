@@ -1,6 +1,5 @@
 """Run `lists`. It imports no network code unless something is downloaded."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Tolerance
 from dafre_fast.core.summaries import Listed, Lists
+from dafre_fast.engine import loops
 from dafre_fast.lists.file_lists import (
     TREES,
     FileList,
@@ -81,7 +81,7 @@ def _ask_mirror(run: ListsRun, fetching: Fetching) -> Path:
     path = run.output / FILES
     with replacing(path) as part:
         with part.open("wb") as file:
-            asyncio.run(list_files(run.source, TREES, file, fetching))
+            loops.run(list_files(run.source, TREES, file, fetching))
         if not part.stat().st_size:
             raise InputError(f"{run.source}: no file is in {' or '.join(TREES)}")
     return path

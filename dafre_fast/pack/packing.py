@@ -1,6 +1,5 @@
 """Write the parts of a pack that are missing, and remove those that no longer belong to it."""
 
-import asyncio
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.samples import still_damaged
 from dafre_fast.dataset.spools import Spools, clear_spools
+from dafre_fast.engine import loops
 from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.pack.part import Part
 from dafre_fast.pack.receipts import all_recorded, forget, recorded
@@ -131,7 +131,7 @@ class Packing:
             Task(self._folder, part, self._pictures.of_images(part.rows["id"])) for part in parts
         )
         running = carry_out_all(tasks, self._folder, workers, take_from_worker)
-        self.cpu_seconds += asyncio.run(running)
+        self.cpu_seconds += loops.run(running)
         return written
 
 

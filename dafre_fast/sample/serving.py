@@ -2,11 +2,10 @@
 
 import asyncio
 import functools
-import signal
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from aiohttp import web
 from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import ORIGINALS
 from dafre_fast.core.settings.running import usable_cores
+from dafre_fast.core.stopping import left_to_parent
 from dafre_fast.engine.observers import counted
 from dafre_fast.sample.cast import portraits, write_tables
 from dafre_fast.sample.metadata import write_metadata
@@ -57,8 +57,9 @@ def draw_sample(originals: Path, tell: Tell = silent) -> None:
         counted(tell, "drawing the sample", len(left)) as advance,
         ProcessPoolExecutor(usable_cores(), mp_context=context) as processes,
     ):
-        write = functools.partial(write_original, folder=originals)
-        for _ in processes.map(write, left):
+        with left_to_parent():  # they are started at the first job
+            drawn = processes.map(functools.partial(write_original, folder=originals), left)
+        for _ in drawn:
             advance(None)
 
 
@@ -71,7 +72,8 @@ def serving(originals: Path, latency_seconds: float = LATENCY_SECONDS) -> Iterat
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     server = context.Process(target=_serve, args=(originals, latency_seconds, theirs), daemon=True)
-    server.start()
+    with left_to_parent():
+        server.start()
     theirs.close()
     try:
         yield f"http://127.0.0.1:{ours.recv()}"
@@ -81,7 +83,6 @@ def serving(originals: Path, latency_seconds: float = LATENCY_SECONDS) -> Iterat
 
 
 def _serve(originals: Path, latency_seconds: float, started: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run answers Ctrl-C, and ends this process
     asyncio.run(_serve_forever(originals, latency_seconds, started))
 
 
@@ -101,4 +102,7 @@ async def _serve_forever(originals: Path, latency_seconds: float, started: Conne
     await site.start()
     started.send(runner.addresses[0][1])
     started.close()
-    await asyncio.Event().wait()
+    parent, over = parent_process(), asyncio.Event()
+    assert parent is not None
+    asyncio.get_running_loop().add_reader(parent.sentinel, over.set)  # however it ends
+    await over.wait()

@@ -5,7 +5,6 @@ outcomes are taken from the ledger, which is written first. The path of an outpu
 key, as when it was made.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find
+from dafre_fast.engine import loops
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.engine.plan import jpg_names
@@ -67,7 +67,7 @@ def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verificatio
         outputs = _outputs(records, run.output if in_shards else None)
         compared, refused = _compare(run.output, records)
         with counted(tell, "files", outputs.height, bad="found") as advance:
-            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, advance))
+            damaged, cpu_of_workers = loops.run(_check_files(outputs, run, workers, advance))
         tell(Doing("looking for other files"))
         strays = dict(_strays(run.output, set(outputs["file"]), records))
         if in_shards:

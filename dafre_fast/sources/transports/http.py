@@ -22,6 +22,7 @@ from dafre_fast.sources.transports import http_answers, redirects
 from dafre_fast.sources.transports.http_body import HttpBody, Incoming, Request, Response
 from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.redirects import Hop
+from dafre_fast.sources.transports.resolver import Resolver
 
 _DNS_SECONDS = 300
 _CHUNK_BYTES = 1 << 18
@@ -185,6 +186,7 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # turns at a host are limited instead
         ttl_dns_cache=_DNS_SECONDS,
+        resolver=Resolver(),
         ssl=not settings.insecure,
         socket_factory=redirects.guarded_socket,
     )
