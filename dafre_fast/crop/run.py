@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.images import HEAD_CROP, Recipe
 from dafre_fast.core.settings.running import Running
@@ -27,6 +27,7 @@ def crop(
     tell: Tell = silent,
 ) -> Summary:
     """Make the head crop of every kept row of faces.tsv, of originals in a folder."""
+    tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     originals = Originals(Tree(run.input), folder=None)

@@ -13,7 +13,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.atomic import temporary
-from dafre_fast.core.events import Notice
+from dafre_fast.core.events import Doing, Notice
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made, Sought, Wanted
 from dafre_fast.core.settings.images import Recipe
@@ -72,6 +72,7 @@ def make_all(
     """
     if turbo() is None:
         watch.tell(_SLOWER_JPEG)
+    watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
         record_making(output, recipe, resume=running.resume)
         if spools:
@@ -87,6 +88,7 @@ def make_all(
             gave = gave_before(fetched, originals.identity)
             todo = table_of_originals(todo, fetched, originals)
         work = _Run(originals, recipe, running, ledger, watch, gave=gave).carry_out(todo)
+        watch.tell(Doing("gathering outcomes"))
         work = replace(work, refused_before=refused_before)
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Summary
@@ -15,6 +15,7 @@ from dafre_fast.resize.settings import ResizeRun
 
 def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent) -> Summary:
     """Make a full image of every original in a folder or list; relative paths are kept."""
+    tell(Doing(f"looking for originals in {run.input.name}"))
     files, problems = originals_in(run.input)
     asked = ask_files(files, FULL_IMAGE, run.output)
     done = make_with_manifest(

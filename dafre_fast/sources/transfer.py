@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched
@@ -57,7 +58,7 @@ class Transfer:
             body = await self._receive(transport, effort)
             arrived = self._arrival.finish(sized=body.total is not None)
         except Refusal as refusal:
-            if self._address not in refusal.detail:
+            if public(self._address) not in refusal.detail:
                 refusal.detail = f"{self._address}: {refusal.detail}".removesuffix(": ")
             raise
         attempts, seconds = effort.attempts, effort.seconds

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Notice, Tell
 from dafre_fast.core.layout import STATE, bucket
@@ -90,7 +91,7 @@ class Group:
 
     def note(self, archive: Archive, refusal: Refusal) -> None:
         """Record why an archive could not be read. One that does not exist is no trouble."""
-        if archive.address not in refusal.detail:
+        if public(archive.address) not in refusal.detail:
             refusal.detail = f"{archive.address}: {refusal.detail}"
         if refusal.reason is Reason.NOT_FOUND:
             self.absent = refusal

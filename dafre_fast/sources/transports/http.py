@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp.http_exceptions import BadStatusLine
 from yarl import URL
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
@@ -24,6 +25,7 @@ from dafre_fast.sources.transports import certificates, http_answers, redirects
 from dafre_fast.sources.transports.http_body import HttpBody, Incoming, Request, Response
 from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.redirects import Hop
+from dafre_fast.sources.transports.resolver import Resolver
 from dafre_fast.sources.transports.urls import origin
 
 _DNS_SECONDS = 300
@@ -232,6 +234,7 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # turns at a host are limited instead
         ttl_dns_cache=_DNS_SECONDS,
+        resolver=Resolver(),
         socket_factory=redirects.guarded_socket,
     )
     return aiohttp.ClientSession(
@@ -251,7 +254,7 @@ def _noted(refusal: Refusal, hop: Hop, turn: Turn) -> Refusal:
     """Return a refusal with the address in its detail; note it if the host failed."""
     if isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
         turn.failed(refusal)
-    if str(hop.url) not in refusal.detail:
+    if public(str(hop.url)) not in refusal.detail:
         refusal.detail = f"{hop.url}: {refusal.detail}"
     return refusal
 
