@@ -24,6 +24,7 @@ from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import Summary
 from dafre_fast.dataset.items import Items, Making, Stream
+from dafre_fast.dataset.shards import Reader
 from dafre_fast.full.run import full
 from dafre_fast.full.settings import FullRun
 from dafre_fast.gallery.index import index_dataset, open_index
@@ -284,7 +285,7 @@ def test_a_trainer_is_given_it_by_number_and_from_shards(ds) -> None:
     items = {item["id"]: item for item in Items(ds, "train", Making("bust"))}
     assert {item["bust"].shape for item in items.values()} == {(136, 128, 3)}
     pack(PackRun(output=ds))
-    streamed = [*Stream(ds / SHARDS / "train", Making("both"), None).items(0, 0, 1)]
+    streamed = [*Stream(ds / SHARDS / "train", Making("both"), None).items(0, Reader())]
     assert {item["id"] for item in streamed} == items.keys()
     for item in streamed:
         assert item.keys() == {"id", "class_id", "full", "face", "bust"}
