@@ -16,7 +16,7 @@ def open_local(spec: str, folder: Path, settings: Fetching, check: Check, tell: 
     """Return the source for a path: `Tree` for a folder of originals, else `Archives`."""
     path = Path(spec).expanduser()
     if not means_archives(spec):
-        return Tree(path)
+        return Tree(path, check, tell)
     # Imported when needed: reading a tree needs nothing that downloads do.
     from dafre_fast.sources.archives.layouts import layout, layout_of
     from dafre_fast.sources.archives.source import Archives
