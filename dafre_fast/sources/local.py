@@ -2,14 +2,17 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from dafre_fast.core.events import Tell
+from dafre_fast.core.formats import EXTENSIONS
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import SUFFIXES, Check, Source
 from dafre_fast.sources.tree import Tree
 
 _BUCKET = re.compile(r"\d{4}")
+_IMAGE = re.compile(rf"\d+\.(?:{'|'.join(EXTENSIONS)})", re.IGNORECASE)
 
 
 def open_local(spec: str, folder: Path, settings: Fetching, check: Check, tell: Tell) -> Source:
@@ -34,16 +37,29 @@ def means_archives(spec: str) -> bool:
 def _holds_archives(folder: Path) -> bool:
     """Return whether there are archives in a folder or one level below.
 
-    Buckets (`0123`) are not searched: they hold originals, too many to list.
+    Buckets (`0123`) are not searched: they hold originals, too many to list. Folders that cannot be
+    listed hold nothing.
     """
     if not folder.is_dir():
         return False
-    with os.scandir(folder) as entries:
-        inside = [entry for entry in entries if not entry.name.startswith(".")]
-    folders = [Path(entry) for entry in inside if entry.is_dir()]
-    return any(entry.name.endswith(SUFFIXES) for entry in inside) or any(
-        entry.endswith(SUFFIXES)
-        for path in folders
-        if not _BUCKET.fullmatch(path.name)
-        for entry in os.listdir(path)  # noqa: PTH208  (only names are needed)
+    inside = _names_in(folder)
+    return _has_archives(inside) or any(
+        _has_archives(_names_in(folder / name))
+        for name in inside
+        if not _BUCKET.fullmatch(name) and (folder / name).is_dir()
     )
+
+
+def _names_in(folder: Path) -> list[str]:
+    with suppress(OSError):
+        return [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208
+    return []
+
+
+def _has_archives(names: list[str]) -> bool:
+    """Return whether archives are among these files. Beside images named by an id, archives that
+    are named so are originals: films of single pictures.
+    """
+    archives = [name for name in names if name.endswith(SUFFIXES)]
+    named = [name for name in archives if not name.partition(".")[0].isdecimal()]
+    return bool(named) or (bool(archives) and not any(map(_IMAGE.fullmatch, names)))
