@@ -49,7 +49,7 @@ class Walk:
                 continue
             for entry in entries:
                 name = f"{inside}/{entry.name}" if inside else entry.name
-                if not _is_folder(entry):
+                if not is_folder(entry):
                     if entry.is_symlink():
                         self.met.links.append(name)
                     yield name
@@ -61,7 +61,8 @@ class Walk:
                     left.append((name, above))
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return True for a folder, or a link to one that can be followed."""
     try:
         return entry.is_dir()
     except OSError:  # a link that cannot be followed

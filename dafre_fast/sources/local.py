@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dafre_fast.core.events import Tell
 from dafre_fast.core.formats import EXTENSIONS
+from dafre_fast.core.walk import is_folder
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import SUFFIXES, Check, Source
 from dafre_fast.sources.tree import Tree
@@ -42,24 +43,25 @@ def _holds_archives(folder: Path) -> bool:
     """
     if not folder.is_dir():
         return False
-    inside = _names_in(folder)
+    inside = _listed(folder)
     return _has_archives(inside) or any(
-        _has_archives(_names_in(folder / name))
-        for name in inside
-        if not _BUCKET.fullmatch(name) and (folder / name).is_dir()
+        _has_archives(_listed(folder / entry.name))
+        for entry in inside
+        if not _BUCKET.fullmatch(entry.name) and is_folder(entry)
     )
 
 
-def _names_in(folder: Path) -> list[str]:
-    with suppress(OSError):
-        return [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
     return []
 
 
-def _has_archives(names: list[str]) -> bool:
+def _has_archives(entries: list[os.DirEntry[str]]) -> bool:
     """Return whether archives are among these files. Beside images named by an id, archives that
     are named so are originals: films of single pictures.
     """
+    names = [entry.name for entry in entries]
     archives = [name for name in names if name.endswith(SUFFIXES)]
     named = [name for name in archives if not name.partition(".")[0].isdecimal()]
     return bool(named) or (bool(archives) and not any(map(_IMAGE.fullmatch, names)))
