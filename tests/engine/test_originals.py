@@ -29,7 +29,12 @@ from dafre_fast.testing.server import Exchange, Server
 from tests.sources.loopback import FAST, JPEG, OTHER_JPEG, WHOLE, files, ignore
 
 NOTHING_FETCHED = pl.LazyFrame(
-    schema={"key": pl.String(), "reason": pl.String(), "bytes": pl.Int64()}
+    schema={
+        "key": pl.String(),
+        "reason": pl.String(),
+        "bytes": pl.Int64(),
+        "path": pl.String(),
+    }
 )
 
 
@@ -47,7 +52,8 @@ def known(**sizes: int) -> pl.LazyFrame:
 
 def fetched_sizes(**sizes: int) -> pl.LazyFrame:
     keys = [key.removeprefix("k") for key in sizes]
-    columns = {"key": keys, "reason": [None] * len(keys), "bytes": [*sizes.values()]}
+    nothing = [None] * len(keys)
+    columns = {"key": keys, "reason": nothing, "bytes": [*sizes.values()], "path": nothing}
     return pl.LazyFrame(columns, schema=NOTHING_FETCHED.collect_schema())
 
 
@@ -60,7 +66,7 @@ def put(folder: Path, name: str, data: bytes = JPEG) -> None:
 def into(tmp_path) -> Originals:
     """Originals that are fetched into a folder, from a source that is not asked here."""
     (tmp_path / "tree").mkdir()
-    return Originals(Tree(tmp_path / "tree"), tmp_path / "originals")
+    return Originals(Tree(tmp_path / "tree", WHOLE), tmp_path / "originals")
 
 
 def found(rows: pl.DataFrame, folder: Path | None) -> dict[str, str | None]:
@@ -80,11 +86,16 @@ def test_files_in_their_buckets_are_found_by_id_and_the_others_are_not(into) -> 
     assert table["row"].to_list() == [0, 1, 2, 3, 4]
 
 
-def test_the_first_file_by_name_counts_where_an_id_has_several(into) -> None:
-    put(into.folder, "0007/7.png")
+def test_the_file_that_was_fetched_counts_where_an_id_has_several(into) -> None:
+    for name in ("7.png", "7.jpg", "8.json", "8.png", "9.txt"):
+        put(into.folder, f"{int(name[0]):04}/{name}", b"{}" if name[2] in "jt" else JPEG)
     put(into.folder, "0007/7.jpg")
-    table = table_of_originals(asked("7"), NOTHING_FETCHED, into)
-    assert found(table, into.folder) == {"7": "0007/7.jpg"}
+    table = table_of_originals(asked("7", "8", "9"), NOTHING_FETCHED, into)
+    expected = {"7": "0007/7.jpg", "8": "0008/8.png", "9": None}
+    assert found(table, into.folder) == expected
+    recorded = fetched_sizes(k7=len(JPEG)).with_columns(path=pl.lit("elsewhere/0007/7.png"))
+    table = table_of_originals(asked("7"), recorded, into)
+    assert found(table, into.folder) == {"7": "0007/7.png"}
 
 
 @pytest.mark.parametrize(
@@ -210,7 +221,7 @@ def test_a_tree_is_only_read_and_just_its_missing_originals_are_recorded(tmp_pat
     put(tmp_path, "tree/0007/7.jpg")
 
     run = Run(tmp_path)
-    asyncio.run(run.fetch(Originals(Tree(tmp_path / "tree"), None), "7", "8"))
+    asyncio.run(run.fetch(Originals(Tree(tmp_path / "tree", WHOLE), None), "7", "8"))
     assert {key: fetched.path for key, fetched in run.taken} == {
         "7": str(tmp_path / "tree/0007/7.jpg"),
         "8": None,
@@ -232,7 +243,7 @@ def test_an_exception_of_the_taker_ends_the_fetching(tmp_path) -> None:
             raise OutputError("full")
 
     with pytest.raises(OutputError, match="full"):
-        asyncio.run(Full(tmp_path).fetch(Originals(Tree(tmp_path / "tree"), None), "7"))
+        asyncio.run(Full(tmp_path).fetch(Originals(Tree(tmp_path / "tree", WHOLE), None), "7"))
 
 
 def test_a_second_outcome_waits_for_the_first_and_replaces_it(tmp_path) -> None:
