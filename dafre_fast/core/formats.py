@@ -35,3 +35,9 @@ its format, and which decoder reads it, is in `dafre_fast.pixels.decoders.regist
 
 USUAL_EXTENSIONS = ("jpg", "png", "gif", "jpeg", "webp")
 """Extensions to try, most frequent first, for an original whose extension is unknown."""
+
+OTHER_ORIGINALS = ("zip", "swf", "mp4", "webm", "mov", "mkv", "avi", "flv", "psd", "svg", "jxl")
+"""Extensions of originals that are no pictures, or are in formats that no decoder reads."""
+
+UNFINISHED = ("part", "partial", "crdownload", "download", "tmp", "aria2")
+"""Extensions of files that are still being written."""

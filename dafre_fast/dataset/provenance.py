@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.atomic import digest, replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import STATE
@@ -151,14 +152,13 @@ def _table(path: Path) -> File:
 
 
 def _place(source: str) -> str:
-    """Return a source without user, password and query, which may be secret, and without the port
-    of a server on this machine, which changes with every run.
+    """Return a source as it may be stored, without its query, and without the port of a server on
+    this machine, which changes with every run.
     """
-    scheme, separator, rest = source.partition("://")
+    scheme, separator, rest = public(source).partition("://")
     if not separator:
         return source
-    authority, slash, path = rest.partition("/")
-    host = authority.rpartition("@")[2]
+    host, slash, path = rest.partition("/")
     if host.startswith(_LOOPBACK):
         host = host.partition(":")[0]
     return f"{scheme}://{host}{slash}{path.partition('?')[0]}"

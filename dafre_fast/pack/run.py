@@ -16,7 +16,7 @@ import polars as pl
 
 from dafre_fast.core.atomic import File, check_writable, replacing
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import (
     MANIFEST,
     PACKS,
@@ -50,6 +50,7 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
     check_writable(folder, "--into")
     exclude = _excluded(run, folder)
     with undisturbed(run.output / STATE, exclusive=False):
+        tell(Doing("reading the manifest"))
         packable = read_packable(
             run.output, described=format.describes_images, shuffle=run.shuffle, exclude=exclude
         )
@@ -59,6 +60,7 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
             parts = format.parts(run, packable)
             packing = Packing(run, folder, packable, digests=digests)
             shards, written = packing.carry_out(parts, tell)
+            tell(Doing("describing the pack"))
             if format.card:
                 _write_text(folder / CARD, format.card(run, packable))
             files = _sum_up(folder, parts, shards)

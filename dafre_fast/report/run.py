@@ -17,6 +17,7 @@ from dafre_fast.audit.pairs import Pair, some_pairs
 from dafre_fast.audit.records import Audit
 from dafre_fast.core.atomic import check_writable, temporary
 from dafre_fast.core.errors import InputError, OutputError
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import (
     AUDIT,
     AUDIT_SUMMARY,
@@ -42,13 +43,14 @@ from dafre_fast.stats.records import Statistics
 from dafre_fast.tables.unreadable import reading
 
 
-def write_report(run: ReportRun) -> Written:
+def write_report(run: ReportRun, tell: Tell = silent) -> Written:
     """Write the report of a dataset into `run.into`, or else its folder `report`, in place of an
     earlier one, whole or not at all.
 
     Raises InputError if the manifest is missing or cannot be read, OutputError if the folder cannot
     be written or what is there is no report.
     """
+    tell(Doing("writing the report"))
     final = run.into.resolve() if run.into else run.output / REPORT
     if not _may_be_replaced(final):
         raise OutputError(f"{final}: is there and is no report; move it away")
