@@ -8,7 +8,7 @@ from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.registry import ROWS
 from dafre_fast.pixels.sniff import sniff
 
-_UNSUPPORTED = ("unsupported", "not supported", "not configured")
+_UNSUPPORTED = ("unsupported", "not supported", "not configured", "not been built in")
 
 
 def named(data: bytes, format: Format, refused: Refusal) -> Refusal:

@@ -8,16 +8,17 @@ import numpy as np
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.colour import space_of, to_srgb
-from dafre_fast.pixels.decoders import gif
+from dafre_fast.pixels.colour import by_profile, space_of, to_srgb
+from dafre_fast.pixels.decoders import apng, boxes, gif
 from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.decoders.markers import repaired
 from dafre_fast.pixels.geometry import Rect, Size
-from dafre_fast.pixels.header import Header
+from dafre_fast.pixels.header import Header, Space
+from dafre_fast.pixels.kernels.resample import resize
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
-from dafre_fast.pixels.rasters import Pictures, Pixels
+from dafre_fast.pixels.rasters import Pictures, Pixels, raster
 
-_LOADED_AS = {Format.AVIF: "heif", Format.HEIC: "heif"}
+_LOADED_AS = {Format.AVIF: "heif"}
 """Names in libvips's loaders where they differ from the format's."""
 _SHORT_OF_MEMORY = ("out of memory", "insufficient memory", "memory allocation")
 """Words of libvips, libjpeg and libheif."""
@@ -41,12 +42,17 @@ def read_header(data: bytes, format: Format) -> Header:
     size = Size(image.width, image.height)
     if format is Format.GIF:  # libvips ignores some sizes of screens
         size = gif.screen(data)
+    profile = bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None
+    space = space_of(image)
+    if format is Format.AVIF and profile is None:
+        profile, space = boxes.profile(data), Space.RGB
     return Header(
         format=format,
         stored=size,
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        space=space_of(image),
-        profile=bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None,
+        space=space,
+        profile=profile,
+        alpha=image.hasalpha(),
         frames=_field(image, "n-pages", 1),
         held=0 if format is Format.TIFF else size.width * size.height * _HELD_PER_PIXEL,
     )
@@ -65,7 +71,9 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
         data = repaired(data)
 
     def load(shrink: int) -> pyvips.Image:
-        return _open(data, header.format, **({"shrink": shrink} if shrink > 1 else {}))
+        if shrink > 1:
+            return _open(data, header.format, shrink=shrink)
+        return _first_frame(data, header.format)
 
     frame = gif.first_frame(data) if header.format is Format.GIF else None
     return render(load, header, plan, frame)
@@ -77,12 +85,13 @@ def render(load: Load, header: Header, plan: ImagePlan, frame: Rect | None = Non
     Raises Refusal if the file turns out to be damaged.
     """
     original = _Original(load, header, frame, whole=plan.has_crops)
+    profile = None if header.alpha else header.profile  # or else it was applied before
     made = Pictures()
     for one in plan.outputs:
         image = original.at(one.eighths)
         if one.rect:
             image = image.crop(one.rect.left, one.rect.top, *one.rect.size)
-        made[one.name] = _render(_resize(image, one.size), header.profile)
+        made[one.name] = _resized(image, one.size, profile)
     return made
 
 
@@ -90,7 +99,7 @@ def whole_rows(data: bytes, header: Header) -> tuple[pyvips.Image, int]:
     """Decode a file that breaks off: return the picture, white where rows are missing, and how many
     rows there are. Raises Refusal (CORRUPT_HEADER) if the file cannot be opened.
     """
-    image = _on_white(_open(data, header.format))
+    image = _first_frame(data, header.format)
     region, strips = pyvips.Region.new(image), []
     with suppress(pyvips.Error):
         for top in range(0, image.height, _STRIP):
@@ -133,6 +142,7 @@ class _Original:
 
     def __init__(self, load: Load, header: Header, frame: Rect | None, *, whole: bool) -> None:
         self._load, self._stored, self._frame = load, header.stored, frame
+        self._profile = header.profile if header.alpha else None
         self._keep = whole and header.stored.width * header.stored.height <= LARGEST_WHOLE
         self._decoded: dict[int, pyvips.Image] = {}
 
@@ -143,7 +153,8 @@ class _Original:
         Unless it is kept, it can be read once, from top to bottom, and damage shows only then.
         """
         if eighths not in self._decoded:
-            image = self._within_frame(_on_white(self._load(WHOLE // eighths)))
+            image = by_profile(self._load(WHOLE // eighths), self._profile)
+            image = self._within_frame(_on_white(image))
             if not self._keep:
                 return image
             self._decoded[eighths] = _in_memory(image)
@@ -184,13 +195,32 @@ def _fail_on(format: Format) -> str:
     return "warning" if format is Format.JPEG else "error"
 
 
-def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
-    """Resize by Lanczos-3 to exactly `size`, each side by its own factor."""
-    if (image.width, image.height) == size:
-        return image
-    return image.resize(
-        size.width / image.width, vscale=size.height / image.height, kernel="lanczos3"
-    )
+def _first_frame(data: bytes, format: Format) -> pyvips.Image:
+    """Open a file; a PNG at the first frame of its animation where the default image is none.
+
+    Raises Refusal (CORRUPT_HEADER, CORRUPT or TRUNCATED).
+    """
+    frame = apng.hidden_frame(data) if format is Format.PNG else None
+    if frame is None:
+        return _open(data, format)
+    image = _open(frame.png, format)
+    if not image.hasalpha():
+        image = image.addalpha()
+    return image.embed(frame.rect.left, frame.rect.top, *frame.canvas, extend="black")
+
+
+def _resized(image: pyvips.Image, size: Size, profile: bytes | None) -> Pixels:
+    """Decode now, resize by Lanczos-3 to exactly `size`, each side by its own factor, and convert
+    to sRGB uint8 (height, width, 3 or 4). Raises Refusal if the file is damaged.
+
+    libvips enlarges by another filter, a quarter of a pixel aside.
+    """
+    across, down = size.width / image.width, size.height / image.height
+    if across > 1 or down > 1:
+        return resize(raster(_pixels(to_srgb(_in_memory(image), profile))), size)
+    if across < 1 or down < 1:
+        image = image.resize(across, vscale=down, kernel="lanczos3")
+    return _pixels(to_srgb(_in_memory(image), profile))
 
 
 def _in_memory(image: pyvips.Image) -> pyvips.Image:
@@ -199,11 +229,6 @@ def _in_memory(image: pyvips.Image) -> pyvips.Image:
         return image.copy_memory()
     except pyvips.Error as error:
         raise _refusal(Reason.CORRUPT, error) from error
-
-
-def _render(image: pyvips.Image, profile: bytes | None) -> Pixels:
-    """Decode now to sRGB uint8 (height, width, 3). Raises Refusal if the file is damaged."""
-    return _pixels(to_srgb(_in_memory(image), profile))
 
 
 def _pixels(image: pyvips.Image) -> Pixels:
