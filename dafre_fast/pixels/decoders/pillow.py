@@ -76,10 +76,12 @@ def _read_header(data: bytes, format: Format, most_bits: int | None = None) -> H
 
 def _profile(data: bytes, image: Any, format: Format) -> tuple[bytes | None, Space]:
     """Return the profile, and the space that it has to be for."""
-    embedded = bmp.profile(data) if format is Format.BMP else image.info.get("icc_profile")
-    if format is Format.AVIF and not embedded:
+    embedded = image.info.get("icc_profile") or None
+    if format is Format.AVIF and embedded is None:
         return boxes.profile(data), Space.RGB
-    return embedded or None, _SPACES.get(image.mode, Space.RGB)
+    if format is Format.BMP:
+        embedded = bmp.profile(data)
+    return embedded, _SPACES.get(image.mode, Space.RGB)
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
