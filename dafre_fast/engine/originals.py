@@ -8,7 +8,7 @@ it yet.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -41,18 +41,25 @@ class Originals(NamedTuple):
 
 
 async def fetch_originals(
-    rows: pl.DataFrame, originals: Originals, ledger: Ledger, watch: Watch, take: Take
+    rows: pl.DataFrame,
+    originals: Originals,
+    ledger: Ledger,
+    watch: Watch,
+    take: Take,
+    settle: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Give `take` a path or a reason for each row of a table of originals: first for those on the
-    disk, then for those the source fetches. Append to the ledger what it does not have yet.
+    disk, then for those the source fetches. Append to the ledger what it does not have yet. Before
+    an outcome is replaced by a second one, wait for `settle`: what was made of the first is over.
 
     Raises OutputError and SourceError as sources do.
     """
-    arrived = 0
+    arrived = set[int]()
 
     async def arrive(one: Sought, fetched: Fetched) -> None:
-        nonlocal arrived
-        arrived += 1
+        if one.row in arrived and settle:
+            await settle()
+        arrived.add(one.row)
         if fetched.attempts or fetched.reason or fetched.bytes is not None:
             ledger.append(fetched)
         watch.tell(Outcome(fetched))
@@ -68,7 +75,7 @@ async def fetch_originals(
         _make(originals.folder)
     async with originals.source as source:
         await source.fetch(sought(rows.filter(pl.col("found").is_null())), arrive)
-    assert arrived == rows.height, "a source gives each original one outcome"
+    assert len(arrived) == rows.height, "a source gives each original an outcome"
 
 
 def _make(folder: Path) -> None:

@@ -179,7 +179,9 @@ class _Run:
             else:
                 await executor.submit(replace(image, original=fetched.path))
 
-        await fetch_originals(todo, self._originals, self._ledger, self._watch, take)
+        await fetch_originals(
+            todo, self._originals, self._ledger, self._watch, take, executor.drain
+        )
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:
         reasons: list[Reason | None] = []

@@ -43,6 +43,9 @@ class Source(Protocol):
         """Give each original one outcome, a path or a reason, and pass it to `take`: in any order,
         several at once.
 
+        A second outcome of an original replaces the first: in an archive that is streamed, a member
+        may be written again further on.
+
         A failure of one original is never raised. Raises SourceError if the source must not be
         asked any more, OutputError if nothing can be written.
         """

@@ -2,6 +2,7 @@
 that is safe, else it starts over.
 """
 
+from contextlib import aclosing
 from pathlib import Path
 
 from dafre_fast.core.errors import Refusal
@@ -12,6 +13,7 @@ from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Span, Transport
 from dafre_fast.sources.manners.effort import Effort, Passing
 from dafre_fast.sources.outcome import fetched
+from dafre_fast.sources.stretch import stretch
 
 
 class Transfer:
@@ -65,14 +67,16 @@ class Transfer:
         arrival, etag = self._arrival, self._etag
         span = Span(arrival.size) if etag and arrival.size else None
         self._etag = None  # resume once: after a wrong answer it starts over
-        async with transport.open(self._address, effort, span, etag if span else None) as body:
+        known = etag if span else None
+        async with stretch(transport, self._address, effort, span, known) as body:
             if body.start != arrival.size:
                 arrival.start_over()
             self._check_total(body)
             self._etag = body.etag if body.strong else None
-            async for chunk in body.chunks():
-                arrival.write(chunk)
-                effort.slot.received(len(chunk))
+            async with aclosing(body.chunks()) as chunks:
+                async for chunk in chunks:
+                    arrival.write(chunk)
+                    effort.slot.received(len(chunk))
         if body.total is not None and arrival.size != body.total:
             detail = f"{arrival.size:,} bytes of {body.total:,}"
             raise Passing(Reason.NETWORK_ERROR, detail)

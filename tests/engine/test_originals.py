@@ -1,6 +1,8 @@
 """Originals of a run: files on the disk first, then a real source for the others."""
 
 import asyncio
+import io
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from dafre_fast.sources.choose import choose
 from dafre_fast.sources.tree import Tree
 from dafre_fast.testing.plays import right, status
 from dafre_fast.testing.server import Exchange, Server
-from tests.sources.loopback import FAST, JPEG, WHOLE, files, ignore
+from tests.sources.loopback import FAST, JPEG, OTHER_JPEG, WHOLE, files, ignore
 
 NOTHING_FETCHED = pl.LazyFrame(
     schema={"key": pl.String(), "reason": pl.String(), "bytes": pl.Int64()}
@@ -132,6 +134,8 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.taken = list[tuple[str, Fetched]]()
+        self.settled = list[int]()
+        """Outcomes that had been taken when the run was asked to settle."""
         self.events = list[Event]()
 
     async def take(self, one: Sought, fetched: Fetched) -> None:
@@ -141,7 +145,11 @@ class Run:
         with Ledger(self._folder / "state") as ledger, watching("images", self.tell) as watch:
             fetched = last_outcomes(ledger.path, "fetch")
             table = table_of_originals(asked(*keys), fetched, originals)
-            await fetch_originals(table, originals, ledger, watch, self.take)
+            settle = self.settle
+            await fetch_originals(table, originals, ledger, watch, self.take, settle)
+
+    async def settle(self) -> None:
+        self.settled.append(len(self.taken))
 
     def tell(self, event: Event) -> None:
         self.events.append(event)
@@ -225,3 +233,19 @@ def test_an_exception_of_the_taker_ends_the_fetching(tmp_path) -> None:
 
     with pytest.raises(OutputError, match="full"):
         asyncio.run(Full(tmp_path).fetch(Originals(Tree(tmp_path / "tree"), None), "7"))
+
+
+def test_a_second_outcome_waits_for_the_first_and_replaces_it(tmp_path) -> None:
+    entries = [("7.jpg", JPEG), ("8.jpg", JPEG), ("7.jpg", OTHER_JPEG)]
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name, data in entries:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    run, into = Run(tmp_path), tmp_path / "originals"
+    source = choose(str(tmp_path / "a.tar.gz"), into, FAST, WHOLE, ignore)
+    asyncio.run(run.fetch(Originals(source, into), "7", "8"))
+    assert [key for key, _ in run.taken] == ["7", "8", "7"]
+    assert run.settled == [2]
+    sizes = last_outcomes(tmp_path / "state/ledger.jsonl", "fetch").collect().select("key", "bytes")
+    assert dict(sizes.iter_rows()) == {"7": len(OTHER_JPEG), "8": len(JPEG)}

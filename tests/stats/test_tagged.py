@@ -201,7 +201,7 @@ def write_parquet_with_damage(path: Path) -> None:
     [
         (Path.touch, "is empty"),
         (lambda path: path.write_text("\n \n"), "is empty"),
-        (Path.mkdir, "Is a directory"),
+        (Path.mkdir, "holds no files"),
         (table, "has no rows"),
         (lambda path: table(path, "", ""), "has no rows"),
         (lambda path: table(path, "5,,0,x,[],[]"), "none of its 1 rows is good"),

@@ -5,10 +5,11 @@ By RFC 9110 unless another source is named. Servers may write anything into head
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, NamedTuple
 
 from dafre_fast.core.errors import Refusal
@@ -46,7 +47,9 @@ _CHALLENGES = (
     b"h-captcha",
 )
 """Marks of the pages with which Cloudflare, DDoS-Guard, Anubis and captchas answer robots."""
+_PAGES = {"text/html", "application/xhtml+xml"}
 _LONGEST_TAG = 200
+_LONGEST_WAIT_SECONDS = 366 * 86_400
 _ROBOT = re.compile(r"[\w.*-]+")
 _DIRECTIVES_WITH_A_VALUE = {
     "unavailable_after",
@@ -89,19 +92,58 @@ def refused(status: int) -> Refused | None:
 
 
 def retry_after(headers: Headers, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After header asks for (10.2.3), None if there is none. It may
-    be a number or a date.
+    """Return the seconds that a Retry-After header asks for (10.2.3), None if there is none that
+    can be meant. It may be a number or a date.
     """
     said = headers.get("Retry-After", "").strip()
-    if said.isdecimal():
-        return float(said)
+    if re.fullmatch(r"\d{1,18}", said, re.ASCII):
+        return _meant(float(said))
     try:
         date = parsedate_to_datetime(said)
-    except ValueError:
+    except (ValueError, OverflowError, IndexError, TypeError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
-    return max((date - now).total_seconds(), 0.0)
+    return _meant(max((date - now).total_seconds(), 0.0))
+
+
+def rate_limit(headers: Headers) -> float | None:
+    """Return the seconds until a server takes requests again whose RateLimit header says that none
+    are left, None if some are left or nothing is said.
+
+    The header is a list such as `"api";r=0;t=55` (draft-ietf-httpapi-ratelimit-headers-09).
+    """
+    waits = []
+    for item in headers.get("RateLimit", "").split(","):
+        said = dict(re.findall(r";\s?([rt])=(\d{1,18})(?![\w.])", item, re.ASCII))
+        if "t" in said and int(said.get("r", 1)) == 0:
+            waits.append(float(said["t"]))
+    return _meant(max(waits, default=0.0)) or None
+
+
+def _meant(seconds: float) -> float | None:
+    """Return a time to wait, None for one that nobody can mean."""
+    return seconds if seconds <= _LONGEST_WAIT_SECONDS else None
+
+
+def next_page(values: Iterable[str]) -> str | None:
+    """Return the reference to the next page in the values of Link headers, as it stands there
+    (RFC 8288, 3), None for none.
+    """
+    for link in chain.from_iterable(re.split(r",(?=\s*<)", value) for value in values):
+        target, closed, parameters = link.partition(">")
+        _, opened, reference = target.partition("<")
+        for parameter in parameters.split(";")[1:] if opened and closed else ():
+            name, _, value = parameter.partition("=")
+            relations = value.strip().strip('"').lower().split()
+            if name.strip().lower() == "rel" and "next" in relations:
+                return reference.strip()
+    return None
+
+
+def is_page(headers: Headers) -> bool:
+    """Return whether an answer is called a page of HTML (8.3)."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower() in _PAGES
 
 
 def opted_out(values: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.transports import http_answers
 from dafre_fast.sources.transports.stall import StallGuard
+from dafre_fast.sources.transports.urls import url_of
 
 _PAGE_BYTES = 1 << 14
 
@@ -36,7 +37,7 @@ class Request(NamedTuple):
 
     def named(self, url: URL) -> str:
         """Return a URL as text: the address as it was given, if it is that."""
-        return self.address if url == URL(self.address) else str(url)
+        return self.address if url == url_of(self.address) else str(url)
 
 
 class Response(aiohttp.ClientResponse):
@@ -104,9 +105,8 @@ class HttpBody:
         self._decoder = http_answers.decoder(headers)
         if self._decoder:
             self.total = None
-        following = response.links["next"]["url"] if "next" in response.links else None
-        self.following = str(following) if following else None
-        """The next page of a list (RFC 8288)."""
+        self.following = http_answers.next_page(headers.getall("Link", []))
+        """The next page of a list, as a reference."""
         self.etag = http_answers.plain(headers.get("ETag"))
         self.last_modified = http_answers.plain(headers.get("Last-Modified"))
         accepts = headers.get("Accept-Ranges", "bytes") != "none"
