@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Note
-from dafre_fast.pixels.decoders import boxes
+from dafre_fast.pixels.decoders import boxes, pillow, vips
 from dafre_fast.pixels.decoders.boxes import code_points
+from dafre_fast.pixels.header import Space
 from dafre_fast.pixels.making import show_images
+from dafre_fast.pixels.profiles import of_code_points
 from tests.pixels.pictures import encoded, grey_profile, png_of_16_bits, recipe, wide_profile
 from tests.pixels.pngs import chunk, with_chunks
 
@@ -138,6 +141,12 @@ def test_code_points_of_an_avif_decide_its_colours(data, expected):
     found, notes = seen(data)
     assert np.abs(found - expected).max() <= 3
     assert notes == ()
+
+
+@pytest.mark.parametrize("decoder", [pillow, vips])
+def test_both_decoders_of_avif_read_code_points(decoder):
+    header = decoder.read_header(avif(P3), Format.AVIF)
+    assert (header.profile, header.space) == (of_code_points(*P3), Space.RGB)
 
 
 def test_unknown_code_points_of_an_avif_are_noted():

@@ -52,7 +52,7 @@ def read_header(data: bytes, format: Format) -> Header:
         orientation=orientation if 1 <= orientation <= 8 else 1,
         space=space,
         profile=profile,
-        alpha=image.hasalpha(),
+        alpha=bool(image.hasalpha()),
         frames=_field(image, "n-pages", 1),
         held=0 if format is Format.TIFF else size.width * size.height * _HELD_PER_PIXEL,
     )
