@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.events import Doing
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Work
@@ -24,6 +25,7 @@ def fetch_all(
     Originals that this source refused for good in earlier runs are not asked for again. Raises
     KeyboardInterrupt if the run is stopped; what was finished is kept.
     """
+    watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
         fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
         open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
@@ -37,6 +39,7 @@ def fetch_all(
             watch.advance(fetched.reason)
 
         _, loop = run_measured(fetch_originals(todo, originals, ledger, watch, take))
+        watch.tell(Doing("gathering outcomes"))
         refused_before = asked.height - open_.height
         downloads = watch.tally.downloads(loop)
         work = Work(todo.height, loop.all, loop.cpu, downloads, refused_before)

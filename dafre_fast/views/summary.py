@@ -87,6 +87,8 @@ def _problem(problem: Problem) -> str:
     lines = ", ".join(map(str, problem.lines))
     more = ", …" if problem.rows > len(problem.lines) else ""
     rows = f"{problem.rows:,} row{'s' * (problem.rows > 1)}"
+    if problem.problem == RowProblem.NO_CATEGORIES:
+        return f"{problem.table}: {rows} kept: {problem.problem} (line {lines}{more})"
     of_tag = problem.problem in {RowProblem.UNKNOWN_CATEGORY, RowProblem.UNNAMED_TAG}
     rows = f"a tag of {rows}" if of_tag else rows
     return f"{problem.table}: {rows} set aside: {problem.problem} (line {lines}{more})"

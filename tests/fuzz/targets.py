@@ -7,6 +7,7 @@ from itertools import pairwise
 from random import Random
 
 import numpy as np
+import polars as pl
 import pyvips
 
 from dafre_fast.core.formats import Format
@@ -22,9 +23,11 @@ from dafre_fast.pixels.plan import plan_image
 from dafre_fast.pixels.sniff import SNIFF_BYTES
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
-from dafre_fast.tables.json_lines import LONGEST_LINE, _decoded
+from dafre_fast.tables.json_lines import decoded
+from dafre_fast.tables.json_texts import LONGEST_LINE
 from dafre_fast.tables.kernels.post_lines import BLANK, GOOD, parse_posts
-from dafre_fast.tables.posts import SHAPE, organise
+from dafre_fast.tables.post_shape import SHAPE
+from dafre_fast.tables.posts import organise
 from dafre_fast.tables.tag_ids import read_tags
 from tests.fuzz import inputs
 from tests.fuzz.guarded import before_guard
@@ -246,8 +249,8 @@ def posts(data):
 
 
 def _organised(block, shape):
-    decoded, _ = _decoded(block, shape)
-    return organise(decoded.lazy()).collect()
+    rows, _ = decoded(block, shape)
+    return organise(rows.lazy().with_columns(file=pl.lit("a"))).collect()
 
 
 TARGETS = {

@@ -55,7 +55,9 @@ def test_an_index_beside_a_tar_proves_its_originals(tmp_path) -> None:
 def test_a_folder_of_archives_of_several_kinds_is_one_source(tmp_path) -> None:
     write_tar(tmp_path / "in/a.tar", KEYS[:2])
     write_zip(tmp_path / "in/b.zip", KEYS[2:4])
-    write_tar(tmp_path / "in/deep/c.tar.gz", KEYS[4:])
+    write_tar(tmp_path / "elsewhere/c.tar.gz", KEYS[4:])
+    (tmp_path / "in/deep").symlink_to("../elsewhere")
+    (tmp_path / "in/up").symlink_to(".")
     fetch(tmp_path / "in", tmp_path / "out")
     assert originals(tmp_path / "out") == expected()
 
@@ -206,7 +208,7 @@ def test_a_tar_cut_short_gives_what_is_whole(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{", b"[]", b'{"files": {"7.jpg": {"offset": -1, "size": 3}}}',
+    [b'{"files": {"7.jpg": {"offset": -1, "size": 3}}}',
      b'{"files": {"7.jpg": {"offset": 5, "size": 3}, "8.jpg": {"offset": 7, "size": 3}}}'],
 )  # fmt: skip
 def test_a_broken_index_is_named(tmp_path, text) -> None:

@@ -201,6 +201,24 @@ def test_a_part_ends_where_it_was_to_end() -> None:
         part({"Content-Range": "bytes 10-20/100"}, Span(10, 20), None)
 
 
+def test_a_range_that_is_answered_in_part_costs_no_retry(tmp_path) -> None:
+    async def in_parts(x: Exchange) -> None:
+        start, length = x.range_start(), len(x.file)
+        if start is None:
+            await x.send(head("200 OK", 'ETag: "a"', length=length), x.file[:1000])
+            await x.close()
+            return
+        part = x.file[start : start + 700]
+        span = f"Content-Range: bytes {start}-{start + len(part) - 1}/{length}"
+        await x.send(head("206 Partial Content", 'ETag: "a"', span, length=len(part)), part)
+
+    server = Server(in_parts, JPEG)
+    (fetched,) = fetch_from(server, tmp_path, settings=Fetching(retries=1))
+    assert (fetched.attempts, files(tmp_path)) == (2, {"0007/7.jpg": JPEG})
+    assert len(server.requests) == 1 + -(-4006 // 700)
+    assert {x.headers.get("if-range") for x in server.requests[1:]} == {'"a"'}
+
+
 # Refusals before a byte of the body is read.
 
 
@@ -550,7 +568,7 @@ def test_a_proxy_that_wants_a_login_is_told_from_the_host(tmp_path, monkeypatch,
             monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
             (fetched,) = await fetch(f"{scheme}://originals.invalid/{{id}}.{{ext}}", tmp_path)
         assert (fetched.reason, fetched.attempts) == (Reason.UNAUTHORIZED, 1)
-        assert "http_proxy=http://USER:PASSWORD@HOST:PORT" in fetched.detail
+        assert "put USER:PASSWORD@ before its host in http_proxy" in fetched.detail
 
     asyncio.run(main())
 
