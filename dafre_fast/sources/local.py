@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dafre_fast.core.events import Tell
 from dafre_fast.core.formats import EXTENSIONS
-from dafre_fast.core.walk import is_folder
 from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.walk import is_folder
 from dafre_fast.sources.interface import SUFFIXES, Check, Source
 from dafre_fast.sources.tree import Tree
 
