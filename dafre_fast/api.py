@@ -211,6 +211,7 @@ def make_images(
     stall_timeout: float = 15.0,
     min_rate: int = 1000,
     patience: float = 600.0,
+    give_up: int = 100,
     respect_noai: bool = True,
     allow_private: bool = False,
     insecure: bool = False,
@@ -258,6 +259,7 @@ def make_images(
         stall_timeout: The seconds over which a transfer must reach `min_rate`.
         min_rate: The bytes per second below which a transfer is given up.
         patience: The most seconds that a host may be down or ask to wait.
+        give_up: Stop if the first so many answers of the source are refusals of one kind; 0: never.
         respect_noai: Refuse what its server marks `noai` or `noimageai` (X-Robots-Tag).
         allow_private: Follow redirects from public hosts to private ones or loopback.
         insecure: Accept any TLS certificate.

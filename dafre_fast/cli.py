@@ -3,14 +3,17 @@
 `command` turns groups of settings into a click command. A value comes from the command line, else
 from the file given by `--config` (its table named like the command, then its top level), else from
 the default; all pass the same check. `run` turns an exception into one line and an exit status:
-0 done, 1 too many refusals or a failure on the way, 2 wrong usage or unreadable input, 130 stopped.
+0 done, 1 too many refusals or a failure on the way, 2 wrong usage or unreadable input, 130 stopped
+by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 import gc
+import os
 import re
+import signal
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -21,13 +24,30 @@ from click.shell_completion import CompletionItem
 from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
+from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
+from dafre_fast.core.stopping import raise_stopped
 from dafre_fast.core.summaries import Summary
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as in shells."""
+COMMANDS = (
+    "full",
+    "labels",
+    "download",
+    "resize",
+    "crop",
+    "tags",
+    "lists",
+    "stats",
+    "report",
+    "pack",
+    "gallery",
+    "verify",
+    "audit",
+)
+"""The names of the commands; each is a package here, whose docstring says what it does."""
 
 Values = Mapping[str, object]
 G = TypeVar("G", bound=Group)
@@ -115,6 +135,11 @@ class _Command(click.Command):
         )
         self._sections = sections
 
+    @property
+    def settings(self) -> set[str]:
+        """The names of the settings that it has flags for."""
+        return {option.name or "" for section in self._sections for option in section.options}
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         of_settings = {id(option) for section in self._sections for option in section.options}
         others = [param for param in self.get_params(ctx) if id(param) not in of_settings]
@@ -146,8 +171,24 @@ def report(summary: Summary, reporting: Reporting) -> int:
     from dafre_fast.views.summary import show
 
     show(summary, as_json=reporting.json)
+    if summary.work and got_nothing(summary):
+        return 1
     damaged = summary.packed.damaged.values() if summary.packed else ()
     return judge(sum(summary.refused.values()) + sum(damaged), reporting)
+
+
+def got_nothing(summary: Summary) -> bool:
+    """Return whether not a single image of a run succeeded, by now or earlier; say so, and why."""
+    if not summary.images or summary.success:
+        return False
+    reason, number = max(summary.refused.items(), key=lambda item: item[1])
+    why = Reason(reason)
+    cause = f"{why.cause[0].lower()}{why.cause[1:].rstrip('.')}"
+    print(
+        f"none of {summary.images:,} images succeeded: {number:,} {why} ({cause}); {why.advice}",
+        file=sys.stderr,
+    )
+    return True
 
 
 def judge(refused: int, reporting: Reporting) -> int:
@@ -157,6 +198,7 @@ def judge(refused: int, reporting: Reporting) -> int:
 
 def run(entry: click.Command) -> NoReturn:
     """Run a command on the arguments of this process and exit with its status."""
+    raise_stopped()
     # Imports make a few hundred thousand objects that live to the end: to search them for garbage
     # is a tenth of the time it takes to start.
     gc.set_threshold(200_000, 50, 50)
@@ -174,10 +216,21 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error, 2)
     except (OutputError, SourceError, WorkerError) as error:
         _fail(prefix, error, 1)
-    except (KeyboardInterrupt, click.Abort):
-        _fail(
-            prefix, "stopped; what is finished is kept, and the same command goes on", INTERRUPTED
-        )
+    except (KeyboardInterrupt, click.Abort) as stop:
+        _end_at_once(prefix, getattr(stop, "status", 128 + signal.SIGINT))
+
+
+def _end_at_once(prefix: str, status: int) -> NoReturn:
+    """End a command that was stopped. Threads that wait for a resolver, or compile, are not waited
+    for.
+    """
+    print(
+        f"{prefix}: stopped; what is finished is kept, and the same command goes on",
+        file=sys.stderr,
+    )
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(status)
 
 
 def _fail(prefix: str, message: object, status: int) -> NoReturn:
@@ -276,26 +329,11 @@ def _config_option() -> click.Option:
     )
 
 
-def _read_config(path: Path, command_name: str, known: set[str]) -> dict[str, object]:
-    """Return the settings of one command in a TOML file; keys may be written with `-` or `_`."""
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {_cause(error)}") from error
-    table = content.get(command_name, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: [{command_name}] is not a table")
-    own = {key.replace("-", "_"): value for key, value in table.items()}
-    if unknown := sorted(own.keys() - known):
-        raise UsageError(f"{path}: [{command_name}] has no setting {', '.join(unknown)}")
-    shared = {key.replace("-", "_"): value for key, value in content.items()}
-    # The top level serves every command, so a key that only another command knows is no error.
-    return {key: shared[key] for key in shared.keys() & known} | own
-
-
-def _cause(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+def _read_config(path: Path, name: str, flags: set[str]) -> dict[str, object]:
+    """Return the settings of the command `name`, which has these flags, in a TOML file."""
+    modules = {other: import_module(f"dafre_fast.{other}.__main__") for other in COMMANDS}
+    known = {other: module.command.settings for other, module in modules.items()}
+    return read_settings(path, name, {**known, name: flags})
 
 
 def _build(group: type[G], values: Values) -> G:

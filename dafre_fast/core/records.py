@@ -58,9 +58,10 @@ class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="f
     """The outcome of fetching one original; one line of the ledger.
 
     `path` is that of the file, as text (`core.paths`); `url` is the address that was requested,
-    `final_url` the one that answered after redirects, if that is another. `seconds` is the time of
-    all attempts, without waiting for rate limits. `at` is the time of recording, in seconds since
-    1970.
+    `final_url` the one that answered after redirects, if that is another. `source` is the
+    fingerprint of the source that was asked (`sources.identity`), None if none was, or by an
+    earlier version. `seconds` is the time of all attempts, without waiting for rate limits. `at` is
+    the time of recording, in seconds since 1970.
     """
 
     key: str
@@ -77,6 +78,7 @@ class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="f
     proof: Proof | None = None
     etag: str | None = None
     last_modified: str | None = None
+    source: str | None = None
     at: float | None = None
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.images import HEAD_CROP, Recipe
 from dafre_fast.core.settings.running import Running
@@ -33,6 +33,7 @@ def crop(
     """
     refuse_same(run.input, "--input", run.output)
     refuse_input(run.manifest, "--manifest", [faces])
+    tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
@@ -35,8 +35,10 @@ def download(
     """
     refuse_source(run.source, run.output)
     refuse_input(run.manifest, "--manifest", [faces, *fetching.metadata])
+    tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
+    tell(Doing("reading metadata"))
     metadata = open_metadata(run.source, fetching, asked, selection)
     all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     with watching("originals", tell) as watch:

@@ -14,7 +14,7 @@ from dafre_fast.core.summaries import Step, Summary, Work
 from dafre_fast.engine.originals import Originals
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
-from dafre_fast.sources.choose import choose, finds_only
+from dafre_fast.sources.choose import choose, finds_only, identity
 from dafre_fast.sources.interface import Check
 from dafre_fast.tables.faces import names_in
 from dafre_fast.tables.metadata import Metadata, read_metadata
@@ -46,7 +46,13 @@ def open_originals(
     Raises UsageError if it is of no known kind, InputError if a list of archives cannot be read.
     """
     chosen = choose(source, folder, fetching, CHECK, tell)
-    return Originals(chosen, None if finds_only(source) else folder, metadata.known)
+    return Originals(
+        chosen,
+        None if finds_only(source) else folder,
+        metadata.known,
+        identity=identity(source, fetching),
+        give_up=fetching.give_up,
+    )
 
 
 def with_names(originals: Originals, faces: Path) -> Originals:

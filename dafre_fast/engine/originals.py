@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.events import Outcome
@@ -22,6 +23,7 @@ from dafre_fast.core.paths import from_text, to_text
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.walk import Walk
 from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.engine.first_answers import FirstAnswers
 from dafre_fast.engine.observers import Watch
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.candidates import begins_as_image, choose_file
@@ -41,6 +43,10 @@ class Originals(NamedTuple):
     """Columns of `tables.metadata.Metadata.known`."""
     names: pl.LazyFrame = _NO_NAMES
     """Columns `key` and `name`, the path of an original in the source."""
+    identity: str = ""
+    """The fingerprint of the source."""
+    give_up: int = 0
+    """So many first answers that are refusals of one kind end the run; 0: none do."""
 
 
 async def fetch_originals(
@@ -50,14 +56,20 @@ async def fetch_originals(
     watch: Watch,
     take: Take,
     settle: Callable[[], Awaitable[None]] | None = None,
+    *,
+    gave: bool = False,
 ) -> None:
     """Give `take` a path or a reason for each row of a table of originals: first for those on the
     disk, then for those the source fetches. Append to the ledger what it does not have yet. Before
     an outcome is replaced by a second one, wait for `settle`: what was made of the first is over.
+    `gave` is True if the source gave an original in an earlier run.
 
-    Raises OutputError and SourceError as sources do.
+    Raises OutputError and SourceError as sources do, and SourceError if the first answers say that
+    the source should not be asked on.
     """
     arrived = set[int]()
+    # To look into a folder costs nothing, so that one is searched to the end.
+    first_answers = FirstAnswers(originals.give_up if originals.folder else 0, gave=gave)
 
     async def arrive(one: Sought, fetched: Fetched) -> None:
         if one.row in arrived and settle:
@@ -70,6 +82,10 @@ async def fetch_originals(
         await take(one, fetched)
         watch.tally.waited_for_workers(time.monotonic() - began)
 
+    async def answer(one: Sought, fetched: Fetched) -> None:
+        await arrive(one, replace(fetched, source=originals.identity))
+        first_answers.judge(fetched)
+
     there = rows.filter(pl.col("found").is_not_null())
     places = there.select("found", "found_bytes").iter_rows()
     for one, (path, size) in zip(sought(there), places, strict=True):
@@ -77,7 +93,7 @@ async def fetch_originals(
     if originals.folder:
         _make(originals.folder)
     async with originals.source as source:
-        await source.fetch(sought(rows.filter(pl.col("found").is_null())), arrive)
+        await source.fetch(sought(rows.filter(pl.col("found").is_null())), answer)
     assert len(arrived) == rows.height, "a source gives each original an outcome"
 
 

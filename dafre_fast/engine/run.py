@@ -13,7 +13,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.atomic import temporary
-from dafre_fast.core.events import Notice
+from dafre_fast.core.events import Doing, Notice
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made, Sought, Wanted
 from dafre_fast.core.settings.images import Recipe
@@ -21,7 +21,7 @@ from dafre_fast.core.settings.running import Running, usable_cores
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest
-from dafre_fast.dataset.outcomes import last_outcomes
+from dafre_fast.dataset.outcomes import gave_before, last_outcomes
 from dafre_fast.dataset.provenance import record_making
 from dafre_fast.dataset.spools import Spools, all_places
 from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
@@ -29,6 +29,7 @@ from dafre_fast.engine.executors.choose import create
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
 from dafre_fast.engine.plan import remaining, remaining_of_spools, wanted, wanted_at
+from dafre_fast.engine.refusals import reopened, tell_of_reopened
 from dafre_fast.engine.remaking import Remaking
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.timing import run_measured
@@ -72,20 +73,25 @@ def make_all(
     """
     if turbo() is None:
         watch.tell(_SLOWER_JPEG)
+    watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
+        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
         made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
         standing = _standing(asked, made, recipe, running, output, watch)
         record_making(output, recipe, resume=running.resume)
         if spools:
             asked = spools.assigned(asked)
-            places = all_places(spools.dataset, made, recipe.outputs)
-            todo = remaining_of_spools(asked, standing, places, recipe.outputs)
-        else:
-            todo = remaining(asked, standing, recipe.outputs, _size)
-        watch.begin(asked.height, asked.height - todo.height)
         if originals:
-            todo = table_of_originals(todo, last_outcomes(ledger.path, "fetch"), originals)
-        work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
+            standing = _without_reopened(standing, asked, fetched, originals, running, watch)
+        todo, refused_before = _todo(asked, made, standing, recipe, spools)
+        watch.begin(asked.height, asked.height - todo.height)
+        gave = False
+        if originals:
+            gave = gave_before(fetched, originals.identity)
+            todo = table_of_originals(todo, fetched, originals)
+        work = _Run(originals, recipe, running, ledger, watch, gave=gave).carry_out(todo)
+        watch.tell(Doing("gathering outcomes"))
+        work = replace(work, refused_before=refused_before)
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (
             last_outcomes(ledger.path, stage, recipe.outputs) for stage in ("make", "fetch")
@@ -111,6 +117,46 @@ def _standing(
     return remaking.standing(made, retry_failed=running.retry_failed)
 
 
+def _without_reopened(
+    standing: pl.LazyFrame,
+    asked: pl.DataFrame,
+    fetched: pl.LazyFrame,
+    originals: Originals,
+    running: Running,
+    watch: Watch,
+) -> pl.LazyFrame:
+    """Return the outcomes that stand without those refused because another source did not have
+    their originals.
+    """
+    refused = standing.filter(pl.col("reason").is_not_null())
+    again = refused.join(reopened(fetched, originals.identity), on="key", how="semi")
+    if not running.retry_failed:
+        tell_of_reopened(asked, again, watch)
+    return standing.join(again, on="key", how="anti", maintain_order="left")
+
+
+def _todo(
+    asked: pl.DataFrame,
+    made: pl.LazyFrame,
+    standing: pl.LazyFrame,
+    recipe: Recipe,
+    spools: Spools | None,
+) -> tuple[pl.DataFrame, int]:
+    """Return the rows that are left to make, and how many images were refused by earlier runs and
+    are left alone.
+    """
+    if spools:
+        places = all_places(spools.dataset, made, recipe.outputs)
+        todo = remaining_of_spools(asked, standing, places, recipe.outputs)
+    else:
+        todo = remaining(asked, standing, recipe.outputs, _size)
+    refused = standing.filter(pl.col("reason").is_not_null()).select("key")
+    refused_before = refused.join(asked.lazy(), on="key", how="semi").join(
+        todo.lazy(), on="key", how="anti"
+    )
+    return todo, refused_before.collect().height
+
+
 def _size(path: str) -> int | None:
     try:
         return os.stat(path).st_size  # noqa: PTH116  (a Path per file costs)
@@ -128,7 +174,10 @@ class _Run:
         running: Running,
         ledger: Ledger,
         watch: Watch,
+        *,
+        gave: bool,
     ) -> None:
+        self._gave = gave
         self._originals, self._hashes = originals, recipe.hashes()
         self._outputs = recipe.outputs
         self._ledger, self._watch = ledger, watch
@@ -177,7 +226,7 @@ class _Run:
                 await executor.submit(replace(image, original=fetched.path))
 
         await fetch_originals(
-            todo, self._originals, self._ledger, self._watch, take, executor.drain
+            todo, self._originals, self._ledger, self._watch, take, executor.drain, gave=self._gave
         )
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:

@@ -4,7 +4,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import (
     BAD_ROWS,
     FULL,
@@ -59,19 +59,22 @@ def full(
     assert run.source
     output = run.output
     spools = _spools(run, running)
+    tell(Doing(f"reading {run.faces.name}"))
     catalogue = read_catalogue(run.faces, run.tag_ids, selection)
     folders = {one: output / one.tree for one in recipe.outputs}
     asked = ask_catalogue(catalogue.kept, folders)
     refuse_source(run.source, output, () if spools else folders.values(), buckets_of(asked))
     refuse_remaking(output, asked, recipe, running)
+    tell(Doing("reading metadata"))
     metadata = open_metadata(run.source, fetching, asked, selection)
+    tell(Doing("writing labels"))
     write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
     all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     bad_rows = write_bad_rows(all_bad, output / BAD_ROWS)
     tags = None
     if run.tags:
-        tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
+        tags = tag_tables(fetching.metadata, output, steps, plotting, tell, resume=running.resume)
     tables = [path for path in (run.faces, run.tag_ids) if path]
     made_with = steps if tags else None
     record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
@@ -79,6 +82,7 @@ def full(
         originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
         originals = with_names(originals, run.faces)
         manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
+    tell(Doing("writing the manifest"))
     write_manifest(manifest, output / MANIFEST)
     summary = summarize(manifest, work, [*catalogue.funnel, _made(manifest)])
     summary = replace(summary, tags=tags)

@@ -11,8 +11,10 @@ def command(
     tables: CatalogueTables, run: LabelsOutput, selection: Selection, reporting: Reporting
 ) -> int:
     from dafre_fast.labels.run import labels
+    from dafre_fast.views.terminal import terminal
 
-    summary = labels(tables.faces, tables.tag_ids, run.output, selection)
+    with terminal() as tell:
+        summary = labels(tables.faces, tables.tag_ids, run.output, selection, tell)
     return cli.report(summary, reporting)
 
 

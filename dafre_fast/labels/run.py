@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, FUNNEL
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
@@ -11,13 +12,17 @@ from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 
 
-def labels(faces: Path, tag_ids: Path, output: Path, selection: Selection) -> Summary:
+def labels(
+    faces: Path, tag_ids: Path, output: Path, selection: Selection, tell: Tell = silent
+) -> Summary:
     """Write train.csv, val.csv, test.csv, classid_classname.csv, the funnel and the bad rows.
 
     Raises InputError if a table cannot be read or no row is left, OutputError if the folder cannot
     be written.
     """
+    tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, tag_ids, selection)
+    tell(Doing("writing labels"))
     write_labels(catalogue.kept, output)
     write_funnel(catalogue.funnel, output / FUNNEL)
     bad_rows = write_bad_rows(catalogue.bad_rows, output / BAD_ROWS)

@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from dafre_fast.core.atomic import File, replacing
+from dafre_fast.core.atomic import File, check_writable, replacing
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import (
     MANIFEST,
     PACKS,
@@ -25,6 +25,7 @@ from dafre_fast.core.layout import (
 from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import alone, undisturbed
+from dafre_fast.dataset.outputs import choose_outputs, read_outputs
 from dafre_fast.dataset.samples import Damaged
 from dafre_fast.pack.formats.choose import FORMATS
 from dafre_fast.pack.packing import Packing, holds_dataset
@@ -44,9 +45,12 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
     while another run uses the dataset or the pack.
     """
     began, cpu = time.monotonic(), time.process_time()
+    choose_outputs(read_outputs(run.output), run.images)  # it becomes the name of a folder
     format, folder = FORMATS[run.format], run.into or _default_folder(run)
+    check_writable(folder, "--into")
     exclude = _excluded(run, folder)
     with undisturbed(run.output / STATE, exclusive=False):
+        tell(Doing("reading the manifest"))
         packable = read_packable(
             run.output, described=format.describes_images, shuffle=run.shuffle, exclude=exclude
         )
@@ -56,6 +60,7 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
             parts = format.parts(run, packable)
             packing = Packing(run, folder, packable, digests=digests)
             shards, written = packing.carry_out(parts, tell)
+            tell(Doing("describing the pack"))
             if format.card:
                 _write_text(folder / CARD, format.card(run, packable))
             files = _sum_up(folder, parts, shards)

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from dafre_fast.core.events import Notice, Tell, silent
+from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Summary
@@ -24,6 +24,7 @@ def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent
     if run.input.is_dir():
         refuse_taken(run.input, run.output)
     refuse_input(run.manifest, "--manifest", [run.input])
+    tell(Doing(f"looking for originals in {run.input.name}"))
     found = originals_in(run.input, tell)
     asked = ask_files(found.files, FULL_IMAGE, run.output)
     outputs = asked[asked_column(FULL_IMAGE.name)]

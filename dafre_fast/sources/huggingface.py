@@ -69,7 +69,8 @@ def hub_source(spec: str, folder: Path, settings: Fetching, check: Check, tell: 
     """
     endpoint, token = _endpoint(), find_token()
     bearer = {origin(url_of(endpoint)): token} if token else None
-    transport = Http(settings, Hosts(settings, tell), bearer)
+    login = "the token has no access to it" if token else "set HF_TOKEN"
+    transport = Http(settings, Hosts(settings, tell), bearer, login)
     if match := _FILE.fullmatch(spec):
         repo, revision, path = match.groups()
         hub = Hub(endpoint, repo, unquote(revision or _MAIN))

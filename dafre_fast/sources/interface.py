@@ -21,8 +21,9 @@ class Check(NamedTuple):
 
     head: Callable[[bytes], object]
     """Takes the first bytes. Refuses what is no image at all."""
-    whole: Callable[[mmap], object]
-    """Takes the whole file if no hash of it is known. Refuses what is not complete."""
+    whole: Callable[[mmap], bool]
+    """Takes the whole file if no hash of it is known. Refuses what is not complete. True if the
+    file has a proper end, False if only its picture is complete."""
 
 
 class Planned(NamedTuple):

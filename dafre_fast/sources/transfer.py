@@ -2,9 +2,11 @@
 that is safe, else it starts over.
 """
 
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched
@@ -36,11 +38,18 @@ class Transfer:
         self._arrival = Arrival(path, expected, settings, check)
         self._etag: str | None = None
 
-    async def run(self, transport: Transport, effort: Effort) -> Fetched:
-        """Return the outcome of the file. Raises Refusal."""
+    async def run(
+        self,
+        transport: Transport,
+        effort: Effort,
+        gives_way: Callable[[Passing], bool] = lambda _: False,
+    ) -> Fetched:
+        """Return the outcome of the file. Raises Refusal; `gives_way` as in `Effort.persist`."""
         self._refuse_too_many(self._expected.bytes)
         try:
-            return await effort.persist(self._address, lambda: self._attempt(transport, effort))
+            return await effort.persist(
+                self._address, lambda: self._attempt(transport, effort), gives_way
+            )
         finally:
             self._arrival.discard()
 
@@ -49,7 +58,7 @@ class Transfer:
             body = await self._receive(transport, effort)
             arrived = self._arrival.finish(sized=body.total is not None)
         except Refusal as refusal:
-            if self._address not in refusal.detail:
+            if public(self._address) not in refusal.detail:
                 refusal.detail = f"{self._address}: {refusal.detail}".removesuffix(": ")
             raise
         attempts, seconds = effort.attempts, effort.seconds

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import LABELS, STATE, STATISTICS
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.splits import SPLITS
@@ -21,13 +22,20 @@ _RECEIPT = "tags.json"
 
 
 def tag_tables(
-    metadata: Sequence[Path], output: Path, steps: TagSteps, plotting: Plotting, *, resume: bool
+    metadata: Sequence[Path],
+    output: Path,
+    steps: TagSteps,
+    plotting: Plotting,
+    tell: Tell = silent,
+    *,
+    resume: bool,
 ) -> TagsSummary | None:
     """Write tables of tags beside the labels of the dataset `output`, and their statistics.
 
     Returns their summary, or None if no metadata has tags. If `resume`, tables that are up to date
     are kept. Raises the errors of `tags` and `stats`.
     """
+    tell(Doing("reading tags"))
     tagged = (table for table in tables_of(metadata) if tells_tags(table))
     with_tags = tuple(file for table in tagged for file in table.files)
     if not with_tags:
@@ -38,10 +46,10 @@ def tag_tables(
     made_from = fingerprint((steps, plotting), with_tags, of_splits)
     if resume and (summary := read_receipt(receipt, made_from)):
         return summary
-    summary = tags(TagsRun(metadata=with_tags, labels=(labels,), output=labels), steps)
+    summary = tags(TagsRun(metadata=with_tags, labels=(labels,), output=labels), steps, tell)
     tables = tuple(labels / f"{split}_tags.parquet" for split in SPLITS)
     statistics = output / STATISTICS
-    stats(StatsRun(input=tables, output=statistics), plotting)
+    stats(StatsRun(input=tables, output=statistics), plotting, tell)
     made = (
         path for folder in (labels, statistics) for path in folder.rglob("[!.]*") if path.is_file()
     )

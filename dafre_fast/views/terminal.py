@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from dafre_fast.core.events import Event, Tell
+from dafre_fast.core import compiling
+from dafre_fast.core.events import Event, Notice, Tell
 from dafre_fast.core.settings.fetching import Watching
 from dafre_fast.views.event_log import EventLog
 from dafre_fast.views.progress import Progress
+
+COMPILING = Notice("compiling kernels for this machine, once after an installation")
 
 
 @contextmanager
@@ -33,4 +36,5 @@ def terminal(watching: Watching | None = None) -> Iterator[Tell]:
 
             # Its notices are for the screen: on a full disk the log could not take them either.
             observers.append(stack.enter_context(Metrics(watching, progress)))
+        stack.enter_context(compiling.reported_to(lambda: tell(COMPILING)))
         yield tell

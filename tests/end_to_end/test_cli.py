@@ -22,6 +22,7 @@ from dafre_fast.core.settings.images import (
 from dafre_fast.core.settings.running import Reporting, Running
 from dafre_fast.core.settings.tables import CatalogueTables, Selection
 from dafre_fast.core.summaries import Summary
+from tests import commands
 
 INPUTS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 
@@ -38,8 +39,7 @@ def folder(tmp_path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return commands.run([sys.executable, *arguments], folder)
 
 
 def assert_fails_with_one_line(
@@ -85,7 +85,10 @@ WRONG = [
         "tag-ids = 5",
     ),
     Wrong("unknown key in the own table", INPUTS, "setting bogus", "[labels]\nbogus = 1"),
-    Wrong("own table is no table", INPUTS, "[labels]", "labels = 1"),
+    Wrong("unknown key of every command", INPUTS, "did you mean workers?", "wrokers = 2"),
+    Wrong("unknown table", INPUTS, "did you mean [labels]?", "[lables]\nmin_images = 2"),
+    Wrong("unknown key in the table of another", INPUTS, "[crop] has no", "[crop]\nbogus = 1"),
+    Wrong("a table where a value belongs", INPUTS, "is a table", "[labels.output]\nto = 'a'"),
     Wrong("file is not TOML", INPUTS, "config.toml", "min-images = "),
     Wrong("file is not UTF-8", INPUTS, "config.toml", b"output = '\xff'"),
     Wrong("no such file", (*INPUTS, "--config", "missing.toml"), "missing.toml"),
@@ -368,7 +371,14 @@ def test_a_dash_in_a_value_is_left_alone(settings_of):
 
 
 def test_a_key_that_only_another_command_knows_is_no_error(settings_of):
-    assert settings_of(Selection, config="quality = 5\n[crop]\nbogus = 1") == Selection()
+    assert settings_of(Selection, config="quality = 5\n[crop]\nface_size = 1") == Selection()
+
+
+@pytest.mark.parametrize("name", [*COMMANDS])
+def test_every_command_refuses_a_file_with_a_name_that_none_knows(tmp_path, name):
+    (tmp_path / "config.toml").write_text("wrokers = 2")
+    done = run(tmp_path, "-m", "dafre_fast", name, "--config", "config.toml")
+    assert_fails_with_one_line(done, 2, "no command has a setting wrokers; did you mean workers?")
 
 
 @pytest.mark.parametrize(

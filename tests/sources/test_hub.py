@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from dafre_fast.core.errors import UsageError
+from dafre_fast.core.errors import SourceError, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.huggingface import find_token
 from tests.sources.archived import ORIGINALS, expected, fetch, originals, write_index, write_tar
@@ -22,7 +22,9 @@ SET, INDEXES = "nyanko7/danbooru2023", "deepghs/danbooru2023_index"
 
 
 class Hub:
-    """Serves the files of sets below a folder as the hub does: resolved by a redirect."""
+    """Serves the files of sets below a folder as the hub does: resolved by a redirect. One that is
+    `gated` is for `Bearer allowed` alone.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked = folder, Counter[str]()
@@ -31,10 +33,17 @@ class Hub:
         """Scheme and host of files, another name of its own if empty."""
         self.calls_itself = ""
         """Scheme and host in links to the next page, those that it was asked by if empty."""
+        self.gated = False
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.asked[request.path] += 1
-        self.tokens[request.path] = request.headers.get("Authorization")
+        token = self.tokens[request.path] = request.headers.get("Authorization")
+        if self.gated and token != "Bearer allowed" and "/signed" not in request.path:
+            request.send_response(403 if token else 401)
+            request.send_header("X-Error-Code", "GatedRepo")
+            request.send_header("X-Error-Message", "Access to dataset some/set is restricted.")
+            self._body(request, b"")
+            return
         path = unquote(request.path.partition("?")[0])
         if path.startswith("/api/datasets/"):
             self._list(request, path.removeprefix("/api/datasets/"))
@@ -172,6 +181,24 @@ def test_a_token_is_shown_to_the_hub_and_not_to_where_it_redirects(
     assert shown != {*hub.asked}
 
 
+@pytest.mark.parametrize(
+    ("token", "advice"), [("", "set HF_TOKEN"), ("other", "the token has no access to it")]
+)
+def test_a_gated_set_ends_the_run_with_what_the_hub_says_and_what_to_do(
+    hub, tmp_path, monkeypatch, token, advice
+) -> None:
+    put(hub, "some/set", "a.tar", [7], "some/set")
+    hub.gated = True
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(SourceError, match=f"Access to dataset some/set is restricted.*{advice}"):
+        fetch("hf:some/set", tmp_path / "out", [7])
+    template = "hf://datasets/some/set/{bucket}/{id}.{ext}"
+    assert fetch(template, tmp_path / "out", [7])[7].reason is Reason.UNAUTHORIZED
+    monkeypatch.setenv("HF_TOKEN", "allowed")
+    fetch("hf:some/set", tmp_path / "out", [7])
+    assert originals(tmp_path / "out") == {"0007/7.jpg": ORIGINALS[7]}
+
+
 @pytest.mark.parametrize("name", ["part#1", "what?", "50%25", "a b", "ü", "a+b&c=d", "deep/{1}"])
 def test_a_name_may_have_any_character(hub, tmp_path, name) -> None:
     put(hub, "some/set", f"{name}.tar", [7], "some/set")
@@ -220,15 +247,15 @@ def test_all_pages_of_a_list_are_asked_of_the_endpoint(hub, tmp_path, monkeypatc
 def test_a_next_page_that_cannot_be_asked_for_is_no_end_of_the_list(hub, tmp_path, itself) -> None:
     hub.calls_itself = itself
     put(hub, "some/set", "a.tar", [7], "some/set")
-    found = fetch("hf:some/set", tmp_path / "out", [7])
-    assert (found[7].reason, "next page" in found[7].detail) == (Reason.BAD_INDEX, True)
+    with pytest.raises(SourceError, match="next page"):
+        fetch("hf:some/set", tmp_path / "out", [7])
 
 
 def test_a_list_that_goes_round_in_circles_ends(hub, tmp_path) -> None:
     hub.calls_itself = "https://hub.invalid/api/datasets/some/set/tree/main?recursive=true#"
     put(hub, "some/set", "a.tar", [7], "some/set")
-    found = fetch("hf:some/set", tmp_path / "out", [7])
-    assert (found[7].reason, "circles" in found[7].detail) == (Reason.BAD_INDEX, True)
+    with pytest.raises(SourceError, match="circles"):
+        fetch("hf:some/set", tmp_path / "out", [7])
 
 
 def test_a_token_is_not_shown_to_another_port_of_the_endpoint(hub, tmp_path, monkeypatch) -> None:
@@ -294,3 +321,11 @@ def test_text_that_is_no_token_is_wrong_usage_and_is_not_shown(home, monkeypatch
     (home / "huggingface/token").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="token"):
         find_token()
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_set_that_cannot_be_listed_ends_the_run(tmp_path) -> None:
+    with pytest.raises(
+        SourceError, match=r"cannot be listed: bad_index: some/set: has no archives"
+    ):
+        fetch("hf:some/set", tmp_path / "out", [7])

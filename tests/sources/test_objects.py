@@ -122,7 +122,7 @@ def test_wrong_credentials_end_the_run_and_say_what_to_set(guarded, tmp_path) ->
 
 def test_an_object_without_permission_is_forbidden(guarded, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    (fetched,) = fetch(guarded.source, tmp_path, "7")
+    (fetched,) = fetch(guarded.source, tmp_path, Sought("7", "jpg"))
     assert (fetched.reason, files(tmp_path)) == (Reason.FORBIDDEN, {})
 
 
@@ -334,7 +334,7 @@ async def breaks_off(reader, _):
         (status(b"503 Slow Down"), Reason.SERVER_ERROR),
         (status(b"429 Too Many Requests"), Reason.SERVER_ERROR),
         (status(b"403 Forbidden"), Reason.FORBIDDEN),
-        (status(b"401 Unauthorized"), Reason.FORBIDDEN),
+        (status(b"401 Unauthorized"), Reason.UNAUTHORIZED),
         (status(b"418 I'm a teapot"), Reason.HTTP_ERROR),
         (says_nothing, Reason.TOO_SLOW),
         (trickles, Reason.TOO_SLOW),

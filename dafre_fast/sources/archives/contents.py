@@ -53,9 +53,7 @@ async def _load_index(desk: Desk, address: str, *, sure: bool) -> Index | None:
     except NoIndex as other:
         desk.ignore_index(other)
     except Refusal as refusal:
-        if refusal.reason is not Reason.NOT_FOUND and (
-            sure or refusal.reason is not Reason.FORBIDDEN
-        ):
+        if refusal.reason is not Reason.NOT_FOUND and (sure or not refusal.reason.may_mean_missing):
             raise
     return None
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Notice, Tell
 from dafre_fast.core.layout import STATE, bucket
@@ -74,6 +75,10 @@ class Group:
         """Originals that no archive was found to hold so far, by key."""
         self.trouble: Refusal | None = None
         """Reason why an archive that may hold some of them could not be read, if there is one."""
+        self.absent: Refusal | None = None
+        """What was said of an archive that does not exist."""
+        self.any_there = False
+        """Whether one of its archives exists."""
 
     def claim(self, index: Index) -> list[Found]:
         """Remove from `left` and return the originals that an archive holds."""
@@ -86,10 +91,20 @@ class Group:
 
     def note(self, archive: Archive, refusal: Refusal) -> None:
         """Record why an archive could not be read. One that does not exist is no trouble."""
-        if refusal.reason is not Reason.NOT_FOUND:
-            if archive.address not in refusal.detail:
-                refusal.detail = f"{archive.address}: {refusal.detail}"
+        if public(archive.address) not in refusal.detail:
+            refusal.detail = f"{archive.address}: {refusal.detail}"
+        if refusal.reason is Reason.NOT_FOUND:
+            self.absent = refusal
+        else:
             self.trouble = refusal
+
+    def why_left(self) -> Refusal | None:
+        """Return why originals are left: an archive could not be read, or none exists. None if
+        archives were read that do not hold them.
+        """
+        if self.trouble or self.any_there or not self.absent:
+            return self.trouble
+        return Refusal(Reason.MISSING_ORIGINAL, f"no archive is there: {self.absent.detail}")
 
 
 class Desk:

@@ -31,6 +31,7 @@ async def fetch(desk: Desk, archive: Archive, group: Group, take: Take) -> None:
     """
     contents = await _contents(desk, archive, group)
     if contents.members is not None:
+        group.any_there |= contents.trouble is None
         await read_by_range(desk, archive, group.claim(contents.members), contents.kept, take)
         return
     stream = TarStream(desk, archive, group, take)
@@ -38,6 +39,8 @@ async def fetch(desk: Desk, archive: Archive, group: Group, take: Take) -> None:
         await stream.run()
     except Refusal as refusal:
         group.note(archive, refusal)
+    else:
+        group.any_there = True
     await read_by_range(desk, archive, stream.left_behind(), None, take)
 
 

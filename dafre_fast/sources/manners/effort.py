@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Self, TypeVar
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Again, Failed, Tell
 from dafre_fast.core.reasons import Reason
@@ -119,8 +120,14 @@ class Effort:
             if end is not None:
                 self._timeout.reschedule(end + seconds)
 
-    async def persist(self, url: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Return what an attempt returns; repeat it after passing failures.
+    async def persist(
+        self,
+        url: str,
+        attempt: Callable[[], Awaitable[T]],
+        gives_way: Callable[[Passing], bool] = lambda _: False,
+    ) -> T:
+        """Return what an attempt returns; repeat it after passing failures, unless such a failure
+        gives way to something else that can be tried.
 
         Raises Refusal if it is refused for good, gets the same wrong content twice, or no retry is
         left, of its own or in the budget.
@@ -130,14 +137,14 @@ class Effort:
             try:
                 return await self._attempt(url, attempt, seen)
             except Passing as passing:
-                if retries == self._settings.retries:
+                if retries == self._settings.retries or gives_way(passing):
                     raise
                 reason, detail = passing.reason, passing.detail
             retries += 1
             await asyncio.sleep(_backoff_seconds(retries))
             if not self._budget.spend():
                 raise Refusal(reason, f"{detail} (no retries left in this run)")
-            self._tell(Again(url, self.attempts + 1, reason))
+            self._tell(Again(public(url), self.attempts + 1, reason))
 
     async def _attempt(self, url: str, attempt: Callable[[], Awaitable[T]], seen: set[bytes]) -> T:
         """Make one attempt. `seen` are the wrong contents of earlier ones."""
@@ -147,7 +154,7 @@ class Effort:
             return await attempt()
         except Refusal as refusal:
             refusal.detail = _one_line(refusal.detail)
-            self._tell(Failed(url, self.attempts, refusal.reason, refusal.detail))
+            self._tell(Failed(public(url), self.attempts, refusal.reason, refusal.detail))
             wrong = refusal.wrong if isinstance(refusal, Passing) else None
             if wrong in seen:
                 raise Refusal(refusal.reason, f"{refusal.detail}, twice") from refusal

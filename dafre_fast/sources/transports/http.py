@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp.http_exceptions import BadStatusLine
 from yarl import URL
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
@@ -24,12 +25,21 @@ from dafre_fast.sources.transports import certificates, http_answers, redirects
 from dafre_fast.sources.transports.http_body import HttpBody, Incoming, Request, Response
 from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.redirects import Hop
+from dafre_fast.sources.transports.resolver import Resolver
 from dafre_fast.sources.transports.urls import origin
 
 _DNS_SECONDS = 300
 _CHUNK_BYTES = 1 << 18
 _HEADER_BYTES = 1 << 16
 """Longest header, and status line, that is read."""
+_PAGES = {"text/html", "application/xhtml+xml"}
+_OF_A_GATEWAY = {
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+"""Statuses by which a proxy says that the host does not answer."""
+_LOGIN = "it may be part of the address: https://USER:PASSWORD@host/…"
 
 
 def user_agent(contact: str) -> str:
@@ -42,9 +52,16 @@ class Http:
     """A transport (`dafre_fast.sources.interface`) over HTTP and HTTPS; an async context."""
 
     def __init__(
-        self, settings: Fetching, hosts: Hosts, bearer: Mapping[str, str] | None = None
+        self,
+        settings: Fetching,
+        hosts: Hosts,
+        bearer: Mapping[str, str] | None = None,
+        login: str = _LOGIN,
     ) -> None:
-        """`bearer` are tokens by origin (`urls.origin`); no other one gets to see them."""
+        """`bearer` are tokens by origin (`urls.origin`), and no other origin gets to see them.
+        `login` says how the user gives a login.
+        """
+        self._login = login
         self._settings, self._hosts, self._bearer = settings, hosts, bearer or {}
         self._proxies = Proxies()
         self._open_session: aiohttp.ClientSession | None = None
@@ -101,6 +118,8 @@ class Http:
                 response = await self._get(hop, request)
                 async with response:
                     hop.check(response.peer)
+                    if hop.proxy is None or response.status not in _OF_A_GATEWAY:
+                        turn.answered()
                     effort.answer = Answer(request.named(hop.url), response.status)
                     incoming = Incoming(response, self._settings)
                     await self._check(incoming, turn)
@@ -173,7 +192,7 @@ class Http:
                 f"{response.url}: the server asks whether a person is there (a challenge page,"
                 f" status {status}); stopped instead of asking on; see --rate and --contact"
             )
-        refused = http_answers.refused(status)
+        refused = http_answers.refused(status, headers.get("X-Error-Code"))
         limit = http_answers.rate_limit(headers)
         if refused and refused.kind is HostFailed:
             if wait := http_answers.retry_after(headers, datetime.now(UTC)) or limit:
@@ -183,8 +202,9 @@ class Http:
         if limit:  # none left: the next request would be refused
             turn.hold(min(limit, self._settings.patience))
         if refused:
-            raise refused.kind(refused.reason, f"status {status}")
-        if good and self._settings.respect_noai:
+            detail = http_answers.detail(status, headers, self._login)
+            raise refused.kind(refused.reason, detail)
+        if good and not page and self._settings.respect_noai:
             said = http_answers.opted_out(headers.getall("X-Robots-Tag", []))
             if said:
                 raise Refusal(Reason.OPTED_OUT, f"X-Robots-Tag: {said}")
@@ -214,6 +234,7 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # turns at a host are limited instead
         ttl_dns_cache=_DNS_SECONDS,
+        resolver=Resolver(),
         socket_factory=redirects.guarded_socket,
     )
     return aiohttp.ClientSession(
@@ -232,8 +253,8 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
 def _noted(refusal: Refusal, hop: Hop, turn: Turn) -> Refusal:
     """Return a refusal with the address in its detail; note it if the host failed."""
     if isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
-        turn.failed()
-    if str(hop.url) not in refusal.detail:
+        turn.failed(refusal)
+    if public(str(hop.url)) not in refusal.detail:
         refusal.detail = f"{hop.url}: {refusal.detail}"
     return refusal
 
@@ -252,6 +273,8 @@ def _refusal(error: Exception, hop: Hop) -> Refusal:
             return Refusal(Reason.HTTP_ERROR if hop.first else Reason.BAD_REDIRECT, detail)
         case aiohttp.ClientPayloadError():
             return Passing(Reason.NETWORK_ERROR, detail)  # of one object
+        case aiohttp.ClientHttpProxyError(status=HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
+            return Refusal(Reason.UNAUTHORIZED, http_answers.detail(error.status, {}, ""))
         case aiohttp.ClientHttpProxyError():
             return HostFailed(Reason.NETWORK_ERROR, detail)
         case aiohttp.ClientResponseError() if isinstance(error.__cause__, BadStatusLine):

@@ -64,7 +64,7 @@ _OF_THE_SOURCE = {
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
 }
 """Error codes of S3 that concern the whole bucket."""
-_NO_CREDENTIALS = {
+_LOGIN = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true",
     "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or GOOGLE_SKIP_SIGNATURE=true",
 }
@@ -231,11 +231,17 @@ _ERRORS = (BaseError, FileNotFoundError, ValueError, TimeoutError)
 
 def _noted(refusal: Refusal | SourceError, turn: Turn) -> Refusal | SourceError:
     """Return a refusal; note whether the host failed."""
-    if isinstance(refusal, HostFailed):
-        turn.failed()
+    if isinstance(refusal, Refusal) and _is_of_the_host(refusal):
+        if refusal.reason is Reason.SERVER_ERROR:
+            turn.answered()
+        turn.failed(refusal)
     else:
         turn.succeeded()
     return refusal
+
+
+def _is_of_the_host(refusal: Refusal) -> bool:
+    return isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE
 
 
 def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | SourceError:
@@ -246,7 +252,7 @@ def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | Sourc
     if isinstance(error, ValueError):
         return Refusal(Reason.HTTP_ERROR, f"{address}: {line}")
     if _FOR_CREDENTIALS.search(line) and not bucket.answered:
-        return SourceError(f"{address}: no credentials; {_NO_CREDENTIALS[bucket.scheme]}")
+        return SourceError(f"{address}: no credentials; {_LOGIN[bucket.scheme]}")
     if "incorrectly configured region" in line:
         return SourceError(f"{address}: the bucket is in another region; see AWS_REGION")
     code = re.search(r"<Code>(\w+)</Code>", text)
@@ -254,7 +260,8 @@ def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | Sourc
         return SourceError(f"{address}: {_OF_THE_SOURCE[code[1]]} ({code[1]})")
     if status := re.search(r"status code: (\d{3})", line):
         refused = http_answers.refused(int(status[1])) or _REDIRECTED
-        said = f"status {status[1]}" + (f", {code[1]}" if code else "")
+        login = _LOGIN[bucket.scheme]
+        said = http_answers.detail(int(status[1]), {}, login) + (f", {code[1]}" if code else "")
         return refused.kind(refused.reason, f"{address}: {said}")
     if certificate := re.search(r"InvalidCertificate\(\s*(\w+)", text):
         detail = f"{address}: its certificate is not valid ({certificate[1]})"

@@ -15,6 +15,7 @@ from typing import Any
 
 from yarl import URL
 
+from dafre_fast.core.addresses import public, public_reference
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.manners.hosts import Reach, reach_of
@@ -100,7 +101,7 @@ def redirected(url: URL, location: str, allowed: frozenset[Reach]) -> Hop:
             raise ValueError("no Location")
         target = joined(url, location)
     except ValueError as error:
-        raise Refusal(Reason.BAD_REDIRECT, f"to {location!r}: {error}") from error
+        raise Refusal(Reason.BAD_REDIRECT, f"to {_shown(location)!r}: {error}") from error
     if url.raw_user and not target.raw_user and origin(url) == origin(target):
         target = target.with_user(url.user).with_password(url.password)
     try:
@@ -110,6 +111,11 @@ def redirected(url: URL, location: str, allowed: frozenset[Reach]) -> Hop:
     if reach not in allowed:
         raise Refusal(Reason.BAD_REDIRECT, f"to {target}: a {reach.name.lower()} address")
     return Hop(target, allowed, first=False)
+
+
+def _shown(location: str) -> str:
+    """Return a Location header without what may be secret, whether it has a scheme or not."""
+    return public(location) if "://" in location else public_reference(location)
 
 
 def parsed(address: str) -> URL:
