@@ -99,6 +99,12 @@ def test_a_missing_original_is_not_found_and_costs_no_other(daemon, folder) -> N
     assert reasons(found) == {"7": Reason.NOT_FOUND, "8": None, "9": Reason.NOT_FOUND}
 
 
+def test_what_is_there_comes_before_what_is_missing(daemon, folder) -> None:
+    daemon.put("0009/9.jpg", JPEG)
+    found = fetch(daemon.source, folder, "7", "8", "9")
+    assert [one.reason for one in found] == [None, Reason.NOT_FOUND, Reason.NOT_FOUND]
+
+
 def test_a_file_that_the_daemon_may_not_read_is_forbidden(daemon, folder) -> None:
     daemon.put("0008/8.jpg", JPEG)
     if os.getuid() == 0:
