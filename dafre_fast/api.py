@@ -88,7 +88,8 @@ def resize_image(
     """Return the full image of an original: upright, whole, resized, as JPEG.
 
     Args:
-        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC or BMP.
+        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF or BMP, and HEIC with
+            the extra `heic`.
         size: The short side of the full image, in pixels; a smaller original is enlarged.
         exact: Take no shortcut while resizing but to decode a JPEG at no less than twice `size`.
         quality: The quality of the JPEG made, 1 to 100.
@@ -137,7 +138,8 @@ def crop_head(
     """Return the head crop of an original, as JPEG.
 
     Args:
-        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC or BMP.
+        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF or BMP, and HEIC with
+            the extra `heic`.
         box: The head: left, top, right, bottom, as shares (0 to 1) of the width and height of the
             upright image.
         face_margin: Added on each side, as a share of the box's width and height.
