@@ -247,7 +247,7 @@ def make_images(
         worker_memory: The most memory that a worker may take for its work, in bytes.
         workers: The number of worker processes; None for the usable cores.
         image_timeout: The most seconds that one image may take.
-        resume: Keep what earlier calls made with the same settings, else make all images again.
+        resume: Keep what earlier calls made, else make all images again, in the same place.
         retry_failed: Try images again that an earlier call refused for good.
         metadata: Parquet or JSON lines with `id` and any of `md5`, `file_ext`, `file_size`.
         extensions: The extensions to try, in order, if the real one is not known.
@@ -273,7 +273,8 @@ def make_images(
 
     Raises:
         InputError: The table is not as described, or the originals or metadata cannot be read.
-        UsageError: A setting is out of its bounds, or another run is at work in `output`.
+        UsageError: A setting is out of its bounds, another run is at work in `output`, images there
+            were made with other settings, or `output` would replace originals.
         OutputError: `output` cannot be written.
         SourceError: The source must not be asked any more.
         WorkerError: No worker can be started; as NoMainGuard if the main guard is missing.

@@ -418,3 +418,16 @@ def test_an_index_may_name_the_same_bytes_twice(tmp_path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"files": files}))
     fetch(tmp_path / "a.tar", tmp_path / "out", [7, 1007])
     assert originals(tmp_path / "out") == {"0007/7.jpg": NEW, "0007/1007.jpg": NEW}
+
+
+@pytest.mark.parametrize("place", [local, remote], ids=["here", "remote"])
+def test_an_index_of_another_archive_makes_no_refusal_for_good(tmp_path, place) -> None:
+    """The archive was packed anew: at the place of an image there is something else."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.tar").write_bytes(packed(("new.txt", bytes(9999)), ("7.jpg", NEW)))
+    index = {"filesize": 4096, "files": {"7.jpg": {"offset": 512, "size": len(NEW)}}}
+    (tmp_path / "in/a.json").write_text(json.dumps(index))
+    with place(tmp_path / "in") as spec:
+        found = fetch(spec, tmp_path / "out", [7])
+    assert (found[7].reason, found[7].reason.transient) == (Reason.BAD_INDEX, True)
+    assert "a.json: for an archive of 4,096 bytes" in found[7].detail

@@ -149,7 +149,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """
 
     revision: int = 4
-    """Raise this with every change of the code that changes the bytes of outputs."""
+    """Raise this with every change of the code that changes the bytes of outputs. Images of earlier
+    revisions stay, and a run says how many there are (`engine.remaking`).
+    """
     full: FullImage = FullImage()
     face: FaceImage = FaceImage()
     encoding: Encoding = Encoding()
