@@ -184,7 +184,7 @@ class Note(_Explained):
 
     PROFILE_IGNORED = (
         "profile_ignored",
-        "The colour profile is damaged: the colours were taken as sRGB.",
+        "The colour profile is damaged or unknown: the colours were taken as sRGB.",
     )
     TRUNCATED = (
         "truncated",
@@ -261,7 +261,7 @@ class RowProblem(_Explained):
     )
     NO_CATEGORIES = (
         "no_categories",
-        "The tags have no categories, as those of tag_string_general: all are taken as general.",
+        "The tags have no categories (wanted: tag_string_general and so on); all are general then.",
     )
     UNKNOWN_CATEGORY = (
         "unknown_category",

@@ -28,6 +28,7 @@ from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import alone, undisturbed
 from dafre_fast.dataset.outputs import choose_outputs, read_outputs
 from dafre_fast.dataset.samples import Damaged
+from dafre_fast.engine.apart import refuse_pack
 from dafre_fast.pack.formats.choose import FORMATS
 from dafre_fast.pack.packing import Packing, holds_dataset
 from dafre_fast.pack.part import Part
@@ -49,6 +50,8 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
     choose_outputs(read_outputs(run.output), run.images)  # it becomes the name of a folder
     format, folder = FORMATS[run.format], run.into or _default_folder(run)
     check_writable(folder, "--into")
+    if run.into:
+        refuse_pack(run.into, run.output)
     exclude = _excluded(run, folder)
     with undisturbed(run.output / STATE, exclusive=False):
         tell(Doing("reading the manifest"))

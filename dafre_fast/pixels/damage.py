@@ -16,7 +16,7 @@ from dafre_fast.pixels.sniff import sniff
 
 _JUDGED = Recipe(bounds=Bounds(max_pixels=50_000_000, max_scans=50))
 """What is decoded to judge a file; larger ones are left to the command that makes images."""
-_UNSUPPORTED = ("unsupported", "not supported", "not configured")
+_UNSUPPORTED = ("unsupported", "not supported", "not configured", "not been built in")
 
 
 def named(data: bytes, format: Format, refused: Refusal) -> Refusal:

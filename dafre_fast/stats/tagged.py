@@ -68,9 +68,9 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
     for number, table in enumerate(tables):
         with reading(table.path):
             rows = _read(table, scratch / str(number))
-            rows = rows.with_columns(table=pl.lit(number, pl.UInt32))
+            rows = rows.with_columns(table=pl.lit(number, pl.UInt32)).with_row_index("place")
             # The ids of three million rows fit into memory; other columns stay on disk.
-            of_table = rows.select("table", "file", "line", "problem", "remark", "id")
+            of_table = rows.select("place", "table", "file", "line", "problem", "remark", "id")
             judged.append(of_table.collect(engine="streaming"))
             if judged[-1].is_empty():
                 raise InputError(f"{table.path}: has no rows")
@@ -89,7 +89,7 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
     good = pl.concat(read)
     if not bad.is_empty():
         # Rows are left out by their place: a query that reads one column need not check all.
-        good = good.join(bad.lazy(), on=["table", "file", "line"], how="anti")
+        good = good.join(bad.lazy(), on=["table", "place"], how="anti")
     all_bad = bad_rows_of(tables[0].path, reported).cast(SCHEMA)  # type: ignore[arg-type]
     return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), all_bad)
 

@@ -109,8 +109,9 @@ def read_blocks(paths: Iterable[Path]) -> Iterator[Block]:
     Raises InputError if a file cannot be read, has no records of JSON, or ends within an array.
     """
     waiting, size = list[Block](), 0
+    paths = [*paths]
     for path in paths:
-        for block in _of_file(path):
+        for block in _of_file(path) if len(paths) == 1 else _of_single(path):
             waiting.append(block)
             size += len(block.text)
             if size >= blocks.BLOCK_BYTES // 2:
@@ -118,6 +119,16 @@ def read_blocks(paths: Iterable[Path]) -> Iterator[Block]:
                 waiting, size = [], 0
     if waiting:
         yield _joined(waiting)
+
+
+def _of_single(path: Path) -> Iterator[Block]:
+    """Yield the record of a file that is one of many; if it is empty, a bad one in its place."""
+    empty = True
+    for block in _of_file(path):
+        empty = empty and not block.text.strip()
+        yield block
+    if empty:
+        yield Block(b"null\n", np.ones(1, np.uint32), [(table_name(path), 1)])
 
 
 def _joined(parts: list[Block]) -> Block:
@@ -164,7 +175,8 @@ def _are_records(name: str, stream: Stream) -> bool:
 
 def _of_text(path: str, name: str, stream: Stream) -> Iterator[Block]:
     """Yield the blocks of one text. Messages call it `path`, bad rows `name`."""
-    begin = stream.head.removeprefix(BOM)
+    stream.skip(BOM)
+    begin = stream.head
     for pattern, remedy in _REMEDIES:
         if pattern.match(begin):
             raise InputError(f"{path}: {remedy}")
@@ -200,16 +212,12 @@ class _Rewriting:
         self._path, self._stream, self._kernel = path, stream, kernel
         self._state = kernel.first_state()
         self._numbers = np.empty(0, np.uint32)
-        self._records = 0
 
     def read(self, _size: int = -1, /) -> bytes:
         """Return the lines of the next part of the text, nothing at its end."""
-        first = not self._records and self._state[self._kernel.LINE] == 1
         while part := self._stream.read(blocks.BLOCK_BYTES // 8 or 1):
-            text = part.removeprefix(BOM) if first else part
-            rewritten = self._kernel.rewrite(np.frombuffer(text, np.uint8), self._state)
+            rewritten = self._kernel.rewrite(np.frombuffer(part, np.uint8), self._state)
             self._numbers = np.concatenate([self._numbers, rewritten.numbers])
-            self._records += len(rewritten.numbers)
             if len(rewritten.text):
                 return rewritten.text.tobytes()
         return b""
@@ -220,16 +228,15 @@ class _Rewriting:
         return numbers
 
     def check_end(self) -> int:
-        """Return the line at which the last record began. Raises InputError if the text is cut off;
-        a text that is one record and cut off is a bad record.
+        """Return the number of the last record. Raises InputError if the text is cut off; one
+        record that is cut off is a bad record.
         """
         kernel, state = self._kernel, self._state
-        begun = int(state[kernel.BEGUN])
-        if state[kernel.IN_ARRAY]:
-            raise InputError(f"{self._path}: ends within an array: it is cut off, or damaged")
-        if begun and state[kernel.DEPTH] and self._records:
+        record = int(state[kernel.OPEN])
+        within = record and state[kernel.DEPTH] > state[kernel.IN_ARRAY]
+        if state[kernel.IN_ARRAY] or (within and state[kernel.RECORDS]):
+            where = f"the record that begins in line {record}" if within else "an array"
             raise InputError(
-                f"{self._path}: ends within the record that begins in line {begun}: it is cut off,"
-                " or a bracket is missing"
+                f"{self._path}: ends within {where}: it is cut off, or a bracket is missing"
             )
-        return begun or 1
+        return record

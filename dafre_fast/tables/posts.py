@@ -151,10 +151,13 @@ class _Seen:
         good = posts["problem"].is_null()
         ids = posts["id"].filter(good)
         again = self._among(ids) | ~ids.is_first_distinct()
-        repeated = pl.Series("line", posts["line"].filter(good).filter(again))
-        marked = pl.col("line").is_in(repeated.implode()) & is_good
+        if not again.any():
+            return posts
+        marked = good.to_numpy(writable=True)
+        marked[marked] = again.to_numpy()
         duplicate = pl.lit(RowProblem.DUPLICATE_ID.value)
-        return posts.with_columns(problem=pl.when(marked).then(duplicate).otherwise("problem"))
+        marks = pl.when(pl.Series(marked)).then(duplicate)
+        return posts.with_columns(problem=marks.otherwise("problem"))
 
     def _among(self, ids: pl.Series) -> pl.Series:
         """Return which of these ids occurred before, and remember all of them."""
@@ -176,8 +179,8 @@ class _Parts:
     """Parquet files of at least `_PART_ROWS` rows each, into which frames are collected."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._waiting, self._written = list[pl.DataFrame](), 0
+        self._folder, self._written = folder, list[Path]()
+        self._waiting = list[pl.DataFrame]()
 
     def add(self, rows: pl.DataFrame) -> None:
         self._waiting.append(rows)
@@ -188,10 +191,11 @@ class _Parts:
         """Write the rest and return all rows in order."""
         if self._waiting:
             self._write()
-        return pl.scan_parquet(self._folder / "*.parquet")
+        return pl.scan_parquet(self._written, glob=False)
 
     def _write(self) -> None:
-        part = self._folder / f"{self._written:06}.parquet"
+        part = self._folder / f"{len(self._written):06}.parquet"
         rows = pl.concat(self._waiting)
         write_parquet(rows, part, compression="lz4", statistics=False)
-        self._waiting, self._written = [], self._written + 1
+        self._waiting = []
+        self._written.append(part)

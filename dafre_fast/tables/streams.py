@@ -50,6 +50,11 @@ class Stream:
         self.head = file.read(LONGEST)
         self._file, self._looked_at = file, self.head
 
+    def skip(self, beginning: bytes) -> None:
+        """Leave out the first bytes if they are these and nothing was read yet."""
+        self.head = self.head.removeprefix(beginning)
+        self._looked_at = self.head
+
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, all if it is negative, and none at the end."""
         if not self._looked_at:

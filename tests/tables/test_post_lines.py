@@ -22,7 +22,7 @@ from dafre_fast.tables.kernels.post_lines import (
 CAREFUL = post_shape.SHAPE._replace(plain=None)
 LONGEST = 10_000
 NAMES = COLUMNS[-3:]
-EMPTY = '{"tags": []}'
+EMPTY = '{"tag_string_general": ""}'
 SOLO = '{"name": "solo", "category": "0"}'
 
 
@@ -49,7 +49,8 @@ def state(line: bytes | str) -> int:
 def test_numbers_and_texts_are_written_as_they_stand_flags_as_literals() -> None:
     line = '{"id": 5, "x": [{"id": 6}], "rating":"","is_banned":true ,"image_width":"07" }'
     expected = {"is_banned": "true", "id": "5", "image_width": "07", "rating": ""}
-    assert columns(line.replace("{", '{"tags": [], ', 1)) == expected | dict.fromkeys(NAMES, "")
+    found = columns(line.replace("{", '{"tag_string_general": "", ', 1))
+    assert found == expected | {"tag_string_general": ""}
 
 
 def test_names_of_the_old_shape_become_texts_of_the_new_one() -> None:
@@ -61,14 +62,14 @@ def test_names_of_the_old_shape_become_texts_of_the_new_one() -> None:
         assert columns(line) == expected | {"tag_string_character": "c"}
 
 
-def test_an_empty_list_of_tags_is_three_empty_texts_and_null_is_nothing() -> None:
-    assert columns('{"tags": []}') == dict.fromkeys(NAMES, "")
+def test_names_of_other_categories_are_three_empty_texts_and_null_is_nothing() -> None:
+    assert columns('{"tags": [{"name": "a", "category": "1"}]}') == dict.fromkeys(NAMES, "")
     assert columns('{"tags": null, "tag_string_general": "a"}') == {"tag_string_general": "a"}
     null = '{"id": null, "is_banned": null, "tag_string_general": null, "tag_string_copyright": ""}'
     assert columns(null) == {"tag_string_copyright": ""}
 
 
-@pytest.mark.parametrize("tags", ['["a", "b"]', ' [ "a"]', '"a b"', "null"])
+@pytest.mark.parametrize("tags", ['["a", "b"]', ' [ "a"]', '"a b"', "null", "[ ]"])
 def test_names_without_categories_beside_the_texts_are_passed_over(tags) -> None:
     line = f'{{"tags": {tags}, "tag_string_general": "a", "media_asset": null}}'
     assert columns(line) == {"tag_string_general": "a"}
@@ -99,23 +100,30 @@ def test_strings_of_every_length_are_read_wherever_they_stand(length) -> None:
     [
         pytest.param(r'{"tag_string_general": "a\nb"}', id="an escape of a control"),
         pytest.param(r'{"tag_string_general": "\u0020"}', id="an escape of a blank"),
-        pytest.param(r'{"tags": [], "x": "\ud83d\ude00"}', id="a letter of two escapes"),
-        pytest.param(r'{"tags": [], "i\u0064": 5}', id="an escape in a key"),
-        pytest.param('{"tags": [], "id": 5, "id": 5}', id="a field twice"),
-        pytest.param('{"tags": [], "id": 5.0}', id="no whole number"),
-        pytest.param('{"tags": [], "id": 1e3}', id="an exponent"),
-        pytest.param('{"tags": [], "id": -0}', id="minus zero"),
-        pytest.param('{"tags": [], "id": 1234567890123456789}', id="too many digits"),
-        pytest.param('{"tags": [], "id": true}', id="a flag where a text should be"),
-        pytest.param('{"tags": [], "is_banned": "true"}', id="a text where a flag should be"),
+        pytest.param(
+            r'{"tag_string_general": "", "x": "\ud83d\ude00"}', id="a letter of two escapes"
+        ),
+        pytest.param(r'{"tag_string_general": "", "i\u0064": 5}', id="an escape in a key"),
+        pytest.param('{"tag_string_general": "", "id": 5, "id": 5}', id="a field twice"),
+        pytest.param('{"tag_string_general": "", "id": 5.0}', id="no whole number"),
+        pytest.param('{"tag_string_general": "", "id": 1e3}', id="an exponent"),
+        pytest.param('{"tag_string_general": "", "id": -0}', id="minus zero"),
+        pytest.param('{"tag_string_general": "", "id": 1234567890123456789}', id="too many digits"),
+        pytest.param('{"tag_string_general": "", "id": true}', id="a flag where a text should be"),
+        pytest.param(
+            '{"tag_string_general": "", "is_banned": "true"}', id="a text where a flag should be"
+        ),
         pytest.param('{"tag_string_general": 5}', id="a number for names"),
         pytest.param('{"tag_string_general": "a", "tags": []}', id="both shapes"),
         pytest.param('{"tags": {}}', id="no list of tags"),
         pytest.param('{"id": 5}', id="no tags"),
         pytest.param('{"tags": ["a"]}', id="names without categories"),
         pytest.param('{"tags": "a"}', id="a text without categories"),
-        pytest.param('{"tags": null, "tags_general": []}', id="another tool's lists"),
-        pytest.param('{"tags": [], "media_asset": {"file_ext": "png"}}', id="a file's own fields"),
+        pytest.param('{"tags": [], "tags_general": []}', id="another tool's lists"),
+        pytest.param(
+            '{"tag_string_general": "", "media_asset": {"file_ext": "png"}}',
+            id="a file's own fields",
+        ),
         pytest.param('{"tags": [null]}', id="no tag"),
         pytest.param('{"tags": [{}]}', id="an empty tag"),
         pytest.param('{"tags": [{"name": "a"}]}', id="a tag without a category"),
@@ -128,20 +136,22 @@ def test_strings_of_every_length_are_read_wherever_they_stand(length) -> None:
         pytest.param('{"tags": [{"name": "a", "category": 10}]}', id="a number of two digits"),
         pytest.param('{"tags": [{"name":"a","name":"b","category":"0"}]}', id="two names"),
         pytest.param(f'{{"tags": [{", ".join([SOLO] * 2049)}]}}', id="too many tags"),
-        pytest.param(f'{{"tags": [], "x": {"[" * 70}{"]" * 70}}}', id="too deep"),
-        pytest.param(f'{{"tags": [], "x": "{"x" * LONGEST}"}}', id="too long"),
-        pytest.param(b'{"tags": [], "x": "\xff"}', id="not UTF-8"),
-        pytest.param(b'{"tags": [], "x": "\xed\xa0\x80"}', id="half a character"),
-        pytest.param('{"tags": [], "x": "\t"}', id="a bare control"),
-        pytest.param('{"tags": [], "x": 01}', id="a leading zero"),
-        pytest.param('{"tags": [], "x": .5}', id="no digit before the point"),
-        pytest.param('{"tags": [], "x": 5.}', id="no digit behind the point"),
-        pytest.param('{"tags": [], "x": [1,]}', id="a comma too many"),
-        pytest.param('{"tags": [], "x": {"a": 1,}}', id="a comma too many in an object"),
-        pytest.param('{"tags": [], "x": [1}', id="a bracket for another"),
-        pytest.param('{"tags": [], "x": nul}', id="half a literal"),
-        pytest.param('{"tags": [], "x" 5}', id="no colon"),
-        pytest.param('{"tags": [], "x": 5,}', id="a comma too many at the end"),
+        pytest.param(f'{{"tag_string_general": "", "x": {"[" * 70}{"]" * 70}}}', id="too deep"),
+        pytest.param(f'{{"tag_string_general": "", "x": "{"x" * LONGEST}"}}', id="too long"),
+        pytest.param(b'{"tag_string_general": "", "x": "\xff"}', id="not UTF-8"),
+        pytest.param(b'{"tag_string_general": "", "x": "\xed\xa0\x80"}', id="half a character"),
+        pytest.param('{"tag_string_general": "", "x": "\t"}', id="a bare control"),
+        pytest.param('{"tag_string_general": "", "x": 01}', id="a leading zero"),
+        pytest.param('{"tag_string_general": "", "x": .5}', id="no digit before the point"),
+        pytest.param('{"tag_string_general": "", "x": 5.}', id="no digit behind the point"),
+        pytest.param('{"tag_string_general": "", "x": [1,]}', id="a comma too many"),
+        pytest.param(
+            '{"tag_string_general": "", "x": {"a": 1,}}', id="a comma too many in an object"
+        ),
+        pytest.param('{"tag_string_general": "", "x": [1}', id="a bracket for another"),
+        pytest.param('{"tag_string_general": "", "x": nul}', id="half a literal"),
+        pytest.param('{"tag_string_general": "", "x" 5}', id="no colon"),
+        pytest.param('{"tag_string_general": "", "x": 5,}', id="a comma too many at the end"),
         pytest.param('{"tags": []} {}', id="two objects"),
         pytest.param("[]", id="no object"),
         pytest.param("\v", id="a blank that is none to JSON"),
@@ -160,7 +170,7 @@ def test_every_beginning_of_a_line_is_left_to_others() -> None:
 
 
 def test_blank_lines_are_told_apart_and_lines_may_end_in_carriage_returns() -> None:
-    lines = ("", " \t\r", f"{EMPTY}\r", ' { "tags" : [ ] } ')
+    lines = ("", " \t\r", f"{EMPTY}\r", ' { "tag_string_general" : "" } ')
     assert parse(*lines).states.tolist() == [BLANK, BLANK, GOOD, GOOD]
 
 
@@ -168,7 +178,7 @@ def test_starts_are_those_of_the_lines_and_what_has_no_end_is_no_line() -> None:
     text = f"{EMPTY}\n\n{{\n{EMPTY}".encode()
     read = parse_posts(np.frombuffer(text, np.uint8), LONGEST)
     assert read.states.tolist() == [GOOD, BLANK, UNREAD]
-    assert read.starts.tolist() == [0, 13, 14, 16]
+    assert read.starts.tolist() == [0, 27, 28, 30]
     assert parse_posts(np.frombuffer(b"", np.uint8), LONGEST).starts.tolist() == [0]
 
 

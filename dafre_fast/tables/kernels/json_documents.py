@@ -24,16 +24,17 @@ from dafre_fast.tables.kernels.json_scan import (
     part,
 )
 
-DEPTH, IN_ARRAY, IN_STRING, ESCAPED, LINE, BEGUN = range(6)
+DEPTH, IN_ARRAY, IN_STRING, ESCAPED, LINE, RECORDS, OPEN = range(7)
 """Places in the state of a text: the open levels, whether records stand in an array, whether a
-string is open, whether its next character is escaped, the line (from 1), and the line in which the
-open record began, 0 if none is open.
+string is open, whether its next character is escaped, the line (from 1), the number of records that
+have ended, and that of the open record (see `Rewritten`), 0 if none is open.
 """
 
 
 class Rewritten(NamedTuple):
     """`text` uint8: the lines. `numbers` uint32: for each line that ends in it, the line of the
-    text in which its record begins.
+    text in which its record begins; in the first line, where all of an array may stand, the
+    record's place there (both from 1).
     """
 
     text: NDArray[np.uint8]
@@ -42,7 +43,7 @@ class Rewritten(NamedTuple):
 
 def first_state() -> NDArray[np.int64]:
     """Return the state at the beginning of a text."""
-    state = np.zeros(6, np.int64)
+    state = np.zeros(OPEN + 1, np.int64)
     state[LINE] = 1
     return state
 
@@ -77,7 +78,7 @@ def _structure(byte, depth, in_array):  # type: ignore[no-untyped-def]
 )
 def lines_in(text, state):  # type: ignore[no-untyped-def]
     """Return the arrays of `Rewritten`."""
-    depth, in_array, in_string, escaped, line, begun = state
+    depth, in_array, in_string, escaped, line, records, record = state
     out, numbers = np.empty(2 * text.size, np.uint8), np.empty(2 * text.size, np.uint32)
     size, lines = 0, 0
     for byte in text:
@@ -93,11 +94,13 @@ def lines_in(text, state):  # type: ignore[no-untyped-def]
         if kept:
             out[size] = SPACE if byte == NEWLINE else byte
             size += 1
-            begun = line if begun == 0 and byte > SPACE else begun
+            if record == 0 and byte > SPACE:
+                record = line if line > 1 else records + 1
         if ends:
             out[size] = NEWLINE
-            numbers[lines] = begun if begun > 0 else line
-            size, lines, begun = size + 1, lines + 1, 0
+            numbers[lines] = record
+            records += record > 0
+            size, lines, record = size + 1, lines + 1, 0
         line += byte == NEWLINE
-    state[:] = depth, in_array, in_string, escaped, line, begun
+    state[:] = depth, in_array, in_string, escaped, line, records, record
     return out[:size], numbers[:lines]

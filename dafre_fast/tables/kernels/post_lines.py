@@ -259,9 +259,12 @@ def _column(text, at, columns, field):  # type: ignore[no-untyped-def]
 
 
 @part
-def _begins_with_name(text, at):  # type: ignore[no-untyped-def]
-    """Return whether a value is a list that begins with a text."""
-    return text[at] == OPEN_LIST and text[skip_blanks(text, at + np.uintp(1))] == QUOTE
+def _has_no_tag(text, at):  # type: ignore[no-untyped-def]
+    """Return whether a value is a text, an empty list, or a list that begins with a text."""
+    first = text[at]
+    if first == OPEN_LIST:
+        first = text[skip_blanks(text, at + np.uintp(1))]
+    return first in (QUOTE, CLOSE_LIST)
 
 
 @part
@@ -276,7 +279,7 @@ def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-d
     if field == np.uintp(_ASSET):
         columns[field, 0] = at
         return value_end(text, at)
-    if text[at] == QUOTE or _begins_with_name(text, at):  # gallery-dl's, beside the texts
+    if _has_no_tag(text, at):  # what matters then are other fields
         return value_end(text, at)
     columns[field, 0] = at
     return _tags(text, at, spans, counts)
