@@ -102,6 +102,18 @@ def refuse_shared_buckets(
                 )
 
 
+def refuse_tables(metadata: Iterable[Path], output: Path) -> None:
+    """Refuse an output of tables within a folder of metadata, as which the next run would read
+    them.
+    """
+    for folder in metadata:
+        if folder.is_dir() and output.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"--output {output} lies in --metadata {folder}: the next run would read tables of"
+                " tags as metadata; give another --output"
+            )
+
+
 def refuse_manifest(manifest: Path | None, inputs: Iterable[Path] = ()) -> None:
     """Refuse a manifest that would replace one of the inputs, or any file that is not Parquet."""
     if manifest is None or not manifest.is_file():

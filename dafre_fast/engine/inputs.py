@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell
+from dafre_fast.core.limits import most_downloads
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.tables import Selection
@@ -45,6 +47,7 @@ def open_originals(
 
     Raises UsageError if it is of no known kind, InputError if a list of archives cannot be read.
     """
+    fetching = replace(fetching, connections=min(fetching.connections, most_downloads()))
     chosen = choose(source, folder, fetching, CHECK, tell)
     return Originals(
         chosen,

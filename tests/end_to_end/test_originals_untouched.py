@@ -11,7 +11,7 @@ from PIL import Image
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Event, Notice, silent
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.core.settings.images import FullImage, Recipe
+from dafre_fast.core.settings.images import FaceImage, FullImage, Recipe
 from dafre_fast.core.settings.running import Running, Workers
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.settings.tags import TagSteps
@@ -24,6 +24,7 @@ from dafre_fast.full.settings import FullRun
 from dafre_fast.resize.run import resize
 from dafre_fast.resize.settings import ResizeRun
 from dafre_fast.stats.settings import Plotting
+from dafre_fast.tables.record_files import tables_of
 from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
 from tests.commands import dafre, tree
@@ -176,6 +177,13 @@ def test_verify_leaves_downloads_within_an_output_alone(folder) -> None:
     assert (folder / "out/original/0001/.2.jpg.part").exists()
 
 
+def test_outputs_within_a_folder_of_metadata_are_no_metadata(folder) -> None:
+    for name in ("posts.json", "out/other.json", "out/.dafre_fast/lock"):
+        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data" / name).write_text('{"id": 1}\n{"id": 2}\n')
+    assert [table.path for table in tables_of([Path("data")])] == [Path("data/posts.json")]
+
+
 def test_of_a_refused_run_nothing_is_left_but_originals(folder) -> None:
     draw(folder / "original/full/7.png")
     before = tree(folder)
@@ -188,8 +196,9 @@ def test_of_a_refused_run_nothing_is_left_but_originals(folder) -> None:
 def test_images_of_another_size_are_not_replaced_unasked(folder, command: Command) -> None:
     command("original", "out")
     before = tree(folder)
-    with pytest.raises(UsageError, match=r"out: 3 images were made with --size 32 \(now --size 16"):
-        command("original", "out", Recipe(full=FullImage(size=16)))
+    smaller = Recipe(full=FullImage(size=16), face=FaceImage(face_size=16))
+    with pytest.raises(UsageError, match="out: 3 images were made with --size 32 "):
+        command("original", "out", smaller)
     assert tree(folder) == before
 
 

@@ -15,6 +15,7 @@ from dafre_fast.engine.apart import (
     refuse_same,
     refuse_shared_buckets,
     refuse_source,
+    refuse_tables,
     refuse_taken,
 )
 
@@ -168,6 +169,15 @@ def test_a_table_that_is_read_is_not_written(written) -> None:
         refuse_manifest(Path(written), [Path("other"), Path("faces.tsv")])
     refuse_manifest(Path("new"), [Path("faces.tsv")])
     refuse_manifest(None, [Path("faces.tsv")])
+
+
+def test_tables_are_not_put_where_the_next_run_reads_metadata() -> None:
+    put("metadata/posts.json")
+    for output in ("metadata", "metadata/labels", "in/../metadata/new"):
+        with pytest.raises(UsageError, match=r"^--output .* lies in --metadata metadata: "):
+            refuse_tables([Path("in"), Path("metadata")], Path(output))
+    refuse_tables([Path("metadata"), Path("metadata/posts.json")], Path("labels"))
+    refuse_tables([Path("metadata/posts.json")], Path("metadata"))
 
 
 def test_a_manifest_replaces_nothing_but_a_manifest() -> None:

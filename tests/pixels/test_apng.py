@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.reasons import Reason
+from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.pixels.decoders.apng import hidden_frame
 from dafre_fast.pixels.making import make_images, show_images
 from tests.pixels.pictures import encoded, opened, plain, recipe, wide_profile
@@ -131,9 +131,20 @@ def test_a_first_frame_without_pixels_is_damage():
     assert refused.value.reason in {Reason.CORRUPT, Reason.CORRUPT_HEADER}
 
 
-@pytest.mark.parametrize("truncated", ["refuse", "keep"])
-def test_of_a_file_that_breaks_off_the_default_image_is_not_kept(truncated):
-    data = animated(*FRAMES, default=filled(WARNING))
+both_ways = pytest.mark.parametrize("truncated", ["refuse", "keep"])
+
+
+@both_ways
+def test_the_first_frame_is_taken_of_a_file_that_breaks_off_behind_it(truncated):
+    data = animated(*FRAMES, default=filled(WARNING))[:-30]
+    shown = show_images(data, recipe(size=HEIGHT, truncated=truncated))
+    assert is_all(shown["full"][..., :3], ORANGE)
+    assert shown.notes == (Note.MINOR_DAMAGE,)
+
+
+@both_ways
+def test_of_a_file_that_breaks_off_within_the_first_frame_the_default_image_is_not_kept(truncated):
+    data = animated(FRAMES[0], default=filled(WARNING))
     with pytest.raises(Refusal) as refused:
         make_images(data[:-30], recipe(truncated=truncated))
     assert refused.value.reason is Reason.TRUNCATED

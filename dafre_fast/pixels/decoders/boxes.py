@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels import profiles
 
 Box = tuple[bytes, memoryview]
 """Name and body."""
@@ -53,6 +52,8 @@ def profile(data: bytes) -> bytes | None:
     """Return the profile of the code points of a file, for RGB; None if they say sRGB or there are
     none, empty if they are not known.
     """
+    from dafre_fast.pixels import profiles  # and NumPy, which an end needs not
+
     points = code_points(data)
     return points and profiles.of_code_points(*points)
 

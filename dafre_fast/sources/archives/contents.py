@@ -1,9 +1,10 @@
 """Find out what an archive holds: by its directory, its index, its headers, or a kept index."""
 
-import asyncio
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dafre_fast.core.daemons import Daemons
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.archives import tar
@@ -11,6 +12,9 @@ from dafre_fast.sources.archives import zip as zip_file
 from dafre_fast.sources.archives.desk import Archive, Desk
 from dafre_fast.sources.archives.members import Index, NoIndex, Read, read_index
 from dafre_fast.sources.interface import Span
+
+_READERS = Daemons("index", most=4)
+"""Threads that read the headers of archives on disk, which may take long."""
 
 
 class Contents(NamedTuple):
@@ -41,7 +45,7 @@ async def find_contents(desk: Desk, archive: Archive) -> Contents:
     if archive.is_compressed:
         return Contents(None)
     if archive.is_local:
-        return Contents(*await asyncio.to_thread(tar.index_of, Path(archive.address)))
+        return Contents(*await _READERS.run(partial(tar.index_of, Path(archive.address))))
     return await _find_kept(desk, archive)
 
 
