@@ -23,6 +23,7 @@ from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
 from dafre_fast.core.limits import raise_open_files
+from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
 from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
@@ -169,8 +170,24 @@ def report(summary: Summary, reporting: Reporting) -> int:
     from dafre_fast.views.summary import show
 
     show(summary, as_json=reporting.json)
+    if summary.work and got_nothing(summary):
+        return 1
     damaged = summary.packed.damaged.values() if summary.packed else ()
     return judge(sum(summary.refused.values()) + sum(damaged), reporting)
+
+
+def got_nothing(summary: Summary) -> bool:
+    """Return whether not a single image of a run succeeded, by now or earlier; say so, and why."""
+    if not summary.images or summary.success:
+        return False
+    reason, number = max(summary.refused.items(), key=lambda item: item[1])
+    why = Reason(reason)
+    cause = f"{why.cause[0].lower()}{why.cause[1:].rstrip('.')}"
+    print(
+        f"none of {summary.images:,} images succeeded: {number:,} {why} ({cause}); {why.advice}",
+        file=sys.stderr,
+    )
+    return True
 
 
 def judge(refused: int, reporting: Reporting) -> int:
@@ -332,8 +349,34 @@ def _check_text(name: str, value: object) -> None:
 
 
 def _split_list(field: inspect.Field, value: object) -> object:
+    """Return the items of a list: text is split at commas, but not within paths that exist."""
     assert isinstance(field.type, inspect.Metadata)
-    if isinstance(field.type.type, inspect.VarTupleType) and isinstance(value, (str, tuple)):
-        given = (value,) if isinstance(value, str) else value
-        return tuple(part.strip() for one in given for part in one.split(",") if part.strip())
-    return value
+    kind = field.type.type
+    if not isinstance(kind, inspect.VarTupleType) or not isinstance(value, (str, tuple)):
+        return value
+    split = _paths_in if isinstance(kind.item_type, inspect.CustomType) else _words_in
+    return tuple(
+        part for one in ((value,) if isinstance(value, str) else value) for part in split(one)
+    )
+
+
+def _words_in(text: str) -> list[str]:
+    return [word for part in text.split(",") if (word := part.strip())]
+
+
+def _paths_in(text: str) -> list[str]:
+    """Return the paths in a text: of parts between commas, as many as together name a file."""
+    parts, paths = text.split(","), list[str]()
+    while parts:
+        whole = (",".join(parts[:size]).strip() for size in range(len(parts), 1, -1))
+        path = next((one for one in whole if _exists(one)), parts[0].strip())
+        parts = parts[path.count(",") + 1 :]
+        paths.append(path)
+    return [path for path in paths if path]
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long a name, a NUL, or no home
+        return False

@@ -11,7 +11,7 @@ from dafre_fast.audit.duplicates import count, exclusions, find_duplicates, read
 from dafre_fast.audit.hashing import Hashed, hash_files
 from dafre_fast.audit.records import Audit
 from dafre_fast.audit.settings import AuditRun
-from dafre_fast.core.atomic import replacing
+from dafre_fast.core.atomic import check_writable, replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.findings import Finding
@@ -36,12 +36,15 @@ _PRELOAD = ("dafre_fast.audit.hashing", "dafre_fast.pixels.likeness", "dafre_fas
 
 
 def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
-    """Hash every full image, find duplicates, and write what is found into `audit` of the dataset.
+    """Hash every full image, find duplicates, and write what is found into `run.into`, or else
+    `audit` of the dataset.
 
     Raises InputError where the manifest cannot be read or has no full image, UsageError while a run
     is at work there, OutputError where the folder cannot be written.
     """
     began, cpu = time.monotonic(), time.process_time()
+    folder = run.into or run.output / AUDIT
+    check_writable(folder, "--into")
     with undisturbed(run.output / STATE):
         tell(Doing("reading the manifest"))
         images = read_images(run.output)
@@ -71,7 +74,6 @@ def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
         cpu_seconds=time.process_time() - cpu + hashing,
         cpu_seconds_of_hashing=hashing,
     )
-    folder = run.output / AUDIT
     write_parquet(found.rows, folder / "duplicates.parquet")
     write_csv(found.rows, folder / "duplicates.csv")
     write_csv(exclusions(found.rows), folder / EXCLUDE)

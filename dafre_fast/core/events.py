@@ -115,6 +115,8 @@ class Down(Event, frozen=True):
     host: str
     failures: int
     seconds: float
+    error: str = ""
+    """The last failure, for a host that never answered."""
 
 
 class Up(Event, frozen=True):

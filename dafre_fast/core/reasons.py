@@ -26,6 +26,10 @@ class Reason(_Explained):
     # fetching the original
     NOT_FOUND = "not_found", "The source has no such file."
     FORBIDDEN = "forbidden", "The server denied access to the file."
+    UNAUTHORIZED = (
+        "unauthorized",
+        "The source or a proxy wants a login, or did not accept the one it got.",
+    )
     HTTP_ERROR = "http_error", "The server's answer was an error, or was not valid HTTP."
     SERVER_ERROR = "server_error", "The server failed, or was too busy, at every attempt."
     NETWORK_ERROR = "network_error", "The connection failed or broke off at every attempt."
@@ -86,9 +90,22 @@ class Reason(_Explained):
         """True if other bounds (`core.settings.images.Bounds`) may lead to another outcome."""
         return self in _BOUNDED
 
+    @property
+    def advice(self) -> str:
+        """What to look at if every image is refused so."""
+        return next((advice for advice, reasons in _ADVICE.items() if self in reasons), _RECORDS)
+
+    @property
+    def may_mean_missing(self) -> bool:
+        """True if some servers answer so for a file that is not there: the original may be found
+        under another name.
+        """
+        return self in _MAY_MEAN_MISSING
+
 
 _TRANSIENT = frozenset(
     {
+        Reason.UNAUTHORIZED,
         Reason.SERVER_ERROR,
         Reason.NETWORK_ERROR,
         Reason.DNS_ERROR,
@@ -120,17 +137,62 @@ _BOUNDED = frozenset(
     }
 )
 
+_MAY_MEAN_MISSING = frozenset(
+    {
+        Reason.NOT_FOUND,
+        Reason.FORBIDDEN,  # a bucket that may not be listed
+        Reason.HTTP_ERROR,  # status 400
+        Reason.BAD_REDIRECT,
+        Reason.NOT_AN_IMAGE,  # a page, or JSON, with status 200
+        Reason.EMPTY_FILE,
+        Reason.WRONG_SIZE,
+        Reason.WRONG_HASH,
+    }
+)
+
+_RECORDS = "the manifest says more of each"
+_ADVICE = {
+    "is the source right?": {
+        Reason.NOT_FOUND,
+        Reason.HTTP_ERROR,
+        Reason.BAD_REDIRECT,
+        Reason.MISSING_ORIGINAL,
+        Reason.BAD_INDEX,
+        Reason.NOT_AN_IMAGE,
+        Reason.EMPTY_FILE,
+    },
+    "does the source want a login, or is it the wrong one?": {
+        Reason.FORBIDDEN,
+        Reason.UNAUTHORIZED,
+    },
+    "is the host up, its name right, and does it need a proxy?": {
+        Reason.SERVER_ERROR,
+        Reason.NETWORK_ERROR,
+        Reason.DNS_ERROR,
+        Reason.DOWNLOAD_TIMEOUT,
+        Reason.TOO_SLOW,
+        Reason.HOST_DOWN,
+    },
+    "--insecure accepts any certificate": {Reason.BAD_CERTIFICATE},
+    "--no-respect-noai takes them nevertheless": {Reason.OPTED_OUT},
+    "is --metadata of these originals?": {Reason.WRONG_SIZE, Reason.WRONG_HASH},
+}
+
 
 class Note(_Explained):
     """A remark on an image that was made; in the column `notes` of the manifest."""
 
     PROFILE_IGNORED = (
         "profile_ignored",
-        "The colour profile is damaged: the colours were taken as sRGB.",
+        "The colour profile is damaged or unknown: the colours were taken as sRGB.",
     )
     TRUNCATED = (
         "truncated",
         "The file ends before the image does: the rest is white (--truncated keep).",
+    )
+    MINOR_DAMAGE = (
+        "minor_damage",
+        "The file is damaged where it costs no pixel: its end, a restart marker, a checksum.",
     )
 
 
@@ -182,13 +244,25 @@ class RowProblem(_Explained):
     )
     # metadata of originals
     BAD_JSON = "bad_json", "The line is not a JSON object."
-    BAD_ID = "bad_id", "The id is missing, or not a number of at most 18 digits."
+    BAD_ID = "bad_id", "The field id is missing, or not a number of at most 18 digits."
     BAD_MD5 = "bad_md5", "The MD5 is not 32 hexadecimal digits."
     BAD_EXTENSION = "bad_extension", "The extension is not 1 to 5 letters or digits."
     BAD_SIZE = "bad_size", "The size is not a positive number."
-    BAD_FIELD = "bad_field", "A field has another type than it should have."
+    TOO_DEEP = "too_deep", "The record is nested a thousand levels deep, or deeper."
+    BAD_FLAG = (
+        "bad_flag",
+        "is_pending, is_flagged, is_deleted or is_banned is not true, false, 1, 0, t, f or null.",
+    )
+    BAD_RATING = "bad_rating", "The rating is not text."
     # and of their tags
-    NO_TAGS = "no_tags", "The record has no tags, not even an empty list of them."
+    NO_TAGS = (
+        "no_tags",
+        "No field has tags, be it an empty list: tags, tag_string_general, tags_general, general…",
+    )
+    NO_CATEGORIES = (
+        "no_categories",
+        "The tags have no categories (wanted: tag_string_general and so on); all are general then.",
+    )
     UNKNOWN_CATEGORY = (
         "unknown_category",
         "A tag is in none of Danbooru's categories; only the tag is left out, not the record.",
@@ -198,4 +272,4 @@ class RowProblem(_Explained):
         "A tag has no name; only the tag is left out, not the record.",
     )
     # tables of tags
-    BAD_TAGS = "bad_tags", "A column of tags does not hold a list of names."
+    BAD_TAGS = "bad_tags", "Tags are neither a list of names nor names in a text."

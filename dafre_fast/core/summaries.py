@@ -122,6 +122,8 @@ class Work(Struct, frozen=True):
     cpu_seconds: float
     downloads: Downloads | None = None
     """Is None if no server was asked for anything."""
+    refused_before: int = 0
+    """Images that earlier runs refused for good, and that this run did not try again."""
 
 
 class TagsSummary(Struct, frozen=True):

@@ -10,7 +10,7 @@ from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
 from dafre_fast.dataset.outputs import columns_of
 
 _TEXT = "stage key recipe reason detail original format spool"
-_TEXT_OF_FETCH = "path url final_url sha256 proof etag last_modified"
+_TEXT_OF_FETCH = "path url final_url sha256 proof etag last_modified source"
 _WHOLE = "original_width original_height original_bytes offset"
 _WHOLE_OF_FETCH = "bytes attempts http_status"
 _SCHEMA = {
@@ -52,6 +52,27 @@ def settled(
     if recipes is not None:
         stands &= pl.col("recipe").is_in([*recipes])
     return outcomes.filter(stands)
+
+
+def gave_before(fetched: pl.LazyFrame, source: str) -> bool:
+    """Return whether a source, by its fingerprint, has given an original. What an earlier version
+    fetched, which recorded no source, counts for any.
+    """
+    of_it = pl.col("source").eq_missing(pl.lit(source))
+    of_an_earlier_version = pl.col("source").is_null() & pl.col("url").is_not_null()
+    gave = fetched.filter(pl.col("reason").is_null() & (of_it | of_an_earlier_version))
+    return gave.limit(1).collect().height > 0
+
+
+def standing_refusals(fetched: pl.LazyFrame, source: str, *, retry_failed: bool) -> pl.LazyFrame:
+    """Return the refusals of originals that need not be asked for again: those that `source` gave
+    for good, if it has given an original as well. One that gave none may be a mistyped address, and
+    what another source refused, or an earlier version that recorded none, says nothing of this one.
+    """
+    refused = settled(fetched, recipes=None, retry_failed=retry_failed).filter(
+        pl.col("reason").is_not_null(), source=source
+    )
+    return refused if gave_before(fetched, source) else refused.clear()
 
 
 def status() -> pl.Expr:

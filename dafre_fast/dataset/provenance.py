@@ -71,7 +71,8 @@ _PACKAGES = (
 )
 """Packages whose code decides pixels or tables."""
 
-_LOOPBACK = ("127.0.0.1:", "localhost:")
+_THIS_MACHINE = ("127.0.0.1", "localhost")
+_LOOPBACK = tuple(f"{host}:" for host in _THIS_MACHINE)
 
 T = TypeVar("T")
 
@@ -114,6 +115,25 @@ def record_choice(
     chosen = Choice([*map(_table, tables)], _place(source), selection, names, steps)
     with replacing(output / STATE / CHOICE) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(chosen)))
+
+
+def words_of(source: str) -> str:
+    """Return words for a source, as `Choice` has it, for readers elsewhere: they say nothing of the
+    folders of this machine.
+    """
+    if source.startswith("hf:"):
+        return f"the data set {source.removeprefix('hf:')} on the Hugging Face Hub"
+    scheme, separator, rest = source.partition("://")
+    if not separator or scheme == "file":
+        return "originals on a disk"
+    if rest.partition("/")[0] in _THIS_MACHINE:
+        return "originals served by the machine that made it"
+    return f"originals at {source}"
+
+
+def is_of_danbooru(source: str) -> bool:
+    """Return True if a source names Danbooru, by its host, folder or data set."""
+    return any(name in source.lower() for name in ("danbooru", "donmai.us"))
 
 
 def choice(output: Path) -> Choice | None:

@@ -27,7 +27,7 @@ def simulate_all(
     """Return what `fetch_all` would do now with the same arguments."""
     lines = whole_lines(output / STATE) if running.resume else b""
     fetched = last_outcomes(lines, "fetch")
-    open_ = unrefused(asked, fetched, retry_failed=running.retry_failed)
+    open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
     rows = table_of_originals(open_, fetched, originals)
     left = rows.filter(pl.col("found").is_null())
     places = loops.run(_plan(left, originals))

@@ -23,6 +23,9 @@ def command(
     with terminal(watching if run.source else None) as tell:
         found = lists(run, tolerance, fetching, running, tell)
     show(found, as_json=reporting.json)
+    in_vain = [tree for tree, summary in found.fetched.items() if cli.got_nothing(summary)]
+    if in_vain:
+        return 1
     refused = (sum(summary.refused.values()) for summary in found.fetched.values())
     return cli.judge(sum(refused), reporting)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.paths import to_text
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.sources.arrival import Arrived
 from dafre_fast.sources.interface import Body
@@ -29,7 +30,7 @@ def fetched(
     final_url = None if body is None or body.url == (address or url) else body.url
     return Fetched(
         key=key,
-        path=str(path),
+        path=to_text(str(path)),
         url=public(url),
         final_url=final_url and public(final_url),
         http_status=body.status if body else None,

@@ -2,6 +2,8 @@
 that is safe, else it starts over.
 """
 
+from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 from dafre_fast.core.addresses import public
@@ -13,6 +15,7 @@ from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Span, Transport
 from dafre_fast.sources.manners.effort import Effort, Passing
 from dafre_fast.sources.outcome import fetched
+from dafre_fast.sources.stretch import stretch
 
 
 class Transfer:
@@ -35,11 +38,18 @@ class Transfer:
         self._arrival = Arrival(path, expected, settings, check)
         self._etag: str | None = None
 
-    async def run(self, transport: Transport, effort: Effort) -> Fetched:
-        """Return the outcome of the file. Raises Refusal."""
+    async def run(
+        self,
+        transport: Transport,
+        effort: Effort,
+        gives_way: Callable[[Passing], bool] = lambda _: False,
+    ) -> Fetched:
+        """Return the outcome of the file. Raises Refusal; `gives_way` as in `Effort.persist`."""
         self._refuse_too_many(self._expected.bytes)
         try:
-            return await effort.persist(self._address, lambda: self._attempt(transport, effort))
+            return await effort.persist(
+                self._address, lambda: self._attempt(transport, effort), gives_way
+            )
         finally:
             self._arrival.discard()
 
@@ -66,14 +76,16 @@ class Transfer:
         arrival, etag = self._arrival, self._etag
         span = Span(arrival.size) if etag and arrival.size else None
         self._etag = None  # resume once: after a wrong answer it starts over
-        async with transport.open(self._address, effort, span, etag if span else None) as body:
+        known = etag if span else None
+        async with stretch(transport, self._address, effort, span, known) as body:
             if body.start != arrival.size:
                 arrival.start_over()
             self._check_total(body)
             self._etag = body.etag if body.strong else None
-            async for chunk in body.chunks():
-                arrival.write(chunk)
-                effort.slot.received(len(chunk))
+            async with aclosing(body.chunks()) as chunks:
+                async for chunk in chunks:
+                    arrival.write(chunk)
+                    effort.slot.received(len(chunk))
         if body.total is not None and arrival.size != body.total:
             detail = f"{arrival.size:,} bytes of {body.total:,}"
             raise Passing(Reason.NETWORK_ERROR, detail)

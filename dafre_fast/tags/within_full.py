@@ -13,7 +13,7 @@ from dafre_fast.core.summaries import TagsSummary
 from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.posts import tells_tags
-from dafre_fast.tables.record_files import files_of
+from dafre_fast.tables.record_files import tables_of
 from dafre_fast.tags.receipt import fingerprint, read_receipt, write_receipt
 from dafre_fast.tags.run import tags
 from dafre_fast.tags.settings import TagsRun
@@ -36,7 +36,8 @@ def tag_tables(
     are kept. Raises the errors of `tags` and `stats`.
     """
     tell(Doing("reading tags"))
-    with_tags = tuple(path for path in files_of(metadata) if tells_tags(path))
+    tagged = (table for table in tables_of(metadata) if tells_tags(table))
+    with_tags = tuple(file for table in tagged for file in table.files)
     if not with_tags:
         return None
     labels, receipt = output / LABELS, output / STATE / _RECEIPT
@@ -49,6 +50,8 @@ def tag_tables(
     tables = tuple(labels / f"{split}_tags.parquet" for split in SPLITS)
     statistics = output / STATISTICS
     stats(StatsRun(input=tables, output=statistics), plotting, tell)
-    made = (path for folder in (labels, statistics) for path in files_of([folder]))
+    made = (
+        path for folder in (labels, statistics) for path in folder.rglob("[!.]*") if path.is_file()
+    )
     write_receipt(receipt, made_from, made, summary)
     return summary

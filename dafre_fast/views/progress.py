@@ -78,8 +78,7 @@ class Progress:
             case Notice(text):
                 self._screen.say(text)
             case Down():
-                pause = f"{event.seconds:g} s after {event.failures} failures in a row"
-                self._screen.say(f"{event.host}: paused for {pause}")
+                self._screen.say(f"{event.host}: {_down(event)}")
             case Up():
                 self._screen.say(f"{event.host}: answers again")
             case Held():
@@ -105,6 +104,12 @@ class Progress:
         if now + event.seconds > self._silent_until.get(event.host, 0.0):
             self._silent_until[event.host] = now + max(event.seconds, _HELD_AGAIN_SECONDS) + 1
             self._screen.say(f"{event.host}: asks to wait {_span(event.seconds)}")
+
+
+def _down(event: Down) -> str:
+    if event.error:
+        return f"never answered ({event.error})"
+    return f"paused for {event.seconds:g} s after {event.failures} failures in a row"
 
 
 class _Ticker(Thread):

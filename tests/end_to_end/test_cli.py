@@ -466,3 +466,36 @@ def test_a_setting_is_taken_up_to_its_bound_and_refused_beyond(settings_of, boun
 def test_the_status_is_1_beyond_the_refusals_allowed(allowed, status):
     summary = Summary(images=5, success=3, refused={"corrupt": 1, "timeout": 1})
     assert cli.report(summary, Reporting(max_refused=allowed)) == status
+
+
+PATHS = {
+    "a,b.json": ["a,b.json"],
+    "a,b.json,c.json": ["a,b.json", "c.json"],
+    "c.json, a,b.json": ["c.json", "a,b.json"],
+    "d,e,f/g,h.json": ["d,e,f/g,h.json"],
+    "a,c.json": ["a", "c.json"],
+    "x,y.json": ["x", "y.json"],
+    "c.json,": ["c.json"],
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), PATHS.items())
+@pytest.mark.parametrize("from_file", [False, True])
+def test_paths_with_commas_are_one_path_if_they_exist(
+    settings_of, tmp_path, monkeypatch, given, expected, from_file
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a,b.json", "c.json", "d,e,f/g,h.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    if from_file:
+        found = settings_of(Fetching, config=f"metadata = {given!r}")
+    else:
+        found = settings_of(Fetching, "--metadata", given)
+    assert found.metadata == tuple(map(Path, expected))
+
+
+def test_items_of_a_toml_list_and_words_with_commas_stay_what_they_are(settings_of) -> None:
+    found = settings_of(Fetching, config="metadata = ['x,y', ' z']\nextensions = 'jpg,png'")
+    assert found.metadata == (Path("x,y"), Path(" z"))
+    assert found.extensions == ("jpg", "png")

@@ -75,6 +75,25 @@ def test_a_host_is_down_after_ten_failures_in_a_row_and_not_after_nine() -> None
     assert (breaker.down_since, breaker.wait(6.0), breaker.wait(7.0)) == (5.0, 1.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("answered", "times", "is_down"),
+    [
+        (False, (0.0, 0.5, 1.0, 2.0), True),
+        (False, (0.0, 0.5, 1.0, 1.9), False),
+        (False, (0.0, 1.0, 3.0), False),
+        (True, (0.0, 0.5, 1.0, 9.0), False),
+    ],
+)
+def test_for_a_host_that_never_answered_four_failures_in_two_seconds_are_enough(
+    answered, times, is_down
+) -> None:
+    breaker = Breaker()
+    breaker.answered = answered
+    for now in times:
+        breaker.fail(now, breaker.begin())
+    assert (breaker.down_since is not None) is is_down
+
+
 def test_one_success_in_between_begins_the_count_anew() -> None:
     breaker = Breaker()
     for number in range(100):
@@ -175,7 +194,8 @@ async def ask(hosts: Hosts, effort: Effort | None = None) -> None:
 async def fail(hosts: Hosts, times: int = FAILURES_UNTIL_DOWN) -> None:
     for _ in range(times):
         async with hosts.turn("host") as turn:
-            turn.failed()
+            turn.answered()
+            turn.failed(Refusal(Reason.SERVER_ERROR, "status 500"))
 
 
 async def done_at_once(*asking: Awaitable[None]) -> int:
@@ -475,6 +495,38 @@ def test_a_trial_of_which_nothing_is_told_leaves_the_next_one_to_try() -> None:
     assert asyncio.run(main()) == [Down("host", 10, 0.05), Up("host")]
 
 
+async def find_nobody(hosts: Hosts) -> None:
+    for _ in range(FAILURES_UNTIL_DOWN):
+        async with hosts.turn("host") as turn:
+            turn.failed(Refusal(Reason.DNS_ERROR, "no such name"))
+
+
+def test_a_host_that_never_answered_is_named_with_its_error_and_nobody_waits_for_it() -> None:
+    async def main() -> list[Event]:
+        hosts, told = met(Fetching(patience=600.0))
+        await find_nobody(hosts)
+        with pytest.raises(Refusal, match="host never answered: no such name") as refused:
+            await ask(hosts)
+        assert refused.value.reason is Reason.DNS_ERROR
+        return told
+
+    assert asyncio.run(main()) == [Down("host", 10, 2.0, "dns_error: no such name")]
+
+
+@pytest.mark.usefixtures("short_rests")
+def test_after_its_rest_a_host_that_never_answered_is_tried_and_then_is_like_any_other() -> None:
+    async def main() -> None:
+        hosts, told = met(Fetching(patience=600.0))
+        await find_nobody(hosts)
+        await asyncio.sleep(0.06)
+        await ask(hosts)
+        assert told[-1] == Up("host")
+        await fail(hosts)
+        await ask(hosts)  # waits
+
+    asyncio.run(main())
+
+
 # Hosts over HTTP
 
 
@@ -574,3 +626,25 @@ def test_a_host_that_is_down_is_tried_by_one_until_it_answers_and_no_other_host_
     states = [event for event in told if isinstance(event, Down | Up)]
     host = states[0].host
     assert states == [Down(host, 10, 0.3), Down(host, 11, 0.6), Up(host)]
+
+
+def test_originals_of_a_host_on_which_nobody_listens_are_refused_without_waiting(tmp_path) -> None:
+    found = list[Fetched]()
+    told = list[Event]()
+
+    async def take(_: Sought, fetched: Fetched) -> None:
+        found.append(fetched)
+
+    async def main() -> None:
+        settings = Fetching(retries=1, patience=600.0)
+        transport = Http(settings, Hosts(settings, told.append))
+        check = Check(head=sniff, whole=check_end)
+        address = "http://127.0.0.1:9/{id}.jpg"
+        async with Template(address, transport, tmp_path, settings, check, told.append) as source:
+            await source.fetch([Sought(str(one), extension="jpg") for one in range(300)], take)
+
+    asyncio.run(main())
+    assert [one.reason for one in found] == [Reason.NETWORK_ERROR] * 300
+    assert "127.0.0.1:9 never answered: " in found[-1].detail
+    assert "Connect call failed" in found[-1].detail
+    assert "Connect call failed" in next(one.error for one in told if isinstance(one, Down))

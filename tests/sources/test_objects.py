@@ -21,6 +21,7 @@ from dafre_fast.sources.interface import Body, Check, Span
 from dafre_fast.sources.manners.effort import Budget, Effort, Passing
 from dafre_fast.sources.manners.hosts import Hosts
 from tests.commands import dafre
+from tests.pixels.pictures import encoded, smooth
 from tests.sources.fetching import fetching, ignore
 from tests.sources.s3 import S3, s3_server
 
@@ -30,7 +31,7 @@ pytestmark = [
 ]
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 2000 + b"\xff\xd9"
 OTHER = b"\xff\xd8\xff\xda" + bytes(range(254, 0, -1)) * 2000 + b"\xff\xd9"
-GIF = b"GIF89a" + bytes(600) + b";"
+GIF = encoded(smooth(40, 30), "GIF")
 WHOLE = Check(head=sniff, whole=check_end)
 FAST = Fetching(retries=1, timeout=10.0)
 ONCE = Fetching(retries=0, timeout=10.0)
@@ -122,7 +123,7 @@ def test_wrong_credentials_end_the_run_and_say_what_to_set(guarded, tmp_path) ->
 
 def test_an_object_without_permission_is_forbidden(guarded, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    (fetched,) = fetch(guarded.source, tmp_path, "7")
+    (fetched,) = fetch(guarded.source, tmp_path, Sought("7", "jpg"))
     assert (fetched.reason, files(tmp_path)) == (Reason.FORBIDDEN, {})
 
 
@@ -334,7 +335,7 @@ async def breaks_off(reader, _):
         (status(b"503 Slow Down"), Reason.SERVER_ERROR),
         (status(b"429 Too Many Requests"), Reason.SERVER_ERROR),
         (status(b"403 Forbidden"), Reason.FORBIDDEN),
-        (status(b"401 Unauthorized"), Reason.FORBIDDEN),
+        (status(b"401 Unauthorized"), Reason.UNAUTHORIZED),
         (status(b"418 I'm a teapot"), Reason.HTTP_ERROR),
         (says_nothing, Reason.TOO_SLOW),
         (trickles, Reason.TOO_SLOW),

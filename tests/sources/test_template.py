@@ -13,9 +13,18 @@ from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Sought
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.choose import choose
-from dafre_fast.testing.plays import first, right, status
+from dafre_fast.testing.plays import PAGE, body, first, redirect, right, status
 from dafre_fast.testing.server import Exchange, Play, Server
-from tests.sources.loopback import FAST, JPEG, WHOLE, fetch, fetch_from, files, ignore
+from tests.sources.loopback import (
+    FAST,
+    JPEG,
+    OTHER_JPEG,
+    WHOLE,
+    fetch,
+    fetch_from,
+    files,
+    ignore,
+)
 
 SEVEN = Sought("7")
 """Its extension is not known."""
@@ -59,6 +68,88 @@ def test_an_image_that_is_nowhere_is_not_found_and_asked_for_once_per_extension(
     assert len(set(paths(server))) == 5
 
 
+async def elsewhere(x: Exchange) -> None:
+    """Lead every unknown path to the start page."""
+    await (body("Content-Type: text/html", of=lambda _: PAGE) if x.path == "/" else redirect("/"))(
+        x
+    )
+
+
+STANDS_FOR_MISSING = {
+    "403": status("403 Forbidden"),
+    "451": status("451 Unavailable For Legal Reasons"),
+    "410": status("410 Gone"),
+    "400": status("400 Bad Request"),
+    "page": body("Content-Type: text/html", of=lambda _: PAGE),
+    "page as an image": body("Content-Type: image/jpeg", of=lambda _: PAGE),
+    "page marked noai": body("Content-Type: text/html", "X-Robots-Tag: noai", of=lambda _: PAGE),
+    "JSON": body("Content-Type: application/json", of=lambda _: b'{"error": "not found"}'),
+    "nothing": body(of=lambda _: b""),
+    "204": status("204 No Content"),
+    "start page": elsewhere,
+    "redirect loop": redirect("?again"),
+}
+
+
+@pytest.mark.parametrize("name", STANDS_FOR_MISSING)
+def test_after_an_answer_that_may_mean_missing_the_next_extension_is_tried(tmp_path, name) -> None:
+    async def play(x: Exchange) -> None:
+        await (right if x.path.endswith(".gif") else STANDS_FOR_MISSING[name])(x)
+
+    server = Server(play, JPEG)
+    (fetched,) = fetch_from(server, tmp_path, SEVEN)
+    assert (fetched.reason, files(tmp_path)) == (None, {"0007/7.gif": JPEG})
+    assert [paths(server).count(f"/7.{one}") for one in ("jpg", "png", "gif")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "answer"),
+    [
+        ("403", Reason.FORBIDDEN, 403),
+        ("400", Reason.HTTP_ERROR, 400),
+        ("page", Reason.NOT_AN_IMAGE, 200),
+        ("start page", Reason.NOT_AN_IMAGE, 200),
+        ("nothing", Reason.EMPTY_FILE, 200),
+        ("410", Reason.NOT_FOUND, 410),
+    ],
+)
+def test_if_no_extension_is_there_the_most_telling_answer_is_the_reason(
+    tmp_path, name, reason, answer
+) -> None:
+    async def play(x: Exchange) -> None:
+        await (_missing if x.path.endswith((".jpg", ".gif")) else STANDS_FOR_MISSING[name])(x)
+
+    (fetched,) = fetch_from(Server(play, JPEG), tmp_path, SEVEN)
+    assert (fetched.reason, fetched.http_status) == (reason, answer)
+    assert reason is Reason.NOT_FOUND or fetched.url.endswith("/7.png")
+
+
+def test_a_page_that_comes_once_costs_no_original(tmp_path) -> None:
+    async def play(x: Exchange) -> None:
+        page = STANDS_FOR_MISSING["page"]
+        await (first(1, page) if x.path.endswith(".jpg") else _missing)(x)
+
+    (fetched,) = fetch_from(Server(play, JPEG), tmp_path, SEVEN)
+    assert (fetched.reason, files(tmp_path)) == (None, {"0007/7.jpg": JPEG})
+
+
+def test_a_known_md5_tells_which_extension_is_the_right_one(tmp_path) -> None:
+    async def play(x: Exchange) -> None:
+        await (right if x.path.endswith(".png") else body(of=lambda _: OTHER_JPEG))(x)
+
+    sought = Sought("7", md5=hashlib.md5(JPEG).hexdigest(), bytes=len(JPEG))
+    (fetched,) = fetch_from(Server(play, JPEG), tmp_path, sought)
+    assert (fetched.reason, files(tmp_path)) == (None, {"0007/7.png": JPEG})
+
+
+@pytest.mark.parametrize("line", ["401 Unauthorized", "407 Proxy Authentication Required"])
+def test_where_a_login_is_wanted_no_further_extension_is_tried(tmp_path, line) -> None:
+    server = Server(status(line))
+    (fetched,) = fetch_from(server, tmp_path, SEVEN)
+    assert (fetched.reason, len(paths(server))) == (Reason.UNAUTHORIZED, 1)
+    assert "USER:PASSWORD@" in fetched.detail
+
+
 def test_an_address_may_be_made_of_the_md5(tmp_path) -> None:
     async def main() -> None:
         server = Server(right, JPEG)
@@ -91,7 +182,7 @@ def test_without_retries_a_passing_failure_stands(tmp_path) -> None:
     [
         ("500 Oh", Reason.SERVER_ERROR, 3),
         ("429 Too Many Requests", Reason.SERVER_ERROR, 3),
-        ("401 Unauthorized", Reason.FORBIDDEN, 1),
+        ("401 Unauthorized", Reason.UNAUTHORIZED, 1),
         ("403 Forbidden", Reason.FORBIDDEN, 1),
         ("418 I'm a teapot", Reason.HTTP_ERROR, 1),
     ],

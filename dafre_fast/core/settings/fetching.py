@@ -63,6 +63,14 @@ class Fetching(Originals, frozen=True):
     patience: Annotated[
         float, Meta(ge=0, description="Seconds to wait for a host that is down or asks to wait.")
     ] = 600.0
+    give_up: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Stop if the first so many answers of the source are refusals of one kind;"
+            " 0: never.",
+        ),
+    ] = 100
     respect_noai: Annotated[
         bool, Meta(description="Refuse images marked noai or noimageai (X-Robots-Tag).")
     ] = True

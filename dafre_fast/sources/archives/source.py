@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from dafre_fast.core.errors import Refusal
+from dafre_fast.core.errors import Refusal, SourceError
 from dafre_fast.core.events import Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Sought
@@ -106,9 +106,9 @@ class Archives:
                     all_groups.create_task(in_turn(tiers, group))
         except ExceptionGroup as errors:
             raise _first(errors) from None
-        except Refusal as refusal:  # from the layout: no archive was visited
-            return [(one, refusal) for one in sought]
-        return [(one, group.trouble) for group in groups.values() for one in group.left.values()]
+        except Refusal as refusal:  # from the layout: nothing can be asked for
+            raise SourceError(f"the archives cannot be listed: {refusal}") from refusal
+        return [(one, group.why_left()) for group in groups.values() for one in group.left.values()]
 
 
 def _first(errors: ExceptionGroup) -> Exception:

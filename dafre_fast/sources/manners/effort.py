@@ -120,8 +120,14 @@ class Effort:
             if end is not None:
                 self._timeout.reschedule(end + seconds)
 
-    async def persist(self, url: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Return what an attempt returns; repeat it after passing failures.
+    async def persist(
+        self,
+        url: str,
+        attempt: Callable[[], Awaitable[T]],
+        gives_way: Callable[[Passing], bool] = lambda _: False,
+    ) -> T:
+        """Return what an attempt returns; repeat it after passing failures, unless such a failure
+        gives way to something else that can be tried.
 
         Raises Refusal if it is refused for good, gets the same wrong content twice, or no retry is
         left, of its own or in the budget.
@@ -131,7 +137,7 @@ class Effort:
             try:
                 return await self._attempt(url, attempt, seen)
             except Passing as passing:
-                if retries == self._settings.retries:
+                if retries == self._settings.retries or gives_way(passing):
                     raise
                 reason, detail = passing.reason, passing.detail
             retries += 1

@@ -2,7 +2,8 @@
 
 Each host has a token bucket of requests and a maximum of connections. It gets no requests for as
 long as it asks (Retry-After) and, after failures in a row, for a pause that doubles each time
-(circuit breaker).
+(circuit breaker). A host that never answered gets no patience: while it rests, whoever wants to ask
+it is refused at once, with its error.
 """
 
 import asyncio
@@ -28,6 +29,8 @@ PUBLIC_RATE = 5.0
 PUBLIC_CONNECTIONS = 8
 FAILURES_UNTIL_DOWN = 10
 """Failures in a row of the host as such: refused, reset, silent, unknown, or status 429 or 5xx."""
+_FAILURES_OF_A_STRANGER, _SECONDS_OF_A_STRANGER = 4, 2.0
+"""Fewer failures are enough for a host that never answered, if the first is so long ago."""
 _FIRST_REST_SECONDS = 2.0
 _LONGEST_REST_SECONDS = 60.0
 _NOTICEABLE_SECONDS = 0.001
@@ -79,8 +82,12 @@ class Breaker:
     def __init__(self) -> None:
         self.failures = 0
         """Failures in a row."""
+        self.answered = False
+        """Whether it ever answered, be it with an error."""
         self.down_since: float | None = None
+        self._failing_since = 0.0
         self._until = 0.0
+        self._rests = 0
         self._trials = 0
         self._trial: int | None = None
 
@@ -101,6 +108,7 @@ class Breaker:
         """Note that the host answered; return whether it was down until now."""
         was_down = self.down_since is not None
         self.failures, self.down_since, self._trial = 0, None, None
+        self.answered = True
         return was_down
 
     def fail(self, now: float, trial: int | None) -> float:
@@ -111,15 +119,24 @@ class Breaker:
         if self.down_since is not None and (trial is None or trial != self._trial):
             return 0.0
         self.failures += 1
-        if self.failures < FAILURES_UNTIL_DOWN:
-            return 0.0
+        if self.failures == 1:
+            self._failing_since = now
         if self.down_since is None:
-            self.down_since = now
+            if not self._is_enough(now):
+                return 0.0
+            self.down_since, self._rests = now, 0
         self._trial = None
-        doublings = min(self.failures - FAILURES_UNTIL_DOWN, 10)
-        rest = min(_FIRST_REST_SECONDS * float(2**doublings), _LONGEST_REST_SECONDS)
+        rest = min(_FIRST_REST_SECONDS * 2.0 ** min(self._rests, 10), _LONGEST_REST_SECONDS)
+        self._rests += 1
         self._until = now + rest
         return rest
+
+    def _is_enough(self, now: float) -> bool:
+        """Return whether so many failures mean that the host is down."""
+        if self.failures >= FAILURES_UNTIL_DOWN:
+            return True
+        long_ago = now - self._failing_since >= _SECONDS_OF_A_STRANGER
+        return not self.answered and self.failures >= _FAILURES_OF_A_STRANGER and long_ago
 
     def leave(self, trial: int | None) -> None:
         """Note that a request ended and says nothing about the host."""
@@ -149,6 +166,8 @@ class Host:
         """Connections."""
         self.held_until = 0.0
         self.breaker = Breaker()
+        self.failure: Refusal | None = None
+        """The failure after which it was down last."""
         self._trial_ended = asyncio.Event()
 
     def wait(self, now: float) -> float:
@@ -190,18 +209,24 @@ class Turn:
         self._trial = host.breaker.begin()
         host.in_use += 1
 
+    def answered(self) -> None:
+        """Note that the host answered, be it that it is busy or broken."""
+        self._host.breaker.answered = True
+
     def succeeded(self) -> None:
         """Note that the host answers, whatever the answer is."""
         if self._host.breaker.succeed():
             self._tell(Up(self._host.name))
             self._host.end_trial()
 
-    def failed(self) -> None:
+    def failed(self, failure: Refusal) -> None:
         """Note that the host as such failed."""
         now, breaker = time.monotonic(), self._host.breaker
         self._slot.host_failed(now)
         if rest := breaker.fail(now, self._trial):
-            self._tell(Down(self._host.name, breaker.failures, rest))
+            self._host.failure = Refusal(failure.reason, failure.detail)  # without its traceback
+            error = "" if breaker.answered else str(failure)
+            self._tell(Down(self._host.name, breaker.failures, rest, error))
             self._host.end_trial()
 
     def hold(self, seconds: float) -> None:
@@ -250,7 +275,8 @@ class Hosts:
         """Wait until a host may be asked once, and keep one of its connections.
 
         Meanwhile the clock of the effort stops, and its slot is given away. Raises Refusal
-        HOST_DOWN if the host is down, or asks to wait, for longer than `--patience`.
+        HOST_DOWN if the host is down, or asks to wait, for longer than `--patience`; the reason of
+        its failure if it is down and never answered.
         """
         host = self._hosts[name]
         slot = effort.slot if effort else Slot()
@@ -298,6 +324,9 @@ class Hosts:
                 asks = host.held_until - now
                 raise Refusal(Reason.HOST_DOWN, f"{host.name} asks to wait for {asks:,.0f} s")
             down_since = host.breaker.down_since
+            if host.failure and not host.breaker.answered:
+                detail = f"{host.name} never answered: {host.failure.detail}"
+                raise Refusal(host.failure.reason, detail)
             if down_since is not None:
                 left = down_since + patience - now
                 if left <= 0:

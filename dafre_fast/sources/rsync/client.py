@@ -106,7 +106,7 @@ class RsyncClient:
                 if failure := failure_of(status, said):
                     raise failure
             except Passing as passing:
-                turn.failed()
+                turn.failed(passing)
                 passing.detail = f"{self._module}: {passing.detail}"
                 raise
             except OSError as error:

@@ -40,6 +40,8 @@ def failure_of(status: int, said: str) -> DafreError | None:
         return Passing(_PASSING[status], line)
     if "try again later" in said:  # max connections reached
         return Passing(Reason.SERVER_ERROR, line)
+    if "auth failed" in line:
+        line += "; put USER@ before the host in --source, and set RSYNC_PASSWORD"
     return (OutputError if status == _FILE_IO else SourceError)(line)
 
 

@@ -84,9 +84,10 @@ class Rsync:
                 await take(one, refused_untimed(one, None, refusal, effort))
             return
         portion = plan_portion(sought, sizes, self._names, self._max_bytes)
+        # Those that are there first: a portion without a single one says that something is wrong.
+        await self._delivery.run(self._names.module, portion.wanted, take)
         for one, address, why in portion.refused:
             await take(one, refused_untimed(one, address, why, effort))
-        await self._delivery.run(self._names.module, portion.wanted, take)
         if portion.again:
             await self._fetch(portion.again, take)
 

@@ -5,6 +5,8 @@ use. S3: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCE
 `AWS_SESSION_TOKEN`, and `AWS_SKIP_SIGNATURE` for a public bucket without credentials. Google:
 `GOOGLE_BASE_URL`, `GOOGLE_APPLICATION_CREDENTIALS`, `GOOGLE_SKIP_SIGNATURE`.
 
+Proxies and certificates are those of the environment, as for HTTP.
+
 Importing this module raises UsageError if obstore is not installed.
 """
 
@@ -25,9 +27,11 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Effort, HostFailed, Passing
 from dafre_fast.sources.manners.hosts import Hosts, Turn, host_name
-from dafre_fast.sources.transports import http_answers
+from dafre_fast.sources.transports import certificates, http_answers
 from dafre_fast.sources.transports.http import user_agent
+from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.stall import StallGuard
+from dafre_fast.sources.transports.urls import url_of
 
 try:
     import obstore
@@ -60,7 +64,7 @@ _OF_THE_SOURCE = {
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
 }
 """Error codes of S3 that concern the whole bucket."""
-_NO_CREDENTIALS = {
+_LOGIN = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true",
     "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or GOOGLE_SKIP_SIGNATURE=true",
 }
@@ -163,12 +167,17 @@ class Objects:
             "timeout": _WITHOUT_END,  # an effort limits the time of all attempts together
             "user_agent": user_agent(self._settings.contact),
         }
+        if path := certificates.bundle():
+            options["root_certificate"] = certificates.pem(path)
         kind = S3Store if scheme == "s3" else GCSStore
         try:
             url = urlsplit(endpoint)
             port = url.port or (80 if url.scheme == "http" else 443)
             if url.scheme not in {"http", "https"} or not url.hostname:
                 raise ValueError(f"the endpoint {endpoint!r} is not a URL of HTTP")
+            if way := Proxies().way(url_of(endpoint)):
+                # The library reads the environment, too, but not all forms of no_proxy.
+                options["proxy_url"], options["proxy_excludes"] = way
             store = kind(name, client_options=options, retry_config={"max_retries": 0})
         except (BaseError, ValueError) as error:
             raise UsageError(f"{scheme}://{name}: {_first_line(error)}") from error
@@ -222,11 +231,17 @@ _ERRORS = (BaseError, FileNotFoundError, ValueError, TimeoutError)
 
 def _noted(refusal: Refusal | SourceError, turn: Turn) -> Refusal | SourceError:
     """Return a refusal; note whether the host failed."""
-    if isinstance(refusal, HostFailed):
-        turn.failed()
+    if isinstance(refusal, Refusal) and _is_of_the_host(refusal):
+        if refusal.reason is Reason.SERVER_ERROR:
+            turn.answered()
+        turn.failed(refusal)
     else:
         turn.succeeded()
     return refusal
+
+
+def _is_of_the_host(refusal: Refusal) -> bool:
+    return isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE
 
 
 def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | SourceError:
@@ -237,7 +252,7 @@ def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | Sourc
     if isinstance(error, ValueError):
         return Refusal(Reason.HTTP_ERROR, f"{address}: {line}")
     if _FOR_CREDENTIALS.search(line) and not bucket.answered:
-        return SourceError(f"{address}: no credentials; {_NO_CREDENTIALS[bucket.scheme]}")
+        return SourceError(f"{address}: no credentials; {_LOGIN[bucket.scheme]}")
     if "incorrectly configured region" in line:
         return SourceError(f"{address}: the bucket is in another region; see AWS_REGION")
     code = re.search(r"<Code>(\w+)</Code>", text)
@@ -245,7 +260,8 @@ def _refusal(address: str, bucket: _Bucket, error: Exception) -> Refusal | Sourc
         return SourceError(f"{address}: {_OF_THE_SOURCE[code[1]]} ({code[1]})")
     if status := re.search(r"status code: (\d{3})", line):
         refused = http_answers.refused(int(status[1])) or _REDIRECTED
-        said = f"status {status[1]}" + (f", {code[1]}" if code else "")
+        login = _LOGIN[bucket.scheme]
+        said = http_answers.detail(int(status[1]), {}, login) + (f", {code[1]}" if code else "")
         return refused.kind(refused.reason, f"{address}: {said}")
     if certificate := re.search(r"InvalidCertificate\(\s*(\w+)", text):
         detail = f"{address}: its certificate is not valid ({certificate[1]})"
