@@ -13,15 +13,15 @@ from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Step, Summary, Work
+from dafre_fast.engine.judge import Judge
 from dafre_fast.engine.originals import Originals
-from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose, finds_only, identity
 from dafre_fast.sources.interface import Check
 from dafre_fast.tables.faces import names_in
 from dafre_fast.tables.metadata import Metadata, read_metadata
 
-CHECK = Check(head=sniff, whole=check_end)
+CHECK = Check(head=sniff, whole=Judge())
 """The checks that originals must pass."""
 
 
