@@ -72,7 +72,11 @@ def read_json(paths: Iterable[Path], shape: Shape) -> Iterator[pl.DataFrame]:
 
     Raises InputError if a file cannot be read, or is something else than records of JSON.
     """
-    return _in_threads(partial(_placed, shape=shape), read_blocks(paths))
+    following = 1
+    for rows, height, block in _in_threads(partial(_decoded, shape=shape), read_blocks(paths)):
+        first = 1 if block.begins else following
+        yield _placed(rows, block, first)
+        following = first + height if block.numbers is None else int(block.numbers[-1]) + 1
 
 
 def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
@@ -87,15 +91,19 @@ def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[
             yield ahead.popleft().result()
 
 
-def _placed(block: Block, shape: Shape) -> pl.DataFrame:
-    rows, _ = decoded(block.text, shape)
-    lines = rows["line"]
-    numbers = pl.Series("line", block.numbers).gather(lines)
-    names, heights = zip(*block.names, strict=True)
-    if len(names) == 1:
-        return rows.select(pl.lit(names[0]).alias("file"), numbers, pl.exclude("line"))
+def _decoded(block: Block, shape: Shape) -> tuple[pl.DataFrame, int, Block]:
+    return *decoded(block.text, shape), block
+
+
+def _placed(rows: pl.DataFrame, block: Block, first: int) -> pl.DataFrame:
+    """Return rows with the `file` and `line` that they come from."""
+    if block.numbers is None:
+        name = pl.lit(block.names[0][0]).alias("file")
+        return rows.select(name, pl.col("line") + first, pl.exclude("line"))
+    lines, (names, heights) = rows["line"], zip(*block.names, strict=True)
     of_line = pl.Series(np.repeat(np.arange(len(names)), heights))
     files = pl.Series("file", names, pl.String).gather(of_line.gather(lines))
+    numbers = pl.Series("line", block.numbers).gather(lines)
     return rows.select(files, numbers, pl.exclude("line"))
 
 

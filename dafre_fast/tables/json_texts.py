@@ -55,13 +55,17 @@ _REMEDIES = (
 
 
 class Block(NamedTuple):
-    """Lines of JSON. `text` has their ends; `numbers` uint32 has a number for each line, that in
-    its own text (from 1). `names` has each text's name, and how many of the lines are its.
+    """Lines of JSON. `text` has their ends; `names` has each text's name, and how many of the lines
+    are its. `numbers` uint32 has a number for each line, that in its own text (from 1).
+
+    Most blocks are of one long text and need not be counted: `numbers` is None, the only height is
+    0, and the lines follow those of the block before, or are the first if it `begins` the text.
     """
 
     text: bytes
-    numbers: NDArray[np.uint32]
+    numbers: NDArray[np.uint32] | None
     names: list[tuple[str, int]]
+    begins: bool = True
 
 
 def looks_like_records(path: Path) -> bool:
@@ -108,15 +112,19 @@ def read_blocks(paths: Iterable[Path]) -> Iterator[Block]:
 
     Raises InputError if a file cannot be read, has no records of JSON, or ends within an array.
     """
-    waiting, size = list[Block](), 0
     paths = [*paths]
-    for path in paths:
-        for block in _of_file(path) if len(paths) == 1 else _of_single(path):
-            waiting.append(block)
-            size += len(block.text)
-            if size >= blocks.BLOCK_BYTES // 2:
-                yield _joined(waiting)
-                waiting, size = [], 0
+    parts = (part for path in paths for part in (_of_file if len(paths) == 1 else _of_single)(path))
+    waiting, size = list[Block](), 0
+    for part in parts:
+        alone = len(part.text) >= blocks.BLOCK_BYTES // 2 or not part.begins
+        if waiting and (alone or size >= blocks.BLOCK_BYTES // 2):
+            yield _joined(waiting)
+            waiting, size = [], 0
+        if alone:
+            yield part
+        else:
+            waiting.append(part)
+            size += len(part.text)
     if waiting:
         yield _joined(waiting)
 
@@ -134,9 +142,18 @@ def _of_single(path: Path) -> Iterator[Block]:
 def _joined(parts: list[Block]) -> Block:
     if len(parts) == 1:
         return parts[0]
-    text = b"".join(part.text if part.text.endswith(b"\n") else part.text + b"\n" for part in parts)
-    numbers = np.concatenate([part.numbers for part in parts])
-    return Block(text, numbers, [name for part in parts for name in part.names])
+    counted = [*map(_counted, parts)]
+    numbers = np.concatenate([part.numbers for part in counted if part.numbers is not None])
+    text = b"".join(part.text for part in counted)
+    return Block(text, numbers, [name for part in counted for name in part.names])
+
+
+def _counted(part: Block) -> Block:
+    text = part.text if part.text.endswith(b"\n") else part.text + b"\n"
+    if part.numbers is not None:
+        return part._replace(text=text)
+    height = text.count(b"\n")
+    return Block(text, np.arange(1, height + 1, dtype=np.uint32), [(part.names[0][0], height)])
 
 
 def _of_file(path: Path) -> Iterator[Block]:
@@ -183,12 +200,10 @@ def _of_text(path: str, name: str, stream: Stream) -> Iterator[Block]:
     if _NOT_LINES.match(begin):
         yield from _of_documents(path, name, stream)
         return
-    first = 1
+    begins = True
     for text in whole_lines(stream, LONGEST_LINE):
-        height = text.count(b"\n") + (not text.endswith(b"\n"))
-        numbers = np.arange(first, first + height, dtype=np.uint32)
-        yield Block(text, numbers, [(name, height)])
-        first += height
+        yield Block(text, None, [(name, 0)], begins)
+        begins = False
 
 
 def _of_documents(path: str, name: str, stream: Stream) -> Iterator[Block]:

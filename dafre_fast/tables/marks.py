@@ -46,4 +46,4 @@ def bad_rows_of(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
     is from), `line` and `problem`.
     """
     name = pl.col("file") if "file" in rows.columns else pl.lit(table_name(path))
-    return rows.filter(~is_good).select(name.alias("table"), "line", "problem")
+    return rows.select(name.alias("table"), "line", "problem").filter(~is_good)

@@ -47,7 +47,9 @@ def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> P
         found, height = list[pl.DataFrame](), 0
         for block in _larger(read_records(table, SHAPE)):
             judged = seen.judge(organise(block.lazy()).collect())
-            good = judged.filter(is_good)
+            # Even a filter that keeps all would copy all lists.
+            all_good = judged["problem"].null_count() == judged.height
+            good = judged if all_good else judged.filter(is_good)
             parts.add(good.lazy().select(_numbered(numberings)).collect())
             remarked = judged.with_columns(problem=pl.coalesce("problem", "remark"))
             found.append(bad_rows_of(table.path, remarked))
@@ -64,7 +66,8 @@ def tells_tags(table: Table) -> bool:
 
     Raises InputError if a file cannot be read.
     """
-    first = next(read_records(table, SHAPE)).lazy().filter(is_good & pl.col("remark").is_null())
+    with_categories = pl.col("remark").ne_missing(RowProblem.NO_CATEGORIES.value)
+    first = next(read_records(table, SHAPE)).lazy().filter(with_categories)
     told = pl.any_horizontal(pl.col(*TEXTS, *LISTS).is_not_null())
     return bool(first.select(told.any()).collect().item())
 

@@ -32,11 +32,17 @@ Line = tuple[str, int, bytes]
 
 def lines(*paths: Path) -> list[Line]:
     """All lines that are not blank."""
-    found = list[Line]()
+    found, following = list[Line](), 1
     for block in read_blocks(paths):
-        names = [name for name, height in block.names for _ in range(height)]
         texts = block.text.removesuffix(b"\n").split(b"\n")
-        found += zip(names, block.numbers.tolist(), texts, strict=True)
+        if block.numbers is None:
+            first = 1 if block.begins else following
+            numbers, names = range(first, first + len(texts)), [block.names[0][0]] * len(texts)
+        else:
+            numbers = block.numbers.tolist()
+            names = [name for name, height in block.names for _ in range(height)]
+        found += zip(names, numbers, texts, strict=True)
+        following = numbers[-1] + 1
     return [line for line in found if line[2].strip()]
 
 

@@ -114,7 +114,7 @@ def test_strings_of_every_length_are_read_wherever_they_stand(length) -> None:
             '{"tag_string_general": "", "is_banned": "true"}', id="a text where a flag should be"
         ),
         pytest.param('{"tag_string_general": 5}', id="a number for names"),
-        pytest.param('{"tag_string_general": "a", "tags": []}', id="both shapes"),
+        pytest.param(f'{{"tag_string_general": "a", "tags": [{SOLO}]}}', id="both shapes"),
         pytest.param('{"tags": {}}', id="no list of tags"),
         pytest.param('{"id": 5}', id="no tags"),
         pytest.param('{"tags": ["a"]}', id="names without categories"),

@@ -137,6 +137,7 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path) -> None:
         (NEW, True),
         ({"id": 5, "tags": []}, True),
         ({"id": 5, "general": []}, True),
+        ({"id": 5, "tags": [{"name": "a"}]}, True),
         ({"id": 5}, False),
         ({"id": 5, "tags": "a b"}, False),
         ({"id": 5, "tags": [5]}, False),
