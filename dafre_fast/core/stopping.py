@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from threading import Event, Thread, Timer, main_thread
 from types import FrameType
 from typing import NoReturn
 
@@ -23,6 +23,7 @@ _TO_HEED_SECONDS = 1.5
 """Most time in a call that does not notice signals, such as a long query of polars."""
 _TO_END_SECONDS = 10.0
 """Most time for cleaning up."""
+_AGAIN_SECONDS = 0.01
 _MESSAGE = "stopped; what is finished is kept, and the same command goes on"
 
 _heeded = Event()
@@ -48,6 +49,7 @@ def raise_stopped(name: str) -> None:
     ]
     for number in answered:
         signal.signal(number, asked)
+    sys.unraisablehook = asked.not_passed_on
     numbers, noted = os.pipe()
     os.set_blocking(noted, False)
     signal.set_wakeup_fd(noted, warn_on_full_buffer=False)
@@ -80,6 +82,17 @@ class _Asked:
             raise Stopped(number)
         if now - self._at > PATIENCE_SECONDS:
             os._exit(128 + number)
+
+    def not_passed_on(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Raise again, a moment later, what came while Python itself called something back, such as
+        at the end of an import: there no exception is passed on.
+        """
+        if isinstance(unraisable.exc_value, Stopped):
+            self._at = None
+            again = main_thread().ident, unraisable.exc_value.number
+            Timer(_AGAIN_SECONDS, signal.pthread_kill, again).start()
+        else:
+            sys.__unraisablehook__(unraisable)
 
 
 def _watch(numbers: int, answered: list[signal.Signals], name: str) -> None:

@@ -1,9 +1,12 @@
 """The limit of open files of real processes."""
 
+import json
 import subprocess
 import sys
 
 import pytest
+
+from tests.torture.kills import write_originals
 
 
 def under(limits: str, script: str) -> list[int]:
@@ -29,3 +32,13 @@ def test_downloads_and_workers_share_the_files_that_are_left(limit, least) -> No
     downloads, workers = under(f"ulimit -n {limit}", script)
     assert downloads >= workers >= least
     assert 2 * downloads + 4 * workers <= max(limit, 6)
+
+
+@pytest.mark.slow
+def test_a_run_under_a_low_limit_takes_longer_and_loses_nothing(tmp_path) -> None:
+    write_originals(tmp_path / "original", 12)
+    run = [sys.executable, "-m", "dafre_fast.resize", "--workers", "50", "--json"]
+    command = ["bash", "-c", 'ulimit -n 64; exec "$@"', "bash", *run]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["success"] == 12
+    assert "only 64 files may be open at once" in done.stderr

@@ -59,6 +59,22 @@ def test_a_process_in_a_call_that_notices_no_signal_is_ended_nevertheless() -> N
     assert errors.startswith("dafre-fast here: stopped")
 
 
+IN_A_CALLBACK = (  # an exception in it is passed on to nobody
+    "import weakref; kept = type('', (), {})();"
+    " ref = weakref.ref(kept, lambda _: print('gone', flush=True) or time.sleep(60)); del kept;"
+    " time.sleep(60)"
+)
+
+
+def test_a_signal_is_not_lost_where_no_exception_is_passed_on() -> None:
+    with started(IN_A_CALLBACK) as script:
+        assert script.stdout.readline() == "gone\n"
+        script.send_signal(signal.SIGINT)
+        out, errors = script.communicate("\n", timeout=60)
+    assert (out, script.returncode) == ("cleaning\ncleaned up\n", 130)
+    assert "Traceback" not in errors
+
+
 def test_one_that_cleans_up_for_too_long_is_ended_too() -> None:
     before = "from dafre_fast.core import stopping; stopping._TO_END_SECONDS = 0.1"
     with started(SLEEP, before) as script:
