@@ -6,24 +6,7 @@ from typing import Any
 
 import click
 
-from dafre_fast.cli import description, run, version_option
-
-COMMANDS = (
-    "full",
-    "labels",
-    "download",
-    "resize",
-    "crop",
-    "tags",
-    "lists",
-    "stats",
-    "report",
-    "pack",
-    "gallery",
-    "verify",
-    "audit",
-)
-"""The names of the commands; each is a package here, whose docstring says what it does."""
+from dafre_fast.cli import COMMANDS, description, run, version_option
 
 
 class Commands(click.Group):

@@ -3,13 +3,14 @@
 `command` turns groups of settings into a click command. A value comes from the command line, else
 from the file given by `--config` (its table named like the command, then its top level), else from
 the default; all pass the same check. `run` turns an exception into one line and an exit status:
-0 done, 1 too many refusals or a failure on the way, 2 wrong usage or unreadable input, 130 stopped.
+0 done, 1 too many refusals or a failure on the way, 2 wrong usage or unreadable input, 130 stopped
+by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 import gc
 import re
+import signal
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from inspect import cleandoc
@@ -21,14 +22,31 @@ from click.shell_completion import CompletionItem
 from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
+from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
+from dafre_fast.core.stopping import Stopped, end, raise_stopped
 from dafre_fast.core.summaries import Summary
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as in shells."""
+COMMANDS = (
+    "full",
+    "labels",
+    "download",
+    "resize",
+    "crop",
+    "tags",
+    "lists",
+    "stats",
+    "report",
+    "pack",
+    "gallery",
+    "verify",
+    "audit",
+)
+"""The names of the commands; each is a package here, whose docstring says what it does."""
 
 Values = Mapping[str, object]
 G = TypeVar("G", bound=Group)
@@ -116,6 +134,11 @@ class _Command(click.Command):
         )
         self._sections = sections
 
+    @property
+    def settings(self) -> set[str]:
+        """The names of the settings that it has flags for."""
+        return {option.name or "" for section in self._sections for option in section.options}
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         of_settings = {id(option) for section in self._sections for option in section.options}
         others = [param for param in self.get_params(ctx) if id(param) not in of_settings]
@@ -179,6 +202,8 @@ def run(entry: click.Command) -> NoReturn:
     gc.set_threshold(200_000, 50, 50)
     prefix = f"dafre-fast {entry.name}" if entry.name != "dafre-fast" else "dafre-fast"
     try:
+        raise_stopped(prefix)
+        raise_open_files()
         status = entry.main(prog_name=prefix, standalone_mode=False)
         gc.freeze()  # they need not be searched at the exit either
         sys.exit(status)
@@ -191,10 +216,10 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error, 2)
     except (OutputError, SourceError, WorkerError) as error:
         _fail(prefix, error, 1)
-    except (KeyboardInterrupt, click.Abort):
-        _fail(
-            prefix, "stopped; what is finished is kept, and the same command goes on", INTERRUPTED
-        )
+    except (KeyboardInterrupt, click.Abort) as stop:
+        # click turns every KeyboardInterrupt into its own Abort.
+        cause = stop.__cause__ if isinstance(stop, click.Abort) else stop
+        end(prefix, cause.number if isinstance(cause, Stopped) else signal.SIGINT)
 
 
 def _fail(prefix: str, message: object, status: int) -> NoReturn:
@@ -293,26 +318,11 @@ def _config_option() -> click.Option:
     )
 
 
-def _read_config(path: Path, command_name: str, known: set[str]) -> dict[str, object]:
-    """Return the settings of one command in a TOML file; keys may be written with `-` or `_`."""
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {_cause(error)}") from error
-    table = content.get(command_name, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: [{command_name}] is not a table")
-    own = {key.replace("-", "_"): value for key, value in table.items()}
-    if unknown := sorted(own.keys() - known):
-        raise UsageError(f"{path}: [{command_name}] has no setting {', '.join(unknown)}")
-    shared = {key.replace("-", "_"): value for key, value in content.items()}
-    # The top level serves every command, so a key that only another command knows is no error.
-    return {key: shared[key] for key in shared.keys() & known} | own
-
-
-def _cause(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+def _read_config(path: Path, name: str, flags: set[str]) -> dict[str, object]:
+    """Return the settings of the command `name`, which has these flags, in a TOML file."""
+    modules = {other: import_module(f"dafre_fast.{other}.__main__") for other in COMMANDS}
+    known = {other: module.command.settings for other, module in modules.items()}
+    return read_settings(path, name, {**known, name: flags})
 
 
 def _build(group: type[G], values: Values) -> G:
@@ -339,8 +349,34 @@ def _check_text(name: str, value: object) -> None:
 
 
 def _split_list(field: inspect.Field, value: object) -> object:
+    """Return the items of a list: text is split at commas, but not within paths that exist."""
     assert isinstance(field.type, inspect.Metadata)
-    if isinstance(field.type.type, inspect.VarTupleType) and isinstance(value, (str, tuple)):
-        given = (value,) if isinstance(value, str) else value
-        return tuple(part.strip() for one in given for part in one.split(",") if part.strip())
-    return value
+    kind = field.type.type
+    if not isinstance(kind, inspect.VarTupleType) or not isinstance(value, (str, tuple)):
+        return value
+    split = _paths_in if isinstance(kind.item_type, inspect.CustomType) else _words_in
+    return tuple(
+        part for one in ((value,) if isinstance(value, str) else value) for part in split(one)
+    )
+
+
+def _words_in(text: str) -> list[str]:
+    return [word for part in text.split(",") if (word := part.strip())]
+
+
+def _paths_in(text: str) -> list[str]:
+    """Return the paths in a text: of parts between commas, as many as together name a file."""
+    parts, paths = text.split(","), list[str]()
+    while parts:
+        whole = (",".join(parts[:size]).strip() for size in range(len(parts), 1, -1))
+        path = next((one for one in whole if _exists(one)), parts[0].strip())
+        parts = parts[path.count(",") + 1 :]
+        paths.append(path)
+    return [path for path in paths if path]
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long a name, a NUL, or no home
+        return False

@@ -14,13 +14,16 @@ given, `tags` (bool tensor, one element per name). A picture is a uint8 tensor (
 RGB, or the transform's result.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dafre_fast.core.errors import UsageError
 from dafre_fast.dataset.items import Item, Items, Making, Square, Stream, read_tag_names
+from dafre_fast.dataset.shards import Even, Reader
 from dafre_fast.pixels.rasters import Pixels
 from dafre_fast.pixels.tensors import planar
 
@@ -96,12 +99,31 @@ class Images(Dataset[Item]):
 class Shards(IterableDataset[Item]):
     """The samples of all WebDataset shards in a folder, such as `packs/webdataset-both/train`.
 
-    Each process of `torch.distributed`, and each of its workers, reads its own stretch: no sample
-    is lost or read twice, and no reader has over one sample more than another. With a `seed` every
-    epoch has an order of its own; call `set_epoch` before each, which reaches persistent workers
-    too. The other arguments are those of `Images`.
+    They are divided among the ranks of a job, and those of a rank among the workers of its
+    DataLoader, however these are started. With a `seed` every epoch has an order of its own; call
+    `set_epoch` before each, which reaches persistent workers, too.
 
-    Raises InputError if the folder has no such shards, UsageError if they lack the pictures.
+    Args:
+        folder: The shards of a split.
+        images, transform, tag_names: As for `Images`.
+        seed: Shuffle by this number and the epoch; None for the order of the shards.
+        even: "drop" or "pad" for the same number of samples in all ranks, and so of batches, if
+            they have equally many workers; else DistributedDataParallel waits for ever at the end
+            of an epoch. "drop" leaves out the last samples of the epoch, fewer than there are
+            ranks; "pad" repeats the first. None: every sample comes exactly once, and some ranks
+            have one more than others.
+        batch_size: That of the DataLoader. Workers then take whole batches in turn, so that only
+            the last batch of a rank can be smaller, and `len` of the DataLoader is exact.
+        rank, world_size: The number of this process, from 0, and of all processes. Default: those
+            of `torch.distributed`; without a process group those of the launcher (`RANK` and
+            `WORLD_SIZE`, which torchrun sets); else 0 and 1. Give 0 and 1 where something else
+            divides the samples, such as accelerate.
+
+    `len` is the number of samples of this rank in an epoch. `state_dict` and `load_state_dict` let
+    it go on within an epoch; torchdata's StatefulDataLoader calls them in its workers.
+
+    Raises InputError if the folder has no such shards, UsageError if they lack the pictures or an
+    argument is out of its bounds.
     """
 
     def __init__(
@@ -112,20 +134,159 @@ class Shards(IterableDataset[Item]):
         transform: Transform | None = None,
         tag_names: Sequence[str] | None = None,
         seed: int | None = None,
+        even: Even = None,
+        batch_size: int | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
     ) -> None:
+        if even not in (None, "drop", "pad"):
+            raise UsageError(f"even={even!r}: must be 'drop', 'pad' or None")
+        if batch_size is not None and batch_size < 1:
+            raise UsageError(f"batch_size={batch_size}: must be 1 or more")
         made = Making(images, ToTensor(transform), tag_names)
-        self._stream = Stream(Path(folder), made, seed)
+        self._stream = Stream(Path(folder), made, seed, even=even, batch=batch_size)
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._given = _Rank.given(rank, world_size)
+        self._known: _Rank | None = None
+        self._known = self._rank()
+        self._begin: _State | None = None
+        self._at: _State | None = None
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, which decides the order of samples together with the seed."""
         self._epoch.fill_(epoch)
 
+    def __len__(self) -> int:
+        return self._length(self._rank())
+
     def __iter__(self) -> Iterator[Item]:
-        rank, ranks = 0, 1
+        rank, worker = self._rank(), get_worker_info()
+        self._length(rank)
+        place = (worker.id, worker.num_workers) if worker else (0, 1)
+        state = self._state(Reader(*rank, *place))
+        if self._begin and self._begin.epoch == state.epoch:
+            state = self._begin.checked(state)
+        self._begin, self._at = None, state
+        return self._items(Reader(*rank, *place), state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how far the last iteration of this process has come, as plain values.
+
+        It holds for every rank, if all have read as much. Raises UsageError if there was none.
+        """
+        if state := self._begin or self._at:
+            return state._asdict()
+        raise UsageError(
+            "nothing was read in this process; where workers read, take the state of torchdata's"
+            " StatefulDataLoader"
+        )
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next iteration go on where `state_dict` was taken; that sets the epoch, too.
+
+        Raises UsageError for what is no such state. So does the iteration, if samples are divided
+        in another way than they were.
+        """
+        try:
+            self._begin = _State(**state)
+        except TypeError as error:
+            raise UsageError(f"is no state of Shards: {error}") from error
+        self.set_epoch(self._begin.epoch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The workers of this rank are sent what it knows: they belong to no process group.
+        return self.__dict__ | {"_known": self._rank()}
+
+    def _rank(self) -> "_Rank":
+        """Return the rank of this process, or, in a worker, that of the process it works for."""
+        others = [_Rank.of_launcher(), self._known]
+        if get_worker_info():  # whoever started the worker knows better than its environment
+            others.reverse()
+        found = (self._given, _Rank.of_group(), *others)
+        return next((rank for rank in found if rank), _Rank(0, 1))
+
+    def _length(self, rank: "_Rank") -> int:
+        division = self._stream.division
+        length = len(division.of_rank(*rank))
+        if division.samples and division.even == "drop" and not length:
+            raise UsageError(
+                f"even='drop': {division.samples} samples are too few for {rank.ranks} ranks;"
+                " even='pad' repeats some"
+            )
+        return length
+
+    def _state(self, reader: Reader) -> "_State":
+        division = self._stream.division
+        return _State(
+            epoch=int(self._epoch.item()),
+            samples=0,
+            world_size=reader.ranks,
+            worker=reader.worker,
+            num_workers=reader.workers,
+            seed=self._stream.seed,
+            even=division.even,
+            batch_size=division.batch,
+            of_samples=division.samples,
+        )
+
+    def _items(self, reader: Reader, state: "_State") -> Iterator[Item]:
+        for item in self._stream.items(state.epoch, reader, state.samples):
+            state = self._at = state._replace(samples=state.samples + 1)
+            yield item
+
+
+class _Rank(NamedTuple):
+    """The number of a process of a job, from 0, and the number of all of them."""
+
+    rank: int
+    ranks: int
+
+    @classmethod
+    def given(cls, rank: int | None, world_size: int | None) -> "_Rank | None":
+        if rank is None and world_size is None:
+            return None
+        if rank is None or world_size is None or not 0 <= rank < world_size:
+            raise UsageError(
+                f"rank={rank}, world_size={world_size}: both are needed, rank from 0 and below"
+                " world_size"
+            )
+        return cls(rank, world_size)
+
+    @classmethod
+    def of_group(cls) -> "_Rank | None":
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
-        worker = get_worker_info()
-        place, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        epoch = int(self._epoch.item())
-        return self._stream.items(epoch, rank * workers + place, ranks * workers)
+            return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        return None
+
+    @classmethod
+    def of_launcher(cls) -> "_Rank | None":
+        rank, ranks = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
+        if rank is None or ranks is None:
+            return None
+        if not (rank.isdecimal() and ranks.isdecimal() and int(rank) < int(ranks)):
+            raise UsageError(f"RANK={rank}, WORLD_SIZE={ranks}: are no rank of a job")
+        return cls(int(rank), int(ranks))
+
+
+class _State(NamedTuple):
+    """How many `samples` of an epoch a worker has given, and how the epoch was divided."""
+
+    epoch: int
+    samples: int
+    world_size: int
+    worker: int
+    num_workers: int
+    seed: int | None
+    even: str | None
+    batch_size: int | None
+    of_samples: int
+
+    def checked(self, here: "_State") -> "_State":
+        """Return this state. Raises UsageError if the epoch is not divided so here."""
+        for name, value in here._replace(samples=self.samples)._asdict().items():
+            if (was := getattr(self, name)) != value:
+                raise UsageError(
+                    f"the state was saved with {name}={was}, here it is {value}: go on as it was,"
+                    " or begin the epoch anew"
+                )
+        return self

@@ -1,22 +1,30 @@
 """Commands as a user runs them: real processes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
+from dafre_fast.views.terminal import COMPILING
+
+_DOING = re.compile(rf"^(.* …( [\d:]+ elapsed)?|{re.escape(COMPILING.text)})\n", re.MULTILINE)
 
 
 def dafre(name: str, *flags: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"dafre_fast.{name}", *map(str, flags)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", f"dafre_fast.{name}", *map(str, flags)]
+    return run(command, cwd)
+
+
+def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command; leave out of its standard error what it says on a slow machine only: what it
+    is doing, and that it compiles kernels.
+    """
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done.stderr = _DOING.sub("", done.stderr)
+    return done
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -45,6 +45,14 @@ def short_tmpdir() -> Iterator[str]:
         yield folder
 
 
+@pytest.fixture
+def public(short_tmpdir) -> Path:
+    """A folder that every user of this machine may enter."""
+    folder = Path(short_tmpdir)
+    folder.chmod(0o755)
+    return folder
+
+
 @dataclass(frozen=True)
 class Disk:
     """A file system of its own, in memory."""

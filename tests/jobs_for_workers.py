@@ -45,6 +45,10 @@ def tell_and_hang(gate: str) -> None:
     threading.Event().wait()
 
 
+def hang(*_job: object) -> None:
+    threading.Event().wait()
+
+
 def tell_and_wait(gate: str) -> None:
     Path(gate).write_text(str(os.getpid()))
     Path(gate).read_text()

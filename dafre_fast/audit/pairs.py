@@ -6,7 +6,7 @@ from typing import NamedTuple
 import polars as pl
 
 from dafre_fast.audit.records import Why
-from dafre_fast.core.layout import AUDIT, EXCLUDE
+from dafre_fast.core.layout import EXCLUDE
 from dafre_fast.tables.unreadable import reading
 
 _KINDS = {
@@ -24,15 +24,15 @@ class Pair(NamedTuple):
     distance: int | None
 
 
-def some_pairs(dataset: Path, at_most: int) -> list[Pair]:
-    """Return up to `at_most` pairs of a dataset's audit, those across splits first.
+def some_pairs(audit: Path, at_most: int) -> list[Pair]:
+    """Return up to `at_most` pairs of the audit in a folder, those across splits first.
 
     Pairs with equal and with differing hashes alternate; differing ones begin with the least alike,
     which are the doubtful ones. A kept image occurs at most once in each kind.
 
     Raises InputError if the list cannot be read.
     """
-    path = dataset / AUDIT / EXCLUDE
+    path = audit / EXCLUDE
     with reading(path):
         rows = pl.scan_csv(path, schema_overrides=_KINDS, glob=False).select(*_KINDS)
         within = pl.col("why") != Why.OTHER_SPLIT.value

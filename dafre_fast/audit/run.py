@@ -1,6 +1,5 @@
 """The audit: full images that are the same picture, within and across splits."""
 
-import asyncio
 import time
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,9 @@ from dafre_fast.audit.duplicates import count, exclusions, find_duplicates, read
 from dafre_fast.audit.hashing import Hashed, hash_files
 from dafre_fast.audit.records import Audit
 from dafre_fast.audit.settings import AuditRun
-from dafre_fast.core.atomic import replacing
+from dafre_fast.core.atomic import check_writable, replacing
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.findings import Finding
 from dafre_fast.core.layout import (
     AUDIT,
@@ -28,6 +27,7 @@ from dafre_fast.core.settings.running import Workers, usable_cores
 from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.places import placed, places_of
+from dafre_fast.engine import loops
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.tables.writing import write_csv, write_parquet
@@ -36,19 +36,24 @@ _PRELOAD = ("dafre_fast.audit.hashing", "dafre_fast.pixels.likeness", "dafre_fas
 
 
 def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
-    """Hash every full image, find duplicates, and write what is found into `audit` of the dataset.
+    """Hash every full image, find duplicates, and write what is found into `run.into`, or else
+    `audit` of the dataset.
 
     Raises InputError where the manifest cannot be read or has no full image, UsageError while a run
     is at work there, OutputError where the folder cannot be written.
     """
     began, cpu = time.monotonic(), time.process_time()
+    folder = run.into or run.output / AUDIT
+    check_writable(folder, "--into")
     with undisturbed(run.output / STATE):
+        tell(Doing("reading the manifest"))
         images = read_images(run.output)
         made = _placed(run.output, images.drop_nulls("sha256"))
         if made.is_empty():
             raise InputError(f"{run.output / MANIFEST}: has no full image")
         with counted(tell, "images", made.height) as advance:
-            hashed, refused, hashing = asyncio.run(_hash_all(made, run, workers, advance))
+            hashed, refused, hashing = loops.run(_hash_all(made, run, workers, advance))
+    tell(Doing("comparing hashes"))
     compared = made.join(hashed, on="file", maintain_order="left")
     found = find_duplicates(
         compared,
@@ -69,7 +74,6 @@ def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:
         cpu_seconds=time.process_time() - cpu + hashing,
         cpu_seconds_of_hashing=hashing,
     )
-    folder = run.output / AUDIT
     write_parquet(found.rows, folder / "duplicates.parquet")
     write_csv(found.rows, folder / "duplicates.csv")
     write_csv(exclusions(found.rows), folder / EXCLUDE)

@@ -12,6 +12,9 @@ class AuditRun(Group, frozen=True):
     """Dataset of the audit, what counts as a duplicate, and which of them stays."""
 
     output: Annotated[Path, Meta(description="Folder of a dataset.")] = Path("dataset")
+    into: Annotated[
+        Path | None, Meta(description="Folder of the findings. Default: audit in the dataset.")
+    ] = None
     distance: Annotated[
         int,
         Meta(

@@ -28,6 +28,18 @@ def temporary(path: Path) -> Path:
     return path.with_name(name)
 
 
+def check_writable(folder: Path, flag: str) -> None:
+    """Raise OutputError, which names the flag for another folder, if no file can be created in
+    `folder`, or in the first folder above it that is there. Nothing is created.
+    """
+    place = folder.absolute()
+    while not os.path.exists(place):  # noqa: PTH110  (Path.exists raises where it may not look)
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        why = "is read-only, or is not yours to write in"
+        raise OutputError(f"{folder}: {why}; name another folder with {flag}")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; at the end that file replaces `path`. On an error nothing changes.

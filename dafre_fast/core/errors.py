@@ -9,14 +9,19 @@
     │   └── NoMainGuard   a script starts workers when it is imported
     └── Refusal       one image cannot be made; the engine records it as an outcome
 
-The message of each is one line for a person. A `Refusal` never ends a run.
+The message of each is one line for a person, in which addresses are `public`. A `Refusal` never
+ends a run.
 """
 
+from dafre_fast.core.addresses import scrubbed
 from dafre_fast.core.reasons import Reason
 
 
 class DafreError(Exception):
     """Base class of all exceptions of this package."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(scrubbed(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class UsageError(DafreError):
@@ -61,6 +66,15 @@ class Refusal(DafreError):
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    @property
+    def detail(self) -> str:
+        """More for a person; its addresses are `public`, whatever it was set to."""
+        return self._detail
+
+    @detail.setter
+    def detail(self, text: str) -> None:
+        self._detail = scrubbed(text)
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)

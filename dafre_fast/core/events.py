@@ -23,6 +23,14 @@ class Notice(Event, frozen=True):
     text: str
 
 
+class Doing(Event, frozen=True):
+    """Work begins in which nothing is counted, such as to read a table. It lasts until another step
+    or a stage begins, or until `Ended`.
+    """
+
+    text: str
+
+
 class StageEvent(Event, frozen=True):
     """Base class of the events that count progress; an event log leaves them out."""
 
@@ -41,9 +49,12 @@ class Began(StageEvent, frozen=True):
 
 
 class Advanced(StageEvent, frozen=True):
-    """More items of the stage are done: one reason for each, None if it ended well."""
+    """More items of the stage are done: one reason for each, None if it ended well. With `earlier`,
+    an earlier run did them, and this one has only looked at them.
+    """
 
     reasons: tuple[StrEnum | None, ...]
+    earlier: bool = False
 
 
 class Ended(StageEvent, frozen=True):

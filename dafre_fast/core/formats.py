@@ -21,6 +21,7 @@ EXTENSIONS = {
     "jpeg": Format.JPEG,
     "jfif": Format.JPEG,
     "png": Format.PNG,
+    "apng": Format.PNG,
     "gif": Format.GIF,
     "webp": Format.WEBP,
     "bmp": Format.BMP,
@@ -28,6 +29,8 @@ EXTENSIONS = {
     "tiff": Format.TIFF,
     "avif": Format.AVIF,
     "heic": Format.HEIC,
+    "heif": Format.HEIC,
+    "hif": Format.HEIC,
 }
 """Format by file extension, in lower case and without the dot. How the first bytes of a file show
 its format, and which decoder reads it, is in `dafre_fast.pixels.decoders.registry`.
@@ -35,3 +38,9 @@ its format, and which decoder reads it, is in `dafre_fast.pixels.decoders.regist
 
 USUAL_EXTENSIONS = ("jpg", "png", "gif", "jpeg", "webp")
 """Extensions to try, most frequent first, for an original whose extension is unknown."""
+
+OTHER_ORIGINALS = ("zip", "swf", "mp4", "webm", "mov", "mkv", "avi", "flv", "psd", "svg", "jxl")
+"""Extensions of originals that are no pictures, or are in formats that no decoder reads."""
+
+UNFINISHED = ("part", "partial", "crdownload", "download", "tmp", "aria2")
+"""Extensions of files that are still being written."""

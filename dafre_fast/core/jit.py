@@ -12,6 +12,8 @@ from typing import Any
 
 from numba import njit
 
+from dafre_fast.core import compiling
+
 
 def kernel(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a function for these signatures when it is defined, as
@@ -24,6 +26,8 @@ def kernel(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], A
         dispatcher.enable_caching()
         index = dispatcher._cache._cache_file  # noqa: SLF001  numba has no public way
         index._source_stamp = index._source_stamp, _sources()  # noqa: SLF001
+        if not index._load_index():  # noqa: SLF001
+            compiling.report()
         for signature in signatures:
             dispatcher.compile(signature)
         dispatcher.disable_compile()

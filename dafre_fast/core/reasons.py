@@ -186,11 +186,15 @@ class Note(_Explained):
 
     PROFILE_IGNORED = (
         "profile_ignored",
-        "The colour profile is damaged: the colours were taken as sRGB.",
+        "The colour profile is damaged or unknown: the colours were taken as sRGB.",
     )
     TRUNCATED = (
         "truncated",
         "The file ends before the image does: the rest is white (--truncated keep).",
+    )
+    MINOR_DAMAGE = (
+        "minor_damage",
+        "The file is damaged where it costs no pixel: its end, a restart marker, a checksum.",
     )
 
 
@@ -246,13 +250,25 @@ class RowProblem(_Explained):
     )
     # metadata of originals
     BAD_JSON = "bad_json", "The line is not a JSON object."
-    BAD_ID = "bad_id", "The id is missing, or not a number of at most 18 digits."
+    BAD_ID = "bad_id", "The field id is missing, or not a number of at most 18 digits."
     BAD_MD5 = "bad_md5", "The MD5 is not 32 hexadecimal digits."
     BAD_EXTENSION = "bad_extension", "The extension is not 1 to 5 letters or digits."
     BAD_SIZE = "bad_size", "The size is not a positive number."
-    BAD_FIELD = "bad_field", "A field has another type than it should have."
+    TOO_DEEP = "too_deep", "The record is nested a thousand levels deep, or deeper."
+    BAD_FLAG = (
+        "bad_flag",
+        "is_pending, is_flagged, is_deleted or is_banned is not true, false, 1, 0, t, f or null.",
+    )
+    BAD_RATING = "bad_rating", "The rating is not text."
     # and of their tags
-    NO_TAGS = "no_tags", "The record has no tags, not even an empty list of them."
+    NO_TAGS = (
+        "no_tags",
+        "No field has tags, be it an empty list: tags, tag_string_general, tags_general, general…",
+    )
+    NO_CATEGORIES = (
+        "no_categories",
+        "The tags have no categories (wanted: tag_string_general and so on); all are general then.",
+    )
     UNKNOWN_CATEGORY = (
         "unknown_category",
         "A tag is in none of Danbooru's categories; only the tag is left out, not the record.",
@@ -262,4 +278,4 @@ class RowProblem(_Explained):
         "A tag has no name; only the tag is left out, not the record.",
     )
     # tables of tags
-    BAD_TAGS = "bad_tags", "A column of tags does not hold a list of names."
+    BAD_TAGS = "bad_tags", "Tags are neither a list of names nor names in a text."

@@ -38,7 +38,7 @@ class Wanted(Struct, frozen=True):
     key: str
     """Its name in the ledger: the decimal id, or the path in a tree of originals."""
     original: str | None = None
-    """Path of the original, None while a source still has to find or fetch it."""
+    """Path of the original as text (`core.paths`), None while a source still has to bring it."""
     outputs: tuple[WantedOutput, ...] = ()
     """Outputs in the order of the recipe."""
     box: Box | None = None
@@ -64,10 +64,11 @@ class Sought(Struct, frozen=True):
 class Fetched(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="fetch"):
     """The outcome of fetching one original; one line of the ledger.
 
-    `url` is the address that was requested, `final_url` the one that answered after redirects, if
-    that is another. `source` is the fingerprint of the source that was asked (`sources.identity`),
-    None if none was, or by an earlier version. `seconds` is the time of all attempts, without
-    waiting for rate limits. `at` is the time of recording, in seconds since 1970.
+    `path` is that of the file, as text (`core.paths`); `url` is the address that was requested,
+    `final_url` the one that answered after redirects, if that is another. `source` is the
+    fingerprint of the source that was asked (`sources.identity`), None if none was, or by an
+    earlier version. `seconds` is the time of all attempts, without waiting for rate limits. `at` is
+    the time of recording, in seconds since 1970.
     """
 
     key: str

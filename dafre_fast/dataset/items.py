@@ -6,8 +6,8 @@ threads of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,7 +22,15 @@ from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.outputs import choose_outputs
 from dafre_fast.dataset.pictures import Pictures, file_of
 from dafre_fast.dataset.reading import LISTS, open_manifest, open_tags
-from dafre_fast.dataset.shards import Shard, find_shards, mixed, read_samples, stretch
+from dafre_fast.dataset.shards import (
+    Division,
+    Even,
+    Order,
+    Reader,
+    Shard,
+    find_shards,
+    read_samples,
+)
 from dafre_fast.pixels.rasters import Pixels
 from dafre_fast.pixels.tensors import decode, square
 
@@ -170,15 +178,24 @@ class _Tags(NamedTuple):
 
 
 class Stream:
-    """The samples of all WebDataset shards in a folder, as `pack` writes them.
+    """The samples of all WebDataset shards in a folder, as `pack` writes them, divided among
+    readers (`dataset.shards.Division`).
 
-    With a seed, every epoch has another order of shards, and of the samples that are read from each
-    of them. Raises InputError for a folder without such shards, UsageError for images that they do
-    not have.
+    With a seed, every epoch has another order of shards, and of the samples in each of them. Raises
+    InputError for a folder without such shards, UsageError for images that they do not have.
     """
 
-    def __init__(self, folder: Path, making: Making, seed: int | None) -> None:
-        self._shards, self._making, self._seed = find_shards(folder), making, seed
+    def __init__(
+        self,
+        folder: Path,
+        making: Making,
+        seed: int | None,
+        *,
+        even: Even = None,
+        batch: int | None = None,
+    ) -> None:
+        self._shards, self._making, self.seed = find_shards(folder), making, seed
+        self.division = Division(sum(shard.samples for shard in self._shards), even, batch)
         self._outputs = choose_outputs(_outputs_in(self._shards), making.images)
         for shard in self._shards:
             if lacking := {one.name for one in self._outputs} - shard.members.keys():
@@ -186,26 +203,12 @@ class Stream:
         names = making.tag_names or ()
         self._numbers = {name: number for number, name in enumerate(names)}
 
-    def __len__(self) -> int:
-        """Return the number of samples of all readers together."""
-        return sum(shard.samples for shard in self._shards)
-
-    def items(self, epoch: int, place: int, places: int) -> Iterator[Item]:
-        """Yield the items of one epoch for the reader with the number `place`, from 0, of `places`
-        readers.
-        """
-        shards = self._shards
-        if self._seed is not None:
-            shards = mixed(shards, f"{self._seed} {epoch}")
-        for shard, numbers in stretch(shards, place, places):
-            for key, members in read_samples(shard, self._order(shard, numbers, epoch)):
+    def items(self, epoch: int, reader: Reader, begin: int = 0) -> Iterator[Item]:
+        """Yield the items of one epoch for a reader, without the first `begin` of them."""
+        order = Order(self._shards, None if self.seed is None else f"{self.seed} {epoch}")
+        for shard, numbers in order.at(islice(self.division.of(reader), begin, None)):
+            for key, members in read_samples(shard, numbers):
                 yield self._item(shard, int(key), members)
-
-    def _order(self, shard: Shard, numbers: range, epoch: int) -> Sequence[int]:
-        if self._seed is None:
-            return numbers
-        seed = f"{self._seed} {epoch} {shard.path.name}"
-        return Random(seed).sample(numbers, len(numbers))  # noqa: S311  (not a secret)
 
     def _item(self, shard: Shard, image: int, members: dict[str, bytes]) -> Item:
         files = {one: members[shard.members[one.name]] for one in self._outputs}

@@ -37,7 +37,7 @@ from dafre_fast.core.records import Detected, Made, Outcome
 from dafre_fast.dataset.ledger_lines import check, decode, encode
 from dafre_fast.dataset.recorder import LocalRecorder, Recorder, append_lines
 
-O = TypeVar("O", Made, Detected)
+Kind = TypeVar("Kind", Made, Detected)
 NAME, LOCK = "ledger.jsonl", "lock"
 _PATIENCE_SECONDS = 2.0
 _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are escaped
@@ -99,7 +99,7 @@ class Ledger:
         os.truncate(self._file, 0)
         self._mended = 0
 
-    def outcome(self, key: str, kind: type[O]) -> O | None:
+    def outcome(self, key: str, kind: type[Kind]) -> Kind | None:
         """Return the outcome of this kind that this run recorded for an image, None if there is
         none yet.
         """

@@ -52,5 +52,8 @@ def alone(state: Path) -> Iterator[None]:
 def _take(lock: int, state: Path, *, exclusive: bool) -> None:
     try:
         fcntl.flock(lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         raise UsageError(f"{state}: a run is at work here; wait until it has ended") from error
+    except OSError as error:  # a file system without locks: no run can begin there
+        if exclusive:
+            raise OutputError(f"{state}: cannot be locked: {error.strerror}") from error

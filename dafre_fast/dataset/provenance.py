@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.atomic import digest, replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import STATE
@@ -70,7 +71,8 @@ _PACKAGES = (
 )
 """Packages whose code decides pixels or tables."""
 
-_LOOPBACK = ("127.0.0.1:", "localhost:")
+_THIS_MACHINE = ("127.0.0.1", "localhost")
+_LOOPBACK = tuple(f"{host}:" for host in _THIS_MACHINE)
 
 T = TypeVar("T")
 
@@ -115,6 +117,25 @@ def record_choice(
         part.write_bytes(msgspec.json.format(msgspec.json.encode(chosen)))
 
 
+def words_of(source: str) -> str:
+    """Return words for a source, as `Choice` has it, for readers elsewhere: they say nothing of the
+    folders of this machine.
+    """
+    if source.startswith("hf:"):
+        return f"the data set {source.removeprefix('hf:')} on the Hugging Face Hub"
+    scheme, separator, rest = source.partition("://")
+    if not separator or scheme == "file":
+        return "originals on a disk"
+    if rest.partition("/")[0] in _THIS_MACHINE:
+        return "originals served by the machine that made it"
+    return f"originals at {source}"
+
+
+def is_of_danbooru(source: str) -> bool:
+    """Return True if a source names Danbooru, by its host, folder or data set."""
+    return any(name in source.lower() for name in ("danbooru", "donmai.us"))
+
+
 def choice(output: Path) -> Choice | None:
     """Return the inputs and rules of the last run, None if they are not recorded. Raises InputError
     if the record is damaged.
@@ -131,14 +152,13 @@ def _table(path: Path) -> File:
 
 
 def _place(source: str) -> str:
-    """Return a source without user, password and query, which may be secret, and without the port
-    of a server on this machine, which changes with every run.
+    """Return a source as it may be stored, without its query, and without the port of a server on
+    this machine, which changes with every run.
     """
-    scheme, separator, rest = source.partition("://")
+    scheme, separator, rest = public(source).partition("://")
     if not separator:
         return source
-    authority, slash, path = rest.partition("/")
-    host = authority.rpartition("@")[2]
+    host, slash, path = rest.partition("/")
     if host.startswith(_LOOPBACK):
         host = host.partition(":")[0]
     return f"{scheme}://{host}{slash}{path.partition('?')[0]}"

@@ -1,15 +1,17 @@
 """Read WebDataset shards as `pack` writes them, by the indexes beside them.
 
-A training job has many readers: processes on several machines, each with workers. The samples of
-all shards form one sequence, and each reader takes its own contiguous part of it. Their lengths
-differ by one sample at most, and every sample is read exactly once.
+A training job has many readers: ranks (processes, on several machines), each with workers. The
+samples of all shards form one sequence. It is divided among the ranks, and the part of a rank among
+its workers (`Division`).
 """
 
 import os
 import random
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, groupby
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -48,26 +50,89 @@ def find_shards(folder: Path) -> list[Shard]:
     ]
 
 
-def mixed(shards: Iterable[Shard], seed: str) -> list[Shard]:
-    """Return the shards in a random order that depends on the seed alone."""
-    shuffled = list(shards)
-    random.Random(seed).shuffle(shuffled)  # noqa: S311  (not a secret)
-    return shuffled
+Even = Literal["drop", "pad"] | None
+"""A way to give all ranks the same number of samples."""
 
 
-def stretch(shards: Iterable[Shard], place: int, places: int) -> Iterator[tuple[Shard, range]]:
-    """Yield what the reader with the number `place`, from 0, of `places` readers takes: shards, and
-    the numbers of samples in each.
+class Reader(NamedTuple):
+    """One of the readers of a sequence: the worker with the number `worker`, from 0, of `workers`,
+    in the rank with the number `rank`, from 0, of `ranks`.
     """
-    shards = [*shards]
-    total = sum(shard.samples for shard in shards)
-    begin, end = total * place // places, total * (place + 1) // places
-    at = 0
-    for shard in shards:
-        first, last = max(begin - at, 0), min(end - at, shard.samples)
-        if first < last:
-            yield shard, range(first, last)
-        at += shard.samples
+
+    rank: int = 0
+    ranks: int = 1
+    worker: int = 0
+    workers: int = 1
+
+
+class Division(NamedTuple):
+    """The rules by which `samples` samples are divided among ranks and their workers.
+
+    `even`: "drop" leaves out the last samples of the sequence, fewer than there are ranks, and
+    "pad" repeats the first ones, so that all ranks have the same number. None: each sample is read
+    exactly once, and some ranks have one more.
+
+    `batch`: workers take batches of so many samples in turn, as a DataLoader asks them, so that
+    only the last batch of a rank can be smaller. None: a worker takes one part of the sequence.
+    """
+
+    samples: int
+    even: Even = None
+    batch: int | None = None
+
+    def of_rank(self, rank: int, ranks: int) -> range:
+        """Return the places in the sequence that a rank takes. With "pad" they may lie beyond its
+        end, and go on at its beginning.
+        """
+        if self.even is None:
+            return range(self.samples * rank // ranks, self.samples * (rank + 1) // ranks)
+        missing = ranks - 1 if self.even == "pad" else 0
+        length = (self.samples + missing) // ranks
+        return range(length * rank, length * (rank + 1))
+
+    def of(self, reader: Reader) -> Iterator[int]:
+        """Yield the places in the sequence that a reader takes, in its order."""
+        own = self.of_rank(reader.rank, reader.ranks)
+        for part in self._parts(own, reader.worker, reader.workers):
+            for place in part:
+                yield place % self.samples
+
+    def _parts(self, own: range, worker: int, workers: int) -> Iterator[range]:
+        if self.batch is None:
+            yield own[len(own) * worker // workers : len(own) * (worker + 1) // workers]
+            return
+        for begin in range(worker * self.batch, len(own), workers * self.batch):
+            yield own[begin : begin + self.batch]
+
+
+class Order(NamedTuple):
+    """The sequence of the samples of shards: one shard after the other, or, with a seed, shards and
+    the samples of each in a random order that depends on the seed alone.
+    """
+
+    shards: Sequence[Shard]
+    seed: str | None = None
+
+    def at(self, places: Iterable[int]) -> Iterator[tuple[Shard, list[int]]]:
+        """Yield the samples at these places of the sequence: a shard, and the numbers of samples in
+        it, for each run of places in one shard.
+        """
+        shards = (
+            self._random("").sample(self.shards, len(self.shards)) if self.seed else self.shards
+        )
+        begins = [*accumulate((shard.samples for shard in shards), initial=0)]
+        for number, run in groupby(places, key=lambda place: bisect_right(begins, place) - 1):
+            numbers = self._numbers(shards[number])
+            yield shards[number], [numbers[place - begins[number]] for place in run]
+
+    def _numbers(self, shard: Shard) -> Sequence[int]:
+        numbers = range(shard.samples)
+        if self.seed is None:
+            return numbers
+        return self._random(shard.path.name).sample(numbers, len(numbers))
+
+    def _random(self, of: str) -> random.Random:
+        return random.Random(f"{self.seed} {of}")  # noqa: S311  (not a secret)
 
 
 def read_samples(shard: Shard, numbers: Sequence[int]) -> Iterator[tuple[str, dict[str, bytes]]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
@@ -12,6 +12,7 @@ from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Simulation, Summary
 from dafre_fast.dataset.manifest import write_manifest
 from dafre_fast.download.settings import DownloadRun
+from dafre_fast.engine.apart import refuse_manifest, refuse_source
 from dafre_fast.engine.fetch import fetch_all
 from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
 from dafre_fast.engine.observers import watching
@@ -32,8 +33,12 @@ def download(
 
     Raises InputError, UsageError, OutputError or SourceError, as `engine.fetch.fetch_all` does.
     """
+    refuse_source(run.source, run.output)
+    refuse_manifest(run.manifest, [faces, *fetching.metadata])
+    tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
+    tell(Doing("reading metadata"))
     metadata = open_metadata(run.source, fetching, asked, selection)
     all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
     with watching("originals", tell) as watch:
@@ -49,6 +54,7 @@ def simulate(
     faces: Path, run: DownloadRun, selection: Selection, fetching: Fetching, running: Running
 ) -> Simulation:
     """Return what `download` would do; nothing is written, and no original is asked for."""
+    refuse_source(run.source, run.output)
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)

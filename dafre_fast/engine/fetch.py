@@ -4,11 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.events import Doing
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.manifest import manifest_of_originals
-from dafre_fast.dataset.outcomes import gave_before, last_outcomes, standing_refusals
+from dafre_fast.dataset.outcomes import last_outcomes, standing_refusals
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
 from dafre_fast.engine.refusals import reopened, tell_of_reopened
@@ -24,20 +25,21 @@ def fetch_all(
     Originals that this source refused for good in earlier runs are not asked for again. Raises
     KeyboardInterrupt if the run is stopped; what was finished is kept.
     """
+    watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
         fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
         open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
         if not running.retry_failed:
             tell_of_reopened(asked, reopened(fetched, originals.identity), watch)
-        gave = gave_before(fetched, originals.identity)
+        originals = originals.with_record(fetched)
         todo = table_of_originals(open_, fetched, originals)
         watch.begin(asked.height, asked.height - todo.height)
 
         async def take(_: Sought, fetched: Fetched) -> None:
             watch.advance(fetched.reason)
 
-        fetching = fetch_originals(todo, originals, ledger, watch, take, gave=gave)
-        _, loop = run_measured(fetching)
+        _, loop = run_measured(fetch_originals(todo, originals, ledger, watch, take))
+        watch.tell(Doing("gathering outcomes"))
         refused_before = asked.height - open_.height
         downloads = watch.tally.downloads(loop)
         work = Work(todo.height, loop.all, loop.cpu, downloads, refused_before)

@@ -6,13 +6,14 @@ from dafre_fast.core.records import Fetched
 
 _MOST_DENIED = 10
 """Answers in a row of a source that gave originals and now wants a login: it expired."""
+_GOES_ON = "(--give-up 0 asks on nevertheless)"
 
 
 class FirstAnswers:
     """What the answers of a source say about the source itself.
 
     A source that gave nothing yet and wants a login is not asked on, nor one whose first `give_up`
-    answers are refusals for one reason; 0 means that it is asked whatever it answers. `gave` is
+    answers are refusals for one reason; 0 means that it is asked on whatever it answers. `gave` is
     True if it gave an original in an earlier run.
     """
 
@@ -29,13 +30,14 @@ class FirstAnswers:
             self._gave, self._denied = True, 0
             return
         self._denied = self._denied + 1 if reason is Reason.UNAUTHORIZED else 0
+        self._one_kind &= self._refused == 0 or reason is self._reason
+        self._refused, self._reason = self._refused + 1, reason
+        if not self._give_up:
+            return
         if self._denied >= (_MOST_DENIED if self._gave else 1):
-            raise SourceError(fetched.detail)
-        self._refused += 1
-        self._one_kind &= self._refused == 1 or reason is self._reason
-        self._reason = reason
-        if self._one_kind and not self._gave and self._refused == self._give_up:
+            raise SourceError(f"{fetched.detail} {_GOES_ON}")
+        if self._one_kind and not self._gave and self._refused >= self._give_up:
             raise SourceError(
                 f"the first {self._refused:,} answers of the source are all {reason}, the last:"
-                f" {fetched.detail}; {reason.advice}; --give-up 0 asks on nevertheless"
+                f" {fetched.detail}; {reason.advice} {_GOES_ON}"
             )

@@ -5,10 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.core.events import Tell
-from dafre_fast.core.layout import (
-    MANIFEST,
-    ORIGINALS,
-)
+from dafre_fast.core.layout import MANIFEST, ORIGINALS
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Recipe
@@ -16,10 +13,11 @@ from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.manifest import write_manifest
+from dafre_fast.engine.apart import refuse_source
 from dafre_fast.engine.inputs import open_metadata, open_originals
 from dafre_fast.engine.observers import watching
 from dafre_fast.engine.originals import Originals
-from dafre_fast.engine.plan import ask_catalogue
+from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.engine.run import make_all
 from dafre_fast.tables.image_paths import image_paths
 
@@ -44,6 +42,7 @@ def make_table(
     rows = table.with_columns(image_paths().alias("path"), *boxes)
     folders = {one: output / one.tree for one in recipe.outputs if has_boxes or not one.needs_box}
     asked = ask_catalogue(rows, folders)
+    refuse_source(source, output, folders.values(), buckets_of(asked))
     metadata = open_metadata(source, fetching, asked, Selection())
     with watching("images", tell) as watch:
         originals = open_originals(source, output / ORIGINALS, fetching, metadata, watch.tell)

@@ -3,11 +3,16 @@ such as that of a notebook.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
-from threading import Thread
+from contextlib import contextmanager, suppress
+from signal import getsignal, signal
+from threading import Thread, current_thread, main_thread
+from types import FrameType
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from dafre_fast.core.stopping import PATIENCE_SECONDS, SIGNALS, heed
 
 T = TypeVar("T")
 Main = Coroutine[Any, Any, T]
@@ -18,18 +23,21 @@ _LOOKS_SECONDS = 0.1
 meanwhile."""
 
 
-def run(main: Main[T], new_loop: NewLoop) -> T:
+def run(main: Main[T], new_loop: NewLoop = asyncio.SelectorEventLoop) -> T:
     """Return the result of `main`, run in a loop of its own: in this thread if no loop runs here,
     else in another thread while this one waits.
 
-    Ctrl-C and a cancellation of the calling task cancel `main`, which is waited for; then
-    KeyboardInterrupt or CancelledError is raised.
+    Ctrl-C, or another signal that stops this process, and a cancellation of the calling task
+    cancel `main`, which is waited for; then KeyboardInterrupt or CancelledError is raised.
     """
     try:
         caller = asyncio.current_task()
     except RuntimeError:  # no loop runs in this thread
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            return runner.run(main)
+            loop = runner.get_loop()
+            task = loop.create_task(main)
+            with _cancelled_by_signals(loop, task):
+                return loop.run_until_complete(task)
     # Counted before the thread starts, which may cancel the caller at once.
     cancellations = caller.cancelling() if caller else 0
     other = _Thread(main, new_loop)
@@ -41,6 +49,40 @@ def run(main: Main[T], new_loop: NewLoop) -> T:
         raise
     other.join()
     return other.done.result()
+
+
+@contextmanager
+def _cancelled_by_signals(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]
+) -> Iterator[None]:
+    """Have signals that stop this process cancel a task. When it has ended, the signal goes to
+    whoever answered it before, and so does one that comes while the task takes long to end.
+    """
+    came: list[tuple[int, float]] = []
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not came:
+            came.append((number, now))
+            heed()
+            loop.call_soon_threadsafe(task.cancel)
+        elif now - came[0][1] > PATIENCE_SECONDS:
+            before[number](number, frame)
+
+    before: dict[int, Callable[[int, FrameType | None], object]] = {
+        number: handler
+        for number in SIGNALS
+        if callable(handler := getsignal(number)) and current_thread() is main_thread()
+    }
+    for number in before:
+        signal(number, cancel)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal(number, handler)
+        if came:
+            before[came[0][0]](came[0][0], None)
 
 
 def _wait(done: Future[T], caller: asyncio.Task[Any] | None, cancellations: int) -> None:

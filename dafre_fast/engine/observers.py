@@ -10,9 +10,11 @@ from dafre_fast.engine.timing import Tally
 
 
 class Advance(Protocol):
-    """Report items that are done: the reason of each, None for one that ended well."""
+    """Report items that are done, by this run or an `earlier` one: the reason of each, None for one
+    that ended well.
+    """
 
-    def __call__(self, *reasons: StrEnum | None) -> None: ...
+    def __call__(self, *reasons: StrEnum | None, earlier: bool = False) -> None: ...
 
 
 @contextmanager
@@ -20,7 +22,7 @@ def counted(tell: Tell, label: str, total: int, bad: str = "refused") -> Iterato
     """Report a stage of `total` items from begin to end; see `Began` for the arguments."""
     tell(Began(label, total, bad=bad))
     try:
-        yield lambda *reasons: tell(Advanced(reasons))
+        yield lambda *reasons, earlier=False: tell(Advanced(reasons, earlier))
     finally:
         tell(Ended())
 

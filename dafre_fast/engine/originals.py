@@ -8,10 +8,10 @@ it yet.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import polars as pl
 from msgspec.structs import replace
@@ -19,11 +19,15 @@ from msgspec.structs import replace
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.events import Outcome
 from dafre_fast.core.layout import bucket
+from dafre_fast.core.paths import from_text, to_text
 from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.walk import Walk
 from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.dataset.outcomes import gave_before
 from dafre_fast.engine.first_answers import FirstAnswers
-from dafre_fast.engine.input_files import files_in
 from dafre_fast.engine.observers import Watch
+from dafre_fast.pixels.sniff import sniff
+from dafre_fast.sources.candidates import begins_as_image, choose_file
 from dafre_fast.sources.interface import Source, Take
 from dafre_fast.tables.metadata import NOTHING
 
@@ -44,6 +48,12 @@ class Originals(NamedTuple):
     """The fingerprint of the source."""
     give_up: int = 0
     """So many first answers that are refusals of one kind end the run; 0: none do."""
+    gave: bool = False
+    """Whether the source gave an original in an earlier run."""
+
+    def with_record(self, fetched: pl.LazyFrame) -> Self:
+        """Return the originals with what the last outcomes of fetching say of their source."""
+        return self._replace(gave=gave_before(fetched, self.identity))
 
 
 async def fetch_originals(
@@ -52,23 +62,24 @@ async def fetch_originals(
     ledger: Ledger,
     watch: Watch,
     take: Take,
-    *,
-    gave: bool = False,
+    settle: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Give `take` a path or a reason for each row of a table of originals: first for those on the
-    disk, then for those the source fetches. Append to the ledger what it does not have yet. `gave`
-    is True if the source gave an original in an earlier run.
+    disk, then for those the source fetches. Append to the ledger what it does not have yet. Before
+    an outcome is replaced by a second one, wait for `settle`: what was made of the first is over.
 
     Raises OutputError and SourceError as sources do, and SourceError if the first answers say that
     the source should not be asked on.
     """
-    arrived = 0
+    arrived = set[int]()
     # To look into a folder costs nothing, so that one is searched to the end.
-    first_answers = FirstAnswers(originals.give_up if originals.folder else 0, gave=gave)
+    give_up = originals.give_up if originals.folder else 0
+    first_answers = FirstAnswers(give_up, gave=originals.gave)
 
     async def arrive(one: Sought, fetched: Fetched) -> None:
-        nonlocal arrived
-        arrived += 1
+        if one.row in arrived and settle:
+            await settle()
+        arrived.add(one.row)
         if fetched.attempts or fetched.reason or fetched.bytes is not None:
             ledger.append(fetched)
         watch.tell(Outcome(fetched))
@@ -88,7 +99,7 @@ async def fetch_originals(
         _make(originals.folder)
     async with originals.source as source:
         await source.fetch(sought(rows.filter(pl.col("found").is_null())), answer)
-    assert arrived == rows.height, "a source gives each original one outcome"
+    assert len(arrived) == rows.height, "a source gives each original an outcome"
 
 
 def _make(folder: Path) -> None:
@@ -115,7 +126,9 @@ def table_of_originals(
     fetched or, if none is on record, the size that is known; an empty one never counts. A power
     cut may have left another, or the original may have changed.
     """
-    recorded = fetched.filter(pl.col("reason").is_null()).select("key", recorded="bytes")
+    recorded = fetched.filter(pl.col("reason").is_null()).select(
+        "key", recorded="bytes", recorded_path="path"
+    )
     joined = (
         rows.lazy()
         .with_row_index("row")
@@ -125,6 +138,7 @@ def table_of_originals(
         .join(_files(originals.folder), on="key", how="left", maintain_order="left")
         .collect()
     )
+    joined = joined.with_columns(found=_chosen(joined, originals.folder))
     size = pl.Series("size", map(_size, joined["found"]), dtype=pl.Int64)
     is_it = (pl.col("size") > 0) & pl.col("size").eq(pl.coalesce("recorded", "known_bytes", "size"))
     return joined.with_columns(size).with_columns(
@@ -134,21 +148,45 @@ def table_of_originals(
 
 
 def _files(folder: Path | None) -> pl.LazyFrame:
-    """Return `key` and `found`, the path, of every `{bucket}/{id}.{extension}` in a folder. If an
-    id has several files, the first by name counts.
+    """Return `key` and `files`, the names as text of all `{bucket}/{id}.…` in a folder, in the
+    order of the alphabet and joined by `/`.
     """
-    paths = dict[str, str]()
-    for name in sorted(files_in(folder)) if folder else ():
+    files = dict[str, str]()
+    for name in sorted(Walk(folder)) if folder else ():
         place, _, file = name.rpartition("/")
         key = file.partition(".")[0]
         if key.isdecimal() and key.isascii() and place == bucket(int(key)):
-            paths.setdefault(key, f"{folder}/{name}")
-    columns = {"key": [*paths.keys()], "found": [*paths.values()]}
+            file = to_text(file)
+            files[key] = f"{files[key]}/{file}" if key in files else file
+    columns = {"key": [*files.keys()], "files": [*files.values()]}
     return pl.LazyFrame(columns, schema=dict.fromkeys(columns, pl.String()))
+
+
+def _chosen(rows: pl.DataFrame, folder: Path | None) -> pl.Series:
+    """Return the path as text of the original of each row, null if it has none on the disk."""
+    needed = rows.select("key", "files", "recorded_path", "extension")
+    paths = (
+        None if files is None else _choose(folder, key, files.split("/"), path, extension)
+        for key, files, path, extension in needed.iter_rows()
+    )
+    return pl.Series("found", paths, dtype=pl.String)
+
+
+def _choose(
+    folder: Path | None, key: str, files: list[str], recorded: str | None, extension: str | None
+) -> str | None:
+    """Return the path of an original among files in its bucket (`sources.candidates`)."""
+    place = f"{to_text(str(folder))}/{bucket(int(key))}"
+    wanted = [recorded.rpartition("/")[2]] if recorded else []
+    wanted += [f"{key}.{extension}"] if extension else []
+    choice = choose_file(
+        files, wanted, lambda name: begins_as_image(from_text(f"{place}/{name}"), sniff)
+    )
+    return choice.name and f"{place}/{choice.name}"
 
 
 def _size(path: str | None) -> int | None:
     if path is not None:
         with suppress(OSError):
-            return os.stat(path).st_size  # noqa: PTH116  (a Path per file costs)
+            return os.stat(from_text(path)).st_size  # noqa: PTH116  (a Path per file costs)
     return None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dafre_fast.core.formats import EXTENSIONS
 from dafre_fast.core.records import Box, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.outputs import asked_column, prefix_of
@@ -32,6 +33,11 @@ def ask_catalogue(kept: pl.DataFrame, folders: Mapping[Output, Path]) -> pl.Data
         for output, folder in folders.items()
     }
     return kept.with_columns(key=pl.col("id").cast(pl.String), original=_TEXT, **paths, spool=_TEXT)
+
+
+def buckets_of(asked: pl.DataFrame) -> list[str]:
+    """Return the buckets of the images of a catalogue that are requested."""
+    return asked["path"].str.head(4).unique().sort().to_list()
 
 
 def ask_files(files: Iterable[tuple[str, str]], output: Output, folder: Path) -> pl.DataFrame:
@@ -140,17 +146,43 @@ def jpg_names(keys: Sequence[str]) -> list[str]:
     """Return the name of the output of each original in a tree; `keys` are in ascending order.
 
     `0123/5.png` becomes `0123/5.jpg`. If `0123/5.jpg` is an original too, it becomes
-    `0123/5.png.jpg`, so that no output overwrites another.
+    `0123/5.png.jpg`, so that no output overwrites another. What does not have the extension of an
+    image, such as `0123/5.json`, comes last.
     """
     taken = {key for key in keys if key.endswith(".jpg")}
-    names = []
-    for key in keys:
-        name = key
+    names, beside = [*keys], list[int]()
+    for place, key in enumerate(keys):
         if not key.endswith(".jpg"):
-            name = splitext(key)[0] + ".jpg"  # noqa: PTH122  (a Path per file costs)
-            name = f"{key}.jpg" if name in taken else name
-            while name in taken:
-                name += ".jpg"
-            taken.add(name)
-        names.append(name)
+            stem, extension = splitext(key)  # noqa: PTH122  (a Path per file costs)
+            if _is_of_image(extension):
+                names[place] = _take_name(stem, key, taken)
+            else:
+                beside.append(place)
+    for place in beside:
+        key = keys[place]
+        names[place] = _take_name(splitext(key)[0], key, taken)  # noqa: PTH122
     return names
+
+
+def _take_name(stem: str, key: str, taken: set[str]) -> str:
+    name = f"{stem}.jpg"
+    name = f"{key}.jpg" if name in taken else name
+    while name in taken:
+        name += ".jpg"
+    taken.add(name)
+    return name
+
+
+def renamed(keys: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the originals, named as images, whose output has another name because an original of
+    the same name has taken it; and these outputs (`jpg_names`).
+    """
+    return [
+        (key, name)
+        for key, name in zip(keys, names, strict=True)
+        if name.startswith(f"{key}.jpg") and _is_of_image(splitext(key)[1])  # noqa: PTH122
+    ]
+
+
+def _is_of_image(extension: str) -> bool:
+    return extension[1:].lower() in EXTENSIONS

@@ -24,8 +24,5 @@ def tell_of_reopened(asked: pl.DataFrame, again: pl.LazyFrame, watch: Watch) -> 
     number = asked.lazy().join(again, on="key", how="semi").collect().height
     if number:
         were = "1 original was" if number == 1 else f"{number:,} originals were"
-        watch.tell(
-            Notice(
-                f"{were} refused by another source, or by one that gave nothing: asked for again"
-            )
-        )
+        why = "refused by another source, or by one that gave no original"
+        watch.tell(Notice(f"{were} {why}: asked for again"))

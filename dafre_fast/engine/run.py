@@ -13,7 +13,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.atomic import temporary
-from dafre_fast.core.events import Notice
+from dafre_fast.core.events import Doing, Notice
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched, Made, Sought, Wanted
 from dafre_fast.core.settings.images import Recipe
@@ -21,7 +21,7 @@ from dafre_fast.core.settings.running import Running, usable_cores
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest
-from dafre_fast.dataset.outcomes import gave_before, last_outcomes, settled
+from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.provenance import record_making
 from dafre_fast.dataset.spools import Spools, all_places
 from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
@@ -30,6 +30,7 @@ from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
 from dafre_fast.engine.plan import remaining, remaining_of_spools, wanted, wanted_at
 from dafre_fast.engine.refusals import reopened, tell_of_reopened
+from dafre_fast.engine.remaking import Remaking
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.timing import run_measured
 from dafre_fast.engine.work import make_and_record
@@ -67,26 +68,28 @@ def make_all(
     if its images are to lie in shards.
 
     Outcomes of earlier runs in the ledger of `output` are kept if they are still valid. Returns the
-    manifest and what this run did. Raises KeyboardInterrupt if the run was stopped; everything that
-    was finished is then in the ledger.
+    manifest and what this run did. Raises UsageError if images of other settings would be lost, and
+    KeyboardInterrupt if the run was stopped; everything that was finished is then in the ledger.
     """
     if turbo() is None:
         watch.tell(_SLOWER_JPEG)
+    watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
+        made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
+        standing = _standing(asked, made, recipe, running, output, watch)
         record_making(output, recipe, resume=running.resume)
         if spools:
             asked = spools.assigned(asked)
-        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
-        made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
         if originals:
-            made = _without_reopened(made, asked, fetched, originals, running, watch)
-        todo, refused_before = _todo(asked, made, recipe, running, spools, watch)
+            fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
+            originals = originals.with_record(fetched)
+            standing = _without_reopened(standing, asked, fetched, originals, running, watch)
+        todo, refused_before = _todo(asked, made, standing, recipe, spools)
         watch.begin(asked.height, asked.height - todo.height)
-        gave = False
         if originals:
-            gave = gave_before(fetched, originals.identity)
             todo = table_of_originals(todo, fetched, originals)
-        work = _Run(originals, recipe, running, ledger, watch, gave=gave).carry_out(todo)
+        work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
+        watch.tell(Doing("gathering outcomes"))
         work = replace(work, refused_before=refused_before)
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (
@@ -95,40 +98,52 @@ def make_all(
         return build_manifest(asked.lazy(), made, fetched, recipe.outputs).collect(), work
 
 
-def _without_reopened(
+def _standing(
+    asked: pl.DataFrame,
     made: pl.LazyFrame,
+    recipe: Recipe,
+    running: Running,
+    output: Path,
+    watch: Watch,
+) -> pl.LazyFrame:
+    """Return the last outcomes that need not be repeated; say what becomes of others. Raises
+    UsageError if images would be lost.
+    """
+    remaking = Remaking(output, recipe)
+    remaking.refuse(asked, made)
+    for notice in remaking.notices(asked, made):
+        watch.tell(notice)
+    return remaking.standing(made, retry_failed=running.retry_failed)
+
+
+def _without_reopened(
+    standing: pl.LazyFrame,
     asked: pl.DataFrame,
     fetched: pl.LazyFrame,
     originals: Originals,
     running: Running,
     watch: Watch,
 ) -> pl.LazyFrame:
-    """Return the outcomes of images without those refused because another source did not have
+    """Return the outcomes that stand without those refused because another source did not have
     their originals.
     """
-    refused = made.filter(pl.col("reason").is_not_null())
+    refused = standing.filter(pl.col("reason").is_not_null())
     again = refused.join(reopened(fetched, originals.identity), on="key", how="semi")
     if not running.retry_failed:
         tell_of_reopened(asked, again, watch)
-    return made.join(again, on="key", how="anti", maintain_order="left")
+    return standing.join(again, on="key", how="anti", maintain_order="left")
 
 
 def _todo(
     asked: pl.DataFrame,
     made: pl.LazyFrame,
+    standing: pl.LazyFrame,
     recipe: Recipe,
-    running: Running,
     spools: Spools | None,
-    watch: Watch,
 ) -> tuple[pl.DataFrame, int]:
     """Return the rows that are left to make, and how many images were refused by earlier runs and
     are left alone.
     """
-    standing = settled(made, recipes=recipe.hashes(), retry_failed=running.retry_failed)
-    finished = settled(made, recipes=None, retry_failed=running.retry_failed)
-    of_others = finished.join(standing, on="key", how="anti")
-    if anew := asked.lazy().join(of_others, on="key", how="semi").collect().height:
-        watch.tell(_remade(anew))
     if spools:
         places = all_places(spools.dataset, made, recipe.outputs)
         todo = remaining_of_spools(asked, standing, places, recipe.outputs)
@@ -139,13 +154,6 @@ def _todo(
         todo.lazy(), on="key", how="anti"
     )
     return todo, refused_before.collect().height
-
-
-def _remade(images: int) -> Notice:
-    """Say that finished images are made again, and why."""
-    images_were = "1 image was" if images == 1 else f"{images:,} images were"
-    are = "is" if images == 1 else "are"
-    return Notice(f"{images_were} made with other settings and {are} remade")
 
 
 def _size(path: str) -> int | None:
@@ -165,10 +173,7 @@ class _Run:
         running: Running,
         ledger: Ledger,
         watch: Watch,
-        *,
-        gave: bool,
     ) -> None:
-        self._gave = gave
         self._originals, self._hashes = originals, recipe.hashes()
         self._outputs = recipe.outputs
         self._ledger, self._watch = ledger, watch
@@ -217,7 +222,7 @@ class _Run:
                 await executor.submit(replace(image, original=fetched.path))
 
         await fetch_originals(
-            todo, self._originals, self._ledger, self._watch, take, gave=self._gave
+            todo, self._originals, self._ledger, self._watch, take, executor.drain
         )
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:

@@ -1,18 +1,19 @@
 """Find out what a download would do; nothing is fetched and nothing written."""
 
-import asyncio
 from collections import defaultdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import polars as pl
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.records import Sought
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Place, Simulation
 from dafre_fast.dataset.ledger import whole_lines
 from dafre_fast.dataset.outcomes import last_outcomes
+from dafre_fast.engine import loops
 from dafre_fast.engine.fetch import unrefused
 from dafre_fast.engine.originals import Originals, sought, table_of_originals
 from dafre_fast.sources.interface import Planned
@@ -29,7 +30,7 @@ def simulate_all(
     open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
     rows = table_of_originals(open_, fetched, originals)
     left = rows.filter(pl.col("found").is_null())
-    places = asyncio.run(_plan(left, originals))
+    places = loops.run(_plan(left, originals))
     return Simulation(
         images=asked.height,
         there=rows.height - left.height,
@@ -58,7 +59,7 @@ async def _plan(rows: pl.DataFrame, originals: Originals) -> list[Place]:
 
 def _place(url: str) -> str:
     """Return the archive that holds an original, or else its host, or else its folder."""
-    parts = urlsplit(url)
+    parts = urlsplit(public(url))
     if not parts.netloc:
         return str(Path(url).parent.parent)
     whole = f"{parts.scheme}://{parts.netloc}{parts.path}"

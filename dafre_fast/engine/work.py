@@ -4,12 +4,15 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
+from contextlib import suppress
 from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import OutputError, Refusal
+from dafre_fast.core.paths import from_text
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Image, Made, MadeOutput, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Hashes, Recipe
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 _OF_ITS_NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 """Errors caused by the name of one output: it is too long, or something else is in its place."""
+_KINDS = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
 
 
 def make_and_record(
@@ -70,19 +74,35 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
     )
 
 
-def _read(path: str, max_bytes: int) -> bytes:
+def _read(original: str, max_bytes: int) -> bytes:
+    path = from_text(original)
     try:
+        if kind := _no_file(path):
+            raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{original}: is {kind}, not a file")
         with open(path, "rb") as file:  # noqa: PTH123  (a Path per file costs)
             size = os.fstat(file.fileno()).st_size
             # `read(max_bytes)` would allocate that much before it reads a byte.
             data = file.read() if size <= max_bytes else b""
     except FileNotFoundError as error:
-        raise Refusal(Reason.MISSING_ORIGINAL, path) from error
+        raise Refusal(Reason.MISSING_ORIGINAL, original) from error
     except OSError as error:
-        raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{path}: {error.strerror}") from error
+        raise Refusal(Reason.UNREADABLE_ORIGINAL, f"{original}: {error.strerror}") from error
     if max(size, len(data)) > max_bytes:
         raise Refusal(Reason.TOO_MANY_BYTES, f"more than {max_bytes:,}")
     return data
+
+
+def _no_file(path: str) -> str | None:
+    """Return what a path is, if not a file: to open a pipe or a device may take for ever. Raises
+    OSError, also for a folder that cannot be listed.
+    """
+    mode = os.stat(path).st_mode  # noqa: PTH116  (a Path per file costs)
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISDIR(mode):
+        os.scandir(path).close()
+        return "a folder"
+    return next((kind for test, kind in _KINDS if test(mode)), "a device")
 
 
 def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
@@ -109,6 +129,8 @@ def _write_all(rendered: "Rendered", wanted: Wanted) -> _Written:
     """Write the outputs that were made. Raises as `_write` and `_put` do."""
     made = [output for output in wanted.outputs if output.name in rendered.pictures]
     if wanted.spool is None:
+        for output in made:
+            _spare(wanted.original or "", output.path)
         return _Written(tuple(_write(rendered[output.name], output) for output in made))
     if rendered.refused:  # a sample of a shard has all outputs, or there is none
         return _Written()
@@ -116,6 +138,17 @@ def _write_all(rendered: "Rendered", wanted: Wanted) -> _Written:
     offset = _put(b"".join(image.data for image in images.values()), wanted.spool)
     spool = os.path.basename(wanted.spool)  # noqa: PTH119
     return _Written(tuple(starmap(_record, images.items())), spool, offset)
+
+
+def _spare(original: str, output: str) -> None:
+    """Raise Refusal (NO_PLACE) if an output would replace its own original, by whatever link."""
+    path = from_text(original)
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.lstat(output), os.stat(path)):  # noqa: PTH116
+            folder, name = os.path.split(output)
+            # of a hard link, only this name is replaced
+            if os.path.realpath(path) == os.path.join(os.path.realpath(folder), name):  # noqa: PTH118
+                raise Refusal(Reason.NO_PLACE, f"{output}: would replace its original")
 
 
 def _put(data: bytes, spool: str) -> int:

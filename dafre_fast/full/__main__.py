@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from dafre_fast import cli
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Tell
 from dafre_fast.core.settings.fetching import Fetching, Watching
 from dafre_fast.core.settings.images import (
     Bounds,
@@ -61,9 +62,12 @@ def command(
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
-        run, fetching = _with_inputs(run, fetching, stack)
         tell = stack.enter_context(terminal(watching))
-        summary = make(run, selection, splitting, steps, plotting, fetching, recipe, running, tell)
+        is_sample = not (run.faces or run.tag_ids or run.source)
+        run, fetching = _with_inputs(run, fetching, stack, tell)
+        identity = "sample" if is_sample else None  # whichever port it is served on
+        rules = (selection, splitting, steps, plotting, fetching, recipe, running)
+        summary = make(run, *rules, tell, identity)
     status = cli.report(summary, reporting)
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)
@@ -77,8 +81,10 @@ def command(
 def _write_report(output: Path, reporting: Reporting) -> None:
     from dafre_fast.report.page import show
     from dafre_fast.report.run import write_report
+    from dafre_fast.views.terminal import terminal
 
-    written = write_report(ReportRun(output=output))
+    with terminal() as tell:
+        written = write_report(ReportRun(output=output), tell)
     if not reporting.json:
         show(written, as_json=False)
 
@@ -91,7 +97,9 @@ def _show_next(output: Path) -> None:
     )
 
 
-def _with_inputs(run: FullRun, fetching: Fetching, stack: ExitStack) -> tuple[FullRun, Fetching]:
+def _with_inputs(
+    run: FullRun, fetching: Fetching, stack: ExitStack, tell: Tell
+) -> tuple[FullRun, Fetching]:
     """Return settings with the inputs of the sample, if none are named; the sample's server runs
     until `stack` is closed. Raises UsageError if only some are named.
     """
@@ -102,7 +110,7 @@ def _with_inputs(run: FullRun, fetching: Fetching, stack: ExitStack) -> tuple[Fu
         raise UsageError("--faces, --tag-ids and --source go together; without all three, a sample")
     from dafre_fast.sample import served_sample
 
-    sample = stack.enter_context(served_sample(run.output / "sample"))
+    sample = stack.enter_context(served_sample(run.output / "sample", tell))
     inputs = {"faces": sample.faces, "tag_ids": sample.tag_ids, "source": sample.source}
     metadata = fetching.metadata or sample.metadata
     return replace(run, **inputs), replace(fetching, metadata=metadata)

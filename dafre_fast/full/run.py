@@ -4,7 +4,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import (
     BAD_ROWS,
     FULL,
@@ -25,9 +25,11 @@ from dafre_fast.dataset.manifest import write_manifest
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.provenance import record_choice
 from dafre_fast.dataset.spools import Spools
-from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
+from dafre_fast.engine.apart import refuse_source
+from dafre_fast.engine.inputs import open_metadata, open_originals, summarize, with_names
 from dafre_fast.engine.observers import watching
-from dafre_fast.engine.plan import ask_catalogue
+from dafre_fast.engine.plan import ask_catalogue, buckets_of
+from dafre_fast.engine.remaking import refuse_remaking
 from dafre_fast.engine.run import make_all
 from dafre_fast.full.settings import FullRun
 from dafre_fast.pack.run import pack
@@ -51,18 +53,26 @@ def full(
     recipe: Recipe,
     running: Running,
     tell: Tell = silent,
+    identity: str | None = None,
 ) -> Summary:
     """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
-    are to lie in those.
+    are to lie in those. `identity` stands for the fingerprint of a source that has another address
+    in each run.
     """
     assert run.faces
     assert run.source
     output = run.output
     selection = splitting.complete(selection)
     spools = _spools(run, running)
+    tell(Doing(f"reading {run.faces.name}"))
     catalogue = read_catalogue(run.faces, run.tag_ids, selection, splitting)
-    asked = ask_catalogue(catalogue.kept, {one: output / one.tree for one in recipe.outputs})
+    folders = {one: output / one.tree for one in recipe.outputs}
+    asked = ask_catalogue(catalogue.kept, folders)
+    refuse_source(run.source, output, () if spools else folders.values(), buckets_of(asked))
+    refuse_remaking(output, asked, recipe, running)
+    tell(Doing("reading metadata"))
     metadata = open_metadata(run.source, fetching, asked, selection)
+    tell(Doing("writing labels"))
     record_protocol(output / LABELS, splitting, tell)
     write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
@@ -70,13 +80,16 @@ def full(
     bad_rows = write_bad_rows(all_bad, output / BAD_ROWS)
     tags = None
     if run.tags:
-        tags = tag_tables(fetching.metadata, output, steps, plotting, resume=running.resume)
+        tags = tag_tables(fetching.metadata, output, steps, plotting, tell, resume=running.resume)
     tables = [path for path in (run.faces, run.tag_ids) if path]
     made_with = steps if tags else None
     record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
     with watching("images", tell) as watch:
         originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
+        originals = with_names(originals, run.faces)
+        originals = originals._replace(identity=identity or originals.identity)
         manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
+    tell(Doing("writing the manifest"))
     write_manifest(manifest, output / MANIFEST)
     summary = summarize(manifest, work, [*catalogue.funnel, _made(manifest)])
     summary = replace(summary, tags=tags)

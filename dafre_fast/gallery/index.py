@@ -15,6 +15,7 @@ the order of the manifest.
 """
 
 import fcntl
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dafre_fast.core.atomic import replacing
+from dafre_fast.core.atomic import check_writable, replacing
 from dafre_fast.core.categories import TAG_KINDS, column
 from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.core.layout import LABELS, MANIFEST
@@ -92,8 +93,9 @@ class Index:
 def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> None:
     """Build the index of a dataset in `folder`, unless there is one that is up to date.
 
-    Calls `begin` before building. A lock lets one process build at a time; others wait. Raises
-    InputError if the dataset cannot be read, and OutputError if `folder` cannot be written.
+    Calls `begin` before building. A lock lets one process build at a time; others wait. In a folder
+    that cannot be written an index that is up to date is enough. Raises InputError if the dataset
+    cannot be read, and OutputError if `folder` has to be written and cannot.
     """
     source, tags = open_manifest(dataset), open_tags(dataset)
     outputs = read_outputs(dataset)
@@ -102,14 +104,26 @@ def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> Non
     if missing:
         raise InputError(f"{dataset / MANIFEST}: has no column {', '.join(missing)}")
     made_from, stamp = _made_from(dataset, outputs), folder / "index.json"
+    if not os.access(folder, os.W_OK):
+        if _is_up_to_date(folder, made_from):
+            return
+        check_writable(folder, "--index")
     with reading(dataset, "its tables cannot be read"), _alone(folder):
-        if all((folder / name).exists() for name in _FILES) and stamp.read_bytes() == made_from:
+        if _is_up_to_date(folder, made_from):
             return
         begin()
         stamp.unlink(missing_ok=True)
         _build(source, tags, outputs, folder)
         with replacing(stamp) as part:
             part.write_bytes(made_from)
+
+
+def _is_up_to_date(folder: Path, made_from: bytes) -> bool:
+    try:
+        there = all((folder / name).exists() for name in _FILES)
+        return there and (folder / "index.json").read_bytes() == made_from
+    except OSError:
+        return False
 
 
 def open_index(folder: Path) -> Index:

@@ -15,9 +15,10 @@ def command(
     reporting: Reporting,
 ) -> int:
     from dafre_fast.labels.run import labels
-    from dafre_fast.views.notices import on_stderr
+    from dafre_fast.views.terminal import terminal
 
-    summary = labels(tables.faces, tables.tag_ids, run.output, selection, splitting, on_stderr)
+    with terminal() as tell:
+        summary = labels(tables.faces, tables.tag_ids, run.output, selection, splitting, tell)
     return cli.report(summary, reporting)
 
 

@@ -1,6 +1,5 @@
 """Run `lists`. It imports no network code unless something is downloaded."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +7,13 @@ import polars as pl
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Tolerance
 from dafre_fast.core.summaries import Listed, Lists
+from dafre_fast.engine import loops
 from dafre_fast.lists.file_lists import (
     TREES,
     FileList,
@@ -42,12 +42,15 @@ def lists(
     be read, OutputError if the folder cannot be written, and SourceError if the mirror refuses.
     """
     _check(run)
+    tell(Doing("reading labels"))
     splits = read_splits(run.labels, tolerance.max_bad_rows)
     wanted = pl.concat(split.images["id"] for split in splits)
+    tell(Doing("reading the list of files"))
     path = run.files or _ask_mirror(run, fetching)
     files = read_file_list(path, wanted, tolerance.max_bad_rows)
     found = _summary(files, [_list(split, files, run.output) for split in splits])
     keys = files.rows["id"].cast(pl.String)
+    tell(Doing("reading metadata"))
     metadata = read_metadata(
         fetching.metadata if run.source else (), keys.unique(), tolerance.max_bad_rows
     )
@@ -78,7 +81,7 @@ def _ask_mirror(run: ListsRun, fetching: Fetching) -> Path:
     path = run.output / FILES
     with replacing(path) as part:
         with part.open("wb") as file:
-            asyncio.run(list_files(run.source, TREES, file, fetching))
+            loops.run(list_files(run.source, TREES, file, fetching))
         if not part.stat().st_size:
             raise InputError(f"{run.source}: no file is in {' or '.join(TREES)}")
     return path

@@ -1,6 +1,5 @@
 """Write the parts of a pack that are missing, and remove those that no longer belong to it."""
 
-import asyncio
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.samples import still_damaged
 from dafre_fast.dataset.spools import Spools, clear_spools
+from dafre_fast.engine import loops
 from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.pack.part import Part
 from dafre_fast.pack.receipts import all_recorded, forget, recorded
@@ -83,7 +83,7 @@ class Packing:
         rows = part.rows.filter(left_out).iter_rows(named=True)
         if not all(still_damaged(self._pictures, row, part.outputs) for row in rows):
             return None
-        _advance(advance, shard)
+        _advance(advance, shard, earlier=True)
         return shard
 
     def _remove_all_but(self, standing: Container[str]) -> None:
@@ -131,13 +131,13 @@ class Packing:
             Task(self._folder, part, self._pictures.of_images(part.rows["id"])) for part in parts
         )
         running = carry_out_all(tasks, self._folder, workers, take_from_worker)
-        self.cpu_seconds += asyncio.run(running)
+        self.cpu_seconds += loops.run(running)
         return written
 
 
-def _advance(advance: Advance, shard: Shard) -> None:
+def _advance(advance: Advance, shard: Shard, *, earlier: bool = False) -> None:
     flaws = [one.flaw for one in shard.damaged]
-    advance(*flaws, *[None] * (shard.images - len(flaws)))
+    advance(*flaws, *[None] * (shard.images - len(flaws)), earlier=earlier)
 
 
 def _release(needed: dict[Path, set[int]], part: int) -> None:

@@ -15,7 +15,7 @@ from dafre_fast.dataset.samples import Damaged, Sample
 from dafre_fast.pack.rows import Packable
 from dafre_fast.pack.settings import PackRun
 
-REVISION = 2
+REVISION = 3
 """Raise it with any change of code that changes the bytes of a pack."""
 
 

@@ -19,8 +19,11 @@ class PackRun(Group, frozen=True):
         ),
     ] = "webdataset"
     images: Annotated[
-        Literal["full", "faces", "both"],
-        Meta(description="Images to pack: full images, head crops, or both."),
+        str,
+        Meta(
+            description="Images to pack: full, faces, another output by its name, or both, which is"
+            " all that the dataset has."
+        ),
     ] = "both"
     shard_size: ShardSize = 10_000
     shuffle: Annotated[
@@ -35,6 +38,13 @@ class PackRun(Group, frozen=True):
         Path | None,
         Meta(description="Folder of the pack. Default: packs/FORMAT-IMAGES in the dataset."),
     ] = None
+    title: Annotated[
+        str | None,
+        Meta(description="Name of the dataset in its card. Default: that of its folder."),
+    ] = None
+    description: Annotated[
+        str, Meta(description="Text on the dataset for its card, in Markdown.")
+    ] = ""
     workers: Annotated[
         Count | None,
         Meta(description="Worker processes, which write a shard each. Default: the usable cores."),

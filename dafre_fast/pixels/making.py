@@ -10,13 +10,17 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.records import Box, Image
 from dafre_fast.core.settings.images import Bounds, Encoding, Recipe
-from dafre_fast.pixels import damage, salvage
+from dafre_fast.pixels import damage, mending, salvage
 from dafre_fast.pixels.colour import Verdict, judge
 from dafre_fast.pixels.decoders import jpeg
-from dafre_fast.pixels.decoders.choose import ANOTHER_MAY_READ, decode, readers
+from dafre_fast.pixels.decoders.choose import (
+    ANOTHER_MAY_READ,
+    decode_fast,
+    readers,
+)
 from dafre_fast.pixels.header import Header
 from dafre_fast.pixels.plan import ImagePlan, plan_image
-from dafre_fast.pixels.rasters import Pixels, upright
+from dafre_fast.pixels.rasters import Pictures, Pixels, upright
 from dafre_fast.pixels.sniff import sniff
 
 P = TypeVar("P", Pixels, Image)
@@ -95,9 +99,10 @@ def _with_profile_that_converts(header: Header) -> tuple[Header, tuple[Note, ...
 def _show(
     data: bytes, header: Header, notes: tuple[Note, ...], plan: ImagePlan, bounds: Bounds
 ) -> Shown:
-    detail, refused = "", plan.refused
+    refused = plan.refused
     try:
-        made = decode(data, header, plan)
+        made, detail = _decoded(data, header, plan)
+        notes = (*notes, Note.MINOR_DAMAGE) if detail else notes
     except Refusal as refusal:
         if bounds.truncated == "refuse" or not damage.breaks_off(data, header.format):
             raise
@@ -105,6 +110,15 @@ def _show(
         notes = (*notes, Note.TRUNCATED)
     shown = {name: upright(stored, header.orientation) for name, stored in made.items()}
     return Shown(header, shown, refused, notes, detail)
+
+
+def _decoded(data: bytes, header: Header, plan: ImagePlan) -> tuple[Pictures, str]:
+    """Return the outputs, and in words what is wrong with the file that costs no pixel."""
+    made = decode_fast(data, header, plan)
+    if made is not None:  # a fast lane decodes nothing that has a flaw
+        return made, ""
+    made, detail = mending.decoded(data, header, plan)
+    return made, detail or damage.flaw_of(data, header.format)
 
 
 def _encode(pixels: Pixels, encoding: Encoding) -> Image:

@@ -9,8 +9,11 @@ from dafre_fast.report.settings import ReportRun
 def command(run: ReportRun, printing: Printing) -> int:
     from dafre_fast.report.page import show
     from dafre_fast.report.run import write_report
+    from dafre_fast.views.terminal import terminal
 
-    show(write_report(run), as_json=printing.json)
+    with terminal() as tell:
+        written = write_report(run, tell)
+    show(written, as_json=printing.json)
     return 0
 
 

@@ -33,8 +33,12 @@ class Records:
 
     def decoded(self, name: str, kind: type[T], section: str) -> T | None:
         """Return a JSON file of the dataset as a record, or None without it."""
+        return self.decoded_at(self._output / name, name, kind, section)
+
+    def decoded_at(self, path: Path, name: str, kind: type[T], section: str) -> T | None:
+        """Return the JSON file at `path`, which the page calls `name`, as `decoded` does."""
         try:
-            return msgspec.json.decode((self._output / name).read_bytes(), type=kind)
+            return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             hint = "; `full` writes it if --metadata is given" if section == "tags" else ""
             self.left_out[section] = f"{name} is not there{hint}"

@@ -15,8 +15,9 @@ import polars as pl
 
 from dafre_fast.audit.pairs import Pair, some_pairs
 from dafre_fast.audit.records import Audit
-from dafre_fast.core.atomic import temporary
+from dafre_fast.core.atomic import check_writable, temporary
 from dafre_fast.core.errors import InputError, OutputError
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import (
     AUDIT,
     AUDIT_SUMMARY,
@@ -34,7 +35,7 @@ from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.report.inputs import Records
 from dafre_fast.report.overview import chosen, class_names, one_of_each, overview
-from dafre_fast.report.page import INDEX, render
+from dafre_fast.report.page import INDEX, is_report, render
 from dafre_fast.report.pictures import ReportPictures
 from dafre_fast.report.records import Duplicates, Example, Overview, Page, Twins, Written
 from dafre_fast.report.settings import ReportRun
@@ -42,15 +43,18 @@ from dafre_fast.stats.records import Statistics
 from dafre_fast.tables.unreadable import reading
 
 
-def write_report(run: ReportRun) -> Written:
-    """Write `report/` of a dataset in place of an earlier one, whole or not at all.
+def write_report(run: ReportRun, tell: Tell = silent) -> Written:
+    """Write the report of a dataset into `run.into`, or else its folder `report`, in place of an
+    earlier one, whole or not at all.
 
     Raises InputError if the manifest is missing or cannot be read, OutputError if the folder cannot
     be written or what is there is no report.
     """
-    final = run.output / REPORT
-    if final.exists() and not (final / INDEX).is_file():
+    tell(Doing("writing the report"))
+    final = run.into.resolve() if run.into else run.output / REPORT
+    if not _may_be_replaced(final):
         raise OutputError(f"{final}: is there and is no report; move it away")
+    check_writable(final.parent, "--into")
     manifest = open_manifest(run.output)
     with reading(run.output / MANIFEST), _replacing_folder(final) as folder:
         page = _page(run, manifest, folder)
@@ -65,6 +69,16 @@ def write_report(run: ReportRun) -> Written:
         left_out=page.left_out,
         unread=page.unread,
     )
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Return True if nothing but a report or an empty folder is there."""
+    try:
+        return not any(folder.iterdir()) or is_report((folder / INDEX).read_bytes())
+    except FileNotFoundError:
+        return not folder.exists()
+    except OSError:
+        return False
 
 
 def _page(run: ReportRun, manifest: pl.LazyFrame, folder: Path) -> Page:
@@ -114,14 +128,18 @@ def _duplicates(
     run: ReportRun, manifest: pl.LazyFrame, records: Records, pictures: ReportPictures
 ) -> Duplicates | None:
     """Return the findings of an audit and some of its pairs; None if none was made."""
-    name = f"{AUDIT}/{AUDIT_SUMMARY}"
-    if not (run.output / name).exists():  # an audit is no part of `full`
-        return None
-    audit = records.decoded(name, Audit, "duplicates")
+    folder = run.audit or run.output / AUDIT
+    if not (folder / AUDIT_SUMMARY).exists():
+        if run.audit:
+            raise InputError(f"{folder}: no audit is there, which leaves {AUDIT_SUMMARY}")
+        return None  # an audit is no part of `full`
+    audit = records.decoded_at(
+        folder / AUDIT_SUMMARY, f"{AUDIT}/{AUDIT_SUMMARY}", Audit, "duplicates"
+    )
     if audit is None:
         return None
     try:
-        pairs = some_pairs(run.output, run.pairs)
+        pairs = some_pairs(folder, run.pairs)
     except InputError:
         records.unread.add(f"{AUDIT}/{EXCLUDE}")
         pairs = []

@@ -12,6 +12,13 @@ class ReportRun(Group, frozen=True):
     """Dataset of the report, and how much of it is shown."""
 
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    into: Annotated[
+        Path | None, Meta(description="Folder of the report. Default: report in the dataset.")
+    ] = None
+    audit: Annotated[
+        Path | None,
+        Meta(description="Folder of an audit to show. Default: audit in the dataset."),
+    ] = None
     title: Annotated[
         str | None, Meta(description="Name of the dataset. Default: that of its folder.")
     ] = None

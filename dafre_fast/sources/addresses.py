@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from dafre_fast.core.errors import Refusal, UsageError
 from dafre_fast.core.layout import bucket
@@ -75,10 +76,12 @@ class Addresses:
             yield Place(self._address(sought, extension), path)
 
     def _address(self, sought: Sought, extension: str) -> str:
-        number = int(sought.key)
+        number, name = int(sought.key), sought.name
+        if name and self._template.startswith(("http://", "https://")):
+            name = quote(name)  # the path of a file: `#`, `?` and `%` are part of names
         md5 = _Digits(sought.md5 or "")
         return self._template.format(
-            id=number, bucket=bucket(number), ext=extension, md5=md5, name=sought.name
+            id=number, bucket=bucket(number), ext=extension, md5=md5, name=name
         )
 
 

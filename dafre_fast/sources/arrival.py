@@ -74,9 +74,9 @@ class Arrival:
         Raises as `write` does, and Passing if it contradicts what is known of it or is not
         complete. What has come is discarded then.
 
-        `sized` is False if nobody said how long it is. A file that is not complete may then have
-        been cut on the way; `--truncated keep` keeps it only if the same comes twice. `proven` is
-        the proof that its bytes already had before they came here.
+        `sized` is False if nobody said how long it is. A file without a proper end may then have
+        been cut on the way, even if its picture is complete; it is taken only if the same comes
+        twice. `proven` is the proof that its bytes already had before they came here.
         """
         try:
             proof = self._evidence.prove() or proven
@@ -102,12 +102,14 @@ class Arrival:
         evidence = self._evidence
         with self._part.map() as data:
             try:
-                self._check.whole(data)
+                if self._check.whole(data):
+                    return
+                refused = Refusal(Reason.TRUNCATED, "of unknown length, and without a proper end")
             except Refusal as refusal:
-                if self._settings.truncated == "keep" and refusal.reason is Reason.TRUNCATED:
-                    before, self._truncated = self._truncated, evidence.digest
-                    if sized or before == self._truncated:
-                        return
-                    # Without its hash, or the second time would end as "the same twice".
-                    raise Passing(refusal.reason, refusal.detail) from refusal
-                raise evidence.wrong(refusal.reason, refusal.detail) from refusal
+                if self._settings.truncated != "keep" or refusal.reason is not Reason.TRUNCATED:
+                    raise evidence.wrong(refusal.reason, refusal.detail) from refusal
+                refused = refusal
+        before, self._truncated = self._truncated, evidence.digest
+        if not sized and before != self._truncated:
+            # Without its hash, or the second time would end as "the same twice".
+            raise Passing(refused.reason, refused.detail) from refused

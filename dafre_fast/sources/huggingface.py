@@ -1,7 +1,8 @@
 """Data sets on the Hugging Face hub, by short names: `hf:nyanko7/danbooru2023`.
 
 Files have the address `{endpoint}/datasets/{repo}/resolve/{revision}/{path}`; the hub's API lists
-them. HF_ENDPOINT names another endpoint, HF_TOKEN is sent to it for data sets that need an account.
+them. HF_ENDPOINT names another endpoint. A token (HF_TOKEN, or the file that `hf auth login` wrote)
+is sent to the endpoint alone, for data sets that need an account.
 """
 
 import os
@@ -9,9 +10,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 import msgspec
-from yarl import URL
 
 from dafre_fast.core.errors import Refusal, UsageError
 from dafre_fast.core.events import Tell
@@ -23,10 +24,16 @@ from dafre_fast.sources.archives.source import Archives, Tiers
 from dafre_fast.sources.interface import SUFFIXES, Check, Source
 from dafre_fast.sources.manners.hosts import Hosts
 from dafre_fast.sources.transports.http import Http
+from dafre_fast.sources.transports.urls import joined, origin, url_of
 
-_SET = re.compile(r"hf:(?!//)([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
-_FILE = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+?)(?:@([^/]+))?/(.+)")
+_SET = re.compile(r"hf:(?!//)([\w.-]+/[\w.-]+)(?:@(.+))?")
+_FILE = re.compile(
+    r"hf://datasets/([\w.-]+/[\w.-]+?)(?:@(refs/pr/\d+|refs/convert/[^/]+|[^/]+))?/(.+)"
+)
 _MAIN = "main"
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_OF_TEMPLATES = "/{}[]:"
+"""Characters of a path that stand for themselves, or belong to the fields of templates."""
 
 
 class Known(NamedTuple):
@@ -56,22 +63,55 @@ def hub_source(spec: str, folder: Path, settings: Fetching, check: Check, tell: 
     """Return the source for an address on the hub.
 
     `hf:OWNER/NAME[@REVISION]` is a data set of archives, `hf://datasets/OWNER/NAME[@REVISION]/PATH`
-    a template. Raises UsageError for other addresses.
+    a template. A revision with `/` stands there as it is if it begins with `refs/`, else as `%2F`
+    if a path follows. Raises UsageError for other addresses, and for an endpoint or a token of the
+    environment that cannot be used.
     """
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    token = os.environ.get("HF_TOKEN")
-    bearer = {str(URL(endpoint).host): token} if token else None
-    login = "HF_TOKEN has no access to it" if token else "set HF_TOKEN"
+    endpoint, token = _endpoint(), find_token()
+    bearer = {origin(url_of(endpoint)): token} if token else None
+    login = "the token has no access to it" if token else "set HF_TOKEN"
     transport = Http(settings, Hosts(settings, tell), bearer, login)
     if match := _FILE.fullmatch(spec):
         repo, revision, path = match.groups()
-        address = f"{Hub(endpoint, repo, revision or _MAIN).files}/{path}"
+        hub = Hub(endpoint, repo, unquote(revision or _MAIN))
+        address = f"{hub.files}/{quote(path, safe=_OF_TEMPLATES)}"
         return addressed(address, transport, folder, settings, check, tell)
     if match := _SET.fullmatch(spec):
-        hub = Hub(endpoint, match[1], match[2] or _MAIN)
+        hub = Hub(endpoint, match[1], unquote(match[2] or _MAIN))
         layout = KnownSet(hub, KNOWN[hub.repo]) if hub.repo in KNOWN else ListedSet(hub)
         return Archives(layout, transport, folder, settings, check, tell)
     raise UsageError(f"--source {spec!r}: neither hf:OWNER/NAME nor hf://datasets/OWNER/NAME/PATH")
+
+
+def _endpoint() -> str:
+    """Return the address of the hub, or of the mirror that HF_ENDPOINT names, without a `/` at its
+    end.
+    """
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    try:
+        url_of(endpoint)
+    except ValueError as error:
+        raise UsageError(f"HF_ENDPOINT {endpoint!r} of the environment: {error}") from error
+    return endpoint.rstrip("/")
+
+
+def find_token() -> str | None:
+    """Return the token with which huggingface_hub would ask: of HF_TOKEN, or of the file that
+    `hf auth login` writes; None if there is none. Raises UsageError for text that is no token.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    file = Path(os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or home, "token"))
+    name = next((name for name in _TOKENS if os.environ.get(name)), None)
+    try:
+        text = os.environ[name] if name else Path(os.path.expandvars(file)).expanduser().read_text()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}, the token of the hub, cannot be read: {error}") from error
+    token = text.strip()
+    if not re.fullmatch(r"[!-~]*", token):
+        raise UsageError(f"{name or file}: holds blanks or characters that no token of the hub has")
+    return token or None
 
 
 class _File(msgspec.Struct):
@@ -89,30 +129,54 @@ class Hub(NamedTuple):
     @property
     def files(self) -> str:
         """Address of the folder with its files."""
-        return f"{self.endpoint}/datasets/{self.repo}/resolve/{self.revision}"
+        revision = quote(self.revision, safe="")
+        return f"{self.endpoint}/datasets/{self.repo}/resolve/{revision}"
+
+    def file(self, path: str) -> str:
+        """Return the address of a file."""
+        return f"{self.files}/{quote(path)}"
 
     async def listing(self, desk: Desk, folder: str = "") -> list[str]:
         """Return the paths of all files below a folder; an empty list if there is no such folder.
 
         Raises Refusal.
         """
-        path = f"/{folder}" if folder else ""
-        tree = f"{self.endpoint}/api/datasets/{self.repo}/tree/{self.revision}{path}"
-        following: str | None = f"{tree}?recursive=true"
-        found: list[str] = []
-        while following:
+        path = f"/{quote(folder, safe='')}" if folder else ""
+        revision = quote(self.revision, safe="")
+        tree = f"{self.endpoint}/api/datasets/{self.repo}/tree/{revision}{path}"
+        page: str | None = f"{tree}?recursive=true"
+        found, seen = list[str](), set[str]()
+        while page:
+            seen.add(page)
             try:
-                text, body = await desk.load(following)
+                text, body = await desk.load(page)
                 files = msgspec.json.decode(text, type=list[_File])
-            except msgspec.DecodeError as error:
-                raise Refusal(Reason.BAD_INDEX, f"{following}: {error}") from error
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise Refusal(Reason.BAD_INDEX, f"{page}: {error}") from error
             except Refusal as refusal:
                 if folder and refusal.reason is Reason.NOT_FOUND:
                     return []
                 raise
             found += (file.path for file in files if file.type == "file")
-            following = getattr(body, "following", None)
+            page = self._following(page, getattr(body, "following", None))
+            if page in seen:
+                raise Refusal(Reason.BAD_INDEX, f"{page}: the list goes round in circles")
         return sorted(found)
+
+    def _following(self, page: str, reference: str | None) -> str | None:
+        """Return the address of the page that follows another one. A mirror may hand on the hub's
+        own address, which need not be in reach: all pages are asked of the endpoint.
+        """
+        if not reference:
+            return None
+        try:
+            url = joined(url_of(page), reference)
+        except ValueError as error:
+            detail = f"{page}: the next page is {reference!r}: {error}"
+            raise Refusal(Reason.BAD_INDEX, detail) from error
+        if origin(url) == origin(url_of(self.endpoint)):
+            return str(url)
+        return f"{self.endpoint}{url.raw_path_qs}"
 
 
 class KnownSet:
@@ -135,8 +199,8 @@ class KnownSet:
         return (*known, updates)
 
     def _archive(self, path: str) -> Archive:
-        index = f"{self._indexes.files}/{path.removesuffix('.tar')}.json"
-        return Archive(f"{self._hub.files}/{path}", index)
+        index = self._indexes.file(path.removesuffix(".tar") + ".json")
+        return Archive(self._hub.file(path), index, has_index=True)
 
 
 class ListedSet:
@@ -154,8 +218,8 @@ class ListedSet:
         for path in files:
             if path.endswith(SUFFIXES):
                 beside = path.removesuffix(".tar") + ".json"
-                index = f"{self._hub.files}/{beside}" if beside in present else None
-                archives.append(Archive(f"{self._hub.files}/{path}", index))
+                index = self._hub.file(beside) if beside in present else None
+                archives.append(Archive(self._hub.file(path), index, has_index=True))
         if not archives:
             endings = ", ".join(SUFFIXES)
             raise Refusal(Reason.BAD_INDEX, f"{self._hub.repo}: has no archives ({endings})")

@@ -7,8 +7,6 @@ must tell sources apart without holding an address, let alone a secret.
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from dafre_fast.core.settings.fetching import Fetching
 
@@ -39,6 +37,8 @@ def fingerprint(
     digits = hashlib.sha256(repr((address, *judged_by)).encode()).hexdigest()[:_ADDRESS_DIGITS]
     secrets += [f"{name}={environment[name]}" for name in variables if environment.get(name)]
     if "://" in spec or spec.startswith("hf:"):
+        from urllib.request import getproxies  # slow to import, and not needed for a folder
+
         proxies = getproxies()
         secrets += [f"{name}={proxies[name]}" for name in _PROXIES if proxies.get(name)]
     if not secrets:
@@ -51,7 +51,8 @@ def _split(spec: str) -> tuple[str, list[str]]:
     """Return an address without login and query, which may be secrets, and those two."""
     if "://" not in spec:
         return spec if spec.startswith("hf:") else str(Path(spec).expanduser().absolute()), []
-    parts = urlsplit(spec, allow_fragments=False)
-    login, _, host = parts.netloc.rpartition("@")
-    address = f"{parts.scheme}://{host}{parts.path}"
-    return address, [part for part in (login, parts.query) if part]
+    scheme, _, rest = spec.partition("://")
+    place, slash, path = rest.partition("/")
+    login, _, host = place.rpartition("@")
+    path, _, query = path.partition("?")
+    return f"{scheme}://{host}{slash}{path}", [part for part in (login, query) if part]

@@ -21,8 +21,9 @@ class Check(NamedTuple):
 
     head: Callable[[bytes], object]
     """Takes the first bytes. Refuses what is no image at all."""
-    whole: Callable[[mmap], object]
-    """Takes the whole file if no hash of it is known. Refuses what is not complete."""
+    whole: Callable[[mmap], bool]
+    """Takes the whole file if no hash of it is known. Refuses what is not complete. True if the
+    file has a proper end, False if only its picture is complete."""
 
 
 class Planned(NamedTuple):
@@ -42,6 +43,9 @@ class Source(Protocol):
     async def fetch(self, sought: Iterable[Sought], take: Take) -> None:
         """Give each original one outcome, a path or a reason, and pass it to `take`: in any order,
         several at once.
+
+        A second outcome of an original replaces the first: in an archive that is streamed, a member
+        may be written again further on.
 
         A failure of one original is never raised. Raises SourceError if the source must not be
         asked any more, OutputError if nothing can be written.

@@ -1,8 +1,10 @@
-"""Outcomes of downloads, as the records that go into the ledger."""
+"""Outcomes of downloads, as the records that go into the ledger: their addresses are `public`."""
 
 from pathlib import Path
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
+from dafre_fast.core.paths import to_text
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.sources.arrival import Arrived
 from dafre_fast.sources.interface import Body
@@ -28,9 +30,9 @@ def fetched(
     final_url = None if body is None or body.url == (address or url) else body.url
     return Fetched(
         key=key,
-        path=str(path),
-        url=url,
-        final_url=final_url,
+        path=to_text(str(path)),
+        url=public(url),
+        final_url=final_url and public(final_url),
         http_status=body.status if body else None,
         attempts=attempts,
         bytes=arrived.bytes,
@@ -49,8 +51,8 @@ def refused(sought: Sought, refusal: Refusal, effort: Effort, url: str | None) -
         key=sought.key,
         reason=refusal.reason,
         detail=refusal.detail,
-        url=url,
-        final_url=answer.url if answer and answer.url != url else None,
+        url=url and public(url),
+        final_url=public(answer.url) if answer and answer.url != url else None,
         http_status=answer.status if answer else None,
         attempts=effort.attempts,
         seconds=effort.seconds,

@@ -3,8 +3,10 @@ that is safe, else it starts over.
 """
 
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched
@@ -13,6 +15,7 @@ from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Span, Transport
 from dafre_fast.sources.manners.effort import Effort, Passing
 from dafre_fast.sources.outcome import fetched
+from dafre_fast.sources.stretch import stretch
 
 
 class Transfer:
@@ -55,7 +58,7 @@ class Transfer:
             body = await self._receive(transport, effort)
             arrived = self._arrival.finish(sized=body.total is not None)
         except Refusal as refusal:
-            if self._address not in refusal.detail:
+            if public(self._address) not in refusal.detail:
                 refusal.detail = f"{self._address}: {refusal.detail}".removesuffix(": ")
             raise
         attempts, seconds = effort.attempts, effort.seconds
@@ -73,14 +76,16 @@ class Transfer:
         arrival, etag = self._arrival, self._etag
         span = Span(arrival.size) if etag and arrival.size else None
         self._etag = None  # resume once: after a wrong answer it starts over
-        async with transport.open(self._address, effort, span, etag if span else None) as body:
+        known = etag if span else None
+        async with stretch(transport, self._address, effort, span, known) as body:
             if body.start != arrival.size:
                 arrival.start_over()
             self._check_total(body)
             self._etag = body.etag if body.strong else None
-            async for chunk in body.chunks():
-                arrival.write(chunk)
-                effort.slot.received(len(chunk))
+            async with aclosing(body.chunks()) as chunks:
+                async for chunk in chunks:
+                    arrival.write(chunk)
+                    effort.slot.received(len(chunk))
         if body.total is not None and arrival.size != body.total:
             detail = f"{arrival.size:,} bytes of {body.total:,}"
             raise Passing(Reason.NETWORK_ERROR, detail)

@@ -9,8 +9,11 @@ from dafre_fast.stats.settings import Plotting, StatsRun
 def command(run: StatsRun, plotting: Plotting, printing: Printing) -> int:
     from dafre_fast.stats.run import stats
     from dafre_fast.stats.show import show
+    from dafre_fast.views.terminal import terminal
 
-    show(stats(run, plotting), as_json=printing.json)
+    with terminal() as tell:
+        found = stats(run, plotting, tell)
+    show(found, as_json=printing.json)
     return 0
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from dafre_fast.core.atomic import replacing, scratch
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.errors import InputError
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, FUNNEL, TAGS_FUNNEL
 from dafre_fast.core.summaries import Funnel, TagFunnel
 from dafre_fast.stats.counting import Counts, count, spread, write_counts
@@ -28,13 +29,14 @@ from dafre_fast.tables.unreadable import reading
 from dafre_fast.views.show import to_json
 
 
-def stats(run: StatsRun, plotting: Plotting) -> Statistics:
+def stats(run: StatsRun, plotting: Plotting, tell: Tell = silent) -> Statistics:
     """Write the statistics of the tables `run.input` into the folder `run.output`, and return them.
 
     Raises InputError for a table that cannot be read or has too many bad rows, or a file that is
     not a funnel, and OutputError if the folder cannot be written.
     """
     funnel, tag_funnel = _read_funnels(run)
+    tell(Doing("counting tags"))
     with scratch(run.output, "rows") as folder:
         table = read_tagged(run.input, run.max_bad_rows, folder)
         counts = count(table.rows, words=plotting.words)
@@ -43,6 +45,7 @@ def stats(run: StatsRun, plotting: Plotting) -> Statistics:
     found = _statistics(counts, plotting.title or run.input[0].stem, plotting.top_k)
     found = bad_rows.added_to(found)
     if plotting.plots:
+        tell(Doing("drawing plots"))
         found = _draw(found, counts, (funnel, tag_funnel), run.output, plotting.format)
     _write(run.output / "stats.json", to_json(found))
     _write(run.output / "stats.txt", "\n".join(lines(found)))

@@ -16,7 +16,7 @@ class StatsRun(Tolerance, frozen=True, kw_only=True):
         tuple[Path, ...],
         Meta(
             min_length=1,
-            description="Tables of tags (CSV, Parquet), or metadata (JSON lines, also compressed).",
+            description="Tables of tags (CSV, Parquet), or metadata (as `tags` reads it).",
         ),
     ]
     output: Annotated[Path, Meta(description="Folder of the statistics.")] = Path("stats")

@@ -4,9 +4,7 @@ The formats, whose columns are found by name in any order:
 - CSV with a header and lists as Python prints them (`"['1 girl', 'solo']"`), like the files
   published for DAF:re;
 - Parquet with columns of lists;
-- Danbooru's metadata as Parquet, whose columns `tag_string_general`, `tag_string_copyright` and
-  `tag_string_character` hold names separated by spaces;
-- Danbooru's metadata as JSON lines (`tables.posts`).
+- Danbooru's metadata in all its forms (`tables.post_shape`).
 """
 
 import warnings
@@ -21,17 +19,18 @@ from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many, table_name
-from dafre_fast.tables.blocks import COMPRESSED
-from dafre_fast.tables.marks import mark_repeats, when
-from dafre_fast.tables.posts import SHAPE, organise
-from dafre_fast.tables.record_files import PARQUET, read_records
-from dafre_fast.tables.text import BOM, something_else
+from dafre_fast.tables.json_texts import PARQUET, may_be_records
+from dafre_fast.tables.marks import bad_rows_of, mark_repeats, when
+from dafre_fast.tables.post_shape import SHAPE, TAG_FIELDS, TEXTS
+from dafre_fast.tables.posts import organise
+from dafre_fast.tables.record_files import Table, read_records, tables_of
+from dafre_fast.tables.text import something_else
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 _BATCH_ROWS = 50_000
 _NUMBERS = ("image_width", "image_height", "class_id")
-_TAGS = {column(number): f"tag_string_{name}" for number, name in CATEGORIES.items()}
+_TAGS = tuple(map(column, CATEGORIES))
 _SURPLUS = tuple(f"field {number} beyond the header" for number in range(1, 9))
 """Names of the columns for fields beyond the header. Polars drops fields beyond these."""
 
@@ -64,57 +63,66 @@ def read_tagged(paths: Sequence[Path], max_bad_rows: float, scratch: Path) -> Ta
     the share (0 to 1) of malformed rows that a table may have. Raises InputError for a table that
     cannot be read, has no good row, or has more malformed rows than that.
     """
-    tables, judged = list[pl.LazyFrame](), list[pl.DataFrame]()
-    for number, path in enumerate(paths):
-        with reading(path):
-            rows = _read(path, scratch / str(number)).with_columns(table=pl.lit(number, pl.UInt32))
+    tables = tables_of(paths)
+    read, judged = list[pl.LazyFrame](), list[pl.DataFrame]()
+    for number, table in enumerate(tables):
+        with reading(table.path):
+            rows = _read(table, scratch / str(number))
+            rows = rows.with_columns(table=pl.lit(number, pl.UInt32)).with_row_index("place")
             # The ids of three million rows fit into memory; other columns stay on disk.
-            of_table = rows.select("table", "line", "problem", "remark", "id")
+            of_table = rows.select("place", "table", "file", "line", "problem", "remark", "id")
             judged.append(of_table.collect(engine="streaming"))
             if judged[-1].is_empty():
-                raise InputError(f"{path}: has no rows")
-            tables.append(rows)
+                raise InputError(f"{table.path}: has no rows")
+            read.append(rows)
     # Only ids are compared, so that it is unknown whether two rows of an image are equal.
     again = RowProblem.DUPLICATE_ID
-    places = mark_repeats(pl.concat(judged).sort("table", "line"), "id", again, equal=again)
+    places = mark_repeats(pl.concat(judged), "id", again, equal=again)
     bad = places.drop_nulls("problem")
     reported = places.with_columns(pl.coalesce("problem", "remark").alias("problem"))
     reported = reported.drop_nulls("problem")
-    for number, path in enumerate(paths):
-        bad_rows = _bad_rows(paths, reported.filter(table=number))
-        refuse_too_many(path, bad_rows, judged[number].height, max_bad_rows)
+    for number, table in enumerate(tables):
+        bad_rows = bad_rows_of(table.path, reported.filter(table=number))
+        refuse_too_many(table.path, bad_rows, judged[number].height, max_bad_rows)
         if bad.filter(table=number).height == judged[number].height:
-            raise InputError(f"{path}: none of its {judged[number].height:,} rows is good")
-    good = pl.concat(tables)
+            raise InputError(f"{table.path}: none of its {judged[number].height:,} rows is good")
+    good = pl.concat(read)
     if not bad.is_empty():
         # Rows are left out by their place: a query that reads one column need not check all.
-        good = good.join(bad.lazy(), on=["table", "line"], how="anti")
-    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), _bad_rows(paths, reported))
+        good = good.join(bad.lazy(), on=["table", "place"], how="anti")
+    all_bad = bad_rows_of(tables[0].path, reported).cast(SCHEMA)  # type: ignore[arg-type]
+    return Tagged(good.select("id", "file_ext", *_NUMBERS, *_TAGS), all_bad)
 
 
-def _bad_rows(paths: Sequence[Path], rows: pl.DataFrame) -> pl.DataFrame:
-    names = pl.Series([table_name(path) for path in paths], dtype=pl.String)
-    return rows.select(names.gather(rows["table"]).alias("table"), "line", "problem").cast(SCHEMA)  # type: ignore[arg-type]
-
-
-def _read(path: Path, folder: Path) -> pl.LazyFrame:
-    """Return the columns of `Tagged.rows`, `line`, `problem` and `remark` of a table of any format.
+def _read(table: Table, folder: Path) -> pl.LazyFrame:
+    """Return the columns of `Tagged.rows`, `file`, `line`, `problem` and `remark` of a table of any
+    format.
 
     Text is parsed into files in `folder`.
     """
+    path = table.path
+    if len(table.files) > 1:
+        return _posts(table, folder)
     with path.open("rb") as file:
         head = file.read(1 << 16)
     if head.startswith(PARQUET):
+        kinds = pl.scan_parquet(path, glob=False).collect_schema()
+        if not kinds.keys() & {*_TAGS} and kinds.keys() & {*TAG_FIELDS}:
+            return _posts(table, folder)
         return _judged(path, _scan_parquet(path))
     if not head.strip():
         raise InputError(f"{path}: is empty")
-    if head.startswith(COMPRESSED) or head.removeprefix(BOM).lstrip().startswith(b"{"):
-        posts = (_of_posts(block.lazy()) for block in read_records(path, SHAPE))
-        return _stored(path, posts, folder)
+    if may_be_records(head):
+        return _posts(table, folder)
     if kind := something_else(head):
-        raise InputError(f"{path}: is {kind}; it must be Parquet, CSV, or JSON lines")
+        raise InputError(f"{path}: is {kind}; it must be Parquet, CSV or JSON")
     batches = _scan_csv(path).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
     return _stored(path, (_judged(path, batch.lazy()) for batch in batches), folder)
+
+
+def _posts(table: Table, folder: Path) -> pl.LazyFrame:
+    blocks = (_of_posts(block.lazy()) for block in read_records(table, SHAPE))
+    return _stored(table.path, blocks, folder)
 
 
 def _stored(path: Path, rows: Iterable[pl.LazyFrame], folder: Path) -> pl.LazyFrame:
@@ -131,7 +139,9 @@ def _stored(path: Path, rows: Iterable[pl.LazyFrame], folder: Path) -> pl.LazyFr
 def _of_posts(posts: pl.LazyFrame) -> pl.LazyFrame:
     no_class = pl.lit(None, pl.Int64).alias("class_id")
     rest = ("file_ext", *_TAGS, "problem", "remark")
-    return organise(posts).select("line", "id", "image_width", "image_height", no_class, *rest)
+    return organise(posts).select(
+        "file", "line", "id", "image_width", "image_height", no_class, *rest
+    )
 
 
 def _scan_parquet(path: Path) -> pl.LazyFrame:
@@ -166,11 +176,13 @@ def _judged(path: Path, rows: pl.LazyFrame) -> pl.LazyFrame:
     kinds = rows.collect_schema()
     if "id" not in kinds:
         raise InputError(f"{path}: has no column id")
-    if not kinds.keys() & {*_TAGS, *_TAGS.values()}:
-        raise InputError(f"{path}: has none of the columns {', '.join([*_TAGS, *_TAGS.values()])}")
+    if not kinds.keys() & {*_TAGS}:
+        wanted = ", ".join([*_TAGS, *TEXTS])
+        raise InputError(f"{path}: has none of the columns {wanted}")
     numbers = {name: _number(path, name, kinds) for name in ("id", *_NUMBERS)}
     tags = {name: _tags(path, name, kinds) for name in _TAGS}
     read = rows.select(
+        pl.lit(table_name(path)).alias("file"),
         "line",
         "surplus",
         **{f"{name} given": _is_given(name, kinds) for name in (*_NUMBERS, *_TAGS)},
@@ -229,7 +241,7 @@ def _number(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
 
 
 def _tags(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
-    kind, joined = kinds.get(name), _TAGS[name]
+    kind = kinds.get(name)
     if isinstance(kind, pl.List) and kind.inner in (pl.String(), pl.Null()):
         tags = pl.col(name).cast(pl.List(pl.String))
         return pl.when(~tags.list.contains(None)).then(tags)
@@ -237,8 +249,6 @@ def _tags(path: Path, name: str, kinds: pl.Schema) -> pl.Expr:
         return _parse_lists(pl.col(name))
     if kind is not None:
         raise InputError(f"{path}: its column {name} holds neither lists of names nor text")
-    if joined in kinds:
-        return pl.col(joined).cast(pl.String).fill_null("").str.extract_all("[^ ]+")
     return pl.lit(None, pl.List(pl.String))
 
 

@@ -1,35 +1,20 @@
-"""Read files of lines block by block, whether plain or compressed by gzip, Zstandard or xz.
+"""Read files of lines block by block, whether plain or compressed (`tables.streams`).
 
-The first bytes of a file show its compression. One block is in memory at a time, however large the
-file is.
+One block is in memory at a time, however large the file is.
 """
 
-import gzip
 import io
-import lzma
-import sys
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.tables.row_problems import LONGEST
+from dafre_fast.tables.streams import Readable, Stream, opened
 from dafre_fast.tables.text import BOM, something_else
-from dafre_fast.tables.unreadable import reading
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 BLOCK_BYTES = 1 << 23
-_OPENERS = ((b"\x1f\x8b", gzip.open), (b"\x28\xb5\x2f\xfd", zstd.open), (b"\xfd7zXZ\0", lzma.open))
-COMPRESSED = tuple(magic for magic, _ in _OPENERS)
-"""First bytes of compressed files."""
-_UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
 def read_lines(path: Path) -> Iterator[pl.DataFrame]:
@@ -59,32 +44,29 @@ def blocks(
 
     Raises InputError if the file cannot be read, or is not `what` the message says it must be.
     """
-    try:
-        with reading(path), _opened(path, what) as file:
-            rest, data = b"", file.read(BLOCK_BYTES).removeprefix(BOM)
-            while data:
-                end = data.rfind(b"\n") + 1
-                if end:
-                    yield b"".join((rest, memoryview(data)[:end]))  # copied once
-                    rest = b""
-                rest = (rest + data[end:])[: longest + 1]
-                data = file.read(BLOCK_BYTES)
-            if rest:
-                yield rest
-    except _UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    with opened(path) as file:
+        check_text(path, file, what)
+        yield from whole_lines(file, longest)
 
 
-def _opened(path: Path, what: str) -> IO[bytes]:
-    with path.open("rb") as raw:
-        head = raw.read(LONGEST)
-    opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
-    if opener is None:
-        if kind := something_else(head):
-            raise InputError(f"{path}: is {kind}; it must be {what}")
-        return path.open("rb")
-    file: IO[bytes] = opener(path, "rb")  # type: ignore[assignment]
-    return file
+def check_text(name: object, file: Stream, what: str) -> None:
+    """Raise InputError if the first bytes of a file show that it is something else than text."""
+    if kind := something_else(file.head):
+        raise InputError(f"{name}: is {kind}; it must be {what}")
+
+
+def whole_lines(file: Readable, longest: int) -> Iterator[bytes]:
+    """Yield whole lines as `blocks` does, without a byte order mark at the beginning."""
+    rest, data = b"", file.read(BLOCK_BYTES).removeprefix(BOM)
+    while data:
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield b"".join((rest, memoryview(data)[:end]))  # copied once
+            rest = b""
+        rest = (rest + data[end:])[: longest + 1]
+        data = file.read(BLOCK_BYTES)
+    if rest:
+        yield rest
 
 
 def _decoded(block: bytes) -> pl.Series:

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dafre_fast.core.records import Box
+from dafre_fast.tables.blocks import read_lines
 from dafre_fast.tables.row_problems import problem_of_face
 from dafre_fast.tables.text import problem_column, read_rows
 
@@ -36,6 +37,22 @@ def read_faces(path: Path) -> pl.DataFrame:
     """
     warm_up()
     return read_rows(path, _parse)
+
+
+def names_in(path: Path) -> pl.LazyFrame:
+    """Return the names of the originals in faces.tsv: `key`, the decimal id, and `name`
+    (`332446.png`), of the first row of each image. Rows without such a name are left out.
+
+    Raises InputError as `read_lines` does.
+    """
+    blocks = [
+        lines.lazy()
+        .select(name=pl.col("text").str.extract(r"^(?:[0-9]+[/\\])?([0-9]+\.[0-9A-Za-z]+) *\t"))
+        .drop_nulls()
+        .select(pl.col("name").str.splitn(".", 2).struct.field("field_0").alias("key"), "name")
+        for lines in read_lines(path)
+    ]
+    return pl.concat(blocks).unique("key", keep="first").collect().lazy()
 
 
 def _parse(text: NDArray[np.uint8]) -> pl.DataFrame:

@@ -26,7 +26,7 @@ def mark_repeats(
     equal: RowProblem = RowProblem.DUPLICATE_ROW,
 ) -> pl.DataFrame:
     """Mark each good row whose `key` an earlier good row has: as `equal` if all other columns are
-    the same too (`table` and `line` aside), else as `clash`. The first row stays good.
+    the same too (`table`, `file` and `line` aside), else as `clash`. The first row stays good.
     """
     good = rows.filter(is_good)
     first = good[key].is_first_distinct()
@@ -34,7 +34,7 @@ def mark_repeats(
         return rows
     numbered = rows.with_row_index("row")
     repeated = numbered.filter(is_good, pl.col(key).is_in(good.filter(~first)[key].implode()))
-    same = ~pl.struct(pl.exclude("row", "table", "line", "problem")).is_first_distinct()
+    same = ~pl.struct(pl.exclude("row", "table", "file", "line", "problem")).is_first_distinct()
     again = ~pl.col(key).is_first_distinct()
     marks = repeated.select("row", mark=pl.coalesce(when(same, equal), when(again, clash)))
     marked = numbered.join(marks, on="row", how="left", maintain_order="left")
@@ -42,6 +42,8 @@ def mark_repeats(
 
 
 def bad_rows_of(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the marked rows of a table: `table` (the name of its file), `line` and `problem`."""
-    name = pl.lit(table_name(path)).alias("table")
-    return rows.filter(~is_good).select(name, "line", "problem")
+    """Return the marked rows of a table: `table` (the name of its file, or of the `file` that a row
+    is from), `line` and `problem`.
+    """
+    name = pl.col("file") if "file" in rows.columns else pl.lit(table_name(path))
+    return rows.select(name.alias("table"), "line", "problem").filter(~is_good)

@@ -1,22 +1,23 @@
 """Read metadata of originals: id, md5, file_ext and file_size, as Danbooru publishes them.
 
-The files are Parquet, or lines of JSON, plain or compressed; ids and sizes are numbers or text. A
-table has millions of rows, of which a run needs a few: it is read in blocks, and the rows that are
-not needed are dropped with their block.
+The files are Parquet or JSON (`tables.record_files`); ids and sizes are numbers or text, and what a
+record lacks is looked for in its `media_asset`. A table has millions of rows, of which a run needs
+a few: it is read in blocks, and the rows that are not needed are dropped with their block.
 """
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
 
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import SCHEMA, refuse_too_many
-from dafre_fast.tables.json_lines import Shape, Text
+from dafre_fast.tables.json_lines import Shape
 from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
-from dafre_fast.tables.record_files import files_of, read_records
+from dafre_fast.tables.record_fields import as_text, becomes_text, own_or_asset, text_column
+from dafre_fast.tables.record_files import Table, read_records, tables_of
 
 
 class Metadata(NamedTuple):
@@ -45,44 +46,69 @@ def read_metadata(paths: Sequence[Path], keys: pl.Series, max_bad_rows: float) -
     """
     if not paths:
         return NOTHING
-    paths, wanted = [*files_of(paths)], keys.cast(pl.Int64).to_frame("id").lazy()
-    tables = [_read(number, path, wanted) for number, path in enumerate(paths)]
-    rows = pl.concat(table.rows for table in tables)
-    rows = mark_repeats(rows, "id", RowProblem.DUPLICATE_ID)
-    bad_rows = []
-    for number, (path, table) in enumerate(zip(paths, tables, strict=True)):
-        found = bad_rows_of(path, rows.filter(table=number)).sort("line")
-        refuse_too_many(path, found, table.height, max_bad_rows)
-        bad_rows.append(found)
+    wanted = keys.cast(pl.Int64).to_frame("id").lazy()
+    found = [_read(table, wanted) for table in tables_of(paths)]
+    rows = mark_repeats(pl.concat(one.rows for one in found), "id", RowProblem.DUPLICATE_ID)
+    bad_rows, first = [], 0
+    for one in found:
+        of_table = rows.slice(first, one.rows.height)
+        bad_rows.append(bad_rows_of(one.path, of_table))
+        refuse_too_many(one.path, bad_rows[-1], one.height, max_bad_rows)
+        first += one.rows.height
     known = rows.lazy().filter(is_good).select("key", "extension", "known_bytes", "md5")
     return Metadata(known, pl.concat(bad_rows))
 
 
-class _Table(NamedTuple):
-    """The rows of a table that are wanted or bad, and the number of all its rows."""
+class _Found(NamedTuple):
+    """The rows of the table `path` that are wanted or bad, and the number of all its rows."""
 
+    path: Path
     rows: pl.DataFrame
     height: int
 
 
-def _read(number: int, path: Path, wanted: pl.LazyFrame) -> _Table:
+def _read(table: Table, wanted: pl.LazyFrame) -> _Found:
     kept, height = [], 0
-    for block in read_records(path, _SHAPE):
+    for block in read_records(table, _SHAPE):
         rows = _judged(block.lazy())
-        both = rows.filter(is_good).join(wanted, on="id", how="semi"), rows.filter(~is_good)
-        kept.append(pl.concat(both).with_columns(table=pl.lit(number)).collect())
+        needed = rows.join(
+            wanted.with_columns(wanted=True), on="id", how="left", maintain_order="left"
+        )
+        kept.append(needed.filter(pl.col("wanted") | ~is_good).drop("wanted").collect())
         height += block.height
-    return _Table(pl.concat(kept).sort("line"), height)
+    return _Found(table.path, pl.concat(kept), height)
 
 
 class _Record(msgspec.Struct):
-    id: Text = None
-    md5: Text = None
-    file_ext: Text = None
-    file_size: Text = None
+    id: Any = None
+    md5: Any = None
+    file_ext: Any = None
+    file_size: Any = None
+    media_asset: msgspec.Raw = msgspec.Raw()
 
 
-_SHAPE = Shape(dict.fromkeys(_Record.__struct_fields__, pl.String()), _Record)
+_OF_FILE = {
+    "md5": RowProblem.BAD_MD5,
+    "file_ext": RowProblem.BAD_EXTENSION,
+    "file_size": RowProblem.BAD_SIZE,
+}
+_COLUMNS = dict.fromkeys(("id", *_OF_FILE), pl.String())
+
+
+def _row(record: _Record) -> tuple[str | None, ...]:
+    of_file = (own_or_asset(record, name, problem) for name, problem in _OF_FILE.items())
+    return as_text(record.id, RowProblem.BAD_ID), *of_file
+
+
+def _flat(kinds: pl.Schema) -> list[pl.Expr] | None:
+    if "media_asset" in kinds and not all(name in kinds for name in _COLUMNS):
+        return None
+    if not all(becomes_text(kinds.get(name, pl.Null())) for name in _COLUMNS):
+        return None
+    return [text_column(name, kinds) for name in _COLUMNS]
+
+
+_SHAPE = Shape(_COLUMNS, _Record, _row, flat=_flat)
 
 
 def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -101,6 +127,7 @@ def _judged(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
     found = (when(bad, problem) for bad, problem in problems)
     return rows.select(
+        "file",
         "line",
         pl.col("id").cast(pl.Int64, strict=False),
         extension=extension.str.to_lowercase(),

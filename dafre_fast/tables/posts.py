@@ -1,8 +1,4 @@
-"""Read posts, Danbooru's records of images with their tags, in both published shapes.
-
-Danbooru2018 to 2020 have `"tags": [{"id", "name", "category"}, …]`, with numbers as text. Newer
-metadata has the names of a category in one text, `tag_string_general` and so on, separated by
-spaces. The files are JSON lines or Parquet.
+"""Read posts, Danbooru's records of images with their tags, in all forms that `post_shape` knows.
 
 Posts are written to temporary Parquet files as they are read, with their tags as numbers, so that
 memory holds a few blocks and each distinct tag once.
@@ -12,82 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import polars as pl
 
-from dafre_fast.core.categories import ALL_CATEGORIES, CATEGORIES, column
+from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import refuse_too_many
-from dafre_fast.tables.json_lines import LONGEST_LINE, PlainLines, Shape, Text
 from dafre_fast.tables.marks import bad_rows_of, is_good, when
-from dafre_fast.tables.record_files import files_of, read_records
+from dafre_fast.tables.post_shape import FLAGS, LISTS, SHAPE, TEXTS
+from dafre_fast.tables.record_files import Table, read_records, tables_of
 from dafre_fast.tables.writing import write_parquet
 
-FLAGS = ("is_pending", "is_flagged", "is_deleted", "is_banned")
 _BATCH_ROWS, _PART_ROWS = 20_000, 200_000
-
-
-class _Tag(msgspec.Struct):
-    name: Text = None
-    category: Text = None
-
-
-class _Post(msgspec.Struct):
-    id: Text = None
-    file_ext: Text = None
-    image_width: Text = None
-    image_height: Text = None
-    is_pending: bool | None = None
-    is_flagged: bool | None = None
-    is_deleted: bool | None = None
-    is_banned: bool | None = None
-    rating: Text = None
-    tags: list[_Tag | None] | None = None
-    tag_string_general: Text = None
-    tag_string_copyright: Text = None
-    tag_string_character: Text = None
-
-
-_NO_TEXT: Mapping[str, pl.DataType] = {
-    **dict.fromkeys(FLAGS, pl.Boolean()),
-    "tags": pl.List(pl.Struct({"name": pl.String(), "category": pl.String()})),
-}
-
-
-def _plain(block: bytes) -> PlainLines:
-    """Read plain lines. Names of the old shape become texts of the new one; `tags` is null."""
-    # Imported here, so that only those who read JSON wait for the compiler.
-    from dafre_fast.tables.kernels.post_lines import (
-        COLUMNS,
-        GOOD,
-        NULL,
-        SEPARATOR,
-        UNREAD,
-        parse_posts,
-    )
-
-    text = np.frombuffer(block, np.uint8)
-    states, starts, columns = parse_posts(text, LONGEST_LINE)
-    rows = pl.read_csv(
-        columns.tobytes(),
-        has_header=False,
-        schema={name: SHAPE.fields[name] for name in COLUMNS},
-        separator=chr(SEPARATOR),
-        null_values=chr(NULL),
-        empty_string_is_null=False,
-        quote_char=None,
-    ).with_columns(
-        pl.Series("line", np.flatnonzero(states == GOOD), pl.UInt32),
-        pl.lit(None, SHAPE.fields["tags"]).alias("tags"),
-    )
-    odd = np.flatnonzero(states == UNREAD).tolist()
-    others = {line: block[starts[line] : starts[line + 1]] for line in odd}
-    return PlainLines(rows, others, len(states))
-
-
-_FIELDS = {name: _NO_TEXT.get(name, pl.String()) for name in _Post.__struct_fields__}
-SHAPE = Shape(_FIELDS, _Post, _plain)
 
 
 class Posts(NamedTuple):
@@ -111,29 +43,33 @@ def read_posts(paths: Sequence[Path], folder: Path, max_bad_records: float) -> P
     """
     numberings = {category: _Numbering() for category in CATEGORIES}
     seen, bad_rows, parts = _Seen(), list[pl.DataFrame](), _Parts(folder)
-    for path in files_of(paths):
+    for table in tables_of(paths):
         found, height = list[pl.DataFrame](), 0
-        for block in _larger(read_records(path, SHAPE)):
+        for block in _larger(read_records(table, SHAPE)):
             judged = seen.judge(organise(block.lazy()).collect())
-            good = judged.filter(is_good)
+            # Even a filter that keeps all would copy all lists.
+            all_good = judged["problem"].null_count() == judged.height
+            good = judged if all_good else judged.filter(is_good)
             parts.add(good.lazy().select(_numbered(numberings)).collect())
             remarked = judged.with_columns(problem=pl.coalesce("problem", "remark"))
-            found.append(bad_rows_of(path, remarked))
+            found.append(bad_rows_of(table.path, remarked))
             height += block.height
         bad_rows.append(pl.concat(found))
-        refuse_too_many(path, bad_rows[-1], height, max_bad_records)
+        refuse_too_many(table.path, bad_rows[-1], height, max_bad_records)
     names = {category: numbering.names() for category, numbering in numberings.items()}
     return Posts(parts.finish(), names, pl.concat(bad_rows))
 
 
-def tells_tags(path: Path) -> bool:
-    """Return whether any of the first posts of a file has tags, be it an empty list of them.
+def tells_tags(table: Table) -> bool:
+    """Return whether any of the first posts of a table has tags with categories, be it an empty
+    list of them.
 
-    Raises InputError if the file cannot be read.
+    Raises InputError if a file cannot be read.
     """
-    fields = [pl.col("tags"), *(pl.col(f"tag_string_{name}") for name in CATEGORIES.values())]
-    first = next(read_records(path, SHAPE))
-    return bool(first.select(pl.any_horizontal(one.is_not_null().any() for one in fields)).item())
+    with_categories = pl.col("remark").ne_missing(RowProblem.NO_CATEGORIES.value)
+    first = next(read_records(table, SHAPE)).lazy().filter(with_categories)
+    told = pl.any_horizontal(pl.col(*TEXTS, *LISTS).is_not_null())
+    return bool(first.select(told.any()).collect().item())
 
 
 def _larger(blocks: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -151,15 +87,14 @@ def _larger(blocks: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
     """Return the columns that later steps need, with tags by category: step 1 of the original.
 
-    `posts` has `line`, `problem` and the fields of `SHAPE`. The columns are those of `Posts.rows`,
-    but with tags as lists of names, and `line`, `problem` and `remark`. Both are `RowProblem`s:
-    `problem` of a bad post, `remark` of a good post with a bad tag. A tag that has no name, or is
-    in none of Danbooru's categories, is in no list.
+    `posts` has `file`, `line`, `problem` and the columns of `SHAPE`. The columns are those of
+    `Posts.rows`, but with tags as lists of names, and `file`, `line`, `problem` and `remark`. Both
+    are `RowProblem`s: `problem` of a bad post, `remark` of a good post with odd tags.
     """
     fits = pl.col("id").str.contains("^0*[0-9]{1,18}$").fill_null(value=False)
-    texts = [pl.col(f"tag_string_{name}").is_null() for name in CATEGORIES.values()]
-    untagged = pl.all_horizontal(pl.col("tags").is_null(), *texts)
+    untagged = pl.all_horizontal(pl.col(*TEXTS, *LISTS).is_null())
     return posts.select(
+        "file",
         "line",
         pl.col("id").cast(pl.Int64, strict=False),
         *(pl.col(name).cast(pl.Int64, strict=False) for name in ("image_width", "image_height")),
@@ -167,36 +102,23 @@ def organise(posts: pl.LazyFrame) -> pl.LazyFrame:
         *FLAGS,
         "rating",
         *(_names(category).alias(column(category)) for category in CATEGORIES),
+        "remark",
         problem=pl.coalesce(
             "problem", when(~fits, RowProblem.BAD_ID), when(untagged, RowProblem.NO_TAGS)
-        ),
-        remark=pl.coalesce(
-            when(is_good & _has_tag(~_in_a_category), RowProblem.UNKNOWN_CATEGORY),
-            when(is_good & _has_tag(~_named), RowProblem.UNNAMED_TAG),
         ),
     )
 
 
-_field = pl.element().struct.field
-_named = (_field("name") != "").fill_null(value=False)
-_in_a_category = _field("category").is_in(ALL_CATEGORIES).fill_null(value=False)
-
-
-def _has_tag(of_this_kind: pl.Expr) -> pl.Expr:
-    return pl.col("tags").list.eval(of_this_kind).list.any()
-
-
 def _names(category: int) -> pl.Expr:
-    of_it = (_field("category") == str(category)) & _named
-    listed = pl.col("tags").list.eval(_field("name").filter(of_it))
-    text = pl.col(f"tag_string_{CATEGORIES[category]}").str.split(" ")
-    split = text.list.eval(pl.element().filter(pl.element() != ""))
-    return pl.coalesce(listed, split).fill_null([])
+    name = CATEGORIES[category]
+    split = pl.col(f"tag_string_{name}").str.split(" ")
+    of_text = split.list.eval(pl.element().filter(pl.element() != ""))
+    return pl.coalesce(f"names_{name}", of_text).fill_null([])
 
 
 def _numbered(numberings: "Mapping[int, _Numbering]") -> list[pl.Expr]:
     numbers = [numbering.of(column(category)) for category, numbering in numberings.items()]
-    return [pl.exclude("line", "problem", "remark", *map(column, CATEGORIES)), *numbers]
+    return [pl.exclude("file", "line", "problem", "remark", *map(column, CATEGORIES)), *numbers]
 
 
 class _Numbering:
@@ -232,10 +154,13 @@ class _Seen:
         good = posts["problem"].is_null()
         ids = posts["id"].filter(good)
         again = self._among(ids) | ~ids.is_first_distinct()
-        repeated = pl.Series("line", posts["line"].filter(good).filter(again))
-        marked = pl.col("line").is_in(repeated.implode()) & is_good
+        if not again.any():
+            return posts
+        marked = good.to_numpy(writable=True)
+        marked[marked] = again.to_numpy()
         duplicate = pl.lit(RowProblem.DUPLICATE_ID.value)
-        return posts.with_columns(problem=pl.when(marked).then(duplicate).otherwise("problem"))
+        marks = pl.when(pl.Series(marked)).then(duplicate)
+        return posts.with_columns(problem=marks.otherwise("problem"))
 
     def _among(self, ids: pl.Series) -> pl.Series:
         """Return which of these ids occurred before, and remember all of them."""
@@ -257,8 +182,8 @@ class _Parts:
     """Parquet files of at least `_PART_ROWS` rows each, into which frames are collected."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._waiting, self._written = list[pl.DataFrame](), 0
+        self._folder, self._written = folder, list[Path]()
+        self._waiting = list[pl.DataFrame]()
 
     def add(self, rows: pl.DataFrame) -> None:
         self._waiting.append(rows)
@@ -269,10 +194,11 @@ class _Parts:
         """Write the rest and return all rows in order."""
         if self._waiting:
             self._write()
-        return pl.scan_parquet(self._folder / "*.parquet")
+        return pl.scan_parquet(self._written, glob=False)
 
     def _write(self) -> None:
-        part = self._folder / f"{self._written:06}.parquet"
+        part = self._folder / f"{len(self._written):06}.parquet"
         rows = pl.concat(self._waiting)
         write_parquet(rows, part, compression="lz4", statistics=False)
-        self._waiting, self._written = [], self._written + 1
+        self._waiting = []
+        self._written.append(part)

@@ -10,8 +10,11 @@ from dafre_fast.tags.settings import TagsRun
 def command(run: TagsRun, steps: TagSteps, printing: Printing) -> int:
     from dafre_fast.tags.run import tags
     from dafre_fast.views.summary import show
+    from dafre_fast.views.terminal import terminal
 
-    show(tags(run, steps), as_json=printing.json)
+    with terminal() as tell:
+        summary = tags(run, steps, tell)
+    show(summary, as_json=printing.json)
     return 0
 
 

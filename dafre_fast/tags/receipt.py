@@ -15,7 +15,7 @@ from msgspec import Struct
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.summaries import TagsSummary
 
-_REVISION = 1
+_REVISION = 2
 """Must be raised by any change of code that changes the tables."""
 
 

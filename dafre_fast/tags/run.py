@@ -11,10 +11,12 @@ import polars as pl
 from dafre_fast.core.atomic import scratch
 from dafre_fast.core.categories import CATEGORIES, column
 from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import FILLED, TagCount, TagsSummary, TagStep
 from dafre_fast.dataset.manifest import read_ids
+from dafre_fast.engine.apart import refuse_tables
 from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.image_paths import image_paths
@@ -60,12 +62,14 @@ class _Kept(NamedTuple):
     funnel: list[TagStep]
 
 
-def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
+def tags(run: TagsRun, steps: TagSteps, tell: Tell = silent) -> TagsSummary:
     """Read metadata, choose posts, clean their tags, and write tables, vocabulary and funnel.
 
     Raises UsageError for steps that contradict each other or lack an input, InputError for a file
     that cannot be read or if no post is left, and OutputError if a file cannot be written.
     """
+    refuse_tables(run.metadata, run.output)
+    tell(Doing("reading metadata"))
     splits = read_splits(run.labels, steps.max_bad_records)
     labels = pl.concat(split.images for split in splits) if splits else None
     filters, changes = _filters(run, steps, labels), _changes(steps)
@@ -73,11 +77,13 @@ def tags(run: TagsRun, steps: TagSteps) -> TagsSummary:
         posts = read_posts(run.metadata, folder, steps.max_bad_records)
         all_bad = pl.concat([posts.bad_rows, *(split.bad_rows for split in splits)])
         bad_rows = write_bad_rows(all_bad, run.output / BAD_RECORDS)
+        tell(Doing("cleaning tags"))
         judged = posts.rows.with_columns(passed=_passed(filters))
         vocabulary = read_vocabulary(judged, posts.names, by="passed")
         kept = _clean(judged, vocabulary, filters, changes)
         if steps.fill_empty:
             kept = _fill(kept)
+        tell(Doing("writing tables of tags"))
         if splits:
             summary = _write_splits(kept, splits, _reasons(judged, filters), run.output)
         else:

@@ -15,7 +15,7 @@ class TagsRun(Group, frozen=True):
         tuple[Path, ...],
         Meta(
             min_length=1,
-            description="Danbooru's metadata: files or folders of JSON lines (.gz, .zst, .xz).",
+            description="Danbooru's metadata: JSON or Parquet; files, folders or tar archives.",
         ),
     ]
     labels: Annotated[

@@ -25,9 +25,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from dafre_fast.core.categories import CATEGORIES, column
-from dafre_fast.tables.posts import FLAGS
+from dafre_fast.tables.post_shape import FLAGS
 
 UNLABELED = "unlabeled"
+_RATINGS = {"general": "g", "safe": "s", "sensitive": "s", "questionable": "q", "explicit": "e"}
 _SYMBOLS = r'[\\~#%&*{}<>?!|"\-^;.:_/]+'
 
 
@@ -37,8 +38,11 @@ def unflagged() -> pl.Expr:
 
 
 def rated(ratings: Sequence[str]) -> pl.Expr:
-    """Keep posts with one of these ratings. A post without a rating is left out."""
-    return pl.col("rating").is_in([*ratings]).fill_null(value=False)
+    """Keep posts with one of these ratings, be it written as a letter or as a word. A post without
+    a rating is left out.
+    """
+    words = [word for word, letter in _RATINGS.items() if letter in ratings]
+    return pl.col("rating").is_in([*ratings, *words]).fill_null(value=False)
 
 
 def among(ids: pl.Series) -> pl.Expr:

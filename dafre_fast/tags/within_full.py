@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import LABELS, STATE, STATISTICS
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.splits import SPLITS
@@ -12,7 +13,7 @@ from dafre_fast.core.summaries import TagsSummary
 from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.posts import tells_tags
-from dafre_fast.tables.record_files import files_of
+from dafre_fast.tables.record_files import tables_of
 from dafre_fast.tags.receipt import fingerprint, read_receipt, write_receipt
 from dafre_fast.tags.run import tags
 from dafre_fast.tags.settings import TagsRun
@@ -21,14 +22,22 @@ _RECEIPT = "tags.json"
 
 
 def tag_tables(
-    metadata: Sequence[Path], output: Path, steps: TagSteps, plotting: Plotting, *, resume: bool
+    metadata: Sequence[Path],
+    output: Path,
+    steps: TagSteps,
+    plotting: Plotting,
+    tell: Tell = silent,
+    *,
+    resume: bool,
 ) -> TagsSummary | None:
     """Write tables of tags beside the labels of the dataset `output`, and their statistics.
 
     Returns their summary, or None if no metadata has tags. If `resume`, tables that are up to date
     are kept. Raises the errors of `tags` and `stats`.
     """
-    with_tags = tuple(path for path in files_of(metadata) if tells_tags(path))
+    tell(Doing("reading tags"))
+    tagged = (table for table in tables_of(metadata) if tells_tags(table))
+    with_tags = tuple(file for table in tagged for file in table.files)
     if not with_tags:
         return None
     labels, receipt = output / LABELS, output / STATE / _RECEIPT
@@ -37,10 +46,12 @@ def tag_tables(
     made_from = fingerprint((steps, plotting), with_tags, of_splits)
     if resume and (summary := read_receipt(receipt, made_from)):
         return summary
-    summary = tags(TagsRun(metadata=with_tags, labels=(labels,), output=labels), steps)
+    summary = tags(TagsRun(metadata=with_tags, labels=(labels,), output=labels), steps, tell)
     tables = tuple(labels / f"{split}_tags.parquet" for split in SPLITS)
     statistics = output / STATISTICS
-    stats(StatsRun(input=tables, output=statistics), plotting)
-    made = (path for folder in (labels, statistics) for path in files_of([folder]))
+    stats(StatsRun(input=tables, output=statistics), plotting, tell)
+    made = (
+        path for folder in (labels, statistics) for path in folder.rglob("[!.]*") if path.is_file()
+    )
     write_receipt(receipt, made_from, made, summary)
     return summary

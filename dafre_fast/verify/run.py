@@ -5,7 +5,6 @@ outcomes are taken from the ledger, which is written first. The path of an outpu
 key, as when it was made.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ import polars as pl
 
 from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError, OutputError, UsageError
-from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.findings import Finding, Flaw, Verification
 from dafre_fast.core.layout import LABELS, MANIFEST, STATE, image_path
 from dafre_fast.core.settings.images import Output
@@ -28,6 +27,7 @@ from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find
+from dafre_fast.engine import loops
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.engine.plan import jpg_names
@@ -61,12 +61,14 @@ def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verificatio
         raise UsageError("--remove needs the records of the folder itself: leave out --manifest")
     began, cpu = time.monotonic(), time.process_time()
     with undisturbed(run.output / STATE, exclusive=run.remove):
+        tell(Doing("reading manifest and ledger"))
         records = _read(run)
         in_shards = records.whole and lies_in_shards(run.output)
         outputs = _outputs(records, run.output if in_shards else None)
         compared, refused = _compare(run.output, records)
         with counted(tell, "files", outputs.height, bad="found") as advance:
-            damaged, cpu_of_workers = asyncio.run(_check_files(outputs, run, workers, advance))
+            damaged, cpu_of_workers = loops.run(_check_files(outputs, run, workers, advance))
+        tell(Doing("looking for other files"))
         strays = dict(_strays(run.output, set(outputs["file"]), records))
         if in_shards:
             damaged += check_shards(run.output, {*outputs["shard"]})
@@ -182,7 +184,7 @@ def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tup
     whole = records.whole
     for tree in [one.tree for one in records.outputs] if whole else [""]:
         for folder, folders, names in os.walk(output / tree):
-            folders[:] = [name for name in folders if name != STATE]
+            folders[:] = [name for name in folders if not _is_of_another_run(folder, name)]
             inside = os.path.relpath(folder, output)
             prefix = "" if inside == "." else f"{inside}/"
             for name in names:
@@ -193,6 +195,13 @@ def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tup
     for table in (MANIFEST, *_LABEL_FILES) if whole else ():
         if (part := temporary(output / table)).exists():
             yield part, Finding(Flaw.LEFTOVER, str(part.relative_to(output)))
+
+
+def _is_of_another_run(folder: str, name: str) -> bool:
+    """Return True for a state folder, and for a folder within the output that has one of its own,
+    such as downloads.
+    """
+    return name == STATE or os.path.isdir(os.path.join(folder, name, STATE))  # noqa: PTH112, PTH118
 
 
 def _readable(name: str) -> str:

@@ -42,8 +42,9 @@ def lines_of(summary: Summary) -> Iterator[str]:
     refused = sum(summary.refused.values())
     yield f"{summary.images:,} images = {summary.success:,} success + {refused:,} refused"
     if summary.work.refused_before:
+        were = "was" if summary.work.refused_before == 1 else "were"
         yield (
-            f"{summary.work.refused_before:,} of them were refused by earlier runs and not tried"
+            f"{summary.work.refused_before:,} of them {were} refused by earlier runs and not tried"
             " again; --retry-failed tries them"
         )
     yield _work(summary.work)
@@ -86,6 +87,8 @@ def _problem(problem: Problem) -> str:
     lines = ", ".join(map(str, problem.lines))
     more = ", …" if problem.rows > len(problem.lines) else ""
     rows = f"{problem.rows:,} row{'s' * (problem.rows > 1)}"
+    if problem.problem == RowProblem.NO_CATEGORIES:
+        return f"{problem.table}: {rows} kept: {problem.problem} (line {lines}{more})"
     of_tag = problem.problem in {RowProblem.UNKNOWN_CATEGORY, RowProblem.UNNAMED_TAG}
     rows = f"a tag of {rows}" if of_tag else rows
     return f"{problem.table}: {rows} set aside: {problem.problem} (line {lines}{more})"

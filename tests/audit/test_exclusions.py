@@ -5,6 +5,7 @@ import pytest
 
 from dafre_fast.audit.pairs import some_pairs
 from dafre_fast.core.errors import InputError
+from dafre_fast.core.layout import AUDIT
 
 HEAD = "id,path,split,class_id,why,kind,distance,group,kept_id,kept_split,kept_class_id"
 
@@ -21,7 +22,7 @@ def listed(dataset: Path, *rows: tuple[int, str, int | None, int]) -> Path:
 
 
 def shown(dataset: Path, at_most: int = 99) -> list[int]:
-    return [pair.ids[0] for pair in some_pairs(dataset, at_most)]
+    return [pair.ids[0] for pair in some_pairs(dataset / AUDIT, at_most)]
 
 
 def test_pairs_across_splits_come_first_and_equal_ones_in_turns_with_others(tmp_path) -> None:
@@ -50,7 +51,7 @@ def test_a_picture_too_plain_for_a_hash_counts_as_equal(tmp_path) -> None:
 
 
 def test_a_pair_tells_of_both(tmp_path) -> None:
-    (pair,) = some_pairs(listed(tmp_path, (1, "other_split", 5, 9)), 1)
+    (pair,) = some_pairs(listed(tmp_path, (1, "other_split", 5, 9)) / AUDIT, 1)
     assert pair == ((1, 9), (3, 4), ("train", "test"), 5)
 
 
@@ -58,4 +59,4 @@ def test_a_list_without_a_column_is_an_error_that_names_it(tmp_path) -> None:
     path = listed(tmp_path, (1, "other_split", 5, 9)) / "audit/exclude.csv"
     pl.read_csv(path).drop("kept_id").write_csv(path)
     with pytest.raises(InputError, match=r"exclude\.csv"):
-        some_pairs(tmp_path, 1)
+        some_pairs(tmp_path / AUDIT, 1)

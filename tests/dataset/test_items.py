@@ -12,6 +12,7 @@ from PIL import Image
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import FACES, FULL, MANIFEST
 from dafre_fast.dataset.items import Items, Making, Square, Stream, read_tag_names
+from dafre_fast.dataset.shards import Reader
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from tests.datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
@@ -102,7 +103,7 @@ def test_tags_that_are_asked_for_are_a_bool_each(drawn) -> None:
     found = {item["id"]: tags_of(item, names) for item in items}
     expected = {key: {"tags_cat4"} for key in TRAIN}
     assert found == expected | {n: {"tags_cat4", f"tag {n}"} for n in (1001, 1003)}
-    streamed = Stream(shards(drawn), Making("full", tag_names=names), seed=None).items(0, 0, 1)
+    streamed = Stream(shards(drawn), Making("full", tag_names=names), seed=None).items(0, Reader())
     assert {item["id"]: tags_of(item, names) for item in streamed} == found
 
 
@@ -131,22 +132,32 @@ def test_both_kinds_travel_to_workers(drawn, kind) -> None:
     made = Making("both", Square(8), read_tag_names(drawn))
     one = Items(drawn, "train", made) if kind == "items" else Stream(shards(drawn), made, 1)
     copy = pickle.loads(pickle.dumps(one))
-    first = [item["id"] for item in (one if kind == "items" else one.items(3, 0, 1))]
-    assert [item["id"] for item in (copy if kind == "items" else copy.items(3, 0, 1))] == first
+    first = [item["id"] for item in (one if kind == "items" else one.items(3, Reader()))]
+    assert [item["id"] for item in (copy if kind == "items" else copy.items(3, Reader()))] == first
 
 
 @pytest.mark.parametrize("places", [1, 2, 3, 7, 9])
 @pytest.mark.parametrize("seed", [None, 5])
 def test_readers_of_a_stream_take_every_sample_once(drawn, places, seed) -> None:
     stream = Stream(shards(drawn), Making("full"), seed)
-    read = [item["id"] for place in range(places) for item in stream.items(4, place, places)]
-    assert len(read) == len(stream) == 7
+    read = [
+        item["id"] for place in range(places) for item in stream.items(4, Reader(place, places))
+    ]
+    assert len(read) == stream.division.samples == 7
     assert set(read) == TRAIN
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_a_stream_that_begins_later_gives_exactly_the_rest(drawn, seed) -> None:
+    stream, reader = Stream(shards(drawn), Making("full"), seed), Reader(1, 2)
+    whole = [item["id"] for item in stream.items(4, reader)]
+    for begin in range(len(whole) + 1):
+        assert [item["id"] for item in stream.items(4, reader, begin)] == whole[begin:]
 
 
 def test_every_epoch_of_a_seed_has_its_own_order_and_always_the_same(drawn) -> None:
     stream = Stream(shards(drawn), Making("full"), seed=1)
-    orders = [[item["id"] for item in stream.items(epoch, 0, 1)] for epoch in (0, 1, 2, 0)]
+    orders = [[item["id"] for item in stream.items(epoch, Reader())] for epoch in (0, 1, 2, 0)]
     assert orders[0] == orders[3]
     assert len({*map(tuple, orders)}) == 3
 
@@ -159,14 +170,14 @@ def test_a_stream_has_the_pictures_that_were_packed_and_no_others(drawn, packed,
             Stream(shards(drawn, packed), Making(wanted), None)
         return
     trees = {"full": FULL, "face": FACES}
-    for item in Stream(shards(drawn, packed), Making(wanted), None).items(0, 0, 1):
+    for item in Stream(shards(drawn, packed), Making(wanted), None).items(0, Reader()):
         for name in item.keys() & trees.keys():
             assert item[name].shape == pillow(drawn, trees[name], item["id"]).shape
 
 
 def test_pixels_are_the_same_by_number_and_from_shards(drawn) -> None:
     items = {item["id"]: item for item in Items(drawn, "train", Making("both"))}
-    for item in Stream(shards(drawn), Making("both"), None).items(0, 0, 1):
+    for item in Stream(shards(drawn), Making("both"), None).items(0, Reader()):
         assert (item["full"] == items[item["id"]]["full"]).all()
         assert (item["face"] == items[item["id"]]["face"]).all()
 
@@ -187,10 +198,10 @@ def test_a_shard_that_is_not_that_of_its_index_is_named(ds) -> None:
     stream = Stream(path.parent, Making("full"), None)
     path.write_bytes(path.read_bytes() + bytes(512))
     with pytest.raises(InputError, match=r"00001\.tar: its index is that of an archive of another"):
-        list(stream.items(0, 0, 1))
+        list(stream.items(0, Reader()))
     path.with_suffix(".json").unlink()
     with pytest.raises(InputError, match=r"00001\.json: No such file"):
-        list(stream.items(0, 0, 1))
+        list(stream.items(0, Reader()))
 
 
 def test_a_folder_that_is_no_dataset_is_named(tmp_path, ds) -> None:

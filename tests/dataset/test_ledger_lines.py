@@ -65,6 +65,12 @@ detected = st.builds(
 )
 
 
+def test_a_refusal_has_the_fingerprint_of_its_source() -> None:
+    refused = Fetched("9", Reason.NOT_FOUND, "status 404", source="0123abcd-4567")
+    assert json.loads(encode(refused))["source"] == "0123abcd-4567"
+    assert decode(encode(refused)) == refused
+
+
 @given(made | detected)
 def test_an_outcome_is_read_back_whatever_outputs_it_has(entry) -> None:
     line = encode(entry)

@@ -10,7 +10,7 @@ from dafre_fast.core.records import Fetched, Made, MadeOutput
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Bounds, Recipe
 from dafre_fast.dataset.ledger_lines import encode
 from dafre_fast.dataset.manifest import build_manifest, manifest_of_originals, write_manifest
-from dafre_fast.dataset.outcomes import last_outcomes, settled
+from dafre_fast.dataset.outcomes import last_outcomes, settled, standing_refusals
 
 PASSING = {
     Reason.BAD_INDEX,
@@ -111,6 +111,42 @@ def test_a_refusal_stands_and_a_passing_failure_does_not(one_outcome_per_reason)
 
 def test_no_refusal_stands_where_they_are_to_be_retried(one_outcome_per_reason):
     assert keys(settled(one_outcome_per_reason, recipes=["cafe"], retry_failed=True)) == ["success"]
+
+
+NOT_FOUND = Fetched("lost", Reason.NOT_FOUND, url="http://a/lost", source="a")
+GIVEN = Fetched("given", path="/o", url="http://a/given", source="a")
+OF_OLD = Fetched("old", path="/o", url="http://a/old")
+
+
+@pytest.mark.parametrize(
+    ("lines", "standing"),
+    [
+        ([NOT_FOUND, GIVEN], ["lost"]),
+        ([NOT_FOUND], []),
+        ([NOT_FOUND, replace(GIVEN, source="b")], []),
+        ([NOT_FOUND, OF_OLD], ["lost"]),
+        ([NOT_FOUND, Fetched("lay there", path="/o", bytes=5)], []),
+        ([replace(NOT_FOUND, source="b"), GIVEN], []),
+        ([replace(NOT_FOUND, source=None), GIVEN], []),
+        ([replace(NOT_FOUND, reason=Reason.TOO_SLOW), GIVEN], []),
+        ([replace(NOT_FOUND, reason=Reason.UNAUTHORIZED), GIVEN], []),
+    ],
+    ids=[
+        "of this source",
+        "of a source that gave nothing",
+        "another one gave",
+        "it gave to an earlier version",
+        "what lay there was not given",
+        "of another source",
+        "of an earlier version",
+        "a passing failure",
+        "a login was wanted",
+    ],
+)
+def test_a_refusal_stands_for_the_source_that_gave_it_and_gave_something(ledger, lines, standing):
+    fetched = last_outcomes(ledger(*lines), "fetch")
+    assert keys(standing_refusals(fetched, "a", retry_failed=False)) == standing
+    assert keys(standing_refusals(fetched, "a", retry_failed=True)) == []
 
 
 DOWNLOAD = Fetched(

@@ -22,6 +22,7 @@ from dafre_fast.core.settings.images import (
 from dafre_fast.core.settings.running import Reporting, Running
 from dafre_fast.core.settings.tables import CatalogueTables, Selection
 from dafre_fast.core.summaries import Summary
+from tests import commands
 
 INPUTS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 
@@ -38,8 +39,7 @@ def folder(tmp_path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return commands.run([sys.executable, *arguments], folder)
 
 
 def assert_fails_with_one_line(
@@ -85,7 +85,10 @@ WRONG = [
         "tag-ids = 5",
     ),
     Wrong("unknown key in the own table", INPUTS, "setting bogus", "[labels]\nbogus = 1"),
-    Wrong("own table is no table", INPUTS, "[labels]", "labels = 1"),
+    Wrong("unknown key of every command", INPUTS, "did you mean workers?", "wrokers = 2"),
+    Wrong("unknown table", INPUTS, "did you mean [labels]?", "[lables]\nmin_images = 2"),
+    Wrong("unknown key in the table of another", INPUTS, "[crop] has no", "[crop]\nbogus = 1"),
+    Wrong("a table where a value belongs", INPUTS, "is a table", "[labels.output]\nto = 'a'"),
     Wrong("file is not TOML", INPUTS, "config.toml", "min-images = "),
     Wrong("file is not UTF-8", INPUTS, "config.toml", b"output = '\xff'"),
     Wrong("no such file", (*INPUTS, "--config", "missing.toml"), "missing.toml"),
@@ -368,7 +371,14 @@ def test_a_dash_in_a_value_is_left_alone(settings_of):
 
 
 def test_a_key_that_only_another_command_knows_is_no_error(settings_of):
-    assert settings_of(Selection, config="quality = 5\n[crop]\nbogus = 1") == Selection()
+    assert settings_of(Selection, config="quality = 5\n[crop]\nface_size = 1") == Selection()
+
+
+@pytest.mark.parametrize("name", [*COMMANDS])
+def test_every_command_refuses_a_file_with_a_name_that_none_knows(tmp_path, name):
+    (tmp_path / "config.toml").write_text("wrokers = 2")
+    done = run(tmp_path, "-m", "dafre_fast", name, "--config", "config.toml")
+    assert_fails_with_one_line(done, 2, "no command has a setting wrokers; did you mean workers?")
 
 
 @pytest.mark.parametrize(
@@ -456,3 +466,36 @@ def test_a_setting_is_taken_up_to_its_bound_and_refused_beyond(settings_of, boun
 def test_the_status_is_1_beyond_the_refusals_allowed(allowed, status):
     summary = Summary(images=5, success=3, refused={"corrupt": 1, "timeout": 1})
     assert cli.report(summary, Reporting(max_refused=allowed)) == status
+
+
+PATHS = {
+    "a,b.json": ["a,b.json"],
+    "a,b.json,c.json": ["a,b.json", "c.json"],
+    "c.json, a,b.json": ["c.json", "a,b.json"],
+    "d,e,f/g,h.json": ["d,e,f/g,h.json"],
+    "a,c.json": ["a", "c.json"],
+    "x,y.json": ["x", "y.json"],
+    "c.json,": ["c.json"],
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), PATHS.items())
+@pytest.mark.parametrize("from_file", [False, True])
+def test_paths_with_commas_are_one_path_if_they_exist(
+    settings_of, tmp_path, monkeypatch, given, expected, from_file
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a,b.json", "c.json", "d,e,f/g,h.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    if from_file:
+        found = settings_of(Fetching, config=f"metadata = {given!r}")
+    else:
+        found = settings_of(Fetching, "--metadata", given)
+    assert found.metadata == tuple(map(Path, expected))
+
+
+def test_items_of_a_toml_list_and_words_with_commas_stay_what_they_are(settings_of) -> None:
+    found = settings_of(Fetching, config="metadata = ['x,y', ' z']\nextensions = 'jpg,png'")
+    assert found.metadata == (Path("x,y"), Path(" z"))
+    assert found.extensions == ("jpg", "png")

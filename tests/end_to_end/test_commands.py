@@ -1,7 +1,5 @@
 import itertools
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
 from dafre_fast.sample.originals import write_original
 from dafre_fast.sample.serving import serving
 from tests.commands import dafre, ledger_keys, tree
+from tests.gates import Gate
 from tests.torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
 
 CHARACTER = 4
@@ -256,15 +255,21 @@ def assert_that_the_same_command_makes_the_rest(originals, before) -> None:
     assert len(tree(output)) == 8
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the gate looks into /proc")
 def test_ctrl_c_loses_nothing_and_the_same_command_continues(originals) -> None:
-    gate = originals / "0004/4.png"
-    real = gate.rename(originals.parent / "real.png")
-    os.mkfifo(gate)
-    command = [sys.executable, "-m", "dafre_fast.resize", "--workers", "1"]
-    run = subprocess.Popen(command, cwd=originals.parent, stderr=subprocess.PIPE, text=True)
-    with run, gate.open("w"):  # opens when the worker has come to it: four images are done then
+    gate = Gate(originals.parent / "fullMin256/0004/4.jpg")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "dafre_fast.resize", "--workers", "1"],
+        cwd=originals.parent,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with run:
+        gate.await_worker(run.pid)  # four images are done then
         run.send_signal(signal.SIGINT)
         _, stderr = run.communicate(timeout=30)
+    gate.remove()
     assert run.returncode == 130
     assert "stopped" in stderr
     assert "Traceback" not in stderr
@@ -272,9 +277,6 @@ def test_ctrl_c_loses_nothing_and_the_same_command_continues(originals) -> None:
     before = ledger_keys(output)
     assert set(tree(output)) >= {f"{number:04}/{number}.jpg" for number in range(4)}
     assert not [name for name in tree(output) if name.endswith(".part")]
-
-    gate.unlink()
-    shutil.copy(real, gate)
     assert_that_the_same_command_makes_the_rest(originals, before)
 
 
@@ -284,3 +286,22 @@ def test_a_machine_without_libturbojpeg_uses_libvips_and_says_so(originals) -> N
     assert done.returncode == 0
     assert done.stderr.count("libturbojpeg is not installed") == 1
     assert len(tree(originals.parent / "fullMin256")) == 8
+
+
+def test_a_machine_without_pillow_heif_refuses_heic_with_the_remedy_and_reads_it_later(
+    tmp_path,
+) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    (tmp_path / "original").mkdir()
+    heif.from_pillow(Image.new("RGB", (64, 64), "navy")).save(tmp_path / "original/1.heic")
+    (tmp_path / "pillow_heif.py").write_text("raise ImportError")
+
+    def row(*flags):
+        dafre("resize", "--manifest", "manifest.parquet", *flags, cwd=tmp_path)
+        return pl.read_parquet(tmp_path / "manifest.parquet").row(0, named=True)
+
+    refused = row()
+    assert refused["status"] == "unsupported_format"
+    assert "pip install 'dafre_fast[heic]', then --retry-failed" in refused["error_message"]
+    (tmp_path / "pillow_heif.py").unlink()
+    assert row("--retry-failed")["status"] == "success"

@@ -15,6 +15,7 @@ from PIL import Image
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
 from tests.commands import dafre, ledger_keys, tree
+from tests.gates import Gate
 from tests.torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
@@ -61,14 +62,6 @@ def images_of(run: dict[str, object]) -> object:
     return run["work"]["images"]
 
 
-def put_gate_in_place_of(original: Path) -> bytes:
-    """Replace an original by a pipe and return its bytes. Reading waits for a writer."""
-    data = original.read_bytes()
-    original.unlink()
-    os.mkfifo(original)
-    return data
-
-
 @pytest.mark.slow
 @linux
 @pytest.mark.parametrize("seed", [20])
@@ -85,17 +78,15 @@ def test_twenty_kills_at_random_moments_leave_what_an_undisturbed_run_leaves(
 def test_a_hanging_worker_dies_with_its_killed_run_and_the_next_run_starts_at_once(
     folder, start
 ) -> None:
-    data = put_gate_in_place_of(folder / "original/0004/4.png")
+    gate = Gate(folder / "fullMin256/0004/4.jpg")
     run = start(folder, "--workers", 1)
-    gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)  # opens when the worker has come
+    gate.await_worker(run.pid)
     run.kill()
     run.communicate()
     assert await_true(lambda: not processes_of(run.pid))
-    os.close(gate)
+    gate.remove()
     before = ledger_keys(folder / "fullMin256")
     assert len(before) >= 4
-    (folder / "original/0004/4.png").unlink()
-    (folder / "original/0004/4.png").write_bytes(data)
     assert summary(folder)["success"] == len(tree(folder / "fullMin256")) == 12
     after = ledger_keys(folder / "fullMin256")
     assert after[: len(before)] == before
@@ -107,12 +98,12 @@ def test_a_hanging_worker_dies_with_its_killed_run_and_the_next_run_starts_at_on
 def test_a_killed_run_leaves_no_half_written_file_even_if_the_original_is_gone(
     folder, start
 ) -> None:
-    put_gate_in_place_of(folder / "original/0004/4.png")
+    gate = Gate(folder / "fullMin256/0004/4.jpg")
     run = start(folder, "--workers", 1)
-    gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)
+    gate.await_worker(run.pid)
     run.kill()
     run.communicate()
-    os.close(gate)
+    gate.remove()
     output = folder / "fullMin256"
     for name in ("0004/.4.jpg.part", "0009/.9.jpg.part"):
         (output / name).parent.mkdir(exist_ok=True)
@@ -163,11 +154,20 @@ def test_only_a_missing_original_is_refused_and_it_is_made_once_it_exists(folder
 
 
 @pytest.mark.slow
-def test_another_setting_remakes_all_images_and_says_so(folder) -> None:
+def test_another_setting_remakes_images_on_demand_alone_and_says_what_is_lost(folder) -> None:
     summary(folder)
-    done = dafre("resize", "--quality", 80, "--json", cwd=folder)
-    assert images_of(json.loads(done.stdout)) == 12
-    assert messages(done.stderr) == ["12 images were made with other settings and are remade"]
+    before = tree(folder)
+    done = dafre("resize", "--quality", 80, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert messages(done.stderr) == [
+        (
+            "dafre-fast resize: fullMin256: 12 images were made with --quality 90 (now"
+            " --quality 80), and would be lost: --no-resume makes all anew in this place, another"
+            " --output keeps both"
+        )
+    ]
+    assert tree(folder) == before
+    assert images_of(summary(folder, "--quality", 80, "--no-resume")) == 12
 
 
 @pytest.mark.slow
@@ -176,7 +176,7 @@ def test_another_bound_remakes_the_images_that_depended_on_it_and_says_so(folder
     assert summary(folder, "--max-bytes", 10_000)["refused"] == {"too_many_bytes": 1}
     done = dafre("resize", "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 1
-    assert messages(done.stderr) == ["1 image was made with other settings and is remade"]
+    assert messages(done.stderr) == ["1 image was refused with other settings and is tried again"]
 
 
 @pytest.mark.slow
@@ -186,13 +186,15 @@ def test_the_same_settings_print_no_message(folder) -> None:
 
 
 @pytest.mark.slow
+@linux
 def test_the_second_of_two_runs_on_one_output_says_why_it_does_not_start(folder, start) -> None:
-    put_gate_in_place_of(folder / "original/0004/4.png")
+    gate = Gate(folder / "fullMin256/0004/4.jpg")
     first = start(folder, "--workers", 1)
-    gate = os.open(folder / "original/0004/4.png", os.O_WRONLY)
+    gate.await_worker(first.pid)
     second = dafre("resize", cwd=folder)
-    os.close(gate)
+    gate.let_through()
     first.communicate()
+    gate.remove()
     assert (second.returncode, len(second.stderr.splitlines())) == (2, 1)
     assert "another run is at work here" in second.stderr
     assert str(Path("fullMin256", STATE)) in second.stderr
@@ -206,7 +208,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
     tmp_path, start, moment
 ) -> None:
     write_originals(tmp_path / "original", 400)
-    put_gate_in_place_of(tmp_path / "original/0000/0.png")  # no run is over before it is looked at
+    gate = Gate(tmp_path / "fullMin256/0000/0.jpg")  # no run is over before it is looked at
     run = start(tmp_path, "--workers", 8)
     ledger = tmp_path / "fullMin256" / STATE / NAME
     come = {
@@ -217,6 +219,7 @@ def test_ctrl_c_at_any_moment_leaves_no_process_and_nothing_half_written(
     assert await_true(come[moment])
     os.killpg(run.pid, signal.SIGINT)  # every process gets it, as from a terminal
     _, stderr = run.communicate(timeout=30)
+    gate.remove()
     assert run.returncode == 130
     (line,) = messages(stderr)
     assert "stopped" in line

@@ -13,15 +13,19 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
 
 from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.events import Notice
 from dafre_fast.core.findings import Flaw
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, STATE
+from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.ledger import LOCK
+from dafre_fast.dataset.provenance import record_choice
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from tests.commands import dafre, tree
@@ -82,6 +86,31 @@ def test_a_webdataset_has_every_image_of_a_split_once_with_class_and_json(ds) ->
         assert bytes.fromhex(sample["cls"]) == b"%d" % (image % 2)
         assert (printed["id"], printed["class_name"]) == (image, NAMES[image % 2])
         assert printed["tags_cat4"] == ["tags_cat4", f"tag {image}"]
+
+
+def without_values(ds: Path) -> None:
+    """Leave tags, a note, a class name, and sizes of its original to image 1000 alone."""
+    for path in ds.glob("labels/*_tags.parquet"):
+        pl.read_parquet(path).filter(pl.col("id") == 1000).write_parquet(path)
+    table, is_first = pl.read_parquet(ds / MANIFEST), pl.col("id") == 1000
+    columns = ["class_name", "original_width", "left"]
+    table.with_columns(
+        pl.when(is_first).then(pl.lit(["truncated"])).otherwise(pl.lit([])).alias("notes"),
+        *(pl.when(is_first).then(pl.col(name)).alias(name) for name in columns),
+    ).write_parquet(ds / MANIFEST)
+
+
+def test_the_json_of_a_sample_has_all_keys_with_a_value_that_tells_its_type(ds) -> None:
+    without_values(ds)
+    packed(ds)
+    samples = as_webdataset(*sorted((ds / "packs/webdataset-both/train").glob("*.tar")))
+    printed = {int(one["__key__"]): json.loads(bytes.fromhex(one["json"])) for one in samples}
+    types = [{name: type(value) for name, value in one.items()} for one in printed.values()]
+    assert all(one == types[0] for one in types)
+    first, other = printed[1000], printed[1001]
+    assert (first["tags_cat0"], first["notes"]) == (["tags_cat0", "tag 1000"], ["truncated"])
+    assert other["tags_cat0"] == other["tags_cat4"] == other["notes"] == [""]
+    assert (other["class_name"], other["original_width"], other["left"]) == ("", -1, -1.0)
 
 
 @pytest.mark.parametrize(("images", "trees"), [("full", FULL), ("faces", FACES)])
@@ -197,16 +226,52 @@ def test_parquet_holds_the_bytes_of_the_images(ds) -> None:
         assert row["tags_cat0"] == ["tags_cat0", f"tag {row['id']}"]
 
 
-def test_the_folder_for_hugging_face_is_loaded_as_it_is(ds, tmp_path, monkeypatch) -> None:
+@pytest.fixture
+def datasets(tmp_path, monkeypatch) -> ModuleType:
+    """The library of Hugging Face, without a network."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
-    datasets = pytest.importorskip("datasets")
+    return pytest.importorskip("datasets")
+
+
+OF_SPLITS = {"train": "train", "validation": "val", "test": "test"}
+
+
+@pytest.mark.parametrize("format", ["webdataset", "parquet"])
+def test_the_folder_of_a_pack_is_loaded_as_it_is(ds, tmp_path, datasets, format) -> None:
+    without_values(ds)
+    packed(ds, format)
+    loaded = datasets.load_dataset(str(ds / f"packs/{format}-both"), cache_dir=str(tmp_path / "c"))
+    full, face = ("jpg", "face.jpg") if format == "webdataset" else ("full", "face")
+    for split, own in OF_SPLITS.items():
+        rows = {
+            (row["json"] if format == "webdataset" else row)["id"]: row for row in loaded[split]
+        }
+        assert rows.keys() == ids_of(own)
+        assert {row[full].size for row in rows.values()} == {(40, 32)}
+        assert {row[face].size for row in rows.values()} == {(20, 24)}
+
+
+def test_shards_are_loaded_though_the_first_samples_have_no_tags(ds, tmp_path, datasets) -> None:
+    without_values(ds)
+    packed(ds, shard_size=100, shuffle=False)
+    path = ds / "packs/webdataset-both/train/00000.tar"
+    last_first = pl.read_parquet(ds / MANIFEST).sort("id", descending=True)
+    last_first.write_parquet(ds / MANIFEST)  # the image that has values is the seventh
+    packed(ds, shard_size=100, shuffle=False)
+    loaded = datasets.load_dataset(
+        "webdataset", data_files={"train": str(path)}, cache_dir=str(tmp_path / "cache")
+    )
+    rows = [row["json"] for row in loaded["train"]]
+    assert {row["id"] for row in rows} == ids_of("train")
+    assert (rows[-1]["id"], rows[-1]["notes"], rows[0]["notes"]) == (1000, ["truncated"], [""])
+
+
+def test_the_folder_for_hugging_face_is_loaded_as_it_is(ds, tmp_path, datasets) -> None:
     packed(ds, "hf")
     loaded = datasets.load_dataset(str(ds / "packs/hf-both"), cache_dir=str(tmp_path / "cache"))
     assert {split: set(loaded[split]["id"]) for split in loaded} == {
-        "train": ids_of("train"),
-        "validation": ids_of("val"),
-        "test": ids_of("test"),
+        split: ids_of(own) for split, own in OF_SPLITS.items()
     }
     assert loaded["train"].features["label"].names == NAMES
     row = loaded["train"][0]
@@ -217,12 +282,73 @@ def test_the_folder_for_hugging_face_is_loaded_as_it_is(ds, tmp_path, monkeypatc
     assert raw["bytes"] == bytes_of(ds, FULL, row["id"])
 
 
-def test_the_card_has_the_splits_and_the_citation(ds) -> None:
-    packed(ds, "hf")
-    card = (ds / "packs/hf-both/README.md").read_text()
+WITH_CARDS = ["webdataset", "parquet", "hf"]
+
+
+def card_of(ds: Path, format: str = "hf", **settings: object) -> str:
+    packed(ds, format, **settings)
+    return (ds / f"packs/{format}-both/README.md").read_text()
+
+
+@pytest.mark.parametrize("format", WITH_CARDS)
+def test_the_card_has_the_splits_and_the_title_and_description_that_are_given(ds, format) -> None:
+    card = card_of(ds, format, title="Heads: {all}", description="Some *text*.")
     assert "| train | 7 | 2 |\n| validation | 2 | 2 |\n| test | 2 | 2 |\n" in card
+    assert 'pretty_name: "Heads: {all}"\n' in card
+    assert "# Heads: {all}\n\nSome *text*.\n\n" in card
+    assert "\n# ds\n\n11 images" in card_of(ds, format)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "https://me:secret@host.example/{id}.{ext}?key=1",
+            "originals at https://host.example/{id}",
+        ),
+        ("hf:owner/pictures@v1", "the data set owner/pictures@v1 on the Hugging Face Hub"),
+        ("/home/me/pictures", "originals on a disk"),
+        ("http://127.0.0.1:4711/{id}.{ext}", "originals served by the machine that made it"),
+    ],
+)
+def test_the_card_speaks_of_the_source_that_was_used(ds, source, words) -> None:
+    faces = ds / "faces.tsv"
+    faces.write_text("rows")
+    record_choice(ds, [faces], source, Selection(), [Path("tags.jsonl")], None)
+    card = card_of(ds)
+    digest = hashlib.sha256(b"rows").hexdigest()
+    assert f"dafre_fast made it from {words}" in card
+    assert f"`faces.tsv` (SHA-256 {digest}).\nTags are those of `tags.jsonl`.\n" in card
+    for other in ("anbooru", "/home/me", "secret", "4711"):
+        assert other not in card
+
+
+def test_a_card_that_somebody_wrote_or_edited_is_kept_and_a_line_says_so(ds, tmp_path) -> None:
+    card, told = tmp_path / "pack/README.md", list[object]()
+    card.parent.mkdir()
+    for text in ("my own", None, "edited"):
+        if text:
+            card.write_text(text)
+        else:
+            card.unlink()
+        pack(PackRun(output=ds, into=card.parent, title=text), told.append)
+        assert (card.read_text() == text) == bool(text)
+    notices = [one.text for one in told if isinstance(one, Notice)]
+    assert len(notices) == 2
+    assert f"{card} is not as it was written and is kept" in notices[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["hf:nyanko7/danbooru2023", "/data/Danbooru2018/original", "https://cdn.donmai.us/{id}"],
+)
+def test_the_card_cites_danbooru_where_originals_are_from_there(ds, source) -> None:
+    assert "Danbooru" not in card_of(ds)
+    record_choice(ds, [], source, Selection(), [], None)
+    card = card_of(ds)
     assert "2101.08674" in card
-    assert "Danbooru2018" in card
+    assert "@misc{danbooru2018," in card
+    assert "howpublished = {\\url{https://www.gwern.net/Danbooru2018}}" in card
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -25,6 +25,8 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.provenance import record_choice, record_making
+from dafre_fast.report.run import write_report
+from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.funnel import write_funnel
@@ -417,6 +419,25 @@ def test_it_names_the_tables_and_settings_of_the_dataset(ds) -> None:
     assert "min confidence 0.9" in page.text
     assert "ratings s, g" in page.text
     assert page.row("faces.tsv")[-1] == hashlib.sha256(b"a table").hexdigest()
+
+
+def test_the_data_card_speaks_of_the_source_that_was_used(ds) -> None:
+    def card(source: str) -> str:
+        record_choice(ds, [ds / "labels/train.csv"], source, Selection(), [Path("x.json")], None)
+        page = Path(write_report(ReportRun(output=ds, sheet=1)).index).read_text()
+        return page[page.index('id="card"') :]
+
+    of_folder = card("/home/me/pictures")
+    assert "Images come from originals on a disk, heads and classes from" in of_folder
+    assert "tags from <code>x.json</code>" in of_folder
+    assert "anbooru" not in of_folder
+    assert "/home/me" not in of_folder
+    of_danbooru = card("hf:nyanko7/danbooru2023")
+    assert (
+        "Images come from the data set nyanko7/danbooru2023 on the Hugging Face Hub" in of_danbooru
+    )
+    assert "those of the imageboard Danbooru" in of_danbooru
+    assert "@misc{danbooru2018," in of_danbooru
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import ast
 import csv
 import json
+import lzma
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,7 @@ from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.tags.run import tags
 from dafre_fast.tags.settings import TagsRun
 from tests.commands import dafre
+from tests.tables.archives import tar
 from tests.tag_model import Preparation
 
 OLD = {
@@ -87,6 +89,38 @@ def test_both_shapes_of_metadata_give_a_table_in_the_published_format(folder) ->
         f"263167,0167/263167.jpg,7,{lists}332446,0446/332446.jpg,8,{lists}"
     )
     assert "3 images = 2 tagged + 1 untagged" in done.stdout
+
+
+def test_metadata_is_read_as_it_is_handed_out(folder) -> None:
+    (folder / "given").mkdir()
+    text = (folder / "posts.json").read_bytes().splitlines()
+    archive = lzma.compress(tar(("metadata/2018", text[0]), ("metadata/2019", text[1])))
+    (folder / "given/metadata,of 2018.json.tar.xz").write_bytes(archive)
+    (folder / "given/README.md").write_text("# Posts")
+    (folder / "posts.json").write_text(json.dumps([OLD, NEW], indent=1))
+    for metadata in ("given", "given/metadata,of 2018.json.tar.xz", "posts.json"):
+        done = dafre("tags", "--metadata", metadata, "--output", "out", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert pl.read_parquet(folder / "out/tags.parquet")["id"].to_list() == [263167, 332446]
+
+
+def test_the_error_for_too_many_bad_records_names_file_line_field_and_what_is_wanted(
+    folder,
+) -> None:
+    write(folder / "posts.json", OLD, NEW | {"is_banned": "maybe"})
+    done = dafre("tags", "--metadata", "posts.json", "--output", "out", cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "dafre-fast tags: posts.json: 1 of 2 rows are malformed (at most 1.00% may be); most often"
+        " bad_flag, first in line 2: is_pending, is_flagged, is_deleted or is_banned is not true,"
+        " false, 1, 0, t, f or null."
+    )
+
+
+def test_ratings_may_be_words(folder) -> None:
+    write(folder / "posts.json", OLD | {"rating": "explicit"}, NEW | {"rating": "general"})
+    run = TagsRun(metadata=(folder / "posts.json",), output=folder)
+    assert tags(run, TagSteps()).images == 1
 
 
 def test_parquet_has_the_same_rows_with_lists(folder) -> None:

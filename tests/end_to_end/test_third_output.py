@@ -15,6 +15,7 @@ import pytest
 from aiohttp import ClientSession
 from PIL import Image
 
+from dafre_fast.core.errors import UsageError
 from dafre_fast.core.findings import Flaw
 from dafre_fast.core.layout import FULL, MANIFEST, SHARDS, STATE
 from dafre_fast.core.settings.fetching import Fetching
@@ -24,6 +25,7 @@ from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import Summary
 from dafre_fast.dataset.items import Items, Making, Stream
+from dafre_fast.dataset.shards import Reader
 from dafre_fast.full.run import full
 from dafre_fast.full.settings import FullRun
 from dafre_fast.gallery.index import index_dataset, open_index
@@ -36,7 +38,7 @@ from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.settings import Plotting
 from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
-from tests.commands import tree
+from tests.commands import dafre, tree
 
 BUST = Output("bust", "busts", HeadBox(margin=0.5), ShortSide(128, at_most=True))
 IMAGES = 16
@@ -273,18 +275,28 @@ def test_it_is_an_archive_of_its_tree(ds) -> None:
 
 
 def test_it_can_be_packed_alone(ds) -> None:
-    pack(PackRun(output=ds, images="bust"))  # type: ignore[arg-type]
+    done = dafre("pack", "--output", ds, "--images", "bust", cwd=ds)
+    assert done.returncode == 0, done.stderr
     with tarfile.open(ds / "packs/webdataset-bust/train/00000.tar") as shard:
         first = shard.getmembers()[0]
         data = shard.extractfile(first).read()
     assert data == (ds / "busts" / name(int(first.name.partition(".")[0]))).read_bytes()
 
 
+def test_an_output_that_the_dataset_has_not_is_named_with_those_that_it_has(ds) -> None:
+    for images in ("heads", "../bust"):
+        with pytest.raises(
+            UsageError, match=rf"images '{images}': full, faces, bust, both are known"
+        ):
+            pack(PackRun(output=ds, images=images))
+    assert not (ds / "packs").exists()
+
+
 def test_a_trainer_is_given_it_by_number_and_from_shards(ds) -> None:
     items = {item["id"]: item for item in Items(ds, "train", Making("bust"))}
     assert {item["bust"].shape for item in items.values()} == {(136, 128, 3)}
     pack(PackRun(output=ds))
-    streamed = [*Stream(ds / SHARDS / "train", Making("both"), None).items(0, 0, 1)]
+    streamed = [*Stream(ds / SHARDS / "train", Making("both"), None).items(0, Reader())]
     assert {item["id"] for item in streamed} == items.keys()
     for item in streamed:
         assert item.keys() == {"id", "class_id", "full", "face", "bust"}

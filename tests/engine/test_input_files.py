@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
+from dafre_fast.core.paths import from_text
 from dafre_fast.core.summaries import Problem
 from dafre_fast.engine.input_files import Listing, originals_in
 
@@ -28,7 +29,8 @@ def test_a_list_names_originals_line_by_line(listed) -> None:
             ("x/y.png", "/x/y.png"),
             ("x/z.png", "/x/z.png"),
         ],
-        [],
+        links=[],
+        problems=[],
     )
 
 
@@ -91,7 +93,7 @@ def test_whatever_stands_in_a_list_no_path_leads_out_and_each_has_a_place_of_its
     path = tmp_path_factory.mktemp("lists") / "list"
     path.write_text("\n".join(lines))
     try:
-        files, problems = originals_in(path)
+        files, _, problems = originals_in(path)
     except InputError:
         return
     keys = [key for key, _ in files]
@@ -112,8 +114,13 @@ def test_hidden_files_are_no_originals(tmp_path) -> None:
 def test_a_name_that_is_not_utf8_stands_escaped_in_a_tree_and_in_a_list(tmp_path, listed) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    Path(os.fsdecode(os.fsencode(tree) + b"/a\xff.png")).write_text("x")
-    assert originals_in(tree).files == [("a\\xff.png", f"{tree}/a\\xff.png")]
+    Path(os.fsdecode(os.fsencode(tree) + b"/a\xff.png")).write_text("bytes")
+    (tree / "a\\xff.png").write_text("letters")
+    files = dict(originals_in(tree).files)
+    assert {key: Path(from_text(path)).read_text() for key, path in files.items()} == {
+        "a\\xff.png": "bytes",
+        "a\\x5cxff.png": "letters",
+    }
     assert listed(b"a\xff.png\n").files == [("a\\xff.png", "a\\xff.png")]
 
 

@@ -1,6 +1,8 @@
 """Originals of a run: files on the disk first, then a real source for the others."""
 
 import asyncio
+import io
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,10 +26,15 @@ from dafre_fast.sources.choose import choose
 from dafre_fast.sources.tree import Tree
 from dafre_fast.testing.plays import right, status
 from dafre_fast.testing.server import Exchange, Server
-from tests.sources.loopback import FAST, JPEG, WHOLE, files, ignore
+from tests.sources.loopback import FAST, JPEG, OTHER_JPEG, WHOLE, files, ignore
 
 NOTHING_FETCHED = pl.LazyFrame(
-    schema={"key": pl.String(), "reason": pl.String(), "bytes": pl.Int64()}
+    schema={
+        "key": pl.String(),
+        "reason": pl.String(),
+        "bytes": pl.Int64(),
+        "path": pl.String(),
+    }
 )
 
 
@@ -45,7 +52,8 @@ def known(**sizes: int) -> pl.LazyFrame:
 
 def fetched_sizes(**sizes: int) -> pl.LazyFrame:
     keys = [key.removeprefix("k") for key in sizes]
-    columns = {"key": keys, "reason": [None] * len(keys), "bytes": [*sizes.values()]}
+    nothing = [None] * len(keys)
+    columns = {"key": keys, "reason": nothing, "bytes": [*sizes.values()], "path": nothing}
     return pl.LazyFrame(columns, schema=NOTHING_FETCHED.collect_schema())
 
 
@@ -58,7 +66,7 @@ def put(folder: Path, name: str, data: bytes = JPEG) -> None:
 def into(tmp_path) -> Originals:
     """Originals that are fetched into a folder, from a source that is not asked here."""
     (tmp_path / "tree").mkdir()
-    return Originals(Tree(tmp_path / "tree"), tmp_path / "originals")
+    return Originals(Tree(tmp_path / "tree", WHOLE), tmp_path / "originals")
 
 
 def found(rows: pl.DataFrame, folder: Path | None) -> dict[str, str | None]:
@@ -78,11 +86,16 @@ def test_files_in_their_buckets_are_found_by_id_and_the_others_are_not(into) -> 
     assert table["row"].to_list() == [0, 1, 2, 3, 4]
 
 
-def test_the_first_file_by_name_counts_where_an_id_has_several(into) -> None:
-    put(into.folder, "0007/7.png")
+def test_the_file_that_was_fetched_counts_where_an_id_has_several(into) -> None:
+    for name in ("7.png", "7.jpg", "8.json", "8.png", "9.txt"):
+        put(into.folder, f"{int(name[0]):04}/{name}", b"{}" if name[2] in "jt" else JPEG)
     put(into.folder, "0007/7.jpg")
-    table = table_of_originals(asked("7"), NOTHING_FETCHED, into)
-    assert found(table, into.folder) == {"7": "0007/7.jpg"}
+    table = table_of_originals(asked("7", "8", "9"), NOTHING_FETCHED, into)
+    expected = {"7": "0007/7.jpg", "8": "0008/8.png", "9": None}
+    assert found(table, into.folder) == expected
+    recorded = fetched_sizes(k7=len(JPEG)).with_columns(path=pl.lit("elsewhere/0007/7.png"))
+    table = table_of_originals(asked("7"), recorded, into)
+    assert found(table, into.folder) == {"7": "0007/7.png"}
 
 
 @pytest.mark.parametrize(
@@ -132,6 +145,8 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.taken = list[tuple[str, Fetched]]()
+        self.settled = list[int]()
+        """Outcomes that had been taken when the run was asked to settle."""
         self.events = list[Event]()
 
     async def take(self, one: Sought, fetched: Fetched) -> None:
@@ -141,7 +156,11 @@ class Run:
         with Ledger(self._folder / "state") as ledger, watching("images", self.tell) as watch:
             fetched = last_outcomes(ledger.path, "fetch")
             table = table_of_originals(asked(*keys), fetched, originals)
-            await fetch_originals(table, originals, ledger, watch, self.take)
+            settle = self.settle
+            await fetch_originals(table, originals, ledger, watch, self.take, settle)
+
+    async def settle(self) -> None:
+        self.settled.append(len(self.taken))
 
     def tell(self, event: Event) -> None:
         self.events.append(event)
@@ -202,7 +221,7 @@ def test_a_tree_is_only_read_and_just_its_missing_originals_are_recorded(tmp_pat
     put(tmp_path, "tree/0007/7.jpg")
 
     run = Run(tmp_path)
-    asyncio.run(run.fetch(Originals(Tree(tmp_path / "tree"), None), "7", "8"))
+    asyncio.run(run.fetch(Originals(Tree(tmp_path / "tree", WHOLE), None), "7", "8"))
     assert {key: fetched.path for key, fetched in run.taken} == {
         "7": str(tmp_path / "tree/0007/7.jpg"),
         "8": None,
@@ -224,4 +243,20 @@ def test_an_exception_of_the_taker_ends_the_fetching(tmp_path) -> None:
             raise OutputError("full")
 
     with pytest.raises(OutputError, match="full"):
-        asyncio.run(Full(tmp_path).fetch(Originals(Tree(tmp_path / "tree"), None), "7"))
+        asyncio.run(Full(tmp_path).fetch(Originals(Tree(tmp_path / "tree", WHOLE), None), "7"))
+
+
+def test_a_second_outcome_waits_for_the_first_and_replaces_it(tmp_path) -> None:
+    entries = [("7.jpg", JPEG), ("8.jpg", JPEG), ("7.jpg", OTHER_JPEG)]
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name, data in entries:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    run, into = Run(tmp_path), tmp_path / "originals"
+    source = choose(str(tmp_path / "a.tar.gz"), into, FAST, WHOLE, ignore)
+    asyncio.run(run.fetch(Originals(source, into), "7", "8"))
+    assert [key for key, _ in run.taken] == ["7", "8", "7"]
+    assert run.settled == [2]
+    sizes = last_outcomes(tmp_path / "state/ledger.jsonl", "fetch").collect().select("key", "bytes")
+    assert dict(sizes.iter_rows()) == {"7": len(OTHER_JPEG), "8": len(JPEG)}

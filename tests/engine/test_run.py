@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import silent
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.images import FULL_IMAGE, Encoding, Recipe
@@ -20,6 +21,9 @@ from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.plan import ask_catalogue, ask_files
 from dafre_fast.engine.run import make_all
 from dafre_fast.sources.tree import Tree
+from tests.commands import tree
+from tests.jobs_for_workers import hang
+from tests.sources.loopback import WHOLE
 
 NAMES = ("1.png", "2.png", "3.png")
 
@@ -93,14 +97,42 @@ def test_images_that_are_gone_or_failed_for_a_while_are_made_again(originals) ->
     assert outputs(output) == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
 
 
-def test_other_settings_make_everything_again_and_are_recorded(originals) -> None:
+def test_other_settings_make_everything_again_on_demand_alone(originals) -> None:
     output = originals.parent / "out"
     first, _ = run(asked(originals, *NAMES), output)
-    other = Recipe(encoding=Encoding(quality=50))
-    manifest, work = run(asked(originals, *NAMES), output, other)
+    before, other = tree(output), Recipe(encoding=Encoding(quality=50))
+    with pytest.raises(UsageError, match="3 images were made with --quality 90 "):
+        run(asked(originals, *NAMES), output, other)
+    assert tree(output) == before
+    assert [one.settings for one in makings(output)] == [Recipe()]
+    manifest, work = run(asked(originals, *NAMES), output, other, resume=False)
     assert work.images == 3
     assert (manifest["bytes"] < first["bytes"]).all()
-    assert [one.settings for one in makings(output)] == [Recipe(), other]
+    assert [one.settings for one in makings(output)] == [other]
+
+
+@pytest.mark.parametrize("special", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_by_what_it_is_and_never_opened(originals, special) -> None:
+    special(originals / "4.png")
+    manifest, _ = run(asked(originals, "4.png"), originals.parent / "out")
+    kind = {os.mkfifo: "a pipe", os.mkdir: "a folder"}[special]
+    path = originals / "4.png"
+    assert manifest.select("status", "error_message").row(0) == (
+        "unreadable_original", f"{path}: is {kind}, not a file",
+    )  # fmt: skip
+
+
+def test_an_output_never_replaces_its_own_original(originals) -> None:
+    output = originals.parent / "out"
+    output.mkdir()
+    (originals / "1.png").rename(output / "1.jpg")
+    (originals / "1.png").symlink_to(output / "1.jpg")
+    os.link(originals / "2.png", output / "2.jpg")
+    kept = (output / "1.jpg").read_bytes(), (originals / "2.png").read_bytes()
+    manifest, _ = run(asked(originals, "1.png", "2.png"), output)
+    assert statuses(manifest) == {"1.png": "no_place", "2.png": "success"}
+    assert manifest["error_message"][0] == f"{output}/1.jpg: would replace its original"
+    assert ((output / "1.jpg").read_bytes(), (originals / "2.png").read_bytes()) == kept
 
 
 def test_without_resuming_nothing_that_was_done_counts(originals) -> None:
@@ -120,7 +152,8 @@ def test_a_ledger_of_an_earlier_version_is_gone_on_with(originals) -> None:
         '{"stage":"make","key":"1.png","recipe":"64a9a9d4f94d8609","original":"in/1.png",'
         '"format":"png","original_width":80,"original_height":40,"original_bytes":9000,'
         '"width":512,"height":256,"bytes":7,"sha256":"ab","at":1795802751.085}\n'
-        '{"stage":"make","key":"2.png","recipe":"64a9a9d4f94d8609","reason":"not_an_image"}\n'
+        f'{{"stage":"make","key":"2.png","recipe":"{Recipe().hashes().pixels}",'
+        '"reason":"not_an_image"}\n'
     )
     manifest, work = run(asked(originals, *NAMES), output)
     assert work.images == 1
@@ -132,10 +165,10 @@ def test_a_ledger_of_an_earlier_version_is_gone_on_with(originals) -> None:
 
 
 @pytest.fixture
-def hanging(originals) -> str:
-    """An original at which a worker waits for ever: a pipe into which nobody writes."""
-    os.mkfifo(originals / "hangs.png")
-    return "hangs.png"
+def hanging(monkeypatch) -> str:
+    """An original at which a worker waits for ever."""
+    monkeypatch.setattr("dafre_fast.engine.run.make_and_record", hang)
+    return "3.png"
 
 
 def test_an_original_at_which_workers_hang_is_refused(originals, hanging) -> None:
@@ -151,7 +184,7 @@ def test_half_written_files_of_an_image_at_which_a_worker_was_lost_are_removed(
 ) -> None:
     output = originals.parent / "out"
     output.mkdir()
-    (output / ".hangs.jpg.part").write_text("half")
+    (output / ".3.jpg.part").write_text("half")
     (output / ".2.jpg.part").write_text("another image's")
     run(asked(originals, hanging), output, image_timeout=0.2)
     assert [path.name for path in output.glob(".*.part")] == [".2.jpg.part"]
@@ -185,7 +218,7 @@ def test_originals_that_a_source_does_not_have_are_refused_by_its_reason(origina
     output = originals.parent / "out"
     recipe = Recipe()
     rows = ask_catalogue(catalogue(1, 2, 1003), {one: output / one.tree for one in recipe.outputs})
-    source = Originals(Tree(originals), folder=None)
+    source = Originals(Tree(originals, WHOLE), folder=None)
     manifest, work = run(rows, output, recipe, source)
     assert statuses(manifest) == {
         "0001/1.jpg": "success",

@@ -7,12 +7,15 @@ from itertools import pairwise
 from random import Random
 
 import numpy as np
+import polars as pl
 import pyvips
 
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
+from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.decoders import choose, jpeg, png
+from dafre_fast.pixels.decoders.registry import ROWS
 from dafre_fast.pixels.decoders.scans import whole_scans, without_refinements
 from dafre_fast.pixels.geometry import oriented
 from dafre_fast.pixels.header import exif_orientation
@@ -22,9 +25,11 @@ from dafre_fast.pixels.plan import plan_image
 from dafre_fast.pixels.sniff import SNIFF_BYTES
 from dafre_fast.pixels.sniff import sniff as format_of
 from dafre_fast.tables.faces import read_faces
-from dafre_fast.tables.json_lines import LONGEST_LINE, _decoded
+from dafre_fast.tables.json_lines import decoded
+from dafre_fast.tables.json_texts import LONGEST_LINE
 from dafre_fast.tables.kernels.post_lines import BLANK, GOOD, parse_posts
-from dafre_fast.tables.posts import SHAPE, organise
+from dafre_fast.tables.post_shape import SHAPE
+from dafre_fast.tables.posts import organise
 from dafre_fast.tables.tag_ids import read_tags
 from tests.fuzz import inputs
 from tests.fuzz.guarded import before_guard
@@ -130,6 +135,21 @@ def breaking_off(data):
     """Check that `whole_scans` returns None or the first bytes of the file with an end marker."""
     whole = bounded(whole_scans, data)
     assert whole is None or (whole.endswith(b"\xff\xd9") and data.startswith(whole[:-2]))
+
+
+def ends(data):
+    """Check that whoever fetches a file and whoever makes an image of it judge it alike: what is
+    refused where it is fetched is refused for the same reason where it is decoded.
+    """
+    format = result_or_reason(format_of, data)
+    if isinstance(format, Reason):
+        return
+    flaw = bounded(ROWS[format].flaw, data)
+    assert flaw is None or flaw.reason in {Reason.TRUNCATED, Reason.CORRUPT}
+    fetched = result_or_reason(check_end, data)
+    if isinstance(fetched, Reason):
+        assert flaw is not None
+        assert result_or_reason(make_images, data, recipe(size=8)) == fetched
 
 
 def decodes(data):
@@ -246,8 +266,8 @@ def posts(data):
 
 
 def _organised(block, shape):
-    decoded, _ = _decoded(block, shape)
-    return organise(decoded.lazy()).collect()
+    rows, _ = decoded(block, shape)
+    return organise(rows.lazy().with_columns(file=pl.lit("a"))).collect()
 
 
 TARGETS = {
@@ -257,6 +277,8 @@ TARGETS = {
     "exif": (exif, inputs.exif_blocks),
     "refinements": (refinements, inputs.jpegs),
     "breaking_off": (breaking_off, inputs.jpegs),
+    "ends_of_jpegs": (ends, inputs.jpegs),
+    "ends_of_pngs": (ends, inputs.any_pngs),
     "png_pixels": (png_pixels, inputs.pngs),
     "boxes": (boxes, inputs.box_texts),
     "ids": (ids, inputs.id_texts),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import pyvips
 
+from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.damage import check_end
@@ -88,9 +89,16 @@ def read_raw_header(data, format):
 
 def decode_raw(data, header, plan):
     width, height = header.stored
+    if raw_flaw(data):
+        raise Refusal(Reason.CORRUPT, "pixels are missing")
     stored = np.frombuffer(data, np.uint8, 3 * width * height, 6).reshape(height, width, 3)
     image = pyvips.Image.new_from_array(stored).copy(interpretation="srgb")
     return vips.render(lambda _shrink: image, header, plan)
+
+
+def raw_flaw(data):
+    is_cut = len(data) < 6 + 3 * np.prod(raw_size(data))
+    return Refusal(Reason.TRUNCATED, "cut") if is_cut else None
 
 
 @pytest.fixture
@@ -102,7 +110,7 @@ def raw(monkeypatch):
         "raw",
         begins_with(b"RW"),
         decoders=("raw",),
-        ends_early=lambda data: len(data) < 6 + 3 * np.prod(raw_size(data)),
+        flaw=raw_flaw,
     )
     monkeypatch.setitem(ROWS, "raw", row)
     yield b"RW" + struct.pack(">HH", 64, 48) + smooth(64, 48).tobytes()
@@ -117,5 +125,5 @@ def test_a_row_and_a_decoder_are_all_that_a_new_format_needs(raw):
 
 
 def test_a_file_of_a_new_format_that_ends_early_is_found_by_its_row(raw):
-    assert result_or_reason(check_end, raw) is None
+    assert check_end(raw) is True
     assert result_or_reason(check_end, raw[:-1]) is Reason.TRUNCATED

@@ -16,6 +16,7 @@ from threading import Thread
 
 from PIL import Image
 
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
@@ -78,15 +79,24 @@ def write_zip(path: Path, keys: list[int], method: int = zipfile.ZIP_DEFLATED) -
             archive.writestr(f"images/{key}.{EXTENSIONS[key]}", ORIGINALS[key])
 
 
-def fetch(spec: object, folder: Path, keys: list[int] = KEYS) -> dict[int, Fetched]:
+def fetch(
+    spec: object,
+    folder: Path,
+    keys: list[int] = KEYS,
+    settings: Fetching = FAST,
+    tell: Tell = silent,
+    *,
+    twice: bool = False,
+) -> dict[int, Fetched]:
+    """Return the last outcomes by id. Only with `twice` an original may have several."""
     found: dict[int, Fetched] = {}
 
     async def take(one: Sought, fetched: Fetched) -> None:
-        assert int(one.key) not in found
+        assert twice or int(one.key) not in found
         found[int(one.key)] = fetched
 
     async def main() -> None:
-        source = choose(str(spec), folder, FAST, Check(sniff, check_end), lambda _: None)
+        source = choose(str(spec), folder, settings, Check(sniff, check_end), tell)
         async with source:
             await source.fetch([Sought(str(key)) for key in keys], take)
 
@@ -105,8 +115,12 @@ class Requests(Counter[str]):
 
 
 @contextmanager
-def served(folder: Path, *, ranges: bool = True) -> Iterator[tuple[str, Requests]]:
-    """Serve files over HTTP, with parts (`bytes=a-b`) or without; yields address and requests."""
+def served(
+    folder: Path, *, ranges: bool = True, sized: bool = True, most: int | None = None
+) -> Iterator[tuple[str, Requests]]:
+    """Serve files over HTTP, with parts (`bytes=a-b`, `most` bytes of them) or without, with the
+    size told or without; yields address and requests.
+    """
     asked = Requests()
 
     class Handler(SimpleHTTPRequestHandler):
@@ -123,15 +137,22 @@ def served(folder: Path, *, ranges: bool = True) -> Iterator[tuple[str, Requests
                 self.send_error(404)
                 return
             data = path.read_bytes()
-            total = len(data)
+            total = len(data) if sized else "*"
             if part:
-                first, last = (int(end) for end in part.removeprefix("bytes=").split("-"))
-                data = data[first : last + 1]
+                first, last = part.removeprefix("bytes=").split("-")
+                if int(first) >= len(data):
+                    self.send_error(416)
+                    return
+                data = data[int(first) : int(last) + 1 if last else None][:most]
                 self.send_response(206)
-                self.send_header("Content-Range", f"bytes {first}-{first + len(data) - 1}/{total}")
+                stop = int(first) + len(data)
+                self.send_header("Content-Range", f"bytes {first}-{stop - 1}/{total}")
             else:
                 self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
+            if sized or part:
+                self.send_header("Content-Length", str(len(data)))
+            else:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(data)
 

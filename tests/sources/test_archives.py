@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import json
+import re
 import tarfile
 import zipfile
 from collections.abc import ItemsView, Iterator
@@ -21,6 +22,7 @@ from dafre_fast.sources.archives.desk import Group
 from dafre_fast.sources.archives.members import Member, by_key
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check, Planned, Span
+from tests.hosts import host
 from tests.sources.archived import (
     FAST,
     KEYS,
@@ -53,7 +55,9 @@ def test_an_index_beside_a_tar_proves_its_originals(tmp_path) -> None:
 def test_a_folder_of_archives_of_several_kinds_is_one_source(tmp_path) -> None:
     write_tar(tmp_path / "in/a.tar", KEYS[:2])
     write_zip(tmp_path / "in/b.zip", KEYS[2:4])
-    write_tar(tmp_path / "in/deep/c.tar.gz", KEYS[4:])
+    write_tar(tmp_path / "elsewhere/c.tar.gz", KEYS[4:])
+    (tmp_path / "in/deep").symlink_to("../elsewhere")
+    (tmp_path / "in/up").symlink_to(".")
     fetch(tmp_path / "in", tmp_path / "out")
     assert originals(tmp_path / "out") == expected()
 
@@ -204,7 +208,7 @@ def test_a_tar_cut_short_gives_what_is_whole(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{", b"[]", b'{"files": {"7.jpg": {"offset": -1, "size": 3}}}',
+    [b'{"files": {"7.jpg": {"offset": -1, "size": 3}}}',
      b'{"files": {"7.jpg": {"offset": 5, "size": 3}, "8.jpg": {"offset": 7, "size": 3}}}'],
 )  # fmt: skip
 def test_a_broken_index_is_named(tmp_path, text) -> None:
@@ -421,3 +425,20 @@ def fetch_known(
 
     asyncio.run(main())
     return found
+
+
+@pytest.mark.parametrize("name", ["none.tar", "none.tar.gz", "none.zip", "{00000..00003}.tar"])
+def test_where_no_archive_is_there_that_is_said_of_each_original(tmp_path, name) -> None:
+    with served(tmp_path) as (address, _):
+        found = fetch(f"{address}/{name}", tmp_path / "out", [7])
+    assert found[7].reason is Reason.MISSING_ORIGINAL
+    assert re.search(r"^no archive is there: http.*\.(tar|tar\.gz|zip): .*404", found[7].detail)
+
+
+def test_an_index_that_may_not_be_seen_is_one_that_is_not_there(tmp_path) -> None:
+    write_tar(tmp_path / "all.tar", [7])
+    with host() as store:
+        store.files["/all.tar"] = (tmp_path / "all.tar").read_bytes()
+        store.statuses["/all.json"] = 403
+        fetch(f"{store.address}/all.tar", tmp_path / "out", [7])
+    assert originals(tmp_path / "out") == {"0007/7.jpg": ORIGINALS[7]}

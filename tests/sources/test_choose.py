@@ -57,6 +57,16 @@ def test_a_folder_of_originals_is_read_where_it_is(tmp_path) -> None:
     assert finds_only(str(tmp_path))
 
 
+@pytest.mark.parametrize("archive", ["8.zip", "0001008.zip"])
+def test_an_original_that_is_an_archive_does_not_make_a_source_of_archives(
+    tmp_path, archive
+) -> None:
+    (tmp_path / archive).write_bytes(b"x")
+    assert not finds_only(str(tmp_path))
+    (tmp_path / "7.JPG").write_bytes(b"x")
+    assert finds_only(str(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["all.zip", "shards/00000.tar.gz"])
 def test_a_folder_that_holds_archives_is_a_source_of_archives(tmp_path, name) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)

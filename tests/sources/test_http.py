@@ -17,7 +17,7 @@ from yarl import URL
 from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.events import Down, Event, Failed, Pace
 from dafre_fast.core.reasons import Proof, Reason
-from dafre_fast.core.records import Sought
+from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Span
@@ -199,6 +199,24 @@ def test_a_part_ends_where_it_was_to_end() -> None:
     assert part({"Content-Range": "bytes 10-19/100"}, Span(10, 20), None) == (10, 100)
     with pytest.raises(Passing):
         part({"Content-Range": "bytes 10-20/100"}, Span(10, 20), None)
+
+
+def test_a_range_that_is_answered_in_part_costs_no_retry(tmp_path) -> None:
+    async def in_parts(x: Exchange) -> None:
+        start, length = x.range_start(), len(x.file)
+        if start is None:
+            await x.send(head("200 OK", 'ETag: "a"', length=length), x.file[:1000])
+            await x.close()
+            return
+        part = x.file[start : start + 700]
+        span = f"Content-Range: bytes {start}-{start + len(part) - 1}/{length}"
+        await x.send(head("206 Partial Content", 'ETag: "a"', span, length=len(part)), part)
+
+    server = Server(in_parts, JPEG)
+    (fetched,) = fetch_from(server, tmp_path, settings=Fetching(retries=1))
+    assert (fetched.attempts, files(tmp_path)) == (2, {"0007/7.jpg": JPEG})
+    assert len(server.requests) == 1 + -(-4006 // 700)
+    assert {x.headers.get("if-range") for x in server.requests[1:]} == {'"a"'}
 
 
 # Refusals before a byte of the body is read.
@@ -540,6 +558,32 @@ def test_https_goes_through_a_tunnel(tmp_path, monkeypatch) -> None:
         return proxy
 
     assert [x.path for x in asyncio.run(main()).requests] == ["originals.invalid:443"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_a_login_is_told_from_the_host(tmp_path, monkeypatch, scheme) -> None:
+    async def main() -> None:
+        proxy = Server(status("407 Proxy Authentication Required", "Proxy-Authenticate: Basic"))
+        async with proxy.on("127.0.0.1") as port:
+            monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
+            (fetched,) = await fetch(f"{scheme}://originals.invalid/{{id}}.{{ext}}", tmp_path)
+        assert (fetched.reason, fetched.attempts) == (Reason.UNAUTHORIZED, 1)
+        assert "put USER:PASSWORD@ before its host in http_proxy" in fetched.detail
+
+    asyncio.run(main())
+
+
+def test_a_host_that_a_proxy_does_not_reach_is_not_waited_for(tmp_path, monkeypatch) -> None:
+    async def main() -> list[Fetched]:
+        proxy = Server(status("503 Service Unavailable"))
+        async with proxy.on("127.0.0.1") as port:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+            once = Fetching(retries=0, patience=600.0, rate=1000.0)
+            return await fetch("http://originals.invalid/{id}.jpg", tmp_path, jpgs(50), once)
+
+    found = asyncio.run(main())
+    assert {one.reason for one in found} == {Reason.SERVER_ERROR}
+    assert found[-1].detail.endswith("originals.invalid:80 never answered: status 503")
 
 
 @pytest.mark.parametrize("named", ["socks5://127.0.0.1:1080", "http://127.0.0.1:port"])

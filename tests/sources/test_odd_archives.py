@@ -1,9 +1,14 @@
 """Archives that are damaged, odd or hostile: what is whole is had, the rest has its reason."""
 
+import io
+import stat
 import struct
 import subprocess
 import tarfile
+import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -113,6 +118,117 @@ def test_a_zip_that_lost_its_head_gives_the_members_behind_it(tmp_path) -> None:
     assert len(originals(tmp_path / "out")) == len(KEYS) - 1
 
 
+@contextmanager
+def place_of(folder: Path, place: str) -> Iterator[str]:
+    """The address of a folder, here or on a server."""
+    with served(folder) as (address, _):
+        yield address if place == "remote" else str(folder)
+
+
+PLACE = pytest.mark.parametrize("place", ["here", "remote"])
+
+
+@PLACE
+def test_of_a_zip_member_that_is_written_again_the_last_counts(tmp_path, place) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for data in (ORIGINALS[5], ORIGINALS[7]):
+            archive.writestr("7.jpg", data)
+    with place_of(tmp_path, place) as folder:
+        fetch(f"{folder}/a.zip", tmp_path / "out", [7])
+    assert originals(tmp_path / "out") == {"0007/7.jpg": ORIGINALS[7]}
+
+
+@PLACE
+def test_a_zip_of_64_bits_is_read(tmp_path, place) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for key in (7, 2007):
+            with archive.open(f"{key}.jpg", "w", force_zip64=True) as member:
+                member.write(ORIGINALS[key])
+        archive.filelist[0].extra = struct.pack("<HHQ", 1, 8, len(ORIGINALS[7]))
+    with place_of(tmp_path, place) as folder:
+        fetch(f"{folder}/a.zip", tmp_path / "out", [7, 2007])
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg", "0007/2007.jpg"}
+
+
+@PLACE
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_whose_members_tell_their_sizes_behind_them_is_read(tmp_path, place, method) -> None:
+    class Pipe(io.RawIOBase):
+        """A file that cannot seek: so `zipfile` writes data descriptors."""
+
+        def __init__(self) -> None:
+            self.data = b""
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data) -> int:
+            self.data += bytes(data)
+            return len(data)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", method) as archive:
+        for key in (7, 2007):
+            archive.writestr(f"{key}.jpg", ORIGINALS[key])
+    assert b"PK\7\x08" in pipe.data
+    (tmp_path / "a.zip").write_bytes(pipe.data)
+    with place_of(tmp_path, place) as folder:
+        fetch(f"{folder}/a.zip", tmp_path / "out", [7, 2007])
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg", "0007/2007.jpg"}
+
+
+@PLACE
+def test_zip_members_that_share_their_bytes_are_both_had(tmp_path, place) -> None:
+    write_zip(tmp_path / "a.zip", [7])
+    data = (tmp_path / "a.zip").read_bytes()
+    at, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    entry = data[at:end]
+    other = entry.replace(b"images/7.jpg", b"images/5.jpg")
+    tail = bytearray(data[end:])
+    tail[8:16] = struct.pack("<HHI", 2, 2, 2 * len(entry))
+    (tmp_path / "a.zip").write_bytes(data[:at] + entry + other + tail)
+    with place_of(tmp_path, place) as folder:
+        fetch(f"{folder}/a.zip", tmp_path / "out", [7, 5])
+    assert originals(tmp_path / "out") == {
+        "0007/7.jpg": ORIGINALS[7],
+        "0005/5.jpg": ORIGINALS[7],
+    }
+
+
+@PLACE
+def test_a_link_in_a_zip_is_refused_as_one(tmp_path, place) -> None:
+    info = zipfile.ZipInfo("7.jpg")
+    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, "2007.jpg")
+        archive.writestr("2007.jpg", ORIGINALS[2007])
+    with place_of(tmp_path, place) as folder:
+        found = fetch(f"{folder}/a.zip", tmp_path / "out", [7, 2007])
+    assert (found[7].reason, found[2007].reason) == (Reason.UNSUPPORTED_FORMAT, None)
+    assert "symbolic link" in found[7].detail
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_member_of_another_compression_is_refused_with_its_number(tmp_path, method) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("7.jpg", ORIGINALS[7])
+    found = fetch(tmp_path / "a.zip", tmp_path / "out", [7])
+    assert found[7].reason is Reason.UNSUPPORTED_FORMAT
+    assert f"method {method}" in found[7].detail
+
+
+def test_an_empty_file_is_no_zip(tmp_path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"")
+    assert fetch(tmp_path / "a.zip", tmp_path / "out", [7])[7].reason is Reason.BAD_INDEX
+
+
+def test_a_local_archive_may_have_a_question_mark_in_its_name(tmp_path) -> None:
+    write_zip(tmp_path / "in/what?.zip", [7])
+    fetch(tmp_path / "in", tmp_path / "out", [7])
+    assert {*originals(tmp_path / "out")} == {"0007/7.jpg"}
+
+
 def test_an_encrypted_member_is_there_but_not_read(tmp_path) -> None:
     write_zip(tmp_path / "a.zip", [7])
     change_zip(tmp_path / "a.zip", b"PK\1\2", 8, 1)
@@ -156,7 +272,9 @@ def tar_with(folder: Path, *flags: str) -> Path:
 
 @pytest.mark.parametrize("place", ["here", "remote"])
 @pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
-def test_a_sparse_member_is_passed_over_and_those_behind_it_are_not(tmp_path, form, place) -> None:
+def test_a_sparse_member_is_refused_by_its_name_and_those_behind_it_are_not(
+    tmp_path, form, place
+) -> None:
     version = subprocess.run(["tar", "--version"], capture_output=True, check=False).stdout
     if b"GNU tar" not in version:
         pytest.skip("the system's tar is not GNU tar")
@@ -165,7 +283,8 @@ def test_a_sparse_member_is_passed_over_and_those_behind_it_are_not(tmp_path, fo
     with served(tmp_path / "in") as (address, _):
         folder = address if place == "remote" else tmp_path / "in"
         found = fetch(f"{folder}/a.tar", tmp_path / "out")
-    assert found[2007].reason is Reason.MISSING_ORIGINAL
+    assert found[2007].reason is Reason.UNSUPPORTED_FORMAT
+    assert found[2007].detail.endswith("2007.jpg: a sparse file")
     assert originals(tmp_path / "out") == {
         name: data for name, data in expected().items() if name != "0007/2007.jpg"
     }

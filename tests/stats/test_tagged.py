@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
 from dafre_fast.stats.tagged import Tagged, _parse_lists, read_tagged
+from tests.tables.archives import tar
 
 HEADER = "id,dir,class_id,tags_cat0,tags_cat3,tags_cat4"
 LISTS = "\"['1 girl', 'solo']\",[],\"['miku']\""
@@ -201,7 +202,7 @@ def write_parquet_with_damage(path: Path) -> None:
     [
         (Path.touch, "is empty"),
         (lambda path: path.write_text("\n \n"), "is empty"),
-        (Path.mkdir, "Is a directory"),
+        (Path.mkdir, "holds no files"),
         (table, "has no rows"),
         (lambda path: table(path, "", ""), "has no rows"),
         (lambda path: table(path, "5,,0,x,[],[]"), "none of its 1 rows is good"),
@@ -307,6 +308,27 @@ def test_metadata_as_json_lines_of_both_shapes_is_read(tmp_path) -> None:
             (6, None, None, None, None, ["solo"], [], []),
         ]
         assert table.bad_rows.rows() == [(name, 2, "no_tags")]
+
+
+def test_metadata_in_its_other_forms_is_read_as_by_tags(tmp_path) -> None:
+    posts = [{"id": number, "general": "long hair, smile", "tags": []} for number in range(3)]
+    forms = {
+        "array.json": json.dumps(posts, indent=2).encode(),
+        "posts.tar": tar(*((f"{post['id']}.json", json.dumps(post).encode()) for post in posts)),
+    }
+    for name, content in forms.items():
+        (tmp_path / name).write_bytes(content)
+    pl.DataFrame(posts).write_parquet(tmp_path / "a.parquet")
+    (tmp_path / "folder").mkdir()
+    for post in posts:
+        (tmp_path / f"folder/{post['id']}.png.json").write_text(json.dumps(post, indent=4))
+    (tmp_path / "folder/3.png.json").write_text("{")
+    for name in (*forms, "a.parquet", "folder"):
+        table = read_tagged([tmp_path / name], 0.5, tmp_path / "scratch" / name)
+        assert table.rows.select("id", "tags_cat0").collect().rows() == [
+            (number, ["long_hair", "smile"]) for number in range(3)
+        ]
+    assert table.bad_rows.rows() == [("3.png.json", 1, "bad_json")]
 
 
 def test_a_post_with_an_unknown_category_keeps_its_other_tags(tmp_path) -> None:

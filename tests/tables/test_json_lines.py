@@ -1,8 +1,11 @@
+import bz2
 import gzip
 import json
 import lzma
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -11,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
-from dafre_fast.tables.json_lines import LONGEST_LINE, Shape, Text, read_json_lines
+from dafre_fast.core.reasons import RowProblem
+from dafre_fast.tables.json_lines import Shape, read_json
+from dafre_fast.tables.json_texts import LONGEST_LINE
+from dafre_fast.tables.record_fields import as_flag, as_names, as_text
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -19,23 +25,23 @@ else:
     from backports import zstd
 
 
-class Name(msgspec.Struct):
-    name: Text = None
-
-
 class Record(msgspec.Struct):
-    id: Text = None
-    flag: bool | None = None
-    names: list[Name | None] | None = None
+    id: Any = None
+    flag: Any = None
+    names: Any = None
 
 
-NAMES = pl.List(pl.Struct({"name": pl.String()}))
-SHAPE = Shape({"id": pl.String(), "flag": pl.Boolean(), "names": NAMES}, Record)
+def row(record: Record) -> tuple[object, ...]:
+    id, flag = as_text(record.id, RowProblem.BAD_ID), as_flag(record.flag)
+    return id, flag, as_names(record.names, commas=True)
+
+
+SHAPE = Shape({"id": pl.String(), "flag": pl.Boolean(), "names": pl.List(pl.String())}, Record, row)
 
 
 def read(path: Path) -> list[dict[str, object]]:
-    """Rows of a file of JSON lines, without null fields."""
-    rows = pl.concat(read_json_lines(path, SHAPE), how="vertical").to_dicts()
+    """Rows of a file of JSON, without null fields and the name of the file."""
+    rows = pl.concat(read_json([path], SHAPE), how="vertical").drop("file").to_dicts()
     return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
@@ -46,15 +52,17 @@ def path(tmp_path) -> Path:
 
 def test_fields_stand_in_columns_and_lines_are_counted_from_one(path) -> None:
     path.write_text(
-        '{"id": "a", "x": [1]}\n\n  \n{"id": 5, "flag": true, "names": [{"name": "b"}, {}]}\r\n'
+        '{"id": "a", "x": [1]}\n\n  \n{"id": 5, "flag": true, "names": ["b", "c d"]}\r\n'
     )
     assert read(path) == [
         {"line": 1, "id": "a"},
-        {"line": 4, "id": "5", "flag": True, "names": [{"name": "b"}, {"name": None}]},
+        {"line": 4, "id": "5", "flag": True, "names": ["b", "c d"]},
     ]
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, zstd.compress, bytes])
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress, bytes]
+)
 def test_the_content_tells_how_it_is_compressed(path, compress) -> None:
     path.write_bytes(compress(b'{"id": 1}\n{"id": 2}'))
     assert read(path) == [{"line": 1, "id": "1"}, {"line": 2, "id": "2"}]
@@ -73,10 +81,14 @@ def test_a_byte_order_mark_does_not_matter(path) -> None:
         (b"5", "bad_json"),
         (b"null", "bad_json"),
         (b'{"id": 1}, {"id": 2}', "bad_json"),
-        (b'{"names": [{"name": "\\ud800"}]}', "bad_json"),
-        (b'{"id": [1]}', "bad_field"),
-        (b'{"flag": 1}', "bad_field"),
-        (b'{"names": {}}', "bad_field"),
+        (b'{"names": ["\\ud800"]}', "bad_json"),
+        (b'{"id": NaN, "x": nan}', "bad_json"),
+        (b'{"id": [1]}', "bad_id"),
+        (b'{"flag": 2}', "bad_flag"),
+        (b'{"names": {}}', "bad_tags"),
+        (b'{"names": ["a", 1]}', "bad_tags"),
+        (b'{"x": ' + b"[" * 1100 + b"]" * 1100 + b"}", "too_deep"),
+        (b'{"x": ' + b'{"x":' * 10**6 + b"1" + b"}" * 10**6 + b"}", "too_deep"),
         (b'{"id": "\xff"}', "not_utf8"),
         (zstd.compress(b'{"id": 3}'), "not_utf8"),
         (b'{"id": "' + b"x" * LONGEST_LINE + b'"}', "too_long"),
@@ -109,13 +121,13 @@ def test_one_character_of_two_escapes_is_one(path) -> None:
 
 def test_blocks_do_not_matter(path, monkeypatch) -> None:
     monkeypatch.setattr("dafre_fast.tables.blocks.BLOCK_BYTES", 16)
-    lines = [json.dumps({"id": number, "names": [{"name": "x" * number}]}) for number in range(40)]
+    lines = [json.dumps({"id": number, "names": ["x" * number]}) for number in range(40)]
     lines[7] = "{"
     path.write_text("\n".join(lines))
     found = read(path)
     assert [row["line"] for row in found] == [*range(1, 41)]
     assert [row["line"] for row in found if "problem" in row] == [8]
-    assert found[39] == {"line": 40, "id": "39", "names": [{"name": "x" * 39}]}
+    assert found[39] == {"line": 40, "id": "39", "names": ["x" * 39]}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +136,6 @@ def test_blocks_do_not_matter(path, monkeypatch) -> None:
         (gzip.compress(b'{"id": 1}\n' * 1000, mtime=0)[:-20], "cannot be read"),
         (lzma.compress(b'{"id": 1}\n' * 1000)[:-20], "cannot be read"),
         (zstd.compress(b'{"id": 1}\n' * 1000)[:-5], "cannot be read"),
-        (b'[{"id": 1}]', "is an array"),
         (b"<html>", "is an HTML page"),
         (b"PK\3\4", "is a zip archive"),
     ],
@@ -135,8 +146,25 @@ def test_a_file_that_is_no_json_lines_is_refused_by_name(path, content, reason) 
         read(path)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_python_writes_and_json_has_not_are_null(path, number) -> None:
+    text = f'{{"id": {number}, "x": ["{number}", {number}], "names": ["{number}\\\\"]}}'
+    path.write_text(text)
+    assert read(path) == [{"line": 1, "names": [f"{number}\\"]}]
+
+
+def test_of_a_field_that_a_record_has_twice_the_last_counts(path) -> None:
+    path.write_text('{"id": 1, "id": 2}\n{"id": 3}')
+    assert [row["id"] for row in read(path)] == ["2", "3"]
+
+
+def test_a_byte_order_mark_in_the_middle_does_not_matter(path) -> None:
+    path.write_bytes(b'{"id": 1}\n\xef\xbb\xbf{"id": 2}\n')
+    assert [row["id"] for row in read(path)] == ["1", "2"]
+
+
 VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3)),
+    st.one_of(st.none(), st.booleans(), st.integers(-(10**20), 10**20), st.text(max_size=3)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=2),
         st.dictionaries(st.one_of(st.just("name"), st.text(max_size=2)), inner, max_size=2),
@@ -147,28 +175,41 @@ LINES = st.one_of(
     st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "flag", "names"), VALUES)).map(
         lambda record: json.dumps(record).encode()
     ),
-    st.text(alphabet='{}[]",: a1\\', max_size=12).map(str.encode),
+    st.text(alphabet='{}[]": a1\\', max_size=12).map(str.encode),
     st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")),
 )
-
-
-def as_text(value: object) -> object:
-    return json.dumps(value) if isinstance(value, bool | int) else value
 
 
 def one_by_one(number: int, line: bytes) -> dict[str, object] | None:
     if not line.strip(b" \t\r\n\v\f"):
         return None
     try:
-        record = msgspec.json.decode(line.decode(), type=Record)
+        record = json.loads(line.decode())
     except UnicodeDecodeError:
         return {"line": number, "problem": "not_utf8"}
-    except msgspec.DecodeError as error:
-        of_type = isinstance(error, msgspec.ValidationError) and line.lstrip().startswith(b"{")
-        return {"line": number, "problem": "bad_field" if of_type else "bad_json"}
-    names = record.names and [one and {"name": as_text(one.name)} for one in record.names]
-    found = {"line": number, "id": as_text(record.id), "flag": record.flag, "names": names}
+    except ValueError:
+        return {"line": number, "problem": "bad_json"}
+    if not isinstance(record, dict):
+        return {"line": number, "problem": "bad_json"}
+    id, flag, names = (record.get(name) for name in ("id", "flag", "names"))
+    if isinstance(id, list | dict):
+        return {"line": number, "problem": "bad_id"}
+    if not (flag is None or str(flag).lower() in {*"10tf", "true", "false", ""}):
+        return {"line": number, "problem": "bad_flag"}
+    listed = names if isinstance(names, list) else []
+    if isinstance(names, dict) or not all(isinstance(name, str) for name in listed):
+        return {"line": number, "problem": "bad_tags"}
+    if names is not None and not isinstance(names, list):
+        names = [name for name in re.split(r"[ \t\r\n]+", as_word(names)) if name]
+    elif names is not None:
+        names = [name for name in names if name]
+    flag = None if flag in {None, ""} else str(flag).lower() in {"1", "t", "true"}
+    found = {"line": number, "id": as_word(id), "flag": flag, "names": names}
     return {key: value for key, value in found.items() if value is not None}
+
+
+def as_word(value: object) -> Any:
+    return json.dumps(value) if isinstance(value, bool | int) else value
 
 
 @given(st.lists(LINES, min_size=1, max_size=5))

@@ -68,6 +68,34 @@ def test_parquet_may_have_text_numbers_with_holes_and_fewer_columns(tmp_path) ->
     ]
 
 
+def test_a_column_of_another_type_makes_bad_rows(tmp_path) -> None:
+    pl.DataFrame({"id": [[5]]}).write_parquet(tmp_path / "a.parquet")
+    assert problems(tmp_path / "a.parquet") == [("a.parquet", 1, "bad_id")]
+
+
+@pytest.mark.parametrize("own", [{}, {"md5": None, "file_ext": None}])
+def test_what_a_record_lacks_is_looked_for_in_its_media_asset(tmp_path, own) -> None:
+    asset = {"id": 9, "md5": MD5, "file_ext": "png", "file_size": 900, "variants": [{"x": 1}]}
+    record = {"id": 5, "media_asset": asset} | own
+    assert known(lines(tmp_path / "a.json", record)) == [KNOWN]
+    if not own:
+        pl.DataFrame([record]).write_parquet(tmp_path / "a.parquet")
+        assert known(tmp_path / "a.parquet") == [KNOWN]
+
+
+@pytest.mark.parametrize("asset", [None, "x", [], 5, {}])
+def test_a_media_asset_that_knows_nothing_does_not_matter(tmp_path, asset) -> None:
+    assert known(lines(tmp_path / "a.json", GOOD | {"media_asset": asset})) == [KNOWN]
+
+
+def test_columns_of_parquet_may_be_null_throughout(tmp_path) -> None:
+    pl.DataFrame([{"id": 5, "md5": None, "media_asset": None}]).write_parquet(
+        tmp_path / "a.parquet"
+    )
+    unknown = {"key": "5", "extension": None, "known_bytes": None, "md5": None}
+    assert known(tmp_path / "a.parquet") == [unknown]
+
+
 def test_lines_may_be_compressed_whatever_the_file_is_called(tmp_path) -> None:
     path = lines(tmp_path / "plain", GOOD)
     (tmp_path / "zipped").write_bytes(gzip.compress(path.read_bytes()))
@@ -80,11 +108,10 @@ def test_lines_may_be_compressed_whatever_the_file_is_called(tmp_path) -> None:
 
 BAD = {
     "bad_json": ["{", "5", '"text"', '{"id": 5} 6', '{"id": "\\ud800"}'],
-    "bad_id": [{"md5": MD5}, {"id": "x"}, {"id": -5}, {"id": 5.5}, {"id": 10**18}],
-    "bad_field": [{"id": [5]}, GOOD | {"md5": {}}],
-    "bad_md5": [GOOD | {"md5": md5} for md5 in ("f", MD5 + "0", "g" * 32, 5, f"{MD5}\n")],
+    "bad_id": [{"md5": MD5}, *({"id": id} for id in ("x", -5, 5.5, 10**18, [5], {"a": 5}))],
+    "bad_md5": [GOOD | {"md5": md5} for md5 in ("f", MD5 + "0", "g" * 32, 5, f"{MD5}\n", {})],
     "bad_extension": [
-        GOOD | {"file_ext": text} for text in (".png", "../x", "a b", "toolong", 1.5)
+        GOOD | {"file_ext": text} for text in (".png", "../x", "a b", "toolong", 1.5, ["png"])
     ],
     "bad_size": [GOOD | {"file_size": size} for size in (-1, 0, "many", 1.5, True)],
 }
@@ -125,8 +152,8 @@ def test_more_bad_rows_than_allowed_end_the_run_with_the_worst(tmp_path) -> None
         read(path, at_most=0.6)
 
 
-def write_array(path: Path) -> None:
-    path.write_text(json.dumps([GOOD]))
+def write_cut_array(path: Path) -> None:
+    path.write_text(json.dumps([GOOD])[:-1])
 
 
 def write_cut_gzip(path: Path) -> None:
@@ -142,10 +169,6 @@ def write_parquet_without_id(path: Path) -> None:
     pl.DataFrame([{"md5": MD5}]).write_parquet(path)
 
 
-def write_parquet_of_lists(path: Path) -> None:
-    pl.DataFrame({"id": [[5]]}).write_parquet(path)
-
-
 @pytest.mark.parametrize(
     "write",
     [
@@ -154,11 +177,10 @@ def write_parquet_of_lists(path: Path) -> None:
         lambda path: path.write_text("\n\n"),
         lambda path: path.write_text("<html>"),
         lambda path: path.write_bytes(b"\x28\xb5\x2f\xfdno frame"),
-        write_array,
+        write_cut_array,
         write_cut_gzip,
         write_cut_parquet,
         write_parquet_without_id,
-        write_parquet_of_lists,
     ],
 )
 def test_a_file_that_is_no_such_table_is_refused_by_name(tmp_path, write) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.tables import json_lines, posts
+from dafre_fast.tables import json_lines, post_shape, posts
 from dafre_fast.tables.kernels.post_lines import (
     BLANK,
     COLUMNS,
@@ -19,9 +19,10 @@ from dafre_fast.tables.kernels.post_lines import (
     parse_posts,
 )
 
-CAREFUL = posts.SHAPE._replace(plain=None)
+CAREFUL = post_shape.SHAPE._replace(plain=None)
 LONGEST = 10_000
 NAMES = COLUMNS[-3:]
+EMPTY = '{"tag_string_general": ""}'
 SOLO = '{"name": "solo", "category": "0"}'
 
 
@@ -40,14 +41,16 @@ def columns(line: str) -> dict[str, str]:
 
 
 def state(line: bytes | str) -> int:
-    before, found, after = parse("{}", line, "{}").states.tolist()
+    before, found, after = parse(EMPTY, line, EMPTY).states.tolist()
     assert before == after == GOOD
     return found
 
 
 def test_numbers_and_texts_are_written_as_they_stand_flags_as_literals() -> None:
     line = '{"id": 5, "x": [{"id": 6}], "rating":"","is_banned":true ,"image_width":"07" }'
-    assert columns(line) == {"is_banned": "true", "id": "5", "image_width": "07", "rating": ""}
+    expected = {"is_banned": "true", "id": "5", "image_width": "07", "rating": ""}
+    found = columns(line.replace("{", '{"tag_string_general": "", ', 1))
+    assert found == expected | {"tag_string_general": ""}
 
 
 def test_names_of_the_old_shape_become_texts_of_the_new_one() -> None:
@@ -59,10 +62,24 @@ def test_names_of_the_old_shape_become_texts_of_the_new_one() -> None:
         assert columns(line) == expected | {"tag_string_character": "c"}
 
 
-def test_an_empty_list_of_tags_is_three_empty_texts_and_null_is_nothing() -> None:
-    assert columns('{"tags": []}') == dict.fromkeys(NAMES, "")
+def test_names_of_other_categories_are_three_empty_texts_and_null_is_nothing() -> None:
+    assert columns('{"tags": [{"name": "a", "category": "1"}]}') == dict.fromkeys(NAMES, "")
     assert columns('{"tags": null, "tag_string_general": "a"}') == {"tag_string_general": "a"}
-    assert columns('{"id": null, "is_banned": null, "tag_string_general": null}') == {}
+    null = '{"id": null, "is_banned": null, "tag_string_general": null, "tag_string_copyright": ""}'
+    assert columns(null) == {"tag_string_copyright": ""}
+
+
+@pytest.mark.parametrize("tags", ['["a", "b"]', ' [ "a"]', '"a b"', "null", "[ ]"])
+def test_names_without_categories_beside_the_texts_are_passed_over(tags) -> None:
+    line = f'{{"tags": {tags}, "tag_string_general": "a", "media_asset": null}}'
+    assert columns(line) == {"tag_string_general": "a"}
+
+
+def test_fields_of_the_file_are_passed_over_where_the_post_has_them() -> None:
+    own = {"file_ext": "png", "image_width": 5, "image_height": "6"}
+    line = json.dumps({"media_asset": {"file_ext": "jpg"}, "tag_string_general": "", **own})
+    texts = {"file_ext": "png", "image_width": "5", "image_height": "6"}
+    assert columns(line) == texts | {"tag_string_general": ""}
 
 
 def test_escapes_stand_for_their_letters() -> None:
@@ -83,18 +100,30 @@ def test_strings_of_every_length_are_read_wherever_they_stand(length) -> None:
     [
         pytest.param(r'{"tag_string_general": "a\nb"}', id="an escape of a control"),
         pytest.param(r'{"tag_string_general": "\u0020"}', id="an escape of a blank"),
-        pytest.param(r'{"x": "\ud83d\ude00"}', id="a letter of two escapes"),
-        pytest.param(r'{"i\u0064": 5}', id="an escape in a key"),
-        pytest.param('{"id": 5, "id": 5}', id="a field twice"),
-        pytest.param('{"id": 5.0}', id="no whole number"),
-        pytest.param('{"id": 1e3}', id="an exponent"),
-        pytest.param('{"id": -0}', id="minus zero"),
-        pytest.param('{"id": 1234567890123456789}', id="too many digits"),
-        pytest.param('{"id": true}', id="a flag where a text should be"),
-        pytest.param('{"is_banned": "true"}', id="a text where a flag should be"),
+        pytest.param(
+            r'{"tag_string_general": "", "x": "\ud83d\ude00"}', id="a letter of two escapes"
+        ),
+        pytest.param(r'{"tag_string_general": "", "i\u0064": 5}', id="an escape in a key"),
+        pytest.param('{"tag_string_general": "", "id": 5, "id": 5}', id="a field twice"),
+        pytest.param('{"tag_string_general": "", "id": 5.0}', id="no whole number"),
+        pytest.param('{"tag_string_general": "", "id": 1e3}', id="an exponent"),
+        pytest.param('{"tag_string_general": "", "id": -0}', id="minus zero"),
+        pytest.param('{"tag_string_general": "", "id": 1234567890123456789}', id="too many digits"),
+        pytest.param('{"tag_string_general": "", "id": true}', id="a flag where a text should be"),
+        pytest.param(
+            '{"tag_string_general": "", "is_banned": "true"}', id="a text where a flag should be"
+        ),
         pytest.param('{"tag_string_general": 5}', id="a number for names"),
-        pytest.param('{"tag_string_general": "a", "tags": []}', id="both shapes"),
+        pytest.param(f'{{"tag_string_general": "a", "tags": [{SOLO}]}}', id="both shapes"),
         pytest.param('{"tags": {}}', id="no list of tags"),
+        pytest.param('{"id": 5}', id="no tags"),
+        pytest.param('{"tags": ["a"]}', id="names without categories"),
+        pytest.param('{"tags": "a"}', id="a text without categories"),
+        pytest.param('{"tags": [], "tags_general": []}', id="another tool's lists"),
+        pytest.param(
+            '{"tag_string_general": "", "media_asset": {"file_ext": "png"}}',
+            id="a file's own fields",
+        ),
         pytest.param('{"tags": [null]}', id="no tag"),
         pytest.param('{"tags": [{}]}', id="an empty tag"),
         pytest.param('{"tags": [{"name": "a"}]}', id="a tag without a category"),
@@ -107,21 +136,23 @@ def test_strings_of_every_length_are_read_wherever_they_stand(length) -> None:
         pytest.param('{"tags": [{"name": "a", "category": 10}]}', id="a number of two digits"),
         pytest.param('{"tags": [{"name":"a","name":"b","category":"0"}]}', id="two names"),
         pytest.param(f'{{"tags": [{", ".join([SOLO] * 2049)}]}}', id="too many tags"),
-        pytest.param(f'{{"x": {"[" * 70}{"]" * 70}}}', id="too deep"),
-        pytest.param(f'{{"x": "{"x" * LONGEST}"}}', id="too long"),
-        pytest.param(b'{"x": "\xff"}', id="not UTF-8"),
-        pytest.param(b'{"x": "\xed\xa0\x80"}', id="half a character"),
-        pytest.param('{"x": "\t"}', id="a bare control"),
-        pytest.param('{"x": 01}', id="a leading zero"),
-        pytest.param('{"x": .5}', id="no digit before the point"),
-        pytest.param('{"x": 5.}', id="no digit behind the point"),
-        pytest.param('{"x": [1,]}', id="a comma too many"),
-        pytest.param('{"x": {"a": 1,}}', id="a comma too many in an object"),
-        pytest.param('{"x": [1}', id="a bracket for another"),
-        pytest.param('{"x": nul}', id="half a literal"),
-        pytest.param('{"x" 5}', id="no colon"),
-        pytest.param('{"x": 5,}', id="a comma too many at the end"),
-        pytest.param("{} {}", id="two objects"),
+        pytest.param(f'{{"tag_string_general": "", "x": {"[" * 70}{"]" * 70}}}', id="too deep"),
+        pytest.param(f'{{"tag_string_general": "", "x": "{"x" * LONGEST}"}}', id="too long"),
+        pytest.param(b'{"tag_string_general": "", "x": "\xff"}', id="not UTF-8"),
+        pytest.param(b'{"tag_string_general": "", "x": "\xed\xa0\x80"}', id="half a character"),
+        pytest.param('{"tag_string_general": "", "x": "\t"}', id="a bare control"),
+        pytest.param('{"tag_string_general": "", "x": 01}', id="a leading zero"),
+        pytest.param('{"tag_string_general": "", "x": .5}', id="no digit before the point"),
+        pytest.param('{"tag_string_general": "", "x": 5.}', id="no digit behind the point"),
+        pytest.param('{"tag_string_general": "", "x": [1,]}', id="a comma too many"),
+        pytest.param(
+            '{"tag_string_general": "", "x": {"a": 1,}}', id="a comma too many in an object"
+        ),
+        pytest.param('{"tag_string_general": "", "x": [1}', id="a bracket for another"),
+        pytest.param('{"tag_string_general": "", "x": nul}', id="half a literal"),
+        pytest.param('{"tag_string_general": "", "x" 5}', id="no colon"),
+        pytest.param('{"tag_string_general": "", "x": 5,}', id="a comma too many at the end"),
+        pytest.param('{"tags": []} {}', id="two objects"),
         pytest.param("[]", id="no object"),
         pytest.param("\v", id="a blank that is none to JSON"),
     ],
@@ -139,13 +170,15 @@ def test_every_beginning_of_a_line_is_left_to_others() -> None:
 
 
 def test_blank_lines_are_told_apart_and_lines_may_end_in_carriage_returns() -> None:
-    assert parse("", " \t\r", "{}\r", " { } ").states.tolist() == [BLANK, BLANK, GOOD, GOOD]
+    lines = ("", " \t\r", f"{EMPTY}\r", ' { "tag_string_general" : "" } ')
+    assert parse(*lines).states.tolist() == [BLANK, BLANK, GOOD, GOOD]
 
 
 def test_starts_are_those_of_the_lines_and_what_has_no_end_is_no_line() -> None:
-    read = parse_posts(np.frombuffer(b"{}\n\n{\n{}", np.uint8), LONGEST)
+    text = f"{EMPTY}\n\n{{\n{EMPTY}".encode()
+    read = parse_posts(np.frombuffer(text, np.uint8), LONGEST)
     assert read.states.tolist() == [GOOD, BLANK, UNREAD]
-    assert read.starts.tolist() == [0, 3, 4, 6]
+    assert read.starts.tolist() == [0, 27, 28, 30]
     assert parse_posts(np.frombuffer(b"", np.uint8), LONGEST).starts.tolist() == [0]
 
 
@@ -200,11 +233,16 @@ FIELDS = {
     **dict.fromkeys(COLUMNS[4:9], mostly(st.one_of(NAME, st.integers(-5, 10**9)), SCALAR)),
     "x": JUNK,
     "is_odd": JUNK,
+    "media_asset": mostly(st.fixed_dictionaries({}, optional={"file_ext": NAME}), JUNK),
+    **dict.fromkeys(("tags_general", "general"), mostly(st.lists(NAME, max_size=2), JUNK)),
 }
 OLD = {"tags": mostly(st.lists(TAG, max_size=5), SCALAR)}
+FLAT = {"tags": mostly(st.lists(NAME, max_size=3), TEXT)}
 NEW = dict.fromkeys(NAMES, mostly(st.lists(NAME, max_size=3).map(" ".join), SCALAR))
 RECORDS = mostly(
-    st.one_of(*(st.fixed_dictionaries({}, optional=FIELDS | shape) for shape in (OLD, NEW))),
+    st.one_of(
+        *(st.fixed_dictionaries({}, optional=FIELDS | shape) for shape in (OLD, NEW, NEW | FLAT))
+    ),
     st.fixed_dictionaries(OLD | NEW),
 )
 
@@ -230,14 +268,14 @@ def lines(draw) -> bytes:
 
 
 def organised(block: bytes, shape: json_lines.Shape) -> pl.DataFrame:
-    decoded, _ = json_lines._decoded(block, shape)
-    return posts.organise(decoded.lazy()).collect()
+    rows, _ = json_lines.decoded(block, shape)
+    return posts.organise(rows.lazy().with_columns(file=pl.lit("a"))).collect()
 
 
 @given(lines())
 def test_every_line_that_is_read_is_read_as_the_careful_reader_does(line) -> None:
     if state(line) == GOOD:
-        assert organised(line, posts.SHAPE).equals(organised(line, CAREFUL))
+        assert organised(line, post_shape.SHAPE).equals(organised(line, CAREFUL))
 
 
 @given(
@@ -245,6 +283,6 @@ def test_every_line_that_is_read_is_read_as_the_careful_reader_does(line) -> Non
 )
 def test_lines_that_are_left_to_others_come_in_their_places(some, end) -> None:
     block = b"\n".join(some) + end
-    alone = [organised(line, posts.SHAPE) for line in block.split(b"\n")]
+    alone = [organised(line, post_shape.SHAPE) for line in block.split(b"\n")]
     placed = (one.with_columns(line=pl.lit(number, pl.UInt32)) for number, one in enumerate(alone))
-    assert organised(block, posts.SHAPE).equals(pl.concat(placed))
+    assert organised(block, post_shape.SHAPE).equals(pl.concat(placed))

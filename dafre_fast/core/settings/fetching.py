@@ -26,7 +26,7 @@ class Fetching(Originals, frozen=True):
 
     metadata: Annotated[
         tuple[Path, ...],
-        Meta(description="Parquet or JSON lines with id and any of md5, file_ext, file_size."),
+        Meta(description="Parquet or JSON with id and any of md5, file_ext, file_size."),
     ] = ()
     extensions: Annotated[
         tuple[str, ...],

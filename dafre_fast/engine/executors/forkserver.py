@@ -9,6 +9,7 @@ names its parent in `_REQUEST`. Any other process that imports it is left as it 
 """
 
 import ctypes
+import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -18,9 +19,15 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+from dafre_fast.core import compiling
+from dafre_fast.core.stopping import left_to_parent
 
 _REQUEST = "DAFRE_FAST_FORK_SERVER"
 """Variable of the environment: process ID of the parent, and what to preload."""
+_COMPILES = "DAFRE_FAST_COMPILES"
+"""Variable of the environment: the file to write to when kernels are compiled."""
 _PR_SET_PDEATHSIG = 1
 
 cpu_seconds = 0.0
@@ -37,20 +44,27 @@ def context() -> ForkServerContext:
 
 
 @contextmanager
-def starting(preload: Sequence[str]) -> Iterator[None]:
-    """Have a server that is started meanwhile prepared, with Ctrl-C left to its parent.
-
-    Ctrl-C reaches the whole process group. A server that is started with the signal blocked keeps
-    it blocked, and so do its workers.
+def starting(preload: Sequence[str], compiles: str) -> Iterator[None]:
+    """Have a server that is started meanwhile prepared, with Ctrl-C left to its parent; its workers
+    leave it, too. If it has to compile kernels, it writes to the file `compiles`.
     """
     resource_tracker.ensure_running()  # its own start would unblock the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ[_REQUEST] = " ".join((str(os.getpid()), *preload))
+    os.environ[_COMPILES] = compiles
     try:
-        yield
+        with left_to_parent():
+            yield
     finally:
         os.environ.pop(_REQUEST, None)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.environ.pop(_COMPILES, None)
+
+
+def kill() -> None:
+    """Kill the server, also while it is being prepared; the next start brings another."""
+    server = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
+    if server is not None:
+        with suppress(ProcessLookupError):
+            os.kill(server, signal.SIGKILL)
 
 
 def die_with_server() -> None:
@@ -73,13 +87,19 @@ def _prepare(preload: Sequence[str]) -> None:
     _server = os.getpid()
     _die_with_parent()
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # there is a worker per core
-    for name in preload:
-        module, _, function = name.partition(":")
-        with suppress(ImportError):  # a worker that needs it will say so
-            found = import_module(module)
-            if function:
-                getattr(found, function)()
+    with compiling.reported_to(_write_that_it_compiles):
+        for name in preload:
+            module, _, function = name.partition(":")
+            with suppress(ImportError):  # a worker that needs it will say so
+                found = import_module(module)
+                if function:
+                    getattr(found, function)()
     cpu_seconds = time.process_time()
+
+
+def _write_that_it_compiles() -> None:
+    with suppress(OSError):
+        Path(os.environ.get(_COMPILES, os.devnull)).write_text("compiles")
 
 
 _parent, *_preload = os.environ.get(_REQUEST, "nobody").split()

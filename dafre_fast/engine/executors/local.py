@@ -11,21 +11,25 @@ what runs there, and `forkserver` prepares the process that they are forked from
 """
 
 import asyncio
+import os
 import pickle
 import time
 from collections.abc import Callable, Iterator
 from selectors import EVENT_READ, DefaultSelector
 from typing import Generic, Self
 
+from dafre_fast.core import compiling
 from dafre_fast.core.errors import WorkerError
+from dafre_fast.core.limits import most_workers
 from dafre_fast.engine.executors import forkserver
 from dafre_fast.engine.executors.base import J, Loss, Lost, R, Spec
 from dafre_fast.engine.executors.main_guard import UNGUARDED, no_main_guard
-from dafre_fast.engine.executors.processes import WorkerProcess
+from dafre_fast.engine.executors.processes import FirstStart, WorkerProcess
 from dafre_fast.engine.executors.schedule import Schedule, Worker
 from dafre_fast.engine.executors.worker import Begun, Raised
 
-_ROUND_SECONDS = 0.1
+_ROUND_SECONDS, _SHORT_ROUND_SECONDS = 0.1, 0.01
+"""The short ones are for while the first worker is being started."""
 _GRACE_SECONDS = 0.5
 _FAILED_STARTS = 5
 """Workers that may die one after the other before one of them is ready, besides as many as there
@@ -38,10 +42,11 @@ class LocalExecutor(Generic[J, R]):
     def __init__(self, spec: Spec[J, R]) -> None:
         self._spec = spec
         self._context = forkserver.context()
-        self._schedule = Schedule[J](spec.workers)
+        self._schedule = Schedule[J](min(spec.workers, most_workers()))
         self._processes: dict[Worker[J], WorkerProcess] = {}
         self._sockets = DefaultSelector()
         self._failed_starts = 0
+        self._first: FirstStart | None = None
         self._round_over = asyncio.Event()
         self._error: BaseException | None = None
         self._cpu_of_server = self._cpu_of_ended = 0.0
@@ -63,6 +68,8 @@ class LocalExecutor(Generic[J, R]):
                 await self._let_finish()
         finally:
             self.abandoned += self._schedule.unfinished()
+            if self._first:
+                self._first.abandon()
             for process in self._processes.values():
                 process.kill()  # all of them, before any is waited for
             for worker in [*self._processes]:
@@ -93,7 +100,8 @@ class LocalExecutor(Generic[J, R]):
         self._round_over.clear()
         if not self._error:
             loop = asyncio.get_running_loop()
-            self._next_round = loop.call_later(_ROUND_SECONDS, self._go_round)
+            pause = _SHORT_ROUND_SECONDS if self._first else _ROUND_SECONDS
+            self._next_round = loop.call_later(pause, self._go_round)
 
     def _take_results(self) -> None:
         ready = self._sockets.select(0)
@@ -146,19 +154,38 @@ class LocalExecutor(Generic[J, R]):
 
     def _hand_out(self) -> None:
         """Start workers for jobs that none can take, and give each worker its jobs."""
-        for _ in range(self._schedule.missing()):
-            self._start()
+        self._start_missing()
         for process in self._processes.values():
             process.send_rest()
         for worker, jobs in self._schedule.hand_out(time.monotonic()).items():
             self._processes[worker].send(jobs)
 
-    def _start(self) -> None:
+    def _start_missing(self) -> None:
+        """Start workers for jobs that none can take. The first is started in a thread, since it
+        waits for the server; the others then follow at once.
+        """
+        if self._processes:
+            for _ in range(self._schedule.missing()):
+                self._adopt(lambda: self._start(os.devnull))
+        elif self._first is None:
+            if self._schedule.missing():
+                self._first = FirstStart(self._start)
+        elif self._first.done:
+            first, self._first = self._first, None
+            self._adopt(first.process)
+            self._start_missing()
+        elif self._first.compiles:
+            compiling.report()
+
+    def _start(self, compiles: str) -> WorkerProcess:
         spec = self._spec
+        return WorkerProcess.start(
+            self._context, spec.initialise, spec.memory_bytes, spec.preload, compiles
+        )
+
+    def _adopt(self, start: Callable[[], WorkerProcess]) -> None:
         try:
-            process = WorkerProcess.start(
-                self._context, spec.initialise, spec.memory_bytes, spec.preload
-            )
+            process = start()
         except (OSError, EOFError) as error:  # the server was killed: the next start brings another
             self._count_failed_start(str(error) or type(error).__name__)
             return

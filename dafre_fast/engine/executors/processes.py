@@ -1,5 +1,6 @@
 """A worker process as its parent sees it: started, talked to, killed, and how it ended."""
 
+import os
 import pickle
 import signal
 import socket
@@ -7,15 +8,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
+from tempfile import NamedTemporaryFile
 from typing import Self
 
-from dafre_fast.engine.executors import worker
+from dafre_fast.core.daemons import Daemons
+from dafre_fast.engine.executors import forkserver, worker
 from dafre_fast.engine.executors.base import J, Loss, Lost, R
 from dafre_fast.engine.executors.forkserver import starting
 from dafre_fast.engine.executors.messages import Inbox
 
 _MOST_BYTES = 1 << 18
 """Received at once: more than a socket holds."""
+_STARTS = Daemons("starts", most=1)
+"""A thread that does not end: the server dies with the thread that started it."""
 
 
 class WorkerProcess:
@@ -39,8 +44,10 @@ class WorkerProcess:
         initialise: Callable[[], Callable[[J], R]],
         memory_bytes: int | None,
         preload: Sequence[str],
+        compiles: str = os.devnull,
     ) -> Self:
-        """Fork a worker from the server, which is started if it does not run.
+        """Fork a worker from the server, which is started if it does not run; `compiles` is the
+        file to which it then writes if it compiles kernels.
 
         Raises OSError or EOFError if the server ended meanwhile; the next call starts another.
         """
@@ -50,7 +57,7 @@ class WorkerProcess:
                 target=worker.serve, args=(theirs, initialise, memory_bytes), daemon=True
             )
             try:
-                with starting((*preload, worker.__name__)):
+                with starting((*preload, worker.__name__), compiles):
                     process.start()
             except BaseException:
                 ours.close()
@@ -100,6 +107,40 @@ class WorkerProcess:
     def loss(self) -> Lost:
         """Return how it ended. To be called after `end`."""
         return self._killed_for or _loss(self._process.exitcode or 0)
+
+
+class FirstStart:
+    """The start of a worker in a thread, while the server that it is forked from is prepared. That
+    takes about a second, and half a minute or more if kernels have to be compiled.
+    """
+
+    def __init__(self, start: Callable[[str], WorkerProcess]) -> None:
+        """`start` is `WorkerProcess.start`, but for its argument `compiles`."""
+        self._note = NamedTemporaryFile()  # noqa: SIM115  (`process` and `abandon` close it)
+        self._result = _STARTS.submit(lambda: start(self._note.name))
+
+    @property
+    def compiles(self) -> bool:
+        """True once the server has found that kernels have to be compiled."""
+        return os.fstat(self._note.fileno()).st_size > 0
+
+    @property
+    def done(self) -> bool:
+        """True once the worker is started, or could not be."""
+        return self._result.done()
+
+    def process(self) -> WorkerProcess:
+        """Return the worker, once it is `done`. Raises as `WorkerProcess.start` does."""
+        self._note.close()
+        return self._result.result()
+
+    def abandon(self) -> None:
+        """End the start, whatever it has come to."""
+        if not self.done:
+            forkserver.kill()
+        with suppress(OSError, EOFError):
+            self._result.result().end()
+        self._note.close()
 
 
 def _loss(status: int) -> Lost:

@@ -4,15 +4,15 @@
 class as `label`, and a README.md that describes the columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
-from dafre_fast.core.settings.images import HEAD_CROP, Output, Whole
+from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.outputs import choose_outputs
 from dafre_fast.dataset.samples import Sample
-from dafre_fast.pack.card import Split, card
-from dafre_fast.pack.formats.hub_metadata import FOLDER, LABEL, SPLITS, front_matter, pictures
+from dafre_fast.pack.card import card, what_they_show
+from dafre_fast.pack.formats.hub_metadata import FOLDER, LABEL, SPLITS, features_of, pictures
 from dafre_fast.pack.formats.parquet import parts_of_tables, table_of
 from dafre_fast.pack.part import Format, Part, ShardRows
 from dafre_fast.pack.rows import Packable, made_of
@@ -41,31 +41,20 @@ def _table(
 
 
 def _card(run: PackRun, packable: Packable) -> str:
-    title, rows = run.output.resolve().name, made_of(packable.asked)
-    splits = [
-        Split(SPLITS[str(split)], in_split.height, in_split["class_id"].n_unique())
-        for (split,), in_split in rows.group_by("split", maintain_order=True)
-    ]
     outputs = choose_outputs(packable.outputs, run.images)
-    columns, schema = pictures(outputs), _table(rows.clear(), outputs, ()).schema
-    names = [split.name for split in splits]
-    head = front_matter(title, rows.height, names, schema, packable.class_names, columns.values())
-    classes = rows["class_id"].n_unique()
-    return head + card(title, classes, splits, _what_columns_hold(columns, outputs))
-
-
-def _what_columns_hold(columns: Mapping[str, str], outputs: Sequence[Output]) -> str:
-    """Return a sentence on the columns of pictures: `image` is the whole picture, …"""
-    parts = [f"`{columns[output.name]}` {_what_it_shows(output)}" for output in outputs]
-    return ", ".join([parts[0].replace("` ", "` is ", 1), *parts[1:]]) + "."
-
-
-def _what_it_shows(output: Output) -> str:
-    if isinstance(output.region, Whole):
-        return "the whole picture"
-    if output.name == HEAD_CROP.name:
-        return "the head"
-    return f"the head with a margin of {output.region.margin:g}"
+    columns, rows = pictures(outputs), made_of(packable.asked)
+    features = features_of(
+        _table(rows.clear(), outputs, ()).schema,
+        packable.class_names,
+        images_in=columns.values(),
+        classes_in=[LABEL],
+    )
+    files = {split: f"{FOLDER}/{name}-*.parquet" for split, name in SPLITS.items()}
+    contents = (
+        f"{what_they_show(columns, outputs)} `{LABEL}` is the class, with its name; `sha256` and"
+        " `face_sha256` are those of the JPEG files. Unknown values and tags are null."
+    )
+    return card(run, packable, files, features, contents)
 
 
 FORMAT = Format(_parts, card=_card)

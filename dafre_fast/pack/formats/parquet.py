@@ -9,8 +9,11 @@ import polars as pl
 
 from dafre_fast.core.atomic import File
 from dafre_fast.core.settings.images import Output
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.outputs import choose_outputs
 from dafre_fast.dataset.samples import Sample
+from dafre_fast.pack.card import card, what_they_show
+from dafre_fast.pack.formats.hub_metadata import features_of
 from dafre_fast.pack.part import (
     REVISION,
     Format,
@@ -72,4 +75,16 @@ def _write(
     return digests(path, ".parquet")
 
 
-FORMAT = Format(_parts)
+def _card(run: PackRun, packable: Packable) -> str:
+    outputs = choose_outputs(packable.outputs, run.images)
+    names, rows = {one.name: one.name for one in outputs}, made_of(packable.asked)
+    features = features_of(table_of(rows.clear(), outputs, ()).schema, images_in=names)
+    files = {split: f"{split}/*.parquet" for split in SPLITS}
+    contents = (
+        f"{what_they_show(names, outputs)} `class_id` is the class, `class_name` its name; `sha256`"
+        " and `face_sha256` are those of the JPEG files. Unknown values and tags are null."
+    )
+    return card(run, packable, files, features, contents)
+
+
+FORMAT = Format(_parts, card=_card)

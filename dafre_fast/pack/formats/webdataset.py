@@ -1,7 +1,9 @@
 """`webdataset`: shards `SPLIT/00000.tar`, with an index, a table and counts beside each.
 
 A sample is `{id}.jpg` (the first output), `{id}.{name}.jpg` (each further output), `{id}.cls` (the
-class id) and `{id}.json` (the row of the manifest).
+class id) and `{id}.json` (the row of the manifest). All samples have the same members, and their
+JSON the same keys with values of one type, never null (`_without_nulls`): whoever reads a few
+samples knows the types of all.
 """
 
 from collections import Counter
@@ -15,9 +17,12 @@ import polars as pl
 from dafre_fast.core.atomic import File, replacing
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import Output
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.outputs import choose_outputs, members_of, prefix_of
 from dafre_fast.dataset.samples import Sample
 from dafre_fast.dataset.tar_files import Place, Tar, index_of
+from dafre_fast.pack.card import card, what_they_show
+from dafre_fast.pack.formats.hub_metadata import features_of
 from dafre_fast.pack.part import REVISION, Format, Part, Reading, beside, cut_into_shards, digests
 from dafre_fast.pack.rows import Packable, contents_of, made_of, write_rows
 from dafre_fast.pack.settings import PackRun
@@ -31,13 +36,47 @@ def _parts(run: PackRun, packable: Packable) -> list[Part]:
     return [
         Part(
             f"{shard.split}/{shard.number:05d}",
-            made_of(shard.rows),
+            _without_nulls(made_of(shard.rows)),
             outputs,
             contents_of(shard.rows, REVISION, run.format, run.images),
             partial(_write, shard.rows, outputs),
         )
         for shard in cut_into_shards(packable.asked, run.shard_size)
     ]
+
+
+def _without_nulls(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows in which an unknown text is empty, an unknown number -1, and a list without
+    entries has one, the empty text: neither null nor an empty list tells a type. A column without a
+    type stays null.
+    """
+    kinds = [
+        pl.when(own.list.len() > 0).then(own).otherwise(pl.lit([""])).alias(name)
+        if isinstance(kind, pl.List)
+        else own.fill_null("" if kind == pl.String else -1)
+        for name, kind in rows.schema.items()
+        if kind not in (pl.Null, pl.Boolean)
+        for own in [pl.col(name)]
+    ]
+    return rows.with_columns(kinds)
+
+
+def _card(run: PackRun, packable: Packable) -> str:
+    outputs = choose_outputs(packable.outputs, run.images)
+    members, rows = members_of(outputs), _without_nulls(made_of(packable.asked).clear())
+    schema: dict[str, pl.DataType] = dict.fromkeys(members.values(), pl.Binary())
+    schema |= {"cls": pl.Int64(), "json": pl.Struct(rows.schema)}
+    schema |= dict.fromkeys(("__key__", "__url__"), pl.String())  # which the library adds
+    features = features_of(
+        schema, packable.class_names, images_in=members.values(), classes_in=["cls"]
+    )
+    files = {split: f"{split}/*.tar" for split in SPLITS}
+    contents = (
+        f"{what_they_show(members, outputs)} `cls` is the class, and `json` the row of the"
+        ' manifest, without null: an unknown text is `""`, an unknown number `-1`, and a list'
+        ' without entries `[""]`.'
+    )
+    return card(run, packable, files, features, contents)
 
 
 def _write(
@@ -95,4 +134,4 @@ def _counts(asked: pl.DataFrame, outputs: tuple[Output, ...], samples: Reading) 
     return msgspec.json.encode(counts)
 
 
-FORMAT = Format(_parts)
+FORMAT = Format(_parts, card=_card)

@@ -53,13 +53,24 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     Raises Refusal if the file is damaged. A doubt of the fast lane is no damage: the decoder has
     the last word.
     """
+    made = decode_fast(data, header, plan)
+    return decode_carefully(data, header, plan) if made is None else made
+
+
+def decode_fast(data: bytes, header: Header, plan: ImagePlan) -> Pictures | None:
+    """Return what `decode` does if the fast lane has no doubt about the file, else None."""
     sources = _by_fast_lane(data, header, plan)
     if sources is None:
-        return registry.decoder(header.decoder).decode(data, header, plan)
+        return None
     return {
         one.name: pixels_to_srgb(resize(sources[one.name], one.size), header.profile)
         for one in plan.outputs
     }
+
+
+def decode_carefully(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
+    """Return what `decode` does, by the decoder. Raises Refusal if the file is damaged."""
+    return registry.decoder(header.decoder).decode(data, header, plan)
 
 
 def _by_fast_lane(data: bytes, header: Header, plan: ImagePlan) -> Decoded | None:

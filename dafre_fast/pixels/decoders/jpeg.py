@@ -49,8 +49,7 @@ def read_header(data: bytes) -> Header:
         stored=Size(width, height),
         orientation=exif_orientation(_exif(parts)),
         progressive=kind == SOF2,
-        # Coded data never has 0xDA after 0xFF: this counts scans, those of thumbnails included.
-        scans=1 if streams else data.count(markers.SCAN),
+        scans=1 if streams else sum(_is_scan(part) for part in markers.of_picture(data)),
         held=0 if streams else _coefficient_bytes(width * height, frame),
         space=_SPACES.get(components, Space.RGB),
         profile=profile or None,
@@ -58,6 +57,10 @@ def read_header(data: bytes) -> Header:
             kind in _FAST and components in (1, 3) and not coded_as_rgb and not grey_with_profile
         ),
     )
+
+
+def _is_scan(part: Segment) -> bool:
+    return part.marker == markers.SOS
 
 
 def _frame(parts: Sequence[Segment]) -> tuple[int, bytes]:

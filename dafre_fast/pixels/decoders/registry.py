@@ -11,8 +11,10 @@ from importlib import import_module
 from mmap import mmap
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
-from dafre_fast.pixels.decoders import chunks, gif, markers
+from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders import boxes, chunks, gif, markers, tiff, webp
 from dafre_fast.pixels.decoders.signatures import (
     Signature,
     begins_with,
@@ -59,12 +61,12 @@ class FastLane(Protocol):
         """
 
 
-def _no_damage(_data: bytes | mmap) -> str:
-    return ""
+def _none(_data: bytes | mmap) -> None:
+    return None
 
 
 class Row(NamedTuple):
-    """One format: how its files are recognised, decoded and checked for an end."""
+    """One format: how its files are recognised, decoded, and checked for flaws."""
 
     format: Format
     signature: Signature
@@ -74,14 +76,17 @@ class Row(NamedTuple):
     cannot read a file."""
     fast_lane: str = ""
     """A module of this package that is a `FastLane`, and reads the headers; empty for none."""
-    ends_early: Callable[[bytes | mmap], bool] | None = None
-    """True if a file ends before its container does; None where the container does not say."""
-    damage: Callable[[bytes | mmap], str] = _no_damage
-    """Return a description of damage in the container; empty if none is known."""
+    flaw: Callable[[bytes | mmap], Refusal | None] = _none
+    """Return what is wrong with the container, None if nothing is: TRUNCATED if the file ends
+    before it does, else CORRUPT. Nothing is decoded, and what stands behind the end does not count.
+    It is a doubt, no verdict: the pixels may all be there."""
 
 
-def _webp_ends_early(data: bytes | mmap) -> bool:
-    return len(data) < 8 + int.from_bytes(data[4:8], "little")
+def _bmp_flaw(data: bytes | mmap) -> Refusal | None:
+    said = int.from_bytes(data[2:6], "little")
+    if said > len(data):
+        return Refusal(Reason.TRUNCATED, f"{len(data):,} bytes of {said:,}")
+    return None
 
 
 _ROWS = (
@@ -90,47 +95,50 @@ _ROWS = (
         begins_with(b"\xff\xd8\xff"),
         decoders=("vips",),
         fast_lane="jpeg",
-        ends_early=markers.ends_early,
+        flaw=markers.flaw,
     ),
     Row(
         Format.PNG,
         begins_with(b"\x89PNG\r\n\x1a\n"),
         decoders=("vips",),
         fast_lane="png",
-        ends_early=chunks.ends_early,
-        damage=chunks.damage,
+        flaw=chunks.flaw,
     ),
     Row(
         Format.GIF,
         begins_with(b"GIF87a", b"GIF89a"),
         decoders=("vips",),
-        ends_early=gif.ends_early,
+        flaw=gif.flaw,
     ),
     Row(
         Format.WEBP,
         is_riff(b"WEBP"),
         decoders=("vips",),
-        ends_early=_webp_ends_early,
+        flaw=webp.flaw,
     ),
     Row(
         Format.TIFF,
         begins_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         decoders=("pillow", "vips", "pillow_deep"),
+        flaw=tiff.flaw,
     ),
     Row(
         Format.AVIF,
         has_brand(b"avif", b"avis"),
         decoders=("pillow", "vips", "pillow_deep"),
+        flaw=boxes.flaw,
     ),
     Row(
         Format.HEIC,
         has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
-        decoders=("vips",),
+        decoders=("heif",),
+        flaw=boxes.flaw,
     ),
     Row(
         Format.BMP,
         is_bmp,
         decoders=("pillow",),
+        flaw=_bmp_flaw,
     ),
 )
 """The first row whose signature fits counts: an AVIF may have a brand of HEIC too."""

@@ -17,11 +17,12 @@ from dafre_fast.pixels.decoders.markers import (
     SOF2,
     SOS,
     Segment,
-    segments,
+    of_picture,
 )
 
 _DECODED = {SOF0, SOF1, SOF2, 0xC9, 0xCA}
 """Frame headers of the coding processes that decoders support."""
+_PROGRESSIVE = {SOF2, 0xCA}
 _LOW_FREQUENCIES = slice(1, 6)
 """Coefficients in zigzag order that survive the reduction."""
 _STEPS_FOR_ONE, _STEPS_FOR_BOTH = 1.2, 0.6
@@ -64,9 +65,28 @@ def whole_scans(data: bytes) -> bytes | None:
     return data[: scans[-1].start] + END
 
 
+def are_complete(data: bytes) -> bool:
+    """Return True if the scans have every coefficient of every component, to its last bit (G.1.1).
+
+    Coded data is not looked at.
+    """
+    parts = list(of_picture(data))
+    frame = next((part for part in parts if part.marker in _DECODED), None)
+    if frame is None:
+        return False
+    missing = {(component, at) for component in frame.body[6::3] for at in range(64)}
+    for scan in (part.body for part in parts if part.marker == SOS and len(part.body) > 3):
+        first, last, bits = scan[-3:]
+        if frame.marker not in _PROGRESSIVE:
+            first, last, bits = 0, 63, 0
+        if bits & 15 == 0:
+            missing -= {(one, at) for one in scan[1:-3:2] for at in range(first, last + 1)}
+    return not missing
+
+
 def _with_coded_data(data: bytes) -> list[Segment]:
     """Return all segments, each scan with its coded data: up to the next segment or the end."""
-    parts = list(segments(data))
+    parts = list(of_picture(data))
     ends = [*(part.start for part in parts[1:]), len(data)]
     return [
         Segment(part.marker, part.body, part.start, end) if part.marker == SOS else part

@@ -1,1 +1,1 @@
-"""Kernels that numba compiles: resampling and the SIMD instructions it uses."""
+"""Kernels that numba compiles: resampling, the SIMD instructions it uses, and GIF's codes."""

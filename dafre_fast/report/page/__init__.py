@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.summaries import Step
+from dafre_fast.dataset.provenance import is_of_danbooru, words_of
 from dafre_fast.report.page import figures
 from dafre_fast.report.records import Page, Share, Written
 from dafre_fast.views import show as shown
@@ -64,8 +65,14 @@ def render(page: Page, version: str) -> Mapping[str, str]:
         bars=_BARS,
         exclude=f"{AUDIT}/{EXCLUDE}",
         version=version,
+        danbooru=page.choice is not None and is_of_danbooru(page.choice.source),
     )
     return {INDEX: text, STYLE: (_HERE / STYLE).read_text(encoding="utf-8")}
+
+
+def is_report(index: bytes) -> bool:
+    """Return True if an index.html is that of a report, of whatever version."""
+    return b"<code>python -m dafre_fast.report</code>" in index
 
 
 def show(written: Written, *, as_json: bool) -> None:
@@ -136,6 +143,7 @@ def significant(number: float) -> str:
 _FILTERS: Mapping[str, Callable[..., str]] = {
     "number": "{:,.0f}".format,
     "significant": significant,
+    "origin": words_of,
     "percent": "{:.1%}".format,
     "share": share,
     "unit": "{:.4f}".format,

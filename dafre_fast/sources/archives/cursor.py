@@ -14,7 +14,9 @@ class Cursor:
         self._name, self._chunks, self.at = name, chunks, at
         self._rest = b""
         self.broken = False
-        """Whether reading failed: no more bytes will come."""
+        """Whether no more bytes will come."""
+        self.over = False
+        """Whether `ended` found the end of the object."""
 
     async def pieces(self, count: int) -> AsyncGenerator[bytes]:
         """Yield the next `count` bytes. Raises Passing if the object ends before."""
@@ -37,6 +39,18 @@ class Cursor:
             raise Refusal(Reason.BAD_INDEX, detail)
         async for _ in self.pieces(at - self.at):
             pass
+
+    async def ended(self) -> bool:
+        """Return whether the object ends here, where its bytes came to their end in order."""
+        try:
+            while not self._rest:
+                self._rest = await anext(self._chunks)
+        except StopAsyncIteration:
+            self.broken = self.over = True
+        except BaseException:
+            self.broken = True
+            raise
+        return self.over
 
     async def _next(self) -> bytes:
         try:

@@ -4,6 +4,7 @@ import time
 from contextlib import aclosing
 from typing import NamedTuple
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Proof
 from dafre_fast.core.records import Fetched, Sought
@@ -45,7 +46,7 @@ async def save(desk: Desk, found: Found, reading: Reading) -> Fetched:
                 arrival.write(piece)
         arrived = arrival.finish(proven=Proof.CRC32 if in_zip else None)
     except Passing as passing:
-        if url not in passing.detail:
+        if public(url) not in passing.detail:
             passing.detail = f"{url}: {passing.detail}".removesuffix(": ")
         raise
     except Refusal as refusal:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import bucket
+from dafre_fast.core.walk import Walk
 from dafre_fast.sources.archives.desk import Archive, Desk
 from dafre_fast.sources.archives.source import Tiers
 from dafre_fast.sources.interface import SUFFIXES
@@ -36,7 +37,7 @@ def layout_of(path: Path) -> "Anywhere":
 
     Raises InputError if there is no archive.
     """
-    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    paths = sorted(path / name for name in Walk(path)) if path.is_dir() else [path]
     paths = [path for path in paths if path.name.endswith(SUFFIXES) and path.is_file()]
     if not paths:
         raise InputError(f"{path}: no archives are there ({', '.join(SUFFIXES)})")

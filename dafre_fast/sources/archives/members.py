@@ -33,6 +33,8 @@ class Member(NamedTuple):
     """Hexadecimal digits, if an index has them."""
     crc32: int | None = None
     """Checksum of a member of a zip archive; None for members of tar archives."""
+    unreadable: str | None = None
+    """What it is, if it cannot be read: a sparse file, an encrypted one."""
 
     @property
     def extension(self) -> str:
@@ -53,51 +55,72 @@ def by_key(members: Iterable[Member]) -> Index:
     return index
 
 
-class _Place(msgspec.Struct):
+class NoIndex(Refusal):
+    """The text is no index at all, but something else beside an archive."""
+
+
+class _Place(msgspec.Struct, omit_defaults=True):
     offset: int
     size: int
     sha256: str | None = None
+    unreadable: str | None = None
 
 
-class _Places(msgspec.Struct):
+class _Places(msgspec.Struct, omit_defaults=True):
     files: dict[str, _Place]
     filesize: int | None = None
 
 
-def read_index(text: bytes, name: str, total: int | None = None) -> Index:
+class Read(NamedTuple):
+    """An index that was read, and the size in bytes of the archive that it is of, if it says so."""
+
+    members: Index
+    archive_bytes: int | None
+
+
+def read_index(text: bytes, name: str, total: int | None = None) -> Read:
     """Parse the index of a tar archive, in the form of deepghs' indexes of Danbooru data sets.
 
     The form is `{"filesize": 1048576, "files": {"1.jpg": {"offset": 512, "size": 98765, "sha256":
     "…"}}}`: bytes, with the offset of a member's first byte. `total` is the size of the archive in
-    bytes, if known. Raises Refusal BAD_INDEX, with `name`, for other text, for members that
-    overlap, and for the index of an archive of another size.
+    bytes, if known. Members may share all their bytes, as links do. Raises NoIndex, with `name`,
+    for other text, and Refusal BAD_INDEX for members that overlap, and for the index of an archive
+    of another size.
     """
     try:
         places = msgspec.json.decode(text, type=_Places)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
+        raise NoIndex(Reason.BAD_INDEX, f"{name}: {error}") from error
     if total is not None and places.filesize not in (None, total):
         detail = f"{name}: for an archive of {places.filesize:,} bytes, but it has {total:,}"
         raise Refusal(Reason.BAD_INDEX, detail)
-    files, end = places.files, 0
-    for file, place in sorted(files.items(), key=lambda item: item[1].offset):
-        if place.size < 0 or place.offset < end:
+    files, begin, end = places.files, 0, 0
+    for file, place in sorted(files.items(), key=lambda item: (item[1].offset, item[1].size)):
+        same = (begin, end) == (place.offset, place.offset + place.size)
+        if place.size < 0 or (place.offset < end and not same):
             detail = f"{name}: {file!r} at byte {place.offset:,} overlaps another or is outside"
             raise Refusal(Reason.BAD_INDEX, detail)
-        end = place.offset + place.size
+        begin, end = place.offset, place.offset + place.size
         if places.filesize is not None and end > places.filesize:
             detail = f"{name}: {file!r} ends after the archive's {places.filesize:,} bytes"
             raise Refusal(Reason.BAD_INDEX, detail)
-    return by_key(
-        Member(file, Span(place.offset, place.offset + place.size), place.size, place.sha256)
+    members = (
+        Member(
+            file,
+            Span(place.offset, place.offset + place.size),
+            place.size,
+            place.sha256,
+            unreadable=place.unreadable,
+        )
         for file, place in files.items()
     )
+    return Read(by_key(members), places.filesize)
 
 
 def write_index(index: Index, total: int) -> bytes:
     """Return the index of a tar archive of `total` bytes, in the form that `read_index` parses."""
     files = {
-        member.name: _Place(member.record.start, member.size, member.sha256)
+        member.name: _Place(member.record.start, member.size, member.sha256, member.unreadable)
         for member in index.values()
     }
     return msgspec.json.encode(_Places(files, total))

@@ -1,13 +1,14 @@
 """Read members of an archive by range: neighbours in one request, several requests at once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
-from pathlib import Path
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched
+from dafre_fast.sources.archives.contents import Contents
 from dafre_fast.sources.archives.cursor import Cursor
 from dafre_fast.sources.archives.delivery import Reading, hand_over, save
 from dafre_fast.sources.archives.desk import Archive, Desk, Found
@@ -15,42 +16,73 @@ from dafre_fast.sources.archives.members import GAP_BYTES, REQUEST_BYTES, Member
 from dafre_fast.sources.interface import Span, Take
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.outcome import refused
+from dafre_fast.sources.stretch import stretch
 
 
 async def read_by_range(
-    desk: Desk, archive: Archive, found: Sequence[Found], kept: Path | None, take: Take
+    desk: Desk, archive: Archive, found: Sequence[Found], contents: Contents, take: Take
 ) -> None:
     """Fetch these members, and give the outcome of each to `take`.
 
-    `kept` is the file of the index by which they were found, if an earlier run wrote it; it is
-    deleted where it turns out to be wrong.
+    `contents` tells by which index they were found. One that an earlier run wrote is deleted where
+    it turns out to be wrong.
     """
-    records = []
+    readable = []
     for one in found:
-        if problem := _unreadable(one.member):
-            url = archive.url(one.member)
-            key = one.sought.key
-            await take(one.sought, Fetched(key=key, reason=problem, detail=url, url=url))
+        if refusal := _unreadable(one.member):
+            await take(one.sought, _refused(one, archive, refusal))
         else:
-            records.append((one.member.record, one))
-    if not records:
-        return
+            readable.append(one)
+    for alone in _apart(readable):
+        await _read_apart(desk, archive, alone, contents, take)
+
+
+async def _read_apart(
+    desk: Desk, archive: Archive, found: Sequence[Found], contents: Contents, take: Take
+) -> None:
+    """Fetch members each of which has its own place."""
+    records = [(one.member.record, one) for one in found]
     first, *others = coalesce(records, gap_bytes=GAP_BYTES, request_bytes=REQUEST_BYTES)
-    request = Request(desk, archive, first, kept, take)
+    request = Request(desk, archive, first, contents, take)
     await request.run()
     if others and not request.by_range:
         # The server sends the whole archive each time: one more request is enough for the rest.
         others = [[one for request in others for one in request]]
     async with asyncio.TaskGroup() as requests:
         for members in others:
-            requests.create_task(Request(desk, archive, members, kept, take).run())
+            requests.create_task(Request(desk, archive, members, contents, take).run())
 
 
-def _unreadable(member: Member) -> Reason | None:
-    """Return why no range can be asked for: no bytes, or a place before the archive's start."""
+def _apart(found: Sequence[Found]) -> list[list[Found]]:
+    """Return lists of members in which each place of the archive occurs once: links lead to a place
+    that another member may have, too.
+    """
+    lists: list[list[Found]] = []
+    times = Counter[int]()
+    for one in found:
+        start = one.member.record.start
+        if times[start] == len(lists):
+            lists.append([])
+        lists[times[start]].append(one)
+        times[start] += 1
+    return lists
+
+
+def _refused(one: Found, archive: Archive, refusal: Refusal) -> Fetched:
+    url = archive.url(one.member)
+    detail = f"{url}: {refusal.detail}".removesuffix(": ")
+    return Fetched(key=one.sought.key, reason=refusal.reason, detail=detail, url=url)
+
+
+def _unreadable(member: Member) -> Refusal | None:
+    """Return why no range can be asked for: nothing that can be read, no bytes, or a place before
+    the archive's start.
+    """
+    if member.unreadable:
+        return Refusal(Reason.UNSUPPORTED_FORMAT, member.unreadable)
     if not member.size:
-        return Reason.EMPTY_FILE
-    return Reason.BAD_INDEX if member.record.start < 0 else None
+        return Refusal(Reason.EMPTY_FILE)
+    return Refusal(Reason.BAD_INDEX) if member.record.start < 0 else None
 
 
 class Request:
@@ -60,9 +92,9 @@ class Request:
     """
 
     def __init__(
-        self, desk: Desk, archive: Archive, found: Sequence[Found], kept: Path | None, take: Take
+        self, desk: Desk, archive: Archive, found: Sequence[Found], contents: Contents, take: Take
     ) -> None:
-        self._desk, self._archive, self._kept, self._take = desk, archive, kept, take
+        self._desk, self._archive, self._contents, self._take = desk, archive, contents, take
         self._left = {one.sought.key: one for one in found}
         self._failures: dict[str, Passing] = {}
         """Failure of the last attempt for a member, by key."""
@@ -85,9 +117,11 @@ class Request:
         address, effort = self._archive.address, self._effort
         members = [*self._left.values()]
         span = Span(members[0].member.record.start, members[-1].member.record.stop)
-        async with self._desk.transport.open(address, effort, span) as body:
-            self.by_range = self.by_range and body.start == span.start
-            async with aclosing(body.chunks()) as chunks:
+        whole = self._archive.is_compressed
+        asked = None if whole else span
+        async with stretch(self._desk.transport, address, effort, asked) as body:
+            self.by_range = self.by_range and not whole and body.start == span.start
+            async with aclosing(self._archive.plain(body.chunks())) as chunks:
                 cursor = Cursor(address, chunks, body.start)
                 reading = Reading(self._archive, body, cursor, effort)
                 for found in members:
@@ -120,12 +154,19 @@ class Request:
         before, self._failures[key] = self._failures.get(key), passing
         if before is None or passing.wrong is None or before.wrong != passing.wrong:
             return False
-        if self._kept:  # it may be of another archive than today's: the next run streams that
-            self._kept.unlink(missing_ok=True)
+        if kept := self._contents.kept:
+            # It may be of another archive than today's: the next run streams that.
+            kept.unlink(missing_ok=True)
         return True
 
     def _check_within(self, member: Member, total: int | None) -> None:
+        if self._archive.is_compressed:
+            return
+        index = self._archive.index_address or self._archive.address
         if total is not None and (member.record.stop or 0) > total:
-            index = self._archive.index_address or self._archive.address
             detail = f"{index}: {member.name!r} ends after the archive's {total:,} bytes"
+            raise Refusal(Reason.BAD_INDEX, detail)
+        known = self._contents.archive_bytes
+        if member.sha256 is None and None not in (total, known) and total != known:
+            detail = f"{index}: for an archive of {known:,} bytes, but it has {total:,}"
             raise Refusal(Reason.BAD_INDEX, detail)

@@ -108,7 +108,7 @@ class Archives:
             raise _first(errors) from None
         except Refusal as refusal:  # from the layout: nothing can be asked for
             raise SourceError(f"the archives cannot be listed: {refusal}") from refusal
-        return [(one, group.trouble) for group in groups.values() for one in group.left.values()]
+        return [(one, group.why_left()) for group in groups.values() for one in group.left.values()]
 
 
 def _first(errors: ExceptionGroup) -> Exception:

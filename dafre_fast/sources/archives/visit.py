@@ -26,16 +26,23 @@ async def plan(
 async def fetch(desk: Desk, archive: Archive, group: Group, take: Take) -> None:
     """Fetch the originals that an archive holds, and leave the others in the group.
 
-    An archive with an index is read by range, another one is streamed.
+    An archive with an index is read by range, another one is streamed; what passes too early then
+    is read in a second pass.
     """
     contents = await _contents(desk, archive, group)
     if contents.members is not None:
-        await read_by_range(desk, archive, group.claim(contents.members), contents.kept, take)
+        group.any_there |= contents.trouble is None
+        found = group.claim(contents.members)
+        await read_by_range(desk, archive, found, contents, take)
         return
+    stream = TarStream(desk, archive, group, take)
     try:
-        await TarStream(desk, archive, group, take).run()
+        await stream.run()
     except Refusal as refusal:
         group.note(archive, refusal)
+    else:
+        group.any_there = True
+    await read_by_range(desk, archive, stream.left_behind(), Contents(None), take)
 
 
 async def _contents(desk: Desk, archive: Archive, group: Group) -> Contents:

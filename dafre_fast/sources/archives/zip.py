@@ -4,6 +4,7 @@ Format: PKWARE's APPNOTE, 4.3.7 (local header). The directory is read by `zipfil
 """
 
 import io
+import stat
 import struct
 import zipfile
 import zlib
@@ -19,8 +20,9 @@ from dafre_fast.sources.manners.effort import Passing
 
 TAIL_BYTES = 1 << 16
 """Bytes read from the end of an archive first: mostly they hold the whole directory."""
-_LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")
+_LOCAL_HEADER = struct.Struct("<4s4xH16xHH")
 _ENCRYPTED = 1
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _NOT_READ = (
     zipfile.BadZipFile,
     NotImplementedError,
@@ -43,21 +45,40 @@ class NeedMore(Exception):
 def index_of(tail: bytes, total: int, name: str) -> Index:
     """Return the index of an archive of `total` bytes, from its last bytes.
 
-    Raises NeedMore if those are too few, and Refusal BAD_INDEX for other data than a zip archive.
+    Of several members with one name the last in the directory counts. Raises NeedMore if those are
+    too few, and Refusal BAD_INDEX for other data than a zip archive.
     """
     file = _Tail(tail, total)
     try:
         with zipfile.ZipFile(file) as archive:
-            infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
-            end = archive.start_dir
+            infos, end = archive.infolist(), archive.start_dir
     except _NOT_READ as error:
         raise Refusal(Reason.BAD_INDEX, f"{name}: {error}") from error
-    ends = [*(info.header_offset for info in infos), end][1:]
-    return by_key(
-        Member(info.filename, Span(info.header_offset, stop), info.file_size, crc32=info.CRC)
-        for info, stop in zip(infos, ends, strict=True)
+    starts = sorted({info.header_offset for info in infos})
+    ends = dict(zip(starts, [*starts, end][1:], strict=True))
+    members = (
+        Member(
+            info.filename,
+            Span(info.header_offset, ends[info.header_offset]),
+            info.file_size,
+            crc32=info.CRC,
+            unreadable=_unreadable(info),
+        )
+        for info in infos
         if not info.filename.endswith("/")
     )
+    return by_key({member.name: member for member in members}.values())
+
+
+def _unreadable(info: zipfile.ZipInfo) -> str | None:
+    """Return what a member is, if it is none that can be read."""
+    if info.flag_bits & _ENCRYPTED:
+        return "encrypted"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "a symbolic link, which is not followed in a zip archive"
+    if info.compress_type not in _METHODS:
+        return f"compressed by method {info.compress_type}; only 0 and 8 (deflate) are read"
+    return None
 
 
 class _Tail(io.RawIOBase):
@@ -91,17 +112,15 @@ class _Tail(io.RawIOBase):
 async def unpacked(member: Member, cursor: Cursor) -> AsyncGenerator[bytes]:
     """Yield the bytes of a member. The cursor is at its record.
 
-    Raises Refusal for an encrypted member and for other methods than stored and deflated, Passing
-    for a wrong checksum or size.
+    Raises Refusal for another method than stored and deflated, Passing for a wrong checksum or
+    size.
     """
     header = await cursor.read(_LOCAL_HEADER.size)
-    magic, flags, method, name, extra = _LOCAL_HEADER.unpack(header)
+    magic, method, name, extra = _LOCAL_HEADER.unpack(header)
     if magic != b"PK\3\4":
         detail = f"{member.name}: no zip header at byte {member.record.start:,}"
         raise Passing(Reason.CORRUPT, detail)
-    if flags & _ENCRYPTED:
-        raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{member.name}: encrypted")
-    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if method not in _METHODS:
         detail = f"{member.name}: compression method {method}"
         raise Refusal(Reason.UNSUPPORTED_FORMAT, detail)
     await cursor.read(name + extra)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Self, TypeVar
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Again, Failed, Tell
 from dafre_fast.core.reasons import Reason
@@ -143,7 +144,7 @@ class Effort:
             await asyncio.sleep(_backoff_seconds(retries))
             if not self._budget.spend():
                 raise Refusal(reason, f"{detail} (no retries left in this run)")
-            self._tell(Again(url, self.attempts + 1, reason))
+            self._tell(Again(public(url), self.attempts + 1, reason))
 
     async def _attempt(self, url: str, attempt: Callable[[], Awaitable[T]], seen: set[bytes]) -> T:
         """Make one attempt. `seen` are the wrong contents of earlier ones."""
@@ -153,7 +154,7 @@ class Effort:
             return await attempt()
         except Refusal as refusal:
             refusal.detail = _one_line(refusal.detail)
-            self._tell(Failed(url, self.attempts, refusal.reason, refusal.detail))
+            self._tell(Failed(public(url), self.attempts, refusal.reason, refusal.detail))
             wrong = refusal.wrong if isinstance(refusal, Passing) else None
             if wrong in seen:
                 raise Refusal(refusal.reason, f"{refusal.detail}, twice") from refusal

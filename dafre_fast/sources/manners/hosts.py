@@ -7,7 +7,6 @@ it is refused at once, with its error.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
@@ -21,6 +20,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Down, Held, Tell, Up, Waited
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.sources.lookup import look_up
 from dafre_fast.sources.manners.effort import Effort
 from dafre_fast.sources.manners.slots import Slot
 
@@ -61,11 +61,10 @@ async def find_reach(host: str, port: int) -> Reach:
     the request to it will fail.
     """
     try:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await look_up(host, port)
     except OSError:
         return Reach.PUBLIC
-    return min(reach_of(str(place[0])) for *_, place in found)
+    return min(reach_of(str(address.place[0])) for address in found)
 
 
 def host_name(host: str, port: int) -> str:

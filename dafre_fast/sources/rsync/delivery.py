@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import OutputError, Refusal
 from dafre_fast.core.events import Failed, Tell
 from dafre_fast.core.records import Fetched, Sought
@@ -102,7 +103,7 @@ class Delivery:
             arrival.adopt(file)
             arrived = arrival.finish()
         except Refusal as refusal:
-            self._tell(Failed(address, effort.attempts, refusal.reason, refusal.detail))
+            self._tell(Failed(public(address), effort.attempts, refusal.reason, refusal.detail))
             return refused_untimed(sought, address, refusal, effort)
         finally:
             arrival.discard()

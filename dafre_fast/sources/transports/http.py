@@ -1,29 +1,37 @@
 """HTTP and HTTPS: one request at a time, and each redirect checked before it is followed."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Self
 
 import aiohttp
+from aiohttp.http_exceptions import BadStatusLine
 from yarl import URL
 
-from dafre_fast.core.errors import Refusal, SourceError
+from dafre_fast.core.addresses import public
+from dafre_fast.core.errors import Refusal, SourceError, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Answer, Effort, HostFailed, Passing
 from dafre_fast.sources.manners.hosts import Hosts, Reach, Turn, host_name
-from dafre_fast.sources.transports import http_answers, redirects
+from dafre_fast.sources.transports import certificates, http_answers, redirects
 from dafre_fast.sources.transports.http_body import HttpBody, Incoming, Request, Response
 from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.redirects import Hop
+from dafre_fast.sources.transports.resolver import Resolver
+from dafre_fast.sources.transports.urls import origin
 
 _DNS_SECONDS = 300
 _CHUNK_BYTES = 1 << 18
+_HEADER_BYTES = 1 << 16
+"""Longest header, and status line, that is read."""
 _PAGES = {"text/html", "application/xhtml+xml"}
 _OF_A_GATEWAY = {
     HTTPStatus.BAD_GATEWAY,
@@ -31,7 +39,7 @@ _OF_A_GATEWAY = {
     HTTPStatus.GATEWAY_TIMEOUT,
 }
 """Statuses by which a proxy says that the host does not answer."""
-_LOGIN = "it may be part of the address: https://USER:PASSWORD@host/…"
+_LOGIN = "put USER:PASSWORD@ before the host in --source"
 
 
 def user_agent(contact: str) -> str:
@@ -50,8 +58,8 @@ class Http:
         bearer: Mapping[str, str] | None = None,
         login: str = _LOGIN,
     ) -> None:
-        """`bearer` are tokens by host; no other host gets to see them. `login` says how the user
-        gives a login. Raises UsageError as `Proxies` does.
+        """`bearer` are tokens by origin (`urls.origin`), and no other origin gets to see them.
+        `login` says how the user gives a login.
         """
         self._login = login
         self._settings, self._hosts, self._bearer = settings, hosts, bearer or {}
@@ -86,7 +94,9 @@ class Http:
     async def open(
         self, address: str, effort: Effort, span: Span | None = None, etag: str | None = None
     ) -> AsyncIterator[HttpBody]:
-        """Ask for an object (`dafre_fast.sources.interface.Transport.open`)."""
+        """Ask for an object (`dafre_fast.sources.interface.Transport.open`). Raises UsageError if
+        the environment names a proxy or certificates for it that cannot be used.
+        """
         request, hop = Request(address, span, etag), Hop(redirects.parsed(address))
         for _ in range(redirects.MOST + 1):
             async with self._answer(hop, request, effort) as incoming:
@@ -101,7 +111,7 @@ class Http:
     @asynccontextmanager
     async def _answer(self, hop: Hop, request: Request, effort: Effort) -> AsyncIterator[Incoming]:
         """Wait for a turn at the host, and ask it."""
-        hop.proxy = self._proxies.to(hop.url)
+        self._equip(hop)
         name = await self._name(hop)
         async with self._hosts.turn(name, effort) as turn:
             with self._translated(hop, turn):
@@ -115,6 +125,23 @@ class Http:
                     await self._check(incoming, turn)
                     yield incoming
 
+    def _equip(self, hop: Hop) -> None:
+        """Choose proxy and certificates for a hop. What the environment lacks for the address of
+        the user is wrong usage; for one that a server names, it costs the image.
+        """
+        try:
+            hop.proxy = self._proxies.to(hop.url)
+            schemes = {hop.url.scheme, hop.proxy.scheme if hop.proxy else ""}
+            hop.trusts = "https" not in schemes or self._trusted
+        except UsageError as error:
+            if hop.first:
+                raise
+            raise Refusal(Reason.BAD_REDIRECT, f"to {hop.url}: {error}") from error
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext | bool:
+        return False if self._settings.insecure else certificates.trusting()
+
     async def _get(self, hop: Hop, request: Request) -> Response:
         """Return the answer, up to its body."""
         seconds = self._settings.stall_timeout
@@ -126,14 +153,19 @@ class Http:
                         headers=request.headers() | self._credentials(hop.url),
                         allow_redirects=False,
                         proxy=hop.proxy,
+                        ssl=hop.trusts,
                     )
         except TimeoutError as error:
             raise HostFailed(Reason.TOO_SLOW, f"no answer in {seconds:g} s") from error
+        except ValueError as error:  # of the library, where it reads headers
+            if isinstance(error, aiohttp.ClientError):
+                raise
+            raise Passing(Reason.HTTP_ERROR, f"headers that cannot be read: {error}") from error
         assert isinstance(response, Response)
         return response
 
     def _credentials(self, url: URL) -> dict[str, str]:
-        token = self._bearer.get(url.host or "")
+        token = None if url.raw_user else self._bearer.get(origin(url))
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def _name(self, hop: Hop) -> str:
@@ -152,7 +184,7 @@ class Http:
         response = incoming.response
         status, headers = response.status, response.headers
         good = status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
-        page = response.content_type in _PAGES
+        page = http_answers.is_page(headers)
         if page or not good:
             await incoming.peek(must=good)
         if http_answers.challenges(status, headers, incoming.peeked if page else b""):
@@ -161,11 +193,14 @@ class Http:
                 f" status {status}); stopped instead of asking on; see --rate and --contact"
             )
         refused = http_answers.refused(status, headers.get("X-Error-Code"))
+        limit = http_answers.rate_limit(headers)
         if refused and refused.kind is HostFailed:
-            if wait := http_answers.retry_after(headers, datetime.now(UTC)):
+            if wait := http_answers.retry_after(headers, datetime.now(UTC)) or limit:
                 turn.hold(wait)
             raise HostFailed(refused.reason, f"status {status}")
         turn.succeeded()
+        if limit:  # none left: the next request would be refused
+            turn.hold(min(limit, self._settings.patience))
         if refused:
             detail = http_answers.detail(status, headers, self._login)
             raise refused.kind(refused.reason, detail)
@@ -199,7 +234,7 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # turns at a host are limited instead
         ttl_dns_cache=_DNS_SECONDS,
-        ssl=not settings.insecure,
+        resolver=Resolver(),
         socket_factory=redirects.guarded_socket,
     )
     return aiohttp.ClientSession(
@@ -210,6 +245,8 @@ def _new_session(settings: Fetching) -> aiohttp.ClientSession:
         headers={"User-Agent": user_agent(settings.contact), "Accept-Encoding": "identity"},
         auto_decompress=False,
         read_bufsize=_CHUNK_BYTES,
+        max_line_size=_HEADER_BYTES,
+        max_field_size=_HEADER_BYTES,
     )
 
 
@@ -217,7 +254,7 @@ def _noted(refusal: Refusal, hop: Hop, turn: Turn) -> Refusal:
     """Return a refusal with the address in its detail; note it if the host failed."""
     if isinstance(refusal, HostFailed) or refusal.reason is Reason.BAD_CERTIFICATE:
         turn.failed(refusal)
-    if str(hop.url) not in refusal.detail:
+    if public(str(hop.url)) not in refusal.detail:
         refusal.detail = f"{hop.url}: {refusal.detail}"
     return refusal
 
@@ -240,6 +277,8 @@ def _refusal(error: Exception, hop: Hop) -> Refusal:
             return Refusal(Reason.UNAUTHORIZED, http_answers.detail(error.status, {}, ""))
         case aiohttp.ClientHttpProxyError():
             return HostFailed(Reason.NETWORK_ERROR, detail)
-        case aiohttp.ClientResponseError():
+        case aiohttp.ClientResponseError() if isinstance(error.__cause__, BadStatusLine):
             return HostFailed(Reason.HTTP_ERROR, f"not HTTP: {error.message}")
+        case aiohttp.ClientResponseError():
+            return Passing(Reason.HTTP_ERROR, f"not HTTP: {error.message}")  # of one object
     return HostFailed(Reason.NETWORK_ERROR, detail)

@@ -4,18 +4,18 @@ By RFC 9110 unless another source is named. Servers may write anything into head
 """
 
 import re
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
-from dafre_fast.sources import inflate
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import HostFailed, Passing
+from dafre_fast.sources.transports import codings
 
 Headers = Mapping[str, str]
 """The case of names does not matter."""
@@ -46,7 +46,9 @@ _CHALLENGES = (
     b"h-captcha",
 )
 """Marks of the pages with which Cloudflare, DDoS-Guard, Anubis and captchas answer robots."""
+_PAGES = {"text/html", "application/xhtml+xml"}
 _LONGEST_TAG = 200
+_LONGEST_WAIT_SECONDS = 366 * 86_400
 _ROBOT = re.compile(r"[\w.*-]+")
 _DIRECTIVES_WITH_A_VALUE = {
     "unavailable_after",
@@ -104,25 +106,66 @@ def detail(status: int, headers: Headers, login: str) -> str:
     if meaning is None or meaning.reason is not Reason.UNAUTHORIZED:
         return f"status {status}"
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return "status 407: the proxy wants a login: http_proxy=http://USER:PASSWORD@HOST:PORT"
+        return (
+            "status 407: the proxy wants a login; put USER:PASSWORD@ before its host in http_proxy"
+        )
     said = plain(headers.get("X-Error-Message")) or "the server wants a login"
     return f"status {status}: {said}; {login}"
 
 
 def retry_after(headers: Headers, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After header asks for (10.2.3), None if there is none. It may
-    be a number or a date.
+    """Return the seconds that a Retry-After header asks for (10.2.3), None if there is none that
+    can be meant. It may be a number or a date.
     """
     said = headers.get("Retry-After", "").strip()
-    if said.isdecimal():
-        return float(said)
+    if re.fullmatch(r"\d{1,18}", said, re.ASCII):
+        return _meant(float(said))
     try:
         date = parsedate_to_datetime(said)
-    except ValueError:
+    except (ValueError, OverflowError, IndexError, TypeError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
-    return max((date - now).total_seconds(), 0.0)
+    return _meant(max((date - now).total_seconds(), 0.0))
+
+
+def rate_limit(headers: Headers) -> float | None:
+    """Return the seconds until a server takes requests again whose RateLimit header says that none
+    are left, None if some are left or nothing is said.
+
+    The header is a list such as `"api";r=0;t=55` (draft-ietf-httpapi-ratelimit-headers-09).
+    """
+    waits = []
+    for item in headers.get("RateLimit", "").split(","):
+        said = dict(re.findall(r";\s?([rt])=(\d{1,18})(?![\w.])", item, re.ASCII))
+        if "t" in said and int(said.get("r", 1)) == 0:
+            waits.append(float(said["t"]))
+    return _meant(max(waits, default=0.0)) or None
+
+
+def _meant(seconds: float) -> float | None:
+    """Return a time to wait, None for one that nobody can mean."""
+    return seconds if seconds <= _LONGEST_WAIT_SECONDS else None
+
+
+def next_page(values: Iterable[str]) -> str | None:
+    """Return the reference to the next page in the values of Link headers, as it stands there
+    (RFC 8288, 3), None for none.
+    """
+    for link in chain.from_iterable(re.split(r",(?=\s*<)", value) for value in values):
+        target, closed, parameters = link.partition(">")
+        _, opened, reference = target.partition("<")
+        for parameter in parameters.split(";")[1:] if opened and closed else ():
+            name, _, value = parameter.partition("=")
+            relations = value.strip().strip('"').lower().split()
+            if name.strip().lower() == "rel" and "next" in relations:
+                return reference.strip()
+    return None
+
+
+def is_page(headers: Headers) -> bool:
+    """Return whether an answer is called a page of HTML (8.3)."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower() in _PAGES
 
 
 def opted_out(values: Sequence[str]) -> str | None:
@@ -178,7 +221,7 @@ def part(headers: Headers, span: Span, etag: str | None) -> Part:
     if etag and headers.get("ETag") != etag:
         # The server ignored If-Range: this may be a part of another file.
         raise Passing(Reason.HTTP_ERROR, f"a part of {headers.get('ETag')} instead of {etag}")
-    if decoder(headers) is not None:
+    if codings.declared([headers.get("Content-Encoding", "")]):
         raise Passing(Reason.HTTP_ERROR, "a part of compressed data")
     return Part(start, total)
 
@@ -192,26 +235,3 @@ def plain(value: str | None) -> str | None:
 def strong(etag: str | None) -> bool:
     """Return whether an ETag identifies the very bytes of an object (8.8.3)."""
     return etag is not None and re.fullmatch(r'"[!#-~]*"', etag) is not None
-
-
-def decoder(headers: Headers) -> Any:
-    """Return a decoder for a content coding (8.4.1), although none was asked for; None for none.
-    Raises Refusal for an unknown one.
-    """
-    coding = headers.get("Content-Encoding", "identity").strip().lower()
-    if coding in {"", "identity"}:
-        return None
-    if coding in {"gzip", "x-gzip", "deflate"}:
-        return zlib.decompressobj(wbits=47)  # zlib or gzip, by its header
-    detail = f"Content-Encoding {coding}, though identity was asked for"
-    raise Refusal(Reason.HTTP_ERROR, detail)
-
-
-def inflated(decoder: Any, data: bytes) -> Iterator[bytes]:
-    """Decode data in pieces of bounded size. Raises Passing if they are damaged."""
-    try:
-        yield from inflate.inflated(decoder, data)
-    except zlib.error as error:
-        raise Passing(Reason.NETWORK_ERROR, str(error)) from error
-    if decoder.unused_data:
-        raise Passing(Reason.NETWORK_ERROR, "bytes behind the end of compressed data")

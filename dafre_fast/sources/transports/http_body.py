@@ -1,7 +1,7 @@
 """HTTP requests, responses and bodies."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -13,8 +13,9 @@ from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing
-from dafre_fast.sources.transports import http_answers
+from dafre_fast.sources.transports import codings, http_answers
 from dafre_fast.sources.transports.stall import StallGuard
+from dafre_fast.sources.transports.urls import url_of
 
 _PAGE_BYTES = 1 << 14
 
@@ -36,7 +37,7 @@ class Request(NamedTuple):
 
     def named(self, url: URL) -> str:
         """Return a URL as text: the address as it was given, if it is that."""
-        return self.address if url == URL(self.address) else str(url)
+        return self.address if url == url_of(self.address) else str(url)
 
 
 class Response(aiohttp.ClientResponse):
@@ -101,25 +102,33 @@ class HttpBody:
             self.start, self.total = http_answers.part(headers, request.span, request.etag)
         else:
             self.start, self.total = 0, response.content_length
-        self._decoder = http_answers.decoder(headers)
+        self._decoder = self._decoder_of(headers.getall("Content-Encoding", []))
         if self._decoder:
             self.total = None
-        following = response.links["next"]["url"] if "next" in response.links else None
-        self.following = str(following) if following else None
-        """The next page of a list (RFC 8288)."""
+        self.following = http_answers.next_page(headers.getall("Link", []))
+        """The next page of a list, as a reference."""
         self.etag = http_answers.plain(headers.get("ETag"))
         self.last_modified = http_answers.plain(headers.get("Last-Modified"))
         accepts = headers.get("Accept-Ranges", "bytes") != "none"
         self.strong = accepts and self._decoder is None and http_answers.strong(self.etag)
 
+    def _decoder_of(self, values: Sequence[str]) -> codings.Decoder | None:
+        """Return a decoder if any coding is declared that can be undone."""
+        declared = codings.declared(values)
+        is_gzip = self._incoming.response.url.path.endswith((".gz", ".tgz"))
+        return codings.decoder(declared, is_gzip=is_gzip) if declared else None
+
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """Yield the bytes. Raises Passing TOO_SLOW as `StallGuard` does."""
+        """Yield the bytes. Raises Passing TOO_SLOW as `StallGuard` does, NETWORK_ERROR if
+        compressed data is damaged or breaks off.
+        """
+        decoder = self._decoder
         while chunk := await self._incoming.read():
-            if self._decoder is None:
+            if decoder is None:
                 yield chunk
                 continue
-            for piece in http_answers.inflated(self._decoder, chunk):
+            for piece in decoder.decode(chunk):
                 yield piece
                 await asyncio.sleep(0)  # a few bytes may become many: let others run in between
-        if self._decoder and not self._decoder.eof:
-            raise Passing(Reason.NETWORK_ERROR, "compressed data break off")
+        for piece in decoder.finish() if decoder else ():
+            yield piece

@@ -5,6 +5,8 @@ use. S3: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCE
 `AWS_SESSION_TOKEN`, and `AWS_SKIP_SIGNATURE` for a public bucket without credentials. Google:
 `GOOGLE_BASE_URL`, `GOOGLE_APPLICATION_CREDENTIALS`, `GOOGLE_SKIP_SIGNATURE`.
 
+Proxies and certificates are those of the environment, as for HTTP.
+
 Importing this module raises UsageError if obstore is not installed.
 """
 
@@ -25,9 +27,11 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Effort, HostFailed, Passing
 from dafre_fast.sources.manners.hosts import Hosts, Turn, host_name
-from dafre_fast.sources.transports import http_answers
+from dafre_fast.sources.transports import certificates, http_answers
 from dafre_fast.sources.transports.http import user_agent
+from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.stall import StallGuard
+from dafre_fast.sources.transports.urls import url_of
 
 try:
     import obstore
@@ -163,12 +167,17 @@ class Objects:
             "timeout": _WITHOUT_END,  # an effort limits the time of all attempts together
             "user_agent": user_agent(self._settings.contact),
         }
+        if path := certificates.bundle():
+            options["root_certificate"] = certificates.pem(path)
         kind = S3Store if scheme == "s3" else GCSStore
         try:
             url = urlsplit(endpoint)
             port = url.port or (80 if url.scheme == "http" else 443)
             if url.scheme not in {"http", "https"} or not url.hostname:
                 raise ValueError(f"the endpoint {endpoint!r} is not a URL of HTTP")
+            if way := Proxies().way(url_of(endpoint)):
+                # The library reads the environment, too, but not all forms of no_proxy.
+                options["proxy_url"], options["proxy_excludes"] = way
             store = kind(name, client_options=options, retry_config={"max_retries": 0})
         except (BaseError, ValueError) as error:
             raise UsageError(f"{scheme}://{name}: {_first_line(error)}") from error

@@ -6,8 +6,8 @@ makes a socket; `guarded_socket` checks it there.
 """
 
 import contextvars
-import re
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +15,11 @@ from typing import Any
 
 from yarl import URL
 
+from dafre_fast.core.addresses import public, public_reference
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.manners.hosts import Reach, reach_of
+from dafre_fast.sources.transports.urls import joined, origin, url_of
 
 MOST = 5
 """Redirects in a row."""
@@ -31,6 +33,8 @@ class Hop:
     allowed: frozenset[Reach] = frozenset(Reach)
     first: bool = True
     proxy: URL | None = None
+    trusts: ssl.SSLContext | bool = True
+    """The certificates that are accepted, as the HTTP library takes them."""
     refused: str = ""
     """The address to which it may not go, set by `guarded_socket`."""
 
@@ -86,7 +90,8 @@ def guarded_socket(address: Any) -> socket.socket:
 
 
 def redirected(url: URL, location: str, allowed: frozenset[Reach]) -> Hop:
-    """Return the hop to which a Location header leads.
+    """Return the hop to which a Location header leads. Name and password go along to the same
+    scheme, host and port only.
 
     Raises Refusal BAD_REDIRECT for anything but an HTTP address, and for an IP address of a kind
     that is not allowed.
@@ -94,13 +99,13 @@ def redirected(url: URL, location: str, allowed: frozenset[Reach]) -> Hop:
     try:
         if not location:
             raise ValueError("no Location")
-        # Verbatim where possible: signed addresses are not the same with other escapes.
-        target = url.join(URL(location, encoded=re.fullmatch(r"[!-~]+", location) is not None))
-        host = checked_host(target)
+        target = joined(url, location)
     except ValueError as error:
-        raise Refusal(Reason.BAD_REDIRECT, f"to {location!r}: {error}") from error
+        raise Refusal(Reason.BAD_REDIRECT, f"to {_shown(location)!r}: {error}") from error
+    if url.raw_user and not target.raw_user and origin(url) == origin(target):
+        target = target.with_user(url.user).with_password(url.password)
     try:
-        reach = reach_of(host)
+        reach = reach_of(target.raw_host or "")
     except ValueError:
         return Hop(target, allowed, first=False)
     if reach not in allowed:
@@ -108,23 +113,14 @@ def redirected(url: URL, location: str, allowed: frozenset[Reach]) -> Hop:
     return Hop(target, allowed, first=False)
 
 
+def _shown(location: str) -> str:
+    """Return a Location header without what may be secret, whether it has a scheme or not."""
+    return public(location) if "://" in location else public_reference(location)
+
+
 def parsed(address: str) -> URL:
     """Return an address as a URL. Raises Refusal HTTP_ERROR if it is none of HTTP."""
     try:
-        url = URL(address)
-        checked_host(url)
+        return url_of(address)
     except ValueError as error:
         raise Refusal(Reason.HTTP_ERROR, f"{address}: {error}") from error
-    return url
-
-
-def checked_host(url: URL) -> str:
-    """Return the host of a URL. Raises ValueError if it has none that could be looked up, or is
-    not of HTTP.
-    """
-    if url.scheme not in {"http", "https"} or not url.raw_host:
-        raise ValueError("not an address of HTTP")
-    if "\0" in url.raw_host:
-        raise ValueError("a NUL byte")
-    url.raw_host.encode("idna")  # the resolver would raise this later
-    return url.raw_host

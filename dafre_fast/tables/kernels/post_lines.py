@@ -1,9 +1,10 @@
 """Compiled reader of JSON lines with posts, in both shapes: from bytes to columns of plain text.
 
 It reads plain lines: one object of strict JSON in which each wanted field occurs at most once and
-has its proper type, each tag has a known category and a name without blanks, and each escape is one
-character but no blank. It leaves all other lines to `dafre_fast.tables.json_lines`, and only
-recognizes blank ones. See `json_scan` for the rules of indices.
+has its proper type, there are tags in one of the shapes, each tag has a known category and a name
+without blanks, and each escape is one character but no blank. It leaves all other lines to
+`dafre_fast.tables.json_lines`, and only recognizes blank ones. See `json_scan` for the rules of
+indices.
 """
 
 from typing import NamedTuple
@@ -62,8 +63,10 @@ SEPARATOR, NULL = 31, 30
 
 _FLAGS, _TEXTS, _COLUMNS, _NAMES = 4, 9, len(COLUMNS), 3
 """Ends of the columns of flags, of texts and numbers, and of names; and the number of the last."""
-_TAGS, _UNKNOWN = _COLUMNS, _COLUMNS + 1
-_FIELDS = (*COLUMNS, "tags")
+_TAGS, _ASSET, _UNKNOWN = _COLUMNS, _COLUMNS + 1, _COLUMNS + 2
+_FIELDS = (*COLUMNS, "tags", "media_asset")
+_OF_ASSET = tuple(COLUMNS.index(name) for name in ("file_ext", "image_width", "image_height"))
+"""Columns that are looked for in `media_asset` if a post lacks them."""
 _LONGEST_KEY = max(map(len, _FIELDS))
 _KEYS = np.array([list(name.encode().ljust(_LONGEST_KEY, b"\0")) for name in _FIELDS], np.uint8)
 _OF_LENGTH = np.full((_LONGEST_KEY + 1, 3), _UNKNOWN, np.uint8)
@@ -104,7 +107,7 @@ def parse_posts(text: NDArray[np.uint8], longest: int) -> PostLines:
 
 @part
 def _field(text, start, end):  # type: ignore[no-untyped-def]
-    """Return the number of a field by its name: a column, `_TAGS` or `_UNKNOWN`."""
+    """Return the number of a field by its name: a column, `_TAGS`, `_ASSET` or `_UNKNOWN`."""
     length = end - start
     if length > np.uintp(_LONGEST_KEY):
         return np.uintp(_UNKNOWN)
@@ -256,6 +259,15 @@ def _column(text, at, columns, field):  # type: ignore[no-untyped-def]
 
 
 @part
+def _has_no_tag(text, at):  # type: ignore[no-untyped-def]
+    """Return whether a value is a text, an empty list, or a list that begins with a text."""
+    first = text[at]
+    if first == OPEN_LIST:
+        first = text[skip_blanks(text, at + np.uintp(1))]
+    return first in (QUOTE, CLOSE_LIST)
+
+
+@part
 def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-def]
     """Return the index behind the value of a field, and set what is read of it."""
     if field == np.uintp(_UNKNOWN):
@@ -264,6 +276,11 @@ def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-d
         return _column(text, at, columns, field)
     if text[at] == LOWER_N:
         return literal_end(text, at)
+    if field == np.uintp(_ASSET):
+        columns[field, 0] = at
+        return value_end(text, at)
+    if _has_no_tag(text, at):  # what matters then are other fields
+        return value_end(text, at)
     columns[field, 0] = at
     return _tags(text, at, spans, counts)
 
@@ -300,12 +317,21 @@ def _record(text, at, columns, spans, counts):  # type: ignore[no-untyped-def]
 
 
 @part
-def _of_both_shapes(columns):  # type: ignore[no-untyped-def]
-    """Return whether a record has tags in both shapes."""
+def _of_one_shape(columns):  # type: ignore[no-untyped-def]
+    """Return whether a record has tags in exactly one of the two shapes."""
     texts = False
     for field in range(np.uintp(_TEXTS), np.uintp(_COLUMNS)):
         texts |= columns[field, 0] != np.uintp(0)
-    return texts and columns[np.uintp(_TAGS), 0] != np.uintp(0)
+    return texts != (columns[np.uintp(_TAGS), 0] != np.uintp(0))
+
+
+@part
+def _needs_asset(columns):  # type: ignore[no-untyped-def]
+    """Return whether a record has a `media_asset`, and lacks a column that may be in there."""
+    lacks = False
+    for field in _OF_ASSET:
+        lacks |= columns[np.uintp(field), 0] == np.uintp(0)
+    return lacks and columns[np.uintp(_ASSET), 0] != np.uintp(0)
 
 
 @part
@@ -383,13 +409,13 @@ def posts_in(text, longest):  # type: ignore[no-untyped-def]
     states, starts = np.empty(lines, np.uint8), np.zeros(lines + 1, np.int64)
     room = text.size + lines * _OVERHEAD + WIDTH
     out, size = np.empty(room, np.uint8), np.uintp(0)
-    columns = np.empty((_COLUMNS + 1, 2), np.uintp)
+    columns = np.empty((_UNKNOWN, 2), np.uintp)
     spans, counts = np.empty((_NAMES, _MOST_TAGS, 2), np.uintp), np.empty(_NAMES, np.uintp)
     at, one, zero = np.uintp(0), np.uintp(1), np.uintp(0)
     for line in range(np.uintp(lines)):
         start, first = at, np.uintp(skip_blanks(text, at))
         behind = np.uintp(_record(text, first, columns, spans, counts))
-        good = behind != zero and not _of_both_shapes(columns)
+        good = behind != zero and _of_one_shape(columns) and not _needs_asset(columns)
         at = np.uintp(skip_blanks(text, behind if good else first))
         good = good and text[at] == NEWLINE
         at = np.uintp(line_end(text, at))
