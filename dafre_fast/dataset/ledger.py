@@ -37,7 +37,7 @@ from dafre_fast.core.records import Detected, Made, Outcome
 from dafre_fast.dataset.ledger_lines import check, decode, encode
 from dafre_fast.dataset.recorder import LocalRecorder, Recorder, append_lines
 
-Kind = TypeVar("Kind", Made, Detected)
+Kind = TypeVar("Kind", bound=Made | Detected)
 NAME, LOCK = "ledger.jsonl", "lock"
 _PATIENCE_SECONDS = 2.0
 _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are escaped
