@@ -161,6 +161,24 @@ class Summary(Struct, frozen=True):
     """Path of the list of all bad rows, None if there are none."""
 
 
+class HeadsSummary(Struct, frozen=True):
+    """The result of `heads`.
+
+    The `images` searched are the sum of those with a `single` head, with `none`, with `several`,
+    and of those `refused` (per reason).
+    """
+
+    images: int
+    single: int
+    none: int
+    several: int
+    refused: Mapping[str, int]
+    work: Work
+    funnel: Sequence[Step]
+    bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None
+
+
 class Listed(Struct, frozen=True):
     """The `images` of a split: how many the list of files has in each tree, and has not."""
 

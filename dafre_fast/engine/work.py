@@ -43,7 +43,7 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
     """
     size: int | None = None
     try:
-        data = _read(wanted.original or "", recipe.bounds.max_bytes)
+        data = read_original(wanted.original or "", recipe.bounds.max_bytes)
         size = len(data)
         rendered = _make(data, recipe, wanted)
         written = _write_all(rendered, wanted)
@@ -74,7 +74,8 @@ def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:
     )
 
 
-def _read(original: str, max_bytes: int) -> bytes:
+def read_original(original: str, max_bytes: int) -> bytes:
+    """Return the bytes of an original. Raises Refusal if it cannot be read, or has more bytes."""
     path = from_text(original)
     try:
         if kind := _no_file(path):

@@ -1,6 +1,6 @@
 """Make the encoded outputs of an original from its bytes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -18,8 +18,9 @@ from dafre_fast.pixels.decoders.choose import (
     decode_fast,
     readers,
 )
+from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.plan import ImagePlan, plan_image
+from dafre_fast.pixels.plan import PICTURE, ImagePlan, plan_image, plan_picture
 from dafre_fast.pixels.rasters import Pictures, Pixels, upright
 from dafre_fast.pixels.sniff import sniff
 
@@ -72,13 +73,29 @@ def show_images(
     Returns pixels (height, width, 3 or 4), uint8, sRGB. Raises Refusal as `make_images` does.
     """
     outputs = [output for output in recipe.outputs if names is None or output.name in names]
+    return _planned(
+        data, recipe.bounds, lambda header: plan_image(header, outputs, recipe.bounds, box)
+    )
+
+
+def show_picture(data: bytes, bounds: Bounds, long_side: int) -> tuple[Size, Pixels]:
+    """Return the size of the upright picture in pixels, and the whole of it on white, with a long
+    side of at most `long_side`: (height, width, 3 or 4), uint8, sRGB.
+
+    Raises Refusal as `make_images` does.
+    """
+    shown = _planned(data, bounds, lambda header: plan_picture(header, bounds, long_side))
+    return shown.header.size, shown[PICTURE]
+
+
+def _planned(data: bytes, bounds: Bounds, plan: Callable[[Header], ImagePlan]) -> Shown:
+    """Make what is planned for the header of a file."""
     refused = Refusal(Reason.NOT_AN_IMAGE)
     format = sniff(data)
     for read_header in readers(format):
         try:
             header, notes = _with_profile_that_converts(read_header(data))
-            plan = plan_image(header, outputs, recipe.bounds, box)
-            return _show(data, header, notes, plan, recipe.bounds)
+            return _show(data, header, notes, plan(header), bounds)
         except Refusal as refusal:
             refused = refusal
             if refusal.reason not in ANOTHER_MAY_READ:

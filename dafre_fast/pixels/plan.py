@@ -20,6 +20,9 @@ from dafre_fast.pixels.geometry import (
 )
 from dafre_fast.pixels.header import Header, check_header
 
+PICTURE = "picture"
+"""The name of the output of `plan_picture`."""
+
 WHOLE = 8
 """The scale of a picture that is decoded at its stored size, in eighths."""
 
@@ -87,6 +90,22 @@ def plan_image(
         for output in outputs
     )
     return ImagePlan(tuple(plan for plan in planned if plan), refused)
+
+
+def plan_picture(header: Header, bounds: Bounds, long_side: int) -> ImagePlan:
+    """Plan the whole picture, with a long side of at most `long_side`, as output `PICTURE`.
+
+    Raises Refusal as `plan_image` does.
+    """
+    check_header(header, bounds)
+    size = header.size
+    if max(size) > long_side:
+        size = Size(*(max(1, round(side * long_side / max(size))) for side in size))
+    eighths = WHOLE
+    if header.format is Format.JPEG:
+        eighths = shrink_on_load(min(header.stored), min(size), _ROOM)
+    stored = oriented(size, header.orientation)
+    return ImagePlan((OutputPlan(PICTURE, stored, eighths=eighths),))
 
 
 def _plan_whole(header: Header, output: Output, bounds: Bounds, *, beside_crop: bool) -> OutputPlan:

@@ -41,15 +41,20 @@ def lines_of(summary: Summary) -> Iterator[str]:
         yield from columns(("refused", "images"), often_first)
     refused = sum(summary.refused.values())
     yield f"{summary.images:,} images = {summary.success:,} success + {refused:,} refused"
-    if summary.work.refused_before:
-        were = "was" if summary.work.refused_before == 1 else "were"
+    yield from lines_of_work(summary.work)
+
+
+def lines_of_work(work: Work) -> Iterator[str]:
+    """Give the lines about the work of a run: what it left alone, its speed, its downloads."""
+    if work.refused_before:
+        were = "was" if work.refused_before == 1 else "were"
         yield (
-            f"{summary.work.refused_before:,} of them {were} refused by earlier runs and not tried"
+            f"{work.refused_before:,} of them {were} refused by earlier runs and not tried"
             " again; --retry-failed tries them"
         )
-    yield _work(summary.work)
-    if summary.work.downloads:
-        yield from _downloads(summary.work.downloads, summary.work.seconds)
+    yield _work(work)
+    if work.downloads:
+        yield from _downloads(work.downloads, work.seconds)
 
 
 def lines_of_tags(summary: TagsSummary) -> Iterator[str]:

@@ -8,6 +8,9 @@ from dafre_fast.core.settings.groups import Count, Group, Share
 
 FamilyName = Literal["faceboxes", "yolo3", "yolo5", "yolo8", "yolo10", "rtdetr"]
 Fit = Literal["letterbox", "stretch", "free"]
+"""How a picture gets the size that a network takes: with its proportions, the rest filled; without
+them; or any size is right, and nothing is filled.
+"""
 BackendName = Literal["onnxruntime", "opencv"]
 
 

@@ -10,10 +10,10 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box, Head
+from dafre_fast.core.settings.detecting import BackendName, FamilyName, Fit
 from dafre_fast.pixels.detectors.backends.base import Network
-from dafre_fast.pixels.detectors.backends.choose import BackendName
 from dafre_fast.pixels.detectors.backends.choose import load as load_network
-from dafre_fast.pixels.detectors.families.base import Family, Fit, Floats, Found, Outputs
+from dafre_fast.pixels.detectors.families.base import Family, Floats, Found, Outputs
 from dafre_fast.pixels.detectors.families.choose import family_of
 from dafre_fast.pixels.detectors.fit import Placed, blob, place
 from dafre_fast.pixels.detectors.model import Facts, read_facts
@@ -29,14 +29,16 @@ _ROUNDING = 1e-3
 
 
 class Options(Struct, frozen=True):
-    """Everything that a user may say of a detector; None leaves it to the model."""
+    """All that may be said of a detector, as in `core.settings.detecting`; None leaves it to the
+    model.
+    """
 
     threshold: float = 0.3
     """Least score of a box."""
     nms: float | None = None
     side: int | None = None
     """The long side of the input, in pixels."""
-    family: str | None = None
+    family: FamilyName | None = None
     fit: Fit | None = None
     kind: str | None = None
     """The class to look for: its name or number."""

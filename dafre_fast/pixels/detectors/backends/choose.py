@@ -2,12 +2,10 @@
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Literal
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.settings.detecting import BackendName
 from dafre_fast.pixels.detectors.backends.base import Network
-
-BackendName = Literal["onnxruntime", "opencv"]
 
 
 def load(data: bytes, name: str, backend: BackendName | None) -> Network:

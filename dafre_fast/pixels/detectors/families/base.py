@@ -7,15 +7,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dafre_fast.core.settings.detecting import Fit
 from dafre_fast.pixels.geometry import Size
 
 Floats = NDArray[np.float32]
 Outputs = Mapping[str, Floats]
 """The outputs of a network by name, for a batch of one picture."""
-Fit = Literal["letterbox", "stretch", "free"]
-"""How a picture gets the size that a network takes: with its proportions, the rest filled; without
-them; or any size is right, and nothing is filled.
-"""
 
 
 class Found(NamedTuple):

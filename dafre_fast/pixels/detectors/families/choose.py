@@ -1,6 +1,7 @@
 """The table of families, and how the family of a network is found."""
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.settings.detecting import FamilyName
 from dafre_fast.pixels.detectors.families import faceboxes, rtdetr, yolo3, yolo5, yolo8, yolo10
 from dafre_fast.pixels.detectors.families.base import Family, Outputs
 
@@ -18,7 +19,7 @@ FAMILIES = {
 """Asked in this order: the first that fits the outputs counts."""
 
 
-def family_of(outputs: Outputs, name: str | None) -> Family:
+def family_of(outputs: Outputs, name: FamilyName | None) -> Family:
     """Return the family with this name, or the one that fits if `name` is None.
 
     Raises UsageError if the outputs are of no known family, or not of that one.

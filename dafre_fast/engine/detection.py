@@ -1,0 +1,203 @@
+"""Search originals for heads: in workers that each load the detector once."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from dafre_fast.core.errors import InputError, Refusal, UsageError
+from dafre_fast.core.events import Doing
+from dafre_fast.core.reasons import Reason
+from dafre_fast.core.records import Detected, Head, Wanted
+from dafre_fast.core.settings.detecting import Detecting
+from dafre_fast.core.settings.images import Bounds
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.summaries import Work
+from dafre_fast.dataset.outcomes import last_outcomes, settled
+from dafre_fast.dataset.recorder import Recorder
+from dafre_fast.engine.feed import Feed, Task
+from dafre_fast.engine.observers import Watch
+from dafre_fast.engine.originals import Originals, table_of_originals
+from dafre_fast.engine.refusals import reopened, tell_of_reopened
+from dafre_fast.engine.resume import resumed
+from dafre_fast.engine.work import read_original
+from dafre_fast.pixels.detectors.detector import Detector, Options, load
+
+FLOOR = 0.1
+"""Boxes of at least this score are recorded, so that another threshold needs no other search."""
+_REVISION = 1
+"""Raise this with every change of the code that changes which boxes are found."""
+_DIGITS = 6
+"""Decimals of boxes and scores, as in faces.tsv."""
+_PRELOAD = (
+    "dafre_fast.engine.detection",
+    "dafre_fast.pixels.making",
+    "dafre_fast.pixels.decoders.turbo:turbo",
+    "dafre_fast.cli",
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A detector on disk that was found to work."""
+
+    path: Path
+    sha256: str
+    options: Options
+
+    @property
+    def name(self) -> str:
+        """The first 16 digits of its SHA-256."""
+        return self.sha256[:16]
+
+    def recipe(self) -> str:
+        """Return the first 16 digits of a hash of all that decides which boxes are found."""
+        told = msgspec.structs.replace(self.options, backend=None)  # they agree
+        deciding = msgspec.json.encode((_REVISION, self.sha256, told))
+        return hashlib.sha256(deciding).hexdigest()[:16]
+
+
+def open_model(path: Path, detecting: Detecting) -> Model:
+    """Read a model and try it. Raises InputError if it cannot be read, UsageError if it cannot be
+    used, or not in this way.
+    """
+    options = Options(
+        threshold=min(FLOOR, detecting.count_threshold),
+        nms=detecting.nms,
+        side=detecting.detect_side,
+        family=detecting.detector_family,
+        fit=detecting.detector_fit,
+        kind=detecting.head_class,
+        backend=detecting.backend,
+    )
+    data = _bytes(path)
+    try:
+        load(data, options)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return Model(path, hashlib.sha256(data).hexdigest(), options)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def detect_all(
+    asked: pl.DataFrame,
+    originals: Originals,
+    model: Model,
+    bounds: Bounds,
+    running: Running,
+    output: Path,
+    watch: Watch,
+) -> tuple[pl.DataFrame, Work]:
+    """Search the original of every row of `asked` (column `key`) for heads.
+
+    Outcomes of earlier runs in the ledger of `output` are kept if the same model found them.
+    Returns what this run did, and a table with a row per row of `asked`, in its order: `key`,
+    `reason`, `detail`, `original_width`, `original_height` and `heads`, a list of `Detected.heads`.
+    Raises KeyboardInterrupt if the run was stopped; what was finished is kept.
+    """
+    watch.tell(Doing("reading the ledger"))
+    recipe = model.recipe()
+    with resumed(output, resume=running.resume) as ledger:
+        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
+        found = last_outcomes(ledger.path, "detect").collect().lazy()
+        standing = settled(found, recipes=[recipe], retry_failed=running.retry_failed)
+        refused = standing.filter(pl.col("reason").is_not_null())
+        again = refused.join(reopened(fetched, originals.identity), on="key", how="semi")
+        if not running.retry_failed:
+            tell_of_reopened(asked, again, watch)
+        standing = standing.join(again, on="key", how="anti")
+        todo = asked.lazy().join(standing, on="key", how="anti", maintain_order="left").collect()
+        watch.begin(asked.height, asked.height - todo.height)
+        originals = originals.with_record(fetched)
+        rows = table_of_originals(_as_asked(todo), fetched, originals)
+        task = Task(
+            initialise=_Load(model, bounds, ledger.recorder()),
+            outcome=Detected,
+            recipe=lambda _reason: recipe,
+            memory_bytes=bounds.worker_memory,
+            preload=_PRELOAD,
+        )
+        work = Feed(task, originals, running, ledger, watch).carry_out(rows)
+        watch.tell(Doing("gathering outcomes"))
+        ledger.mend()
+        return _table(asked, last_outcomes(ledger.path, "detect")), work
+
+
+def _as_asked(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with the columns of `engine.plan`; no output is written."""
+    nothing = pl.lit(None, pl.String)
+    edges = {edge: pl.lit(None, pl.Float32) for edge in ("left", "top", "right", "bottom")}
+    return rows.select("key", original=nothing, spool=nothing, **edges)
+
+
+def _table(asked: pl.DataFrame, found: pl.LazyFrame) -> pl.DataFrame:
+    columns = ("key", "reason", "detail", "original_width", "original_height", "heads")
+    joined = asked.lazy().join(found.select(*columns), on="key", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("heads").fill_null([])).collect()
+
+
+@dataclass(frozen=True)
+class _Load:
+    """Loads the detector in a worker; returns the function that searches an original."""
+
+    model: Model
+    bounds: Bounds
+    recorder: Recorder
+
+    def __call__(self) -> "partial[Reason | None]":
+        detector = load(_bytes(self.model.path), self.model.options)
+        return partial(_search, detector, self.model.recipe(), self.bounds, self.recorder)
+
+
+def _search(
+    detector: Detector, recipe: str, bounds: Bounds, recorder: Recorder, wanted: Wanted
+) -> Reason | None:
+    """Search an original and record the outcome. Returns the reason if it was refused."""
+    try:
+        data = read_original(wanted.original or "", bounds.max_bytes)
+        outcome = _found(detector, recipe, bounds, data, wanted)
+    except Refusal as refusal:
+        outcome = Detected(
+            key=wanted.key,
+            recipe=recipe,
+            reason=refusal.reason,
+            detail=refusal.detail,
+            original=wanted.original,
+        )
+    recorder.append(outcome)
+    return outcome.reason
+
+
+def _found(
+    detector: Detector, recipe: str, bounds: Bounds, data: bytes, wanted: Wanted
+) -> Detected:
+    from dafre_fast.pixels.making import show_picture  # the parent does without the decoders
+
+    try:
+        size, pixels = show_picture(data, bounds, detector.side)
+    except (Refusal, MemoryError):
+        raise
+    except Exception as error:  # an unexpected error of a decoder costs one image, not the run
+        raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
+    return Detected(
+        key=wanted.key,
+        recipe=recipe,
+        original=wanted.original,
+        original_width=size.width,
+        original_height=size.height,
+        heads=tuple(map(_rounded, detector.find(pixels))),
+    )
+
+
+def _rounded(head: Head) -> tuple[float, float, float, float, float]:
+    left, top, right, bottom = (round(edge, _DIGITS) for edge in head.box)
+    return left, top, right, bottom, round(head.score, _DIGITS)

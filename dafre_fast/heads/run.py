@@ -1,0 +1,130 @@
+"""Run `heads`: metadata, candidates, originals, detection, tables."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from dafre_fast.core.atomic import scratch
+from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Doing, Tell, silent
+from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS
+from dafre_fast.core.records import Box
+from dafre_fast.core.settings.detecting import Detecting
+from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.images import Bounds
+from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.summaries import HeadsSummary, Step, Work
+from dafre_fast.dataset.manifest import write_manifest
+from dafre_fast.dataset.outcomes import status
+from dafre_fast.engine.apart import refuse_source
+from dafre_fast.engine.detection import Model, detect_all, open_model
+from dafre_fast.engine.inputs import open_metadata, open_originals
+from dafre_fast.engine.observers import watching
+from dafre_fast.heads.candidates import Chosen, choose
+from dafre_fast.heads.settings import Candidates, HeadsRun
+from dafre_fast.heads.writing import BOXES, single_heads, write_faces, write_tag_ids
+from dafre_fast.tables.bad_rows import write_bad_rows
+from dafre_fast.tables.funnel import write_funnel
+from dafre_fast.tables.writing import write_parquet
+
+FACES, TAG_IDS, HEADS = "faces.tsv", "tagIds.tsv", "heads.parquet"
+
+
+def heads(
+    run: HeadsRun,
+    rules: Candidates,
+    detecting: Detecting,
+    selection: Selection,
+    fetching: Fetching,
+    bounds: Bounds,
+    running: Running,
+    tell: Tell = silent,
+) -> HeadsSummary:
+    """Search the originals of all posts with one character tag for heads, and write the tables.
+
+    Raises UsageError if a setting is missing, or the model cannot be used; InputError if metadata
+    or a table cannot be read; OutputError, SourceError and WorkerError as `detect_all` does.
+    """
+    if not fetching.metadata or not detecting.detector:
+        raise UsageError(f"{'--detector' if fetching.metadata else '--metadata'} is needed")
+    refuse_source(run.source, run.output)
+    model = open_model(Path(detecting.detector), detecting)
+    tell(Doing("reading metadata"))
+    with scratch(run.output, "posts") as folder:
+        chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
+    asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
+    metadata = open_metadata(run.source, fetching, asked, selection)
+    bad_rows = write_bad_rows(pl.concat([chosen.bad_rows]), run.output / BAD_RECORDS)
+    with watching("originals", tell) as watch:
+        folder = run.output / ORIGINALS
+        originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
+        found, work = detect_all(asked, originals, model, bounds, running, run.output, watch)
+    tell(Doing("writing tables"))
+    boxes = _boxes(found, model)
+    funnel = _write(run.output, chosen, found, boxes, detecting.count_threshold)
+    return bad_rows.added_to(_summary(found, boxes, detecting.count_threshold, work, funnel))
+
+
+def _boxes(found: pl.DataFrame, model: Model) -> pl.DataFrame:
+    """Return a row per box; columns are `heads.writing.BOXES`."""
+    box = pl.col("heads")
+    edges = {name: box.list.get(place) for place, name in enumerate((*Box._fields, "score"))}
+    rows = found.select("id", "tag_id", "heads").explode("heads").drop_nulls("heads")
+    return rows.with_columns(**edges, model=pl.lit(model.name)).select(*BOXES).cast(pl.Schema(BOXES))
+
+
+def _write(
+    output: Path, chosen: Chosen, found: pl.DataFrame, boxes: pl.DataFrame, threshold: float
+) -> Sequence[Step]:
+    """Write all tables; return the funnel."""
+    single = single_heads(boxes, threshold)
+    readable = found.filter(pl.col("reason").is_null())
+    funnel = [
+        *chosen.funnel,
+        Step("readable", readable.height, readable["tag_id"].n_unique()),
+        Step("exactly one head", single.height, single["tag_id"].n_unique()),
+    ]
+    write_faces(single, output / FACES)
+    write_tag_ids(chosen.tags, output / TAG_IDS)
+    write_parquet(boxes, output / HEADS)
+    write_manifest(_manifest(found, boxes, threshold), output / MANIFEST)
+    write_funnel(funnel, output / FUNNEL)
+    return funnel
+
+
+def _manifest(found: pl.DataFrame, boxes: pl.DataFrame, threshold: float) -> pl.DataFrame:
+    counts = boxes.filter(pl.col("score") >= threshold).group_by("id").agg(heads=pl.len())
+    rows = found.drop("heads").join(counts, on="id", how="left", maintain_order="left")
+    return rows.select(
+        "id",
+        "tag_id",
+        status(),
+        pl.col("detail").alias("error_message"),
+        "original_width",
+        "original_height",
+        pl.when(pl.col("reason").is_null()).then(pl.col("heads").fill_null(0)).alias("heads"),
+    )
+
+
+def _summary(
+    found: pl.DataFrame,
+    boxes: pl.DataFrame,
+    threshold: float,
+    work: Work,
+    funnel: Sequence[Step],
+) -> HeadsSummary:
+    manifest = _manifest(found, boxes, threshold)
+    refused = Counter(manifest.filter(pl.col("heads").is_null())["status"].to_list())
+    counts = manifest["heads"].drop_nulls()
+    return HeadsSummary(
+        images=manifest.height,
+        single=int((counts == 1).sum()),
+        none=int((counts == 0).sum()),
+        several=int((counts > 1).sum()),
+        refused=dict(refused.most_common()),
+        work=work,
+        funnel=funnel,
+    )

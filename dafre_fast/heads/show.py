@@ -1,0 +1,26 @@
+"""Print the result of `heads`: a table for people, or JSON."""
+
+from collections.abc import Iterator
+
+from dafre_fast.core.summaries import HeadsSummary
+from dafre_fast.views import show as shown
+from dafre_fast.views.summary import columns, lines_of_bad_rows, lines_of_work
+
+
+def show(summary: HeadsSummary, *, as_json: bool) -> None:
+    """Print it."""
+    shown.show(summary, _lines(summary), as_json=as_json)
+
+
+def _lines(summary: HeadsSummary) -> Iterator[str]:
+    rows = [(step.name, step.images, step.classes) for step in summary.funnel]
+    yield from columns(("after", "images", "classes"), rows)
+    yield from lines_of_bad_rows(summary)
+    if summary.refused:
+        yield from columns(("refused", "images"), [*summary.refused.items()])
+    refused = sum(summary.refused.values())
+    yield (
+        f"{summary.images:,} images = {summary.single:,} with one head + {summary.none:,} with none"
+        f" + {summary.several:,} with several + {refused:,} refused"
+    )
+    yield from lines_of_work(summary.work)
