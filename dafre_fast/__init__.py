@@ -21,7 +21,8 @@ list, and a command only from the few commands that it is built on (`tool.import
                 image in a worker), `run`, `observers` (whom it reports to), `executors/`
     api, cli, torch, sample/
                 Python functions; settings as flags; datasets for PyTorch; the drawn sample
-    heads/ labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ audit/ verify/ report/ gallery/ full/
+    heads/ labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ audit/ verify/ report/
+    gallery/ full/
                 a folder per command: `__init__` says what it does, `__main__` turns flags into an
                 exit status, `run` does it, and the rest is what it alone needs
     testing/    a server with every fault, for the tests

@@ -33,6 +33,7 @@ from dafre_fast.core.summaries import Summary
 
 COMMANDS = (
     "full",
+    "heads",
     "labels",
     "download",
     "resize",
@@ -99,10 +100,10 @@ class _Section(NamedTuple):
 
 def _sections(groups: Sequence[type[Group]]) -> list[_Section]:
     """Make the flags of each group; a setting that groups share is one flag, of the first."""
-    last = {field.name: field for group in groups for field in fields(group)}
+    last = {field.encode_name: field for group in groups for field in fields(group)}
     found, seen = [], set[str]()
     for group in groups:
-        new = [field.name for field in fields(group) if field.name not in seen]
+        new = [field.encode_name for field in fields(group) if field.encode_name not in seen]
         seen.update(new)
         if new:
             found.append(_Section(_heading(group), [_option(last[name]) for name in new]))
@@ -230,8 +231,8 @@ def _fail(prefix: str, message: object, status: int) -> NoReturn:
 
 def _option(field: inspect.Field) -> click.Option:
     """Return the flag of one setting. It takes text: `_build` checks types and bounds, once."""
-    assert isinstance(field.type, inspect.Metadata), f"{field.name} lacks a description"
-    kind, flag = field.type.type, _flag(field.name)
+    assert isinstance(field.type, inspect.Metadata), f"{field.encode_name} lacks a description"
+    kind, flag = field.type.type, _flag(field.encode_name)
     help_text = (field.type.extra_json_schema or {})["description"]
     if field.required:
         help_text += "  [required]"
@@ -239,9 +240,9 @@ def _option(field: inspect.Field) -> click.Option:
         help_text += f"  [default: {_show(field.default)}]"
     if isinstance(kind, inspect.BoolType):
         switch = f"{flag}/--no-{flag[2:]}"
-        return click.Option([switch, field.name], default=None, help=help_text)
+        return click.Option([switch, field.encode_name], default=None, help=help_text)
     return click.Option(
-        [flag, field.name],
+        [flag, field.encode_name],
         metavar=_metavar(kind),
         help=help_text,
         multiple=isinstance(kind, inspect.VarTupleType),
@@ -329,11 +330,11 @@ def _build(group: type[G], values: Values) -> G:
     """Return one group from raw values: text, or what TOML gives."""
     mine: dict[str, object] = {}
     for field in fields(group):
-        if field.name in values:
-            mine[field.name] = _split_list(field, values[field.name])
-            _check_text(field.name, mine[field.name])
-        if field.required and mine.get(field.name, ()) == ():
-            raise UsageError(f"{_flag(field.name)} is needed")
+        if field.encode_name in values:
+            mine[field.encode_name] = _split_list(field, values[field.encode_name])
+            _check_text(field.encode_name, mine[field.encode_name])
+        if field.required and mine.get(field.encode_name, ()) == ():
+            raise UsageError(f"{_flag(field.encode_name)} is needed")
     return build(group, mine, _flag, strict=False)
 
 

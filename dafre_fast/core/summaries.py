@@ -161,6 +161,23 @@ class Summary(Struct, frozen=True):
     """Path of the list of all bad rows, None if there are none."""
 
 
+class Judged(Struct, frozen=True):
+    """The quality of a detector at one threshold; shares are 0 to 1.
+
+    `counted` is the share of images with as many heads found as known, `overlap` the mean overlap
+    (intersection over union) of the boxes that match, 0 if there are none.
+    """
+
+    threshold: float
+    known: int
+    found: int
+    matched: int
+    recall: float
+    precision: float
+    overlap: float
+    counted: float
+
+
 class HeadsSummary(Struct, frozen=True):
     """The result of `heads`.
 
@@ -175,6 +192,8 @@ class HeadsSummary(Struct, frozen=True):
     refused: Mapping[str, int]
     work: Work
     funnel: Sequence[Step]
+    judged: Sequence[Judged] = ()
+    """The quality at each threshold, if known boxes were given."""
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
 

@@ -8,23 +8,27 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import InputError, Refusal, UsageError
-from dafre_fast.core.events import Doing
+from dafre_fast.core.events import Doing, Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Detected, Head, Wanted
 from dafre_fast.core.settings.detecting import Detecting
+from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 from dafre_fast.dataset.recorder import Recorder
 from dafre_fast.engine.feed import Feed, Task
+from dafre_fast.engine.loops import run
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
 from dafre_fast.engine.refusals import reopened, tell_of_reopened
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.work import read_original
 from dafre_fast.pixels.detectors.detector import Detector, Options, load
+from dafre_fast.sources.one_file import fetch_file
 
 FLOOR = 0.1
 """Boxes of at least this score are recorded, so that another threshold needs no other search."""
@@ -60,24 +64,31 @@ class Model:
         return hashlib.sha256(deciding).hexdigest()[:16]
 
 
-def open_model(path: Path, detecting: Detecting) -> Model:
-    """Read a model and try it. Raises InputError if it cannot be read, UsageError if it cannot be
-    used, or not in this way.
+def find_model(detecting: Detecting, folder: Path, fetching: Fetching, tell: Tell) -> Model:
+    """Read the model that `--detector` names and try it; one that has to be fetched is put into
+    `folder`.
+
+    Raises InputError if it cannot be read, UsageError if it cannot be used, or not in this way, and
+    SourceError if it cannot be fetched.
     """
+    spec = detecting.detector
+    assert spec
+    path = run(fetch_file(spec, folder, fetching, tell))
+    tell(Doing("trying the detector"))
     options = Options(
         threshold=min(FLOOR, detecting.count_threshold),
         nms=detecting.nms,
         side=detecting.detect_side,
         family=detecting.detector_family,
         fit=detecting.detector_fit,
-        kind=detecting.head_class,
+        kind=detecting.class_,
         backend=detecting.backend,
     )
     data = _bytes(path)
     try:
         load(data, options)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(f"{public(spec)}: {error}") from error
     return Model(path, hashlib.sha256(data).hexdigest(), options)
 
 

@@ -8,30 +8,13 @@ PASCAL VOC (Everingham et al., 2010, section 4.2).
 from collections.abc import Sequence
 
 import polars as pl
-from msgspec import Struct
 
 from dafre_fast.core.records import Box
+from dafre_fast.core.summaries import Judged
 
 OVERLAP = 0.5
 THRESHOLDS = tuple(step / 20 for step in range(2, 20))
 """Scores at which detections are judged: 0.1 to 0.95."""
-
-
-class Judged(Struct, frozen=True):
-    """The quality of a detector at one threshold; shares are 0 to 1.
-
-    `counted` is the share of images with as many heads found as known, `overlap` the mean overlap
-    of the boxes that match; NaN-free: 0 if there are none.
-    """
-
-    threshold: float
-    known: int
-    found: int
-    matched: int
-    recall: float
-    precision: float
-    overlap: float
-    counted: float
 
 
 def judge(

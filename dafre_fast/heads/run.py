@@ -5,32 +5,39 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from dafre_fast.core.atomic import scratch
-from dafre_fast.core.errors import UsageError
+from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS
+from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS, STATE
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
-from dafre_fast.core.summaries import HeadsSummary, Step, Work
+from dafre_fast.core.summaries import HeadsSummary, Judged, Step, Work
 from dafre_fast.dataset.manifest import write_manifest
 from dafre_fast.dataset.outcomes import status
 from dafre_fast.engine.apart import refuse_source
-from dafre_fast.engine.detection import Model, detect_all, open_model
+from dafre_fast.engine.detection import Model, detect_all, find_model
 from dafre_fast.engine.inputs import open_metadata, open_originals
 from dafre_fast.engine.observers import watching
 from dafre_fast.heads.candidates import Chosen, choose
+from dafre_fast.heads.evaluation import judge
+from dafre_fast.heads.plot import draw_quality
 from dafre_fast.heads.settings import Candidates, HeadsRun
 from dafre_fast.heads.writing import BOXES, single_heads, write_faces, write_tag_ids
 from dafre_fast.tables.bad_rows import write_bad_rows
+from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.funnel import write_funnel
-from dafre_fast.tables.writing import write_parquet
+from dafre_fast.tables.marks import is_good
+from dafre_fast.tables.writing import write_csv, write_parquet
 
 FACES, TAG_IDS, HEADS = "faces.tsv", "tagIds.tsv", "heads.parquet"
+EVALUATION, QUALITY = "evaluation.csv", "evaluation.svg"
 
 
 def heads(
@@ -51,7 +58,7 @@ def heads(
     if not fetching.metadata or not detecting.detector:
         raise UsageError(f"{'--detector' if fetching.metadata else '--metadata'} is needed")
     refuse_source(run.source, run.output)
-    model = open_model(Path(detecting.detector), detecting)
+    model = find_model(detecting, run.output / STATE / "models", fetching, tell)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
@@ -65,7 +72,28 @@ def heads(
     tell(Doing("writing tables"))
     boxes = _boxes(found, model)
     funnel = _write(run.output, chosen, found, boxes, detecting.count_threshold)
-    return bad_rows.added_to(_summary(found, boxes, detecting.count_threshold, work, funnel))
+    summary = _summary(found, boxes, detecting.count_threshold, work, funnel)
+    if run.evaluate:
+        tell(Doing("judging the heads found"))
+        summary = replace(summary, judged=_evaluate(run.evaluate, run.output, found, boxes))
+    return bad_rows.added_to(summary)
+
+
+def _evaluate(
+    faces: Path, output: Path, found: pl.DataFrame, boxes: pl.DataFrame
+) -> Sequence[Judged]:
+    """Judge boxes by those of faces.tsv, for the images that were searched; write table and plot.
+
+    Raises InputError if the table cannot be read, or has none of these images.
+    """
+    searched = found.filter(pl.col("reason").is_null()).select("id")
+    known = read_faces(faces).filter(is_good).join(searched, on="id", how="semi")
+    if known.is_empty():
+        raise InputError(f"{faces}: has a box of none of the {searched.height:,} images searched")
+    judged = judge(boxes, known)
+    write_csv(pl.DataFrame(map(to_builtins, judged)), output / EVALUATION)
+    draw_quality(judged, output / QUALITY)
+    return judged
 
 
 def _boxes(found: pl.DataFrame, model: Model) -> pl.DataFrame:
@@ -73,7 +101,9 @@ def _boxes(found: pl.DataFrame, model: Model) -> pl.DataFrame:
     box = pl.col("heads")
     edges = {name: box.list.get(place) for place, name in enumerate((*Box._fields, "score"))}
     rows = found.select("id", "tag_id", "heads").explode("heads").drop_nulls("heads")
-    return rows.with_columns(**edges, model=pl.lit(model.name)).select(*BOXES).cast(pl.Schema(BOXES))
+    return (
+        rows.with_columns(**edges, model=pl.lit(model.name)).select(*BOXES).cast(pl.Schema(BOXES))
+    )
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dafre_fast.core.summaries import HeadsSummary
+from dafre_fast.core.summaries import HeadsSummary, Judged
 from dafre_fast.views import show as shown
 from dafre_fast.views.summary import columns, lines_of_bad_rows, lines_of_work
 
@@ -24,3 +24,13 @@ def _lines(summary: HeadsSummary) -> Iterator[str]:
         f" + {summary.several:,} with several + {refused:,} refused"
     )
     yield from lines_of_work(summary.work)
+    if summary.judged:
+        yield "threshold    found  recall  precision  overlap  right number of heads"
+        yield from map(_quality, summary.judged)
+
+
+def _quality(judged: Judged) -> str:
+    return (
+        f"{judged.threshold:9.2f}  {judged.found:7,}  {judged.recall:6.1%}  {judged.precision:9.1%}"
+        f"  {judged.overlap:7.3f}  {judged.counted:21.1%}"
+    )

@@ -67,23 +67,23 @@ def hub_source(spec: str, folder: Path, settings: Fetching, check: Check, tell: 
     if a path follows. Raises UsageError for other addresses, and for an endpoint or a token of the
     environment that cannot be used.
     """
-    endpoint, token = _endpoint(), find_token()
-    bearer = {origin(url_of(endpoint)): token} if token else None
+    place, token = endpoint(), find_token()
+    bearer = {origin(url_of(place)): token} if token else None
     login = "the token has no access to it" if token else "set HF_TOKEN"
     transport = Http(settings, Hosts(settings, tell), bearer, login)
     if match := _FILE.fullmatch(spec):
         repo, revision, path = match.groups()
-        hub = Hub(endpoint, repo, unquote(revision or _MAIN))
+        hub = Hub(place, repo, unquote(revision or _MAIN))
         address = f"{hub.files}/{quote(path, safe=_OF_TEMPLATES)}"
         return addressed(address, transport, folder, settings, check, tell)
     if match := _SET.fullmatch(spec):
-        hub = Hub(endpoint, match[1], unquote(match[2] or _MAIN))
+        hub = Hub(place, match[1], unquote(match[2] or _MAIN))
         layout = KnownSet(hub, KNOWN[hub.repo]) if hub.repo in KNOWN else ListedSet(hub)
         return Archives(layout, transport, folder, settings, check, tell)
     raise UsageError(f"--source {spec!r}: neither hf:OWNER/NAME nor hf://datasets/OWNER/NAME/PATH")
 
 
-def _endpoint() -> str:
+def endpoint() -> str:
     """Return the address of the hub, or of the mirror that HF_ENDPOINT names, without a `/` at its
     end.
     """

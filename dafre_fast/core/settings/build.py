@@ -29,7 +29,7 @@ def build(
     numbers and switches may be text. Raises UsageError that names the setting, its value and what
     it must be.
     """
-    kinds = {field.name: field.type for field in fields(group)}
+    kinds = {field.encode_name: field.type for field in fields(group)}
     own = {name: values[name] for name in kinds.keys() & values.keys()}
     try:
         return msgspec.convert(own, group, strict=strict, dec_hook=_to_path)

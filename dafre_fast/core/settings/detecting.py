@@ -14,7 +14,7 @@ them; or any size is right, and nothing is filled.
 BackendName = Literal["onnxruntime", "opencv"]
 
 
-class Detecting(Group, frozen=True):
+class Detecting(Group, frozen=True, rename={"class_": "class"}):
     """The detector of heads, and what counts as a head."""
 
     detector: Annotated[
@@ -42,7 +42,7 @@ class Detecting(Group, frozen=True):
         Fit | None,
         Meta(description="How a picture gets the size of the input. Default: as the family does."),
     ] = None
-    head_class: Annotated[
+    class_: Annotated[
         str | None,
         Meta(
             description="Name or number of the class to look for. Default: head, or the only one."
