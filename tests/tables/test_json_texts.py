@@ -113,21 +113,23 @@ def test_a_record_of_an_array_that_is_too_long_costs_no_other(path) -> None:
 
 def test_an_array_that_never_ends_is_held_only_up_to_the_limit(path) -> None:
     path.write_bytes(b'[{"id": 1},\n{"id": [' + b"[" * 3 * LONGEST_LINE)
-    with pytest.raises(InputError, match="ends within the record that begins in line 2"):
+    with pytest.raises(InputError, match="ends too early, at the record that begins in line 2"):
         lines(path)
 
 
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ('[{"id": 1}', "an array"),
-        ('[{"id": 1}, {"id": 2', "the record that begins in line 2"),
+        ('[{"id": 1},', "the end of an array"),
+        ('[{"id": 1}', "record 1 of line 1"),
+        ('[{"id": 1}, {"id": 2', "record 2 of line 1"),
+        ('[\n{"id": 1},\n{"id": [2},\n{"id": 3}\n]\n', "the record that begins in line 3"),
         ('[\n{"id": 1},\n{"id": [2,\n{"id": 3}\n]', "the record that begins in line 3"),
         ('{\n"id": 1}\n{\n"id": 2', "the record that begins in line 3"),
     ],
 )
 def test_a_layout_that_ends_too_early_is_refused_with_the_place(path, text, where) -> None:
-    with pytest.raises(InputError, match=rf"^{path}: ends within {where}: it is cut off"):
+    with pytest.raises(InputError, match=rf"^{path}: ends too early, at {where}: it is cut off"):
         read(path, text.encode())
 
 
