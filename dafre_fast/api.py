@@ -88,7 +88,8 @@ def resize_image(
     """Return the full image of an original: upright, whole, resized, as JPEG.
 
     Args:
-        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC or BMP.
+        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF or BMP, and HEIC with
+            the extra `heic`.
         size: The short side of the full image, in pixels; a smaller original is enlarged.
         exact: Take no shortcut while resizing but to decode a JPEG at no less than twice `size`.
         quality: The quality of the JPEG made, 1 to 100.
@@ -137,7 +138,8 @@ def crop_head(
     """Return the head crop of an original, as JPEG.
 
     Args:
-        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC or BMP.
+        data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF or BMP, and HEIC with
+            the extra `heic`.
         box: The head: left, top, right, bottom, as shares (0 to 1) of the width and height of the
             upright image.
         face_margin: Added on each side, as a share of the box's width and height.
@@ -245,7 +247,7 @@ def make_images(
         worker_memory: The most memory that a worker may take for its work, in bytes.
         workers: The number of worker processes; None for the usable cores.
         image_timeout: The most seconds that one image may take.
-        resume: Keep what earlier calls made with the same settings, else make all images again.
+        resume: Keep what earlier calls made, else make all images again, in the same place.
         retry_failed: Try images again that an earlier call refused for good.
         metadata: Parquet or JSON lines with `id` and any of `md5`, `file_ext`, `file_size`.
         extensions: The extensions to try, in order, if the real one is not known.
@@ -271,7 +273,8 @@ def make_images(
 
     Raises:
         InputError: The table is not as described, or the originals or metadata cannot be read.
-        UsageError: A setting is out of its bounds, or another run is at work in `output`.
+        UsageError: A setting is out of its bounds, another run is at work in `output`, images there
+            were made with other settings, or `output` would replace originals.
         OutputError: `output` cannot be written.
         SourceError: The source must not be asked any more.
         WorkerError: No worker can be started; as NoMainGuard if the main guard is missing.

@@ -8,12 +8,10 @@ by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 import gc
-import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -24,12 +22,13 @@ from click.shell_completion import CompletionItem
 from msgspec import inspect
 
 from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
 from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
-from dafre_fast.core.stopping import raise_stopped
+from dafre_fast.core.stopping import Stopped, end, raise_stopped
 from dafre_fast.core.summaries import Summary
 
 COMMANDS = (
@@ -198,12 +197,13 @@ def judge(refused: int, reporting: Reporting) -> int:
 
 def run(entry: click.Command) -> NoReturn:
     """Run a command on the arguments of this process and exit with its status."""
-    raise_stopped()
     # Imports make a few hundred thousand objects that live to the end: to search them for garbage
     # is a tenth of the time it takes to start.
     gc.set_threshold(200_000, 50, 50)
     prefix = f"dafre-fast {entry.name}" if entry.name != "dafre-fast" else "dafre-fast"
     try:
+        raise_stopped(prefix)
+        raise_open_files()
         status = entry.main(prog_name=prefix, standalone_mode=False)
         gc.freeze()  # they need not be searched at the exit either
         sys.exit(status)
@@ -217,20 +217,9 @@ def run(entry: click.Command) -> NoReturn:
     except (OutputError, SourceError, WorkerError) as error:
         _fail(prefix, error, 1)
     except (KeyboardInterrupt, click.Abort) as stop:
-        _end_at_once(prefix, getattr(stop, "status", 128 + signal.SIGINT))
-
-
-def _end_at_once(prefix: str, status: int) -> NoReturn:
-    """End a command that was stopped. Threads that wait for a resolver, or compile, are not waited
-    for.
-    """
-    print(
-        f"{prefix}: stopped; what is finished is kept, and the same command goes on",
-        file=sys.stderr,
-    )
-    with suppress(OSError):
-        sys.stdout.flush()
-    os._exit(status)
+        # click turns every KeyboardInterrupt into its own Abort.
+        cause = stop.__cause__ if isinstance(stop, click.Abort) else stop
+        end(prefix, cause.number if isinstance(cause, Stopped) else signal.SIGINT)
 
 
 def _fail(prefix: str, message: object, status: int) -> NoReturn:

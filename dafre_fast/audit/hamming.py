@@ -6,7 +6,6 @@ bits, or one of the other words in at most r - 1. Hashes are therefore sorted by
 and compared only where these words are that close. No pair is missed and none is found twice.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from dafre_fast.core.daemons import pool
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.jit import kernel
 from dafre_fast.tables.kernels.vectors import ones
@@ -45,8 +45,10 @@ def pairs_within(hashes: Hashes, distance: int, threads: int = 1) -> Pairs:
     Raises UsageError if there are more than 50 million pairs.
     """
     radii = _radii(distance)
-    with ThreadPoolExecutor(threads) as pool:
-        found = [*pool.map(lambda word: _pairs_by(hashes, word, radii, distance), range(_WORDS))]
+    with pool(threads) as executor:
+        found = [
+            *executor.map(lambda word: _pairs_by(hashes, word, radii, distance), range(_WORDS))
+        ]
     if sum(map(len, found)) > _MOST_PAIRS:
         message = f"more than {_MOST_PAIRS:,} pairs are within {distance} bits"
         raise UsageError(f"{message}: these pictures are too much alike for this --distance")

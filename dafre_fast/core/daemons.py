@@ -2,8 +2,10 @@
 end, as both do for those of `concurrent.futures`.
 """
 
-from collections.abc import Callable
-from concurrent.futures import Future
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, TypeVar
@@ -28,6 +30,10 @@ class Daemons:
             Thread(target=self._work, name=f"dafre_fast {self._name}", daemon=True).start()
         return future
 
+    async def run(self, call: Callable[[], T]) -> T:
+        """Have a thread make a call, and return its result. A cancellation does not wait for it."""
+        return await asyncio.wrap_future(self.submit(call))
+
     def _work(self) -> None:
         while True:
             future, call = self._calls.get()
@@ -38,3 +44,15 @@ class Daemons:
                     future.set_exception(error)
             del future, call  # nothing is kept while it waits for the next
             self._idle.release()
+
+
+@contextmanager
+def pool(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield an executor of `most` threads; wait for them at the end, but not after an exception."""
+    threads = ThreadPoolExecutor(most)
+    try:
+        yield threads
+    except BaseException:
+        threads.shutdown(wait=False, cancel_futures=True)
+        raise
+    threads.shutdown()

@@ -21,6 +21,7 @@ EXTENSIONS = {
     "jpeg": Format.JPEG,
     "jfif": Format.JPEG,
     "png": Format.PNG,
+    "apng": Format.PNG,
     "gif": Format.GIF,
     "webp": Format.WEBP,
     "bmp": Format.BMP,
@@ -28,6 +29,8 @@ EXTENSIONS = {
     "tiff": Format.TIFF,
     "avif": Format.AVIF,
     "heic": Format.HEIC,
+    "heif": Format.HEIC,
+    "hif": Format.HEIC,
 }
 """Format by file extension, in lower case and without the dot. How the first bytes of a file show
 its format, and which decoder reads it, is in `dafre_fast.pixels.decoders.registry`.

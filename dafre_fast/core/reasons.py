@@ -184,7 +184,7 @@ class Note(_Explained):
 
     PROFILE_IGNORED = (
         "profile_ignored",
-        "The colour profile is damaged: the colours were taken as sRGB.",
+        "The colour profile is damaged or unknown: the colours were taken as sRGB.",
     )
     TRUNCATED = (
         "truncated",

@@ -1,16 +1,32 @@
-"""Stop a command: by Ctrl-C, by SIGTERM, and by the end of its terminal (SIGHUP)."""
+"""Stop a command: by Ctrl-C, by SIGTERM, and by the end of its terminal (SIGHUP).
+
+The first signal raises `Stopped` in the main thread, so that everything is left in order. Nothing
+depends on that: a run may be killed at any moment. So a process that does not get there in time is
+ended, whatever it waits for.
+"""
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Event, Thread, Timer, main_thread
 from types import FrameType
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE_SECONDS = 2.0
 """Signals that follow the first so soon change nothing: whoever presses Ctrl-C twice must not break
 off what is being cleaned up. One that comes later ends the process at once."""
+_TO_HEED_SECONDS = 1.5
+"""Most time in a call that does not notice signals, such as a long query of polars."""
+_TO_END_SECONDS = 10.0
+"""Most time for cleaning up."""
+_AGAIN_SECONDS = 0.01
+_MESSAGE = "stopped; what is finished is kept, and the same command goes on"
+
+_heeded = Event()
 
 
 class Stopped(KeyboardInterrupt):
@@ -18,18 +34,40 @@ class Stopped(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
-        self.status = 128 + number
-        """Exit status, as in shells."""
+        self.number = number
 
 
-def raise_stopped() -> None:
-    """Have the main thread raise `Stopped` at the first signal, for the rest of this process. What
-    is ignored (nohup), or answered by somebody else, is left as it is.
+def raise_stopped(name: str) -> None:
+    """Have the main thread raise `Stopped` at the first signal, for the rest of this process, the
+    command `name`. What is ignored (nohup), or answered by somebody else, is left as it is.
     """
     asked = _Asked()
-    for number in SIGNALS:
-        if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
-            signal.signal(number, asked)
+    answered = [
+        number
+        for number in SIGNALS
+        if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}
+    ]
+    for number in answered:
+        signal.signal(number, asked)
+    sys.unraisablehook = asked.not_passed_on
+    numbers, noted = os.pipe()
+    os.set_blocking(noted, False)
+    signal.set_wakeup_fd(noted, warn_on_full_buffer=False)
+    Thread(target=_watch, args=(numbers, answered, name), daemon=True).start()
+
+
+def heed() -> None:
+    """Note that the signal has been noticed, so that the process is about to end in order."""
+    _heeded.set()
+
+
+def end(name: str, number: int) -> NoReturn:
+    """End this process, the command `name`, after a signal. No thread is waited for."""
+    with suppress(OSError):
+        os.write(2, f"{name}: {_MESSAGE}\n".encode())
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(128 + number)
 
 
 class _Asked:
@@ -40,9 +78,30 @@ class _Asked:
         now = time.monotonic()
         if self._at is None:
             self._at = now
+            heed()
             raise Stopped(number)
         if now - self._at > PATIENCE_SECONDS:
             os._exit(128 + number)
+
+    def not_passed_on(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Raise again, a moment later, what came while Python itself called something back, such as
+        at the end of an import: there no exception is passed on.
+        """
+        if isinstance(unraisable.exc_value, Stopped):
+            self._at = None
+            again = main_thread().ident, unraisable.exc_value.number
+            Timer(_AGAIN_SECONDS, signal.pthread_kill, again).start()
+        else:
+            sys.__unraisablehook__(unraisable)
+
+
+def _watch(numbers: int, answered: list[signal.Signals], name: str) -> None:
+    """End the process if it does not end by itself after a signal; Python writes its number."""
+    while (number := os.read(numbers, 1)[0]) not in answered:
+        pass
+    if _heeded.wait(_TO_HEED_SECONDS):
+        time.sleep(_TO_END_SECONDS)
+    end(name, number)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
 from dafre_fast.crop.settings import CropRun
-from dafre_fast.engine.apart import refuse_input, refuse_same, refuse_shared_buckets
+from dafre_fast.engine.apart import refuse_manifest, refuse_same, refuse_shared_buckets
 from dafre_fast.engine.images import make_with_manifest
 from dafre_fast.engine.inputs import CHECK, summarize, with_names
 from dafre_fast.engine.originals import Originals
@@ -32,7 +32,7 @@ def crop(
     Raises UsageError if an output would take the place of an original.
     """
     refuse_same(run.input, "--input", run.output)
-    refuse_input(run.manifest, "--manifest", [faces])
+    refuse_manifest(run.manifest, [faces])
     tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})

@@ -12,7 +12,7 @@ from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Simulation, Summary
 from dafre_fast.dataset.manifest import write_manifest
 from dafre_fast.download.settings import DownloadRun
-from dafre_fast.engine.apart import refuse_input, refuse_source
+from dafre_fast.engine.apart import refuse_manifest, refuse_source
 from dafre_fast.engine.fetch import fetch_all
 from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
 from dafre_fast.engine.observers import watching
@@ -34,7 +34,7 @@ def download(
     Raises InputError, UsageError, OutputError or SourceError, as `engine.fetch.fetch_all` does.
     """
     refuse_source(run.source, run.output)
-    refuse_input(run.manifest, "--manifest", [faces, *fetching.metadata])
+    refuse_manifest(run.manifest, [faces, *fetching.metadata])
     tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, None, selection)
     asked = catalogue.kept.select(key=pl.col("id").cast(pl.String))

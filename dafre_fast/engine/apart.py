@@ -5,15 +5,20 @@ raise UsageError before anything is written.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.formats import EXTENSIONS
 from dafre_fast.core.layout import ORIGINALS, SHARDS
 from dafre_fast.core.paths import from_text
 from dafre_fast.dataset.products import holds_products
 from dafre_fast.sources.choose import finds_only
+
+_BUCKET = re.compile(r"\d{4}")
 
 
 def refuse_same(read: Path, flag: str, output: Path) -> None:
@@ -97,11 +102,43 @@ def refuse_shared_buckets(
                 )
 
 
-def refuse_input(written: Path | None, flag: str, inputs: Iterable[Path]) -> None:
-    """Refuse a file to write that is one of the files to read."""
-    for path in inputs if written else ():
-        if written and _same(path, written):
-            raise UsageError(f"{flag} {written} is the input {path}; give another file")
+def refuse_tables(metadata: Iterable[Path], output: Path) -> None:
+    """Refuse an output of tables within a folder of metadata, as which the next run would read
+    them.
+    """
+    for folder in metadata:
+        if folder.is_dir() and output.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"--output {output} lies in --metadata {folder}: the next run would read tables of"
+                " tags as metadata; give another --output"
+            )
+
+
+def refuse_manifest(manifest: Path | None, inputs: Iterable[Path] = ()) -> None:
+    """Refuse a manifest that would replace one of the inputs, or any file that is not Parquet."""
+    if manifest is None or not manifest.is_file():
+        return
+    for path in inputs:
+        if _same(path, manifest):
+            raise UsageError(f"--manifest {manifest} is the input {path}; give another file")
+    with suppress(OSError), manifest.open("rb") as file:
+        if file.read(4) not in (b"PAR1", b""):
+            raise UsageError(
+                f"--manifest {manifest} is there and is no Parquet file; give another file"
+            )
+
+
+def refuse_pack(folder: Path, dataset: Path) -> None:
+    """Refuse a folder for a pack that is the dataset, or holds pictures or buckets of them."""
+    if _same(folder, dataset):
+        raise UsageError(f"--into {folder} is the dataset itself; give another folder")
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.suffix[1:].lower() in EXTENSIONS or _BUCKET.fullmatch(path.name):
+                raise UsageError(
+                    f"--into {folder} holds pictures ({path.name}), and a pack would be taken for"
+                    " more of them; give another folder"
+                )
 
 
 def _holds_files(folder: Path) -> bool:

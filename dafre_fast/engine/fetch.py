@@ -9,7 +9,7 @@ from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.manifest import manifest_of_originals
-from dafre_fast.dataset.outcomes import gave_before, last_outcomes, standing_refusals
+from dafre_fast.dataset.outcomes import last_outcomes, standing_refusals
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
 from dafre_fast.engine.refusals import reopened, tell_of_reopened
@@ -31,15 +31,14 @@ def fetch_all(
         open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
         if not running.retry_failed:
             tell_of_reopened(asked, reopened(fetched, originals.identity), watch)
-        gave = gave_before(fetched, originals.identity)
+        originals = originals.with_record(fetched)
         todo = table_of_originals(open_, fetched, originals)
         watch.begin(asked.height, asked.height - todo.height)
 
         async def take(_: Sought, fetched: Fetched) -> None:
             watch.advance(fetched.reason)
 
-        fetching = fetch_originals(todo, originals, ledger, watch, take, gave=gave)
-        _, loop = run_measured(fetching)
+        _, loop = run_measured(fetch_originals(todo, originals, ledger, watch, take))
         watch.tell(Doing("gathering outcomes"))
         refused_before = asked.height - open_.height
         downloads = watch.tally.downloads(loop)

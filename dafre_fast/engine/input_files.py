@@ -33,8 +33,8 @@ class Listing(NamedTuple):
     problems: list[Problem]
 
 
-def originals_in(tree_or_list: Path, tell: Tell = silent) -> Listing:
-    """Return every original of a folder or list, whatever its extension.
+def originals_in(tree_or_list: Path, tell: Tell = silent, manifest: Path | None = None) -> Listing:
+    """Return every original of a folder or list, whatever its extension, but for the manifest.
 
     In a folder, subfolders with products of runs are left out, and those that cannot be listed
     stand among the originals, so that they have an outcome. A list is a text file with a path per
@@ -43,6 +43,9 @@ def originals_in(tree_or_list: Path, tell: Tell = silent) -> Listing:
     `..` or names no file, or two outputs would have the same path.
     """
     found = _in_tree(tree_or_list, tell) if tree_or_list.is_dir() else _listed(tree_or_list)
+    if manifest and manifest.resolve().is_relative_to(tree_or_list.resolve()):
+        inside = to_text(str(manifest.resolve().relative_to(tree_or_list.resolve())))
+        found = found._replace(files=[one for one in found.files if one[0] != inside])
     if not found.files:
         raise InputError(f"{tree_or_list}: holds no files")
     return found

@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell
+from dafre_fast.core.limits import most_downloads
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Step, Summary, Work
+from dafre_fast.engine.judge import Judge
 from dafre_fast.engine.originals import Originals
-from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.choose import choose, finds_only, identity
 from dafre_fast.sources.interface import Check
 from dafre_fast.tables.faces import names_in
 from dafre_fast.tables.metadata import Metadata, read_metadata
 
-CHECK = Check(head=sniff, whole=check_end)
+CHECK = Check(head=sniff, whole=Judge())
 """The checks that originals must pass."""
 
 
@@ -45,6 +47,7 @@ def open_originals(
 
     Raises UsageError if it is of no known kind, InputError if a list of archives cannot be read.
     """
+    fetching = replace(fetching, connections=min(fetching.connections, most_downloads()))
     chosen = choose(source, folder, fetching, CHECK, tell)
     return Originals(
         chosen,

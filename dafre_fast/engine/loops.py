@@ -12,7 +12,7 @@ from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from dafre_fast.core.stopping import PATIENCE_SECONDS, SIGNALS
+from dafre_fast.core.stopping import PATIENCE_SECONDS, SIGNALS, heed
 
 T = TypeVar("T")
 Main = Coroutine[Any, Any, T]
@@ -64,6 +64,7 @@ def _cancelled_by_signals(
         now = time.monotonic()
         if not came:
             came.append((number, now))
+            heed()
             loop.call_soon_threadsafe(task.cancel)
         elif now - came[0][1] > PATIENCE_SECONDS:
             before[number](number, frame)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import polars as pl
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from dafre_fast.core.paths import from_text, to_text
 from dafre_fast.core.records import Fetched, Sought
 from dafre_fast.core.walk import Walk
 from dafre_fast.dataset.ledger import Ledger
+from dafre_fast.dataset.outcomes import gave_before
 from dafre_fast.engine.first_answers import FirstAnswers
 from dafre_fast.engine.observers import Watch
 from dafre_fast.pixels.sniff import sniff
@@ -47,6 +48,12 @@ class Originals(NamedTuple):
     """The fingerprint of the source."""
     give_up: int = 0
     """So many first answers that are refusals of one kind end the run; 0: none do."""
+    gave: bool = False
+    """Whether the source gave an original in an earlier run."""
+
+    def with_record(self, fetched: pl.LazyFrame) -> Self:
+        """Return the originals with what the last outcomes of fetching say of their source."""
+        return self._replace(gave=gave_before(fetched, self.identity))
 
 
 async def fetch_originals(
@@ -56,20 +63,18 @@ async def fetch_originals(
     watch: Watch,
     take: Take,
     settle: Callable[[], Awaitable[None]] | None = None,
-    *,
-    gave: bool = False,
 ) -> None:
     """Give `take` a path or a reason for each row of a table of originals: first for those on the
     disk, then for those the source fetches. Append to the ledger what it does not have yet. Before
     an outcome is replaced by a second one, wait for `settle`: what was made of the first is over.
-    `gave` is True if the source gave an original in an earlier run.
 
     Raises OutputError and SourceError as sources do, and SourceError if the first answers say that
     the source should not be asked on.
     """
     arrived = set[int]()
     # To look into a folder costs nothing, so that one is searched to the end.
-    first_answers = FirstAnswers(originals.give_up if originals.folder else 0, gave=gave)
+    give_up = originals.give_up if originals.folder else 0
+    first_answers = FirstAnswers(give_up, gave=originals.gave)
 
     async def arrive(one: Sought, fetched: Fetched) -> None:
         if one.row in arrived and settle:

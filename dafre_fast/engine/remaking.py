@@ -5,7 +5,7 @@ One that was made with other settings would be lost by making it anew, which is 
 demand alone. What was refused is tried again under other settings, other bounds and a new revision.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,15 +70,29 @@ class Remaking:
 
     def _was_made(self) -> pl.Expr:
         """Return the test for any output; a row whose head is refused may have a full image."""
-        return pl.any_horizontal(
-            pl.col(f"{prefix_of(output.name)}bytes").is_not_null()
-            for output in self._recipe.outputs
-        )
+        return _have(self._recipe.outputs)
+
+    def _comes_out_the_same(self) -> pl.Expr:
+        """Return the test for rows whose outputs are all made in the same way by this run, which
+        makes further ones.
+        """
+        found = pl.lit(value=False)
+        alike = {
+            text: other
+            for text, other in self._recorded.items()
+            if other.revision == self._recipe.revision
+        }
+        for text, other in alike.items():
+            changed = [output for output in self._recipe.outputs if output not in other.outputs]
+            if len(changed) < len(self._recipe.outputs):
+                found |= (pl.col("recipe") == text) & ~_have(changed)
+        return found
 
     def refuse(self, asked: pl.DataFrame, made: pl.LazyFrame) -> None:
         """Raise UsageError if any of the images asked for was made with other settings."""
         refused = pl.col("reason").is_not_null() & pl.col("recipe").is_in([*self._other_bounds])
         same = pl.col("recipe").is_in([*self._same_pixels]) | self._stands() | refused
+        same |= self._comes_out_the_same() & ~pl.col("recipe").is_in([*self._other_bounds])
         lost = made.filter(self._was_made() & ~same).join(asked.lazy(), on="key", how="semi")
         found = lost.group_by("recipe").len("images").sort("images", "recipe", descending=True)
         if rows := found.collect().rows():
@@ -101,23 +115,34 @@ class Remaking:
         return settings if of == 1 else f"{settings}: {images:,}"
 
     def notices(self, asked: pl.DataFrame, made: pl.LazyFrame) -> Iterator[Notice]:
-        """Say how many images of another revision stay, and how many refusals of other settings
-        are tried again.
+        """Say how many images of another revision stay, how many get further outputs, and how many
+        refusals of other settings are tried again.
         """
         rows = made.join(asked.lazy(), on="key", how="semi")
         finished = settled(rows, recipes=None, retry_failed=False)
         others = finished.filter(~pl.col("recipe").is_in([*self._own]))
         stay = pl.col("recipe").is_in([*self._same_pixels]) & self._stands()
-        counted = others.select(stay=stay.sum(), again=(~self._stands()).sum()).collect()
-        stays, again = counted.row(0)
+        left = ~self._stands()
+        refused = pl.col("reason").is_not_null()
+        counts = stay.sum(), (left & ~refused).sum(), (left & refused).sum()
+        named = dict(zip(("stays", "more", "again"), counts, strict=True))
+        stays, more, again = others.select(**named).collect().row(0)
         if stays:
             yield Notice(
                 f"{_images_were(stays)} made by another revision of this program and stay;"
                 " --no-resume makes all anew"
             )
+        if more:
+            are = "is" if more == 1 else "are"
+            yield Notice(f"{_images_were(more)} made with other settings and {are} remade")
         if again:
             are = "is" if again == 1 else "are"
             yield Notice(f"{_images_were(again)} refused with other settings and {are} tried again")
+
+
+def _have(outputs: Sequence[Output]) -> pl.Expr:
+    columns = (pl.col(f"{prefix_of(output.name)}bytes") for output in outputs)
+    return pl.any_horizontal(pl.lit(value=False), *(column.is_not_null() for column in columns))
 
 
 def _pixels(recipe: Recipe) -> tuple[Group | tuple[Output, ...], ...]:

@@ -21,7 +21,7 @@ from dafre_fast.core.settings.running import Running, usable_cores
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest
-from dafre_fast.dataset.outcomes import gave_before, last_outcomes
+from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.provenance import record_making
 from dafre_fast.dataset.spools import Spools, all_places
 from dafre_fast.engine.executors.base import Executor, Loss, Lost, Spec, ready
@@ -75,21 +75,20 @@ def make_all(
         watch.tell(_SLOWER_JPEG)
     watch.tell(Doing("reading the ledger"))
     with resumed(output, resume=running.resume) as ledger:
-        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
         made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
         standing = _standing(asked, made, recipe, running, output, watch)
         record_making(output, recipe, resume=running.resume)
         if spools:
             asked = spools.assigned(asked)
         if originals:
+            fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
+            originals = originals.with_record(fetched)
             standing = _without_reopened(standing, asked, fetched, originals, running, watch)
         todo, refused_before = _todo(asked, made, standing, recipe, spools)
         watch.begin(asked.height, asked.height - todo.height)
-        gave = False
         if originals:
-            gave = gave_before(fetched, originals.identity)
             todo = table_of_originals(todo, fetched, originals)
-        work = _Run(originals, recipe, running, ledger, watch, gave=gave).carry_out(todo)
+        work = _Run(originals, recipe, running, ledger, watch).carry_out(todo)
         watch.tell(Doing("gathering outcomes"))
         work = replace(work, refused_before=refused_before)
         ledger.mend()  # a worker may have died in the middle of a line
@@ -174,10 +173,7 @@ class _Run:
         running: Running,
         ledger: Ledger,
         watch: Watch,
-        *,
-        gave: bool,
     ) -> None:
-        self._gave = gave
         self._originals, self._hashes = originals, recipe.hashes()
         self._outputs = recipe.outputs
         self._ledger, self._watch = ledger, watch
@@ -226,7 +222,7 @@ class _Run:
                 await executor.submit(replace(image, original=fetched.path))
 
         await fetch_originals(
-            todo, self._originals, self._ledger, self._watch, take, executor.drain, gave=self._gave
+            todo, self._originals, self._ledger, self._watch, take, executor.drain
         )
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:

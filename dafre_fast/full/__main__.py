@@ -61,8 +61,10 @@ def command(
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         tell = stack.enter_context(terminal(watching))
+        is_sample = not (run.faces or run.tag_ids or run.source)
         run, fetching = _with_inputs(run, fetching, stack, tell)
-        summary = make(run, selection, steps, plotting, fetching, recipe, running, tell)
+        identity = "sample" if is_sample else None  # whichever port it is served on
+        summary = make(run, selection, steps, plotting, fetching, recipe, running, tell, identity)
     status = cli.report(summary, reporting)
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)

@@ -51,9 +51,11 @@ def full(
     recipe: Recipe,
     running: Running,
     tell: Tell = silent,
+    identity: str | None = None,
 ) -> Summary:
     """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
-    are to lie in those.
+    are to lie in those. `identity` stands for the fingerprint of a source that has another address
+    in each run.
     """
     assert run.faces
     assert run.source
@@ -81,6 +83,7 @@ def full(
     with watching("images", tell) as watch:
         originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
         originals = with_names(originals, run.faces)
+        originals = originals._replace(identity=identity or originals.identity)
         manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
     tell(Doing("writing the manifest"))
     write_manifest(manifest, output / MANIFEST)

@@ -3,6 +3,10 @@
 It only reads, and answers only GET and HEAD. Pages are made in threads, so that a slow page does
 not delay pictures. Files are found by id through the manifest: no part of a path comes from an
 address, and no symbolic link is followed.
+
+Behind a reverse proxy all links begin with the prefix given. Requests may come with it or, where
+the proxy takes it off, without. No header of a proxy is trusted: whoever reaches this server could
+send it, too.
 """
 
 import asyncio
@@ -49,6 +53,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:@/\\\[\]]+)(:[0-9]+)?")
+_NAME_OF_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 _SECONDS_OF_PICTURES = 600
 _SECONDS_TO_END = 2.0
 _log = logging.getLogger(__name__)
@@ -59,8 +65,10 @@ def gallery(run: GalleryRun, opened: Callable[[str, int], None], tell: Tell = si
 
     Calls `opened` once, with the address and the number of images, when the server is ready. Raises
     InputError if the dataset cannot be read, OutputError if its index cannot be written, and
-    UsageError if the port cannot be opened.
+    UsageError if the port cannot be opened, or a prefix or name is none.
     """
+    _prefix(run)
+    _allowed(run)
     index = _indexed(run, tell)
     if not _is_loopback(run.host):
         tell(
@@ -108,7 +116,7 @@ async def serving(run: GalleryRun, index: Index) -> AsyncIterator[str]:
             except (OSError, UnicodeError) as error:
                 reason = getattr(error, "strerror", None) or error
                 raise UsageError(f"--host {run.host} --port {run.port}: {reason}") from error
-            yield f"http://{_in_address(run.host)}:{runner.addresses[0][1]}/"
+            yield f"http://{_in_address(run.host)}:{runner.addresses[0][1]}{_prefix(run)}/"
         finally:
             await runner.cleanup()
 
@@ -127,6 +135,34 @@ def _name_of_aiohttp(name: str) -> Iterator[None]:
         web_response.SERVER_SOFTWARE = before  # type: ignore[attr-defined]
 
 
+def _prefix(run: GalleryRun) -> str:
+    """Return the path that precedes all others, such as `/photos`, or ''. Raises UsageError."""
+    prefix = run.prefix.rstrip("/")
+    prefix = f"/{prefix}" if prefix and not prefix.startswith("/") else prefix
+    if not _PREFIX.fullmatch(prefix):
+        raise UsageError(
+            f"--prefix {run.prefix!r}: must be a path such as /photos, of letters, digits and -._~"
+        )
+    return prefix
+
+
+def _allowed(run: GalleryRun) -> set[str]:
+    """Return the names given by --allow-host as a Host header has them. Raises UsageError."""
+    names = set[str]()
+    for name in run.allow_host:
+        try:
+            ascii_name = name.rstrip(".").encode("idna").decode().lower()
+        except UnicodeError:
+            ascii_name = ""
+        if not _NAME_OF_HOST.fullmatch(ascii_name):
+            raise UsageError(
+                f"--allow-host {name!r}: must be a name such as photos.example.com, without scheme,"
+                " port and *"
+            )
+        names.add(ascii_name)
+    return names
+
+
 def _in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
@@ -139,7 +175,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Redirect(Exception):
-    """The request is answered at another address, which is the argument."""
+    """The request is answered at another address, which is the argument, without the prefix."""
 
 
 class _Server:
@@ -149,21 +185,29 @@ class _Server:
         self._index = index
         self._pictures = Pictures.of(run.output)
         self._outputs = {output.name: output for output in index.outputs}
-        self._pages = Pages(run.output.resolve().name, index.outputs)
-        self._names = {"localhost", run.host.lower()}
+        self._prefix = _prefix(run)
+        self._pages = Pages(run.output.resolve().name, index.outputs, f"{self._prefix}/")
+        self._names = {"localhost", run.host.lower(), *_allowed(run)}
         if not _is_loopback(run.host):
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def application(self) -> web.Application:
         """Return the application with all routes."""
-        app = web.Application(middlewares=[self._guard])
-        app.router.add_get("/", self._grid)
-        app.router.add_get("/image/{id:[0-9]{1,18}}", self._image)
-        app.router.add_get("/search", self._search)
-        app.router.add_get("/complete", self._complete)
+        app, get = web.Application(middlewares=[self._guard]), web.get
         names = "|".join(self._outputs)
-        app.router.add_get(f"/{{output:{names}}}/{{id:[0-9]{{1,18}}}}.jpg", self._picture)
-        app.router.add_get("/static/{name}", self._static)
+        for prefix in dict.fromkeys((self._prefix, "")):  # a proxy may take it off
+            app.add_routes(
+                [
+                    get(f"{prefix}/", self._grid),
+                    get(f"{prefix}/image/{{id:[0-9]{{1,18}}}}", self._image),
+                    get(f"{prefix}/search", self._search),
+                    get(f"{prefix}/complete", self._complete),
+                    get(f"{prefix}/{{output:{names}}}/{{id:[0-9]{{1,18}}}}.jpg", self._picture),
+                    get(f"{prefix}/static/{{name}}", self._static),
+                ]
+            )
+        if self._prefix:
+            app.add_routes([get(self._prefix, self._home)])
         return app
 
     @web.middleware
@@ -177,7 +221,8 @@ class _Server:
         except InputError as error:
             answer = self._error(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except _Redirect as redirect:
-            answer = web.Response(status=HTTPStatus.FOUND, headers={"Location": str(redirect)})
+            place = f"{self._prefix}{redirect}"
+            answer = web.Response(status=HTTPStatus.FOUND, headers={"Location": place})
         except web.HTTPException as error:
             own = error.text if error.text != f"{error.status}: {error.reason}" else None
             answer = self._error(HTTPStatus(error.status), own or "There is no such page.")
@@ -218,8 +263,11 @@ class _Server:
     def _error(self, status: HTTPStatus, reason: str) -> web.Response:
         return _html(self._pages.error(status, status.phrase, reason), status)
 
+    async def _home(self, _: web.Request) -> web.Response:
+        raise _Redirect("/")
+
     async def _grid(self, request: web.Request) -> web.Response:
-        view = self._view(request)
+        view = self._view(request, "/")
         return _html(await asyncio.to_thread(self._page, view))
 
     def _page(self, view: View) -> str:
@@ -231,7 +279,8 @@ class _Server:
         return self._pages.grid(view, page, splits, statuses)
 
     async def _image(self, request: web.Request) -> web.Response:
-        view, image = self._view(request), int(request.match_info["id"])
+        image = int(request.match_info["id"])
+        view = self._view(request, f"/image/{image}")
         return _html(await asyncio.to_thread(self._one, view, image))
 
     def _one(self, view: View, image: int) -> str:
@@ -258,8 +307,8 @@ class _Server:
         choices = await asyncio.to_thread(queries.complete, self._index, view, text)
         return _html(self._pages.completion(view, choices))
 
-    def _view(self, request: web.Request) -> View:
-        """Return the view of a request's address.
+    def _view(self, request: web.Request, path: str) -> View:
+        """Return the view of a request's address; `path` is that of the page.
 
         Redirects to the shortest address of the view, and gives a random order a seed, so that
         every address can be bookmarked. Raises UsageError for a bad parameter.
@@ -269,7 +318,7 @@ class _Server:
         if view.order == "random" and view.seed is None:
             view = msgspec.structs.replace(view, seed=secrets.randbits(32))
         if sorted(pairs) != sorted(pairs_of(view)):
-            raise _Redirect(f"{request.path}{address(view)}")
+            raise _Redirect(f"{path}{address(view)}")
         return view
 
     def _searched(self, request: web.Request) -> tuple[str, View]:

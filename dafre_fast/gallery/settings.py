@@ -18,6 +18,14 @@ class GalleryRun(Group, frozen=True):
     port: Annotated[
         int, Meta(ge=0, le=65_535, description="Port to serve the gallery at; 0 picks a free one.")
     ] = 8000
+    prefix: Annotated[
+        str,
+        Meta(description="Path of the gallery behind a reverse proxy, such as /photos."),
+    ] = ""
+    allow_host: Annotated[
+        tuple[str, ...],
+        Meta(description="Further names under which browsers ask for it, such as a proxy's."),
+    ] = ()
     index: Annotated[
         Path | None,
         Meta(description="Folder of the index. Default: .dafre_fast/gallery in the dataset."),

@@ -119,7 +119,8 @@ def _class_names(brief: pl.DataFrame) -> list[str]:
 
 def contents_of(rows: pl.DataFrame, *deciding: object) -> str:
     """Return the SHA-256 of rows and of everything else that decides the bytes of a part."""
-    hashed = hashlib.sha256(msgspec.json.encode((rows.columns, *deciding)))
+    columns = {name: str(kind) for name, kind in rows.schema.items()}
+    hashed = hashlib.sha256(msgspec.json.encode((columns, *deciding)))
     for part in rows.iter_slices(_SLICE):
         hashed.update(part.write_ndjson().encode())
     return hashed.hexdigest()

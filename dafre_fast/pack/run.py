@@ -6,6 +6,7 @@ recorded bytes.
 """
 
 import csv
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ import msgspec
 import polars as pl
 
 from dafre_fast.core.atomic import File, check_writable, replacing
-from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.events import Doing, Tell, silent
+from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.layout import (
     MANIFEST,
     PACKS,
@@ -27,6 +28,7 @@ from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import alone, undisturbed
 from dafre_fast.dataset.outputs import choose_outputs, read_outputs
 from dafre_fast.dataset.samples import Damaged
+from dafre_fast.engine.apart import refuse_pack
 from dafre_fast.pack.formats.choose import FORMATS
 from dafre_fast.pack.packing import Packing, holds_dataset
 from dafre_fast.pack.part import Part
@@ -48,6 +50,8 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
     choose_outputs(read_outputs(run.output), run.images)  # it becomes the name of a folder
     format, folder = FORMATS[run.format], run.into or _default_folder(run)
     check_writable(folder, "--into")
+    if run.into:
+        refuse_pack(run.into, run.output)
     exclude = _excluded(run, folder)
     with undisturbed(run.output / STATE, exclusive=False):
         tell(Doing("reading the manifest"))
@@ -62,7 +66,7 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
             shards, written = packing.carry_out(parts, tell)
             tell(Doing("describing the pack"))
             if format.card:
-                _write_text(folder / CARD, format.card(run, packable))
+                _write_card(folder, format.card(run, packable), tell)
             files = _sum_up(folder, parts, shards)
     damaged = {one.id: one for shard in shards for one in reversed(shard.damaged)}
     flaws = Counter(one.flaw for one in damaged.values())
@@ -121,6 +125,26 @@ def _sum_up(folder: Path, parts: Sequence[Part], shards: Sequence[Shard]) -> dic
     else:
         (folder / DAMAGED).unlink(missing_ok=True)
     return files
+
+
+def _write_card(folder: Path, text: str, tell: Tell) -> None:
+    """Write the card and its hash beside the records of parts; one that somebody else wrote or
+    edited is kept.
+    """
+    path, record = folder / CARD, folder / STATE / "card.sha256"
+    try:
+        there = path.read_bytes()
+        ours = record.read_text() if record.exists() else None
+    except FileNotFoundError:
+        there = None
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error
+    if there is not None and hashlib.sha256(there).hexdigest() != ours:
+        if there != text.encode():
+            tell(Notice(f"{path} is not as it was written and is kept; move it away for a new one"))
+        return
+    _write_text(path, text)
+    _write_text(record, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -76,8 +76,7 @@ def to_srgb(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
     colours = _COLOURS[_SPACES.get(image.interpretation, Space.RGB)]
     if image.bands > colours:  # a TIFF may have channels beside its colours
         image = image[0:colours].copy()
-    if profile is not None and _SPACES.get(image.interpretation) == profile_space(profile):
-        return _by_profile(image, profile)
+    image = by_profile(image, profile)
     if image.interpretation == "cmyk":
         return _without_inks(image)
     return image.colourspace("srgb").cast("uchar")
@@ -93,10 +92,20 @@ def pixels_to_srgb(pixels: NDArray[np.uint8], profile: bytes | None) -> NDArray[
     return np.asarray(to_srgb(image.copy(interpretation="srgb"), profile))
 
 
-def _by_profile(image: pyvips.Image, profile: bytes) -> pyvips.Image:
+def by_profile(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
+    """Convert an image to 8-bit sRGB, with its alpha if it has one; the same image for None, or if
+    the profile is for another colour space. Grey is RGB to a profile for RGB.
+    """
+    if profile is None:
+        return image
+    space, wanted = _SPACES.get(image.interpretation), profile_space(profile)
+    if (space, wanted) == (Space.GREY, Space.RGB):
+        image, space = image.colourspace("rgb16" if image.format == "ushort" else "srgb"), wanted
+    if space != wanted:
+        return image
     image = image.copy()
     image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
-    return image.icc_transform("srgb", embedded=True, depth=8).copy_memory()
+    return image.icc_transform("srgb", embedded=True, depth=8)
 
 
 def _without_inks(image: pyvips.Image) -> pyvips.Image:

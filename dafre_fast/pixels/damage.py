@@ -16,7 +16,7 @@ from dafre_fast.pixels.sniff import sniff
 
 _JUDGED = Recipe(bounds=Bounds(max_pixels=50_000_000, max_scans=50))
 """What is decoded to judge a file; larger ones are left to the command that makes images."""
-_UNSUPPORTED = ("unsupported", "not supported", "not configured")
+_UNSUPPORTED = ("unsupported", "not supported", "not configured", "not been built in")
 
 
 def named(data: bytes, format: Format, refused: Refusal) -> Refusal:
@@ -42,21 +42,31 @@ def check_end(data: bytes | mmap) -> bool:
     Pixels are decoded only where something is wrong. Raises Refusal as `make_images` does then, or
     as `sniff` does.
     """
-    if ROWS[sniff(data)].flaw(data) is None:
+    if is_sound(data):
         return True
-    from dafre_fast.pixels.making import (
-        show_images,
-    )  # it loads the decoders, which are seldom needed
+    decode_doubtful(bytes(data))
+    return False
+
+
+def is_sound(data: bytes | mmap) -> bool:
+    """Return True if nothing is wrong with the container of a file. Raises Refusal as `sniff`."""
+    return ROWS[sniff(data)].flaw(data) is None
+
+
+def decode_doubtful(data: bytes) -> None:
+    """Decode a file to see whether its picture is there. Raises Refusal as `make_images` does,
+    unless the picture is too large to be decoded here.
+    """
+    from dafre_fast.pixels.making import show_images  # it loads the decoders, seldom needed here
 
     try:
-        show_images(bytes(data), _JUDGED, ["full"])
+        show_images(data, _JUDGED, ["full"])
     except Refusal as refusal:
         if refusal.reason.bounded and refusal.reason not in (Reason.TRUNCATED, Reason.CORRUPT):
-            return False
+            return
         raise
     except MemoryError:  # a larger one may have room enough
-        return False
-    return False
+        return
 
 
 def breaks_off(data: bytes | mmap, format: Format) -> bool:

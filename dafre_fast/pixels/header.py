@@ -28,8 +28,12 @@ class Header(Struct, frozen=True):
     orientation: int = 1
     """EXIF orientation, 1 to 8."""
     space: Space = Space.RGB
+    """The space that the profile has to be for."""
     profile: bytes | None = None
-    """The ICC profile; None if there is none, empty if it cannot be unpacked."""
+    """The ICC profile, or one made of what else tells the colours; None if they are sRGB, empty if
+    what tells them cannot be read."""
+    alpha: bool = False
+    """True if pixels may be transparent: the profile is applied before they are laid on white."""
     plain: bool = False
     """True for what fast lanes read: JPEG of 8 bits, grey or YCbCr; PNG of 8-bit RGB or RGBA."""
     progressive: bool = False

@@ -19,6 +19,8 @@ from dafre_fast.pixels.rasters import Pictures
 
 _STRAY = re.compile(r"(\d+) extraneous bytes before marker")
 """A warning of libjpeg: bytes between the last block of a scan and the next marker."""
+_TRIES = 3
+"""libjpeg does not count bytes that it had read ahead: those are told the next time."""
 _BEHIND = "bytes behind the last scan"
 
 
@@ -31,7 +33,9 @@ def decoded(data: bytes, header: Header, plan: ImagePlan) -> tuple[Pictures, str
     except Refusal as refusal:
         for words, mended in _mended(data, header.format, refusal.detail):
             with suppress(Refusal):
-                return _decoded(mended, header, plan)[0], words
+                made, more = _decoded(mended, header, plan)
+                if more in ("", words):
+                    return made, words
         raise
 
 
@@ -47,13 +51,23 @@ def _unseen(data: bytes, header: Header) -> str:
     """Return what libvips does not look for at the end of a JPEG, in words. Raises Refusal if that
     costs pixels.
     """
-    try:
-        jpeg.read_pixels(markers.ended(markers.repaired(data)), header.stored, WHOLE)
-    except Refusal as refusal:
-        if not _STRAY.search(refusal.detail):
-            raise
-        return _BEHIND
-    return ""
+    picture, said = markers.ended(markers.repaired(data)), list[Refusal]()
+    for _ in range(_TRIES):
+        try:
+            jpeg.read_pixels(picture, header.stored, WHOLE)
+        except Refusal as refusal:
+            said.append(refusal)
+            if not (stray := _STRAY.search(refusal.detail)):
+                break
+            picture = _without(picture, stray)
+        else:
+            return _BEHIND if said else ""
+    raise said[0]
+
+
+def _without(picture: bytes, stray: re.Match[str]) -> bytes:
+    """Return a JPEG without so many bytes before its EOI."""
+    return picture[: -len(markers.END) - int(stray[1])] + markers.END
 
 
 def _mended(data: bytes, format: Format, said: str) -> Iterator[tuple[str, bytes]]:
@@ -66,11 +80,24 @@ def _mended(data: bytes, format: Format, said: str) -> Iterator[tuple[str, bytes
 
 
 def _mended_jpegs(data: bytes, said: str) -> Iterator[tuple[str, bytes]]:
-    numbered = markers.renumbered(data)
-    if numbered is not None and not vips.depends_on_more(numbered):
-        yield "damaged restart markers", numbered
+    for numbered in (markers.renumbered(data), *_with_one_more(data, said)):
+        if numbered is not None and not vips.depends_on_more(numbered):
+            yield "damaged restart markers", numbered
     picture, stray = markers.ended(data), _STRAY.search(said)
     if stray and markers.flaw(data):  # with an EOI of its own they are a sign of damage
-        picture = picture[: -len(markers.END) - int(stray[1])] + markers.END
+        picture = _without(picture, stray)
     if are_complete(picture) and not vips.depends_on_more(picture):
         yield _BEHIND, picture
+
+
+def _with_one_more(data: bytes, said: str) -> Iterator[bytes]:
+    """Yield a JPEG with the restart marker that it misses: so many bytes before the next one as
+    libjpeg tells, where one of its two bytes is left.
+    """
+    if not (stray := _STRAY.search(said)) or (gap := markers.gap(data)) is None:
+        return
+    at = gap.at - int(stray[1])
+    for begin in (at, at - 1):
+        left = data[begin : begin + 2]
+        if left[:1] == gap.marker[:1] or left[1:] == gap.marker[1:]:
+            yield data[:begin] + gap.marker + data[begin + 2 :]

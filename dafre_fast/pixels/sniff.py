@@ -10,7 +10,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders.registry import ROWS
-from dafre_fast.pixels.decoders.signatures import is_riff
+from dafre_fast.pixels.decoders.signatures import has_brand, is_riff
 
 SNIFF_BYTES = 512
 """First bytes of a file that tell its format."""
@@ -21,6 +21,33 @@ _IMAGES_NOT_READ = (
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"\x8aMNG\r\n\x1a\n", "MNG"),
+    (b"\x8bJNG\r\n\x1a\n", "JNG"),
+    (b"gimp xcf", "GIMP"),
+    (b"CSFCHUNK", "Clip Studio Paint"),
+    (b"qoif", "QOI"),
+    (b"FLIF", "FLIF"),
+    (b"BPG\xfb", "BPG"),
+    (b"DDS |\0\0\0", "DirectDraw surface"),
+    (b"v/1\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"AT&TFORM", "DjVu"),
+    (b"\0\0\2\0\0\0\0\0", "TGA"),
+    (b"\0\0\x0a\0\0\0\0\0", "TGA"),
+    (b"\0\0\2\0", "cursor"),
+    (b"\x0a\5\1\x08", "PCX"),
+    *((b"P%d\n" % kind, "Netpbm") for kind in range(1, 8)),
+    (b"FUJIFILMCCD-RAW", "Fujifilm raw"),
+    (b"IIU\0", "Panasonic raw"),
+    (b"IIRO", "Olympus raw"),
+)
+_ISO_IMAGES_NOT_READ = (
+    (has_brand(b"crx "), "Canon raw"),
+    (has_brand(b"avci", b"avcs"), "HEIF with AVC"),
+    (has_brand(b"vvic", b"vvis"), "HEIF with VVC"),
+    (has_brand(b"j2ki", b"j2is"), "HEIF with JPEG 2000"),
 )
 _VIDEOS = (
     (is_riff(b"AVI "), "an AVI video"),
@@ -66,6 +93,9 @@ def sniff(data: bytes | mmap) -> Format:
 
 
 def _refusal(head: bytes) -> Refusal:
+    for signature, name in _ISO_IMAGES_NOT_READ:
+        if signature(head):
+            return Refusal(Reason.UNSUPPORTED_FORMAT, name)
     for signature, name in _VIDEOS:
         if signature(head):
             return Refusal(Reason.NOT_AN_IMAGE, name)

@@ -7,7 +7,7 @@ from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Summary
 from dafre_fast.dataset.outputs import asked_column
-from dafre_fast.engine.apart import refuse_input, refuse_replacing, refuse_same, refuse_taken
+from dafre_fast.engine.apart import refuse_manifest, refuse_replacing, refuse_same, refuse_taken
 from dafre_fast.engine.images import make_with_manifest
 from dafre_fast.engine.input_files import originals_in
 from dafre_fast.engine.inputs import summarize
@@ -23,9 +23,9 @@ def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent
     refuse_same(run.input, "--input", run.output)
     if run.input.is_dir():
         refuse_taken(run.input, run.output)
-    refuse_input(run.manifest, "--manifest", [run.input])
+    refuse_manifest(run.manifest, [run.input])
     tell(Doing(f"looking for originals in {run.input.name}"))
-    found = originals_in(run.input, tell)
+    found = originals_in(run.input, tell, run.manifest)
     asked = ask_files(found.files, FULL_IMAGE, run.output)
     outputs = asked[asked_column(FULL_IMAGE.name)]
     refuse_replacing(asked["original"].to_list(), found.links, outputs.to_list())

@@ -1,10 +1,9 @@
 """Draw the sample on disk, and serve it by a small HTTP server with latency, in its own process."""
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -12,16 +11,23 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from dafre_fast.core.errors import WorkerError
 from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import ORIGINALS
 from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.core.stopping import left_to_parent
+from dafre_fast.engine import loops
+from dafre_fast.engine.executors import forkserver
+from dafre_fast.engine.executors.base import Lost, Spec, ready
+from dafre_fast.engine.executors.choose import create
 from dafre_fast.engine.observers import counted
-from dafre_fast.sample.cast import portraits, write_tables
+from dafre_fast.sample.cast import Portrait, portraits, write_tables
 from dafre_fast.sample.metadata import write_metadata
 from dafre_fast.sample.originals import write_original
 
 LATENCY_SECONDS = 0.02
+_MOST_SECONDS = 120.0
+"""For one picture of the sample, on a slow machine."""
 _TEMPLATE = "{address}/original/{{bucket}}/{{id}}.{{ext}}"
 
 
@@ -52,15 +58,34 @@ def draw_sample(originals: Path, tell: Tell = silent) -> None:
     left = [portrait for portrait in portraits() if not (originals / portrait.name).exists()]
     if not left:
         return
-    context = get_context("spawn")  # the fork server is for workers, and prepared for them
-    with (
-        counted(tell, "drawing the sample", len(left)) as advance,
-        ProcessPoolExecutor(usable_cores(), mp_context=context) as processes,
-    ):
-        with left_to_parent():  # they are started at the first job
-            drawn = processes.map(functools.partial(write_original, folder=originals), left)
-        for _ in drawn:
-            advance(None)
+    with counted(tell, "drawing the sample", len(left)) as advance:
+
+        def take(results: list[tuple[Portrait, Lost | None]]) -> None:
+            for portrait, result in results:
+                if result:
+                    raise WorkerError(f"{portrait.name}: a worker {result.loss.value} drawing it")
+                advance(None)
+
+        loops.run(_draw(left, originals, take))
+    forkserver.kill()  # the next one is prepared for the work of a run
+
+
+async def _draw(
+    portraits: list[Portrait],
+    folder: Path,
+    take: Callable[[list[tuple[Portrait, Lost | None]]], None],
+) -> None:
+    spec = Spec[Portrait, None](
+        initialise=ready(partial(write_original, folder=folder)),
+        on_results=take,
+        workers=usable_cores(),
+        job_timeout_seconds=_MOST_SECONDS,
+        preload=("dafre_fast.sample.originals",),
+    )
+    async with create(spec) as executor:
+        for portrait in portraits:
+            await executor.submit(portrait)
+        await executor.drain()
 
 
 @contextmanager

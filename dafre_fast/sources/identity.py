@@ -7,7 +7,6 @@ must tell sources apart without holding an address, let alone a secret.
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from urllib.request import getproxies
 
 from dafre_fast.core.settings.fetching import Fetching
 
@@ -38,6 +37,8 @@ def fingerprint(
     digits = hashlib.sha256(repr((address, *judged_by)).encode()).hexdigest()[:_ADDRESS_DIGITS]
     secrets += [f"{name}={environment[name]}" for name in variables if environment.get(name)]
     if "://" in spec or spec.startswith("hf:"):
+        from urllib.request import getproxies  # slow to import, and not needed for a folder
+
         proxies = getproxies()
         secrets += [f"{name}={proxies[name]}" for name in _PROXIES if proxies.get(name)]
     if not secrets:

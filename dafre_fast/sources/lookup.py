@@ -1,6 +1,5 @@
 """Look up the addresses of hosts. A resolver may take as long as it likes, or never answer."""
 
-import asyncio
 import socket
 from typing import Any, NamedTuple
 
@@ -27,4 +26,4 @@ async def look_up(host: str, port: int, family: int = 0, flags: int = 0) -> list
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
         return [Address(*one) for one in found]
 
-    return await asyncio.wrap_future(_LOOKUPS.submit(ask))
+    return await _LOOKUPS.run(ask)

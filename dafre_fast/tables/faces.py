@@ -49,7 +49,7 @@ def names_in(path: Path) -> pl.LazyFrame:
         lines.lazy()
         .select(name=pl.col("text").str.extract(r"^(?:[0-9]+[/\\])?([0-9]+\.[0-9A-Za-z]+) *\t"))
         .drop_nulls()
-        .with_columns(key=pl.col("name").str.splitn(".", 2).struct.field("field_0"))
+        .select(pl.col("name").str.splitn(".", 2).struct.field("field_0").alias("key"), "name")
         for lines in read_lines(path)
     ]
     return pl.concat(blocks).unique("key", keep="first").collect().lazy()

@@ -7,7 +7,7 @@ two readers: a compiled one of the shape for plain lines, and msgspec for all ot
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from dafre_fast.core.daemons import pool
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.settings.running import usable_cores
 from dafre_fast.tables.json_texts import LONGEST_LINE, Block, read_blocks
@@ -81,7 +82,7 @@ def read_json(paths: Iterable[Path], shape: Shape) -> Iterator[pl.DataFrame]:
 def _in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Yield the results of `map`, computed a few items ahead; polars releases the GIL."""
     ahead = deque[Future[Out]]()
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with pool(_THREADS) as threads:
         for item in items:
             ahead.append(threads.submit(function, item))
             if len(ahead) > _THREADS:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from dafre_fast.core.errors import InputError
+from dafre_fast.core.layout import STATE
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.tables.bad_rows import table_name
 from dafre_fast.tables.json_lines import Shape, frame, read_json
@@ -65,7 +66,9 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _walk(folder: Path, above: set[tuple[int, int]]) -> Iterator[Path]:
-    """Yield the files in a folder and those below, but hidden ones; links are followed."""
+    """Yield the files in a folder and those below, but hidden ones and outputs of runs; links are
+    followed.
+    """
     with reading(folder):
         status = folder.stat()
         entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
@@ -73,7 +76,7 @@ def _walk(folder: Path, above: set[tuple[int, int]]) -> Iterator[Path]:
     if here in above:
         return
     for entry in entries:
-        if entry.is_dir():
+        if entry.is_dir() and not os.path.isdir(f"{entry.path}/{STATE}"):  # noqa: PTH112
             yield from _walk(folder / entry.name, above | {here})
         elif entry.is_file():
             yield folder / entry.name

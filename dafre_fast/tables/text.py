@@ -5,13 +5,13 @@ A line ends in LF or CR LF. There is neither a header nor quoting: there is a ta
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dafre_fast.core.daemons import pool
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.settings.running import usable_cores
@@ -80,7 +80,7 @@ def read_rows(path: Path, parse: Callable[[NDArray[np.uint8]], pl.DataFrame]) ->
     row.
     """
     text, frames, first = read_text(path), [], 1
-    with ThreadPoolExecutor(usable_cores()) as threads:  # numba and polars release the GIL
+    with pool(usable_cores()) as threads:  # numba and polars release the GIL
         for lines in threads.map(parse, _slices(text)):
             frames.append(lines.with_row_index("line", offset=first))
             first += lines.height

@@ -16,6 +16,7 @@ from dafre_fast.core.layout import BAD_RECORDS, TAGS_FUNNEL
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import FILLED, TagCount, TagsSummary, TagStep
 from dafre_fast.dataset.manifest import read_ids
+from dafre_fast.engine.apart import refuse_tables
 from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.image_paths import image_paths
@@ -67,6 +68,7 @@ def tags(run: TagsRun, steps: TagSteps, tell: Tell = silent) -> TagsSummary:
     Raises UsageError for steps that contradict each other or lack an input, InputError for a file
     that cannot be read or if no post is left, and OutputError if a file cannot be written.
     """
+    refuse_tables(run.metadata, run.output)
     tell(Doing("reading metadata"))
     splits = read_splits(run.labels, steps.max_bad_records)
     labels = pl.concat(split.images for split in splits) if splits else None

@@ -184,7 +184,7 @@ def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tup
     whole = records.whole
     for tree in [one.tree for one in records.outputs] if whole else [""]:
         for folder, folders, names in os.walk(output / tree):
-            folders[:] = [name for name in folders if name != STATE]
+            folders[:] = [name for name in folders if not _is_of_another_run(folder, name)]
             inside = os.path.relpath(folder, output)
             prefix = "" if inside == "." else f"{inside}/"
             for name in names:
@@ -195,6 +195,13 @@ def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tup
     for table in (MANIFEST, *_LABEL_FILES) if whole else ():
         if (part := temporary(output / table)).exists():
             yield part, Finding(Flaw.LEFTOVER, str(part.relative_to(output)))
+
+
+def _is_of_another_run(folder: str, name: str) -> bool:
+    """Return True for a state folder, and for a folder within the output that has one of its own,
+    such as downloads.
+    """
+    return name == STATE or os.path.isdir(os.path.join(folder, name, STATE))  # noqa: PTH112, PTH118
 
 
 def _readable(name: str) -> str:

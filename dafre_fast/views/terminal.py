@@ -5,10 +5,13 @@ from contextlib import ExitStack, contextmanager
 
 from dafre_fast.core import compiling
 from dafre_fast.core.events import Event, Notice, Tell
+from dafre_fast.core.limits import open_files
 from dafre_fast.core.settings.fetching import Watching
 from dafre_fast.views.event_log import EventLog
 from dafre_fast.views.progress import Progress
 
+_FEW_FILES = 256
+"""Files below which fewer downloads and workers run than would be good."""
 COMPILING = Notice("compiling kernels for this machine, once after an installation")
 
 
@@ -36,5 +39,7 @@ def terminal(watching: Watching | None = None) -> Iterator[Tell]:
 
             # Its notices are for the screen: on a full disk the log could not take them either.
             observers.append(stack.enter_context(Metrics(watching, progress)))
+        if (files := open_files()) < _FEW_FILES:
+            tell(Notice(f"only {files} files may be open at once (ulimit -n): this takes longer"))
         stack.enter_context(compiling.reported_to(lambda: tell(COMPILING)))
         yield tell

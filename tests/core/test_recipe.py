@@ -21,19 +21,19 @@ BUST = Output("bust", "busts", HeadBox(0.5), ShortSide(128, at_most=True))
 @pytest.mark.parametrize(
     ("recipe", "pixels", "bounded"),
     [
-        (Recipe(), "64a9a9d4f94d8609", "82d9819b20bffe0a"),
-        (Recipe(full=FullImage(size=128, exact=True)), "aba40483f0dcfca9", "9c469a22285a3b49"),
+        (Recipe(), "2c002846275758f5", "37283498ee40b40d"),
+        (Recipe(full=FullImage(size=128, exact=True)), "235532b26c7f38cb", "68198b5917d779e9"),
         (
             Recipe(face=FaceImage(face_margin=0.25, face_size=96)),
-            "8b6e2b6bdb87d3fe",
-            "cec4c58adf193669",
+            "78c7783a52c0b916",
+            "733c006a62210ff0",
         ),
         (
             Recipe(
                 encoding=Encoding(quality=75, subsampling="4:4:4"), bounds=Bounds(max_pixels=100)
             ),
-            "6045744d7790e25d",
-            "405c3da774b742b7",
+            "9748714617892bef",
+            "d845a900dee4cd89",
         ),
     ],
 )

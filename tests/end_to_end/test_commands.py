@@ -286,3 +286,22 @@ def test_a_machine_without_libturbojpeg_uses_libvips_and_says_so(originals) -> N
     assert done.returncode == 0
     assert done.stderr.count("libturbojpeg is not installed") == 1
     assert len(tree(originals.parent / "fullMin256")) == 8
+
+
+def test_a_machine_without_pillow_heif_refuses_heic_with_the_remedy_and_reads_it_later(
+    tmp_path,
+) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    (tmp_path / "original").mkdir()
+    heif.from_pillow(Image.new("RGB", (64, 64), "navy")).save(tmp_path / "original/1.heic")
+    (tmp_path / "pillow_heif.py").write_text("raise ImportError")
+
+    def row(*flags):
+        dafre("resize", "--manifest", "manifest.parquet", *flags, cwd=tmp_path)
+        return pl.read_parquet(tmp_path / "manifest.parquet").row(0, named=True)
+
+    refused = row()
+    assert refused["status"] == "unsupported_format"
+    assert "pip install 'dafre_fast[heic]', then --retry-failed" in refused["error_message"]
+    (tmp_path / "pillow_heif.py").unlink()
+    assert row("--retry-failed")["status"] == "success"

@@ -236,9 +236,9 @@ def test_a_simulation_reads_the_records_of_earlier_runs_and_of_a_killed_one(fold
     with ledger.open("a") as file:
         file.write('{"stage":"fetch","key":"3","rea')
     before = ledger.read_bytes()
-    found = simulate(folder, served)
+    found = simulate(folder, served, "--extensions", "png")
     assert (found["there"], found["refused"], found["places"][0]["originals"]) == (2, 1, 1)
-    assert simulate(folder, served, "--retry-failed")["refused"] == 0
+    assert simulate(folder, served, "--extensions", "png", "--retry-failed")["refused"] == 0
     assert ledger.read_bytes() == before
 
 

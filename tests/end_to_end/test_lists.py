@@ -10,6 +10,7 @@ import pytest
 
 from tests.commands import dafre, tree
 from tests.hosts import host
+from tests.pixels.pictures import encoded, smooth
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/dafre"
 FILES = (
@@ -130,7 +131,7 @@ def test_only_the_lists_command_fetches_names_from_a_list(folder) -> None:
 
 
 def test_a_mirror_that_speaks_http_is_asked_for_the_same_names(folder) -> None:
-    gif = b"GIF89a" + bytes(600) + b";"
+    gif = encoded(smooth(40, 30), "GIF")
     (folder / "files.txt").write_text("./original/1/1.gif\n./original/0002/2.gif\n")
     with host() as served:
         served.files = {"/m/original/1/1.gif": gif, "/m/original/0002/2.gif": gif}

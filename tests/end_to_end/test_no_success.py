@@ -101,7 +101,7 @@ def test_a_proxy_that_wants_a_login_ends_the_run_and_with_it_all_come(
     flags = (*TABLE, "--source", "http://pictures.example/{id}.png")
     done = dafre("download", *flags, cwd=folder)
     assert done.returncode == 1
-    assert "http_proxy=http://USER:PASSWORD@HOST:PORT" in done.stderr.splitlines()[-1]
+    assert "put USER:PASSWORD@ before its host in http_proxy" in done.stderr.splitlines()[-1]
     served.statuses = {}
     monkeypatch.setenv("http_proxy", served.address.replace("//", "//me:secret@"))
     again = dafre("download", *flags, "--json", cwd=folder)

@@ -11,8 +11,8 @@ from PIL import Image
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Event, Notice, silent
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.core.settings.images import FullImage, Recipe
-from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.images import FaceImage, FullImage, Recipe
+from dafre_fast.core.settings.running import Running, Workers
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.crop.run import crop
@@ -24,6 +24,9 @@ from dafre_fast.full.settings import FullRun
 from dafre_fast.resize.run import resize
 from dafre_fast.resize.settings import ResizeRun
 from dafre_fast.stats.settings import Plotting
+from dafre_fast.tables.record_files import tables_of
+from dafre_fast.verify.run import verify
+from dafre_fast.verify.settings import VerifyRun
 from tests.commands import dafre, tree
 from tests.permissions import as_nobody, unprivileged
 
@@ -154,6 +157,33 @@ def test_downloads_within_the_input_are_originals(folder) -> None:
     assert len(run_resize(".", "elsewhere/out")) == 3 + 2  # and two tables
 
 
+@pytest.mark.usefixtures("folder")
+def test_the_manifest_of_a_run_is_no_original_of_the_next() -> None:
+    run = ResizeRun(
+        input=Path("original"), output=Path("out"), manifest=Path("original/manifest.parquet")
+    )
+    for _ in range(2):
+        assert resize(run, SMALL, ONE).images == 3
+
+
+def test_verify_leaves_downloads_within_an_output_alone(folder) -> None:
+    state = folder / "out/original/.dafre_fast"
+    state.mkdir(parents=True)
+    draw(folder / "out/original/0001/1.jpg")
+    (folder / "out/original/0001/.2.jpg.part").write_text("half")
+    run_resize("original", "out")
+    found = verify(VerifyRun(output=Path("out"), remove=True), Workers(workers=1))
+    assert (found.findings, found.removed) == ([], [])
+    assert (folder / "out/original/0001/.2.jpg.part").exists()
+
+
+def test_outputs_within_a_folder_of_metadata_are_no_metadata(folder) -> None:
+    for name in ("posts.json", "out/other.json", "out/.dafre_fast/lock"):
+        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data" / name).write_text('{"id": 1}\n{"id": 2}\n')
+    assert [table.path for table in tables_of([Path("data")])] == [Path("data/posts.json")]
+
+
 def test_of_a_refused_run_nothing_is_left_but_originals(folder) -> None:
     draw(folder / "original/full/7.png")
     before = tree(folder)
@@ -166,8 +196,9 @@ def test_of_a_refused_run_nothing_is_left_but_originals(folder) -> None:
 def test_images_of_another_size_are_not_replaced_unasked(folder, command: Command) -> None:
     command("original", "out")
     before = tree(folder)
-    with pytest.raises(UsageError, match=r"out: 3 images were made with --size 32 \(now --size 16"):
-        command("original", "out", Recipe(full=FullImage(size=16)))
+    smaller = Recipe(full=FullImage(size=16), face=FaceImage(face_size=16))
+    with pytest.raises(UsageError, match="out: 3 images were made with --size 32 "):
+        command("original", "out", smaller)
     assert tree(folder) == before
 
 

@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 
 from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.events import Notice
 from dafre_fast.core.findings import Flaw
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, STATE
 from dafre_fast.core.settings.tables import Selection
@@ -320,6 +321,21 @@ def test_the_card_speaks_of_the_source_that_was_used(ds, source, words) -> None:
     assert f"`faces.tsv` (SHA-256 {digest}).\nTags are those of `tags.jsonl`.\n" in card
     for other in ("anbooru", "/home/me", "secret", "4711"):
         assert other not in card
+
+
+def test_a_card_that_somebody_wrote_or_edited_is_kept_and_a_line_says_so(ds, tmp_path) -> None:
+    card, told = tmp_path / "pack/README.md", list[object]()
+    card.parent.mkdir()
+    for text in ("my own", None, "edited"):
+        if text:
+            card.write_text(text)
+        else:
+            card.unlink()
+        pack(PackRun(output=ds, into=card.parent, title=text), told.append)
+        assert (card.read_text() == text) == bool(text)
+    notices = [one.text for one in told if isinstance(one, Notice)]
+    assert len(notices) == 2
+    assert f"{card} is not as it was written and is kept" in notices[0]
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,14 @@ import polars as pl
 import pytest
 
 from tests.commands import dafre, ledger_keys, tree
+from tests.pixels.pictures import encoded, smooth
 from tests.processes import descendants, needs_proc, runs
 from tests.sources.rsyncd import Daemon, daemon_of, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 20 + b"\xff\xd9"
-GIF = b"GIF89a" + bytes(600) + b";"
+GIF = encoded(smooth(40, 30), "GIF")
 MIRROR = {
     "original/0001/1.jpg": JPEG,
     "original/0002/2.gif": GIF,

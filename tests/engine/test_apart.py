@@ -9,11 +9,13 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.layout import SHARDS, STATE
 from dafre_fast.dataset.ledger import LOCK, NAME
 from dafre_fast.engine.apart import (
-    refuse_input,
+    refuse_manifest,
+    refuse_pack,
     refuse_replacing,
     refuse_same,
     refuse_shared_buckets,
     refuse_source,
+    refuse_tables,
     refuse_taken,
 )
 
@@ -164,9 +166,37 @@ def test_a_table_that_is_read_is_not_written(written) -> None:
     Path("link-faces.tsv").symlink_to("faces.tsv")
     os.link("faces.tsv", "hard.tsv")
     with pytest.raises(UsageError, match=r"^--manifest .* is the input faces.tsv; give another"):
-        refuse_input(Path(written), "--manifest", [Path("other"), Path("faces.tsv")])
-    refuse_input(Path("new"), "--manifest", [Path("faces.tsv")])
-    refuse_input(None, "--manifest", [Path("faces.tsv")])
+        refuse_manifest(Path(written), [Path("other"), Path("faces.tsv")])
+    refuse_manifest(Path("new"), [Path("faces.tsv")])
+    refuse_manifest(None, [Path("faces.tsv")])
+
+
+def test_tables_are_not_put_where_the_next_run_reads_metadata() -> None:
+    put("metadata/posts.json")
+    for output in ("metadata", "metadata/labels", "in/../metadata/new"):
+        with pytest.raises(UsageError, match=r"^--output .* lies in --metadata metadata: "):
+            refuse_tables([Path("in"), Path("metadata")], Path(output))
+    refuse_tables([Path("metadata"), Path("metadata/posts.json")], Path("labels"))
+    refuse_tables([Path("metadata/posts.json")], Path("metadata"))
+
+
+def test_a_manifest_replaces_nothing_but_a_manifest() -> None:
+    put("1.jpg")
+    Path("old.parquet").write_bytes(b"PAR1...PAR1")
+    with pytest.raises(UsageError, match=r"^--manifest 1.jpg is there and is no Parquet file;"):
+        refuse_manifest(Path("1.jpg"))
+    refuse_manifest(Path("old.parquet"))
+
+
+@pytest.mark.parametrize("name", ["0001/1.png", "1.PNG", "0001/more"])
+def test_a_pack_is_not_put_among_pictures(name) -> None:
+    put(f"pictures/{name}", "repository/README.md")
+    with pytest.raises(UsageError, match=r"^--into pictures holds pictures"):
+        refuse_pack(Path("pictures"), Path("dataset"))
+    with pytest.raises(UsageError, match=r"^--into link/\.\./pictures is the dataset itself"):
+        refuse_pack(Path("link/../pictures"), Path("pictures"))
+    for into in ("repository", "new"):
+        refuse_pack(Path(into), Path("pictures"))
 
 
 def test_a_pack_is_an_output_though_it_has_no_ledger() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP
 from dafre_fast.engine.input_files import remove_temporaries
-from dafre_fast.engine.plan import ask_files, remaining, wanted
+from dafre_fast.engine.plan import ask_files, jpg_names, remaining, renamed, wanted
 
 OUTPUTS = (FULL_IMAGE, HEAD_CROP)
 FULL_FILE, FACE_FILE = "full file", "face file"
@@ -90,3 +90,22 @@ def test_half_written_files_are_removed_and_all_others_stay(tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         ".e.jpg", "d.part", "f.jpg",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        ("a.jpg a.png", "a.jpg a.png.jpg"),
+        ("a.json a.png a.txt", "a.json.jpg a.jpg a.txt.jpg"),  # a caption takes no picture's name
+        ("a.gif a.png", "a.jpg a.png.jpg"),
+        ("a a.JPG a.jpg", "a.jpg.jpg a.JPG.jpg a.jpg"),
+        ("a.json", "a.jpg"),
+    ],
+)
+def test_no_two_outputs_have_one_name_and_pictures_have_theirs_first(keys, names) -> None:
+    assert jpg_names(keys.split()) == [*names.split()]
+
+
+def test_pictures_whose_name_another_has_taken_are_told() -> None:
+    keys = ["a.gif", "a.json", "a.png", "b.jpg", "b.png", "c.png"]
+    assert renamed(keys, jpg_names(keys)) == [("a.png", "a.png.jpg"), ("b.png", "b.png.jpg")]

@@ -27,6 +27,8 @@ from dafre_fast.dataset.provenance import record_making
 from dafre_fast.engine.remaking import Remaking, refuse_remaking
 
 FULL = (MadeOutput("full", 4, 4, 100, "ab"),)
+BOTH = (*FULL, MadeOutput("face", 2, 2, 50, "cd"))
+BUST = Output("bust", "busts")
 ASKED = pl.DataFrame({"key": ["1", "2", "3"]})
 LARGER = Recipe(bounds=Bounds(max_pixels=999_999_999))
 OLDER = replace(Recipe(), revision=Recipe().revision - 1)
@@ -55,23 +57,28 @@ class Earlier:
                 made = Made(key, hashed, reason, notes=notes, outputs=outputs)
                 ledger.append(made)
 
-    def made(self) -> pl.LazyFrame:
-        return last_outcomes(self.folder / STATE / NAME, "make")
+    def _made(self, recipe: Recipe) -> pl.LazyFrame:
+        return last_outcomes(self.folder / STATE / NAME, "make", recipe.outputs)
+
+    def refuse(self, recipe: Recipe) -> None:
+        Remaking(self.folder, recipe).refuse(ASKED, self._made(recipe))
 
     def refuses(self, recipe: Recipe) -> str:
         """Return the message of the refusal."""
         with pytest.raises(UsageError) as raised:
-            Remaking(self.folder, recipe).refuse(ASKED, self.made())
+            self.refuse(recipe)
         return str(raised.value)
 
     def stands(self, recipe: Recipe, *, retry_failed: bool = False) -> list[str]:
+        """Return the keys of what stands, if nothing is refused."""
+        self.refuse(recipe)
         remaking = Remaking(self.folder, recipe)
-        remaking.refuse(ASKED, self.made())
-        standing = remaking.standing(self.made(), retry_failed=retry_failed)
+        standing = remaking.standing(self._made(recipe), retry_failed=retry_failed)
         return sorted(standing.collect()["key"])
 
     def notices(self, recipe: Recipe) -> list[str]:
-        return [one.text for one in Remaking(self.folder, recipe).notices(ASKED, self.made())]
+        remaking = Remaking(self.folder, recipe)
+        return [one.text for one in remaking.notices(ASKED, self._made(recipe))]
 
 
 @pytest.fixture
@@ -90,18 +97,34 @@ def earlier(tmp_path) -> Earlier:
             Recipe(encoding=Encoding(quality=50, subsampling="4:4:4")),
             "--quality 50 --subsampling 4:4:4 (now --quality 90 --subsampling 4:2:0)",
         ),
-        (
-            Recipe(others=(Output("bust", "busts"),)),
-            "other further outputs (now others)",
-        ),
     ],
 )
 def test_images_made_with_another_setting_are_not_replaced_unasked(earlier, other, told) -> None:
-    earlier.run(other, "1", "2")
+    earlier.run(other, "1", "2", outputs=BOTH)
     assert earlier.refuses(Recipe()) == (
         f"{earlier.folder}: 2 images were made with {told}, and would be lost:"
         " --no-resume makes all anew in this place, another --output keeps both"
     )
+
+
+def test_outputs_that_come_out_the_same_are_made_again_with_further_ones(earlier) -> None:
+    earlier.run(Recipe(), "1", "2", outputs=BOTH)
+    assert earlier.stands(Recipe(others=(BUST,))) == []
+    assert earlier.notices(Recipe(others=(BUST,))) == [
+        "2 images were made with other settings and are remade"
+    ]
+
+
+def test_full_images_alone_do_not_depend_on_settings_of_heads(earlier) -> None:
+    earlier.run(Recipe(face=FaceImage(face_margin=0.5)), "1", outputs=FULL)
+    assert earlier.stands(Recipe()) == []
+
+
+def test_a_further_output_of_other_settings_is_not_replaced_unasked(earlier) -> None:
+    earlier.run(Recipe(others=(BUST,)), "1", outputs=(MadeOutput("bust", 2, 2, 50, "cd"),))
+    larger = Recipe(others=(replace(BUST, encoding=Encoding(quality=50)),))
+    with pytest.raises(UsageError, match="other further outputs"):
+        earlier.refuse(larger)
 
 
 def test_nor_is_a_full_image_whose_head_was_refused(earlier) -> None:

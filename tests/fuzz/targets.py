@@ -13,7 +13,9 @@ import pyvips
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
+from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.decoders import choose, jpeg, png
+from dafre_fast.pixels.decoders.registry import ROWS
 from dafre_fast.pixels.decoders.scans import whole_scans, without_refinements
 from dafre_fast.pixels.geometry import oriented
 from dafre_fast.pixels.header import exif_orientation
@@ -133,6 +135,21 @@ def breaking_off(data):
     """Check that `whole_scans` returns None or the first bytes of the file with an end marker."""
     whole = bounded(whole_scans, data)
     assert whole is None or (whole.endswith(b"\xff\xd9") and data.startswith(whole[:-2]))
+
+
+def ends(data):
+    """Check that whoever fetches a file and whoever makes an image of it judge it alike: what is
+    refused where it is fetched is refused for the same reason where it is decoded.
+    """
+    format = result_or_reason(format_of, data)
+    if isinstance(format, Reason):
+        return
+    flaw = bounded(ROWS[format].flaw, data)
+    assert flaw is None or flaw.reason in {Reason.TRUNCATED, Reason.CORRUPT}
+    fetched = result_or_reason(check_end, data)
+    if isinstance(fetched, Reason):
+        assert flaw is not None
+        assert result_or_reason(make_images, data, recipe(size=8)) == fetched
 
 
 def decodes(data):
@@ -260,6 +277,8 @@ TARGETS = {
     "exif": (exif, inputs.exif_blocks),
     "refinements": (refinements, inputs.jpegs),
     "breaking_off": (breaking_off, inputs.jpegs),
+    "ends_of_jpegs": (ends, inputs.jpegs),
+    "ends_of_pngs": (ends, inputs.any_pngs),
     "png_pixels": (png_pixels, inputs.pngs),
     "boxes": (boxes, inputs.box_texts),
     "ids": (ids, inputs.id_texts),

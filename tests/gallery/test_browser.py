@@ -11,8 +11,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.error import HTTPError
 from urllib.parse import urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -27,10 +32,10 @@ FIRST = MADE[0]
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def place(dataset) -> Iterator[str]:
+@contextmanager
+def started(dataset: Path, *flags: str) -> Iterator[str]:
     """Start the gallery as a command, in its own process, and give its address."""
-    command = [sys.executable, "-m", "dafre_fast.gallery", "--json", "--port", "0"]
+    command = [sys.executable, "-m", "dafre_fast.gallery", "--json", "--port", "0", *flags]
     process = subprocess.Popen(
         [*command, "--output", str(dataset)], stdout=subprocess.PIPE, text=True
     )
@@ -41,6 +46,52 @@ def place(dataset) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGINT)
     assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def place(dataset) -> Iterator[str]:
+    with started(dataset) as address:
+        yield address
+
+
+@pytest.fixture
+def behind_proxy(dataset) -> Iterator[str]:
+    """The address of the gallery below /photos of a reverse proxy, which takes the prefix off."""
+
+    opener = build_opener(NoRedirect)
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if not self.path.startswith("/photos/"):
+                return self.send_error(404)
+            passed_on = Request(target + self.path.removeprefix("/photos"))
+            passed_on.headers = {**self.headers, "Host": "photos.example.com"}
+            try:
+                answer = opener.open(passed_on)
+            except HTTPError as error:
+                answer = error
+            with answer:
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(answer.read())
+            return None
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    flags = ("--prefix", "/photos", "--allow-host", "photos.example.com")
+    with started(dataset, *flags) as address, ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        target = address.removesuffix("/photos")
+        Thread(target=proxy.serve_forever).start()
+        yield f"http://127.0.0.1:{proxy.server_port}"
+        proxy.shutdown()
+
+
+class NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +110,8 @@ def open_page(browser, place) -> Iterator[Open]:
     contexts, complaints = [], list[str]()
 
     def begin(path: str = "/", **settings: object) -> Page:
-        settings.setdefault("viewport", {"width": 1280, "height": 800})
-        contexts.append(browser.new_context(base_url=place, **settings))
+        settings = {"viewport": {"width": 1280, "height": 800}, "base_url": place, **settings}
+        contexts.append(browser.new_context(**settings))
         page = contexts[-1].new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -140,6 +191,30 @@ def test_every_picture_of_a_page_is_drawn(open_page) -> None:
     assert widths == [FIRST.width, FIRST.face[0]] + [FIRST.width] * 2 + [FIRST.face[0]] * 2
     grey = page.locator(".pair .grey").first
     assert grey.evaluate("one => getComputedStyle(one).filter") == "grayscale(1)"
+
+
+def test_behind_a_proxy_everything_stays_below_its_prefix(open_page, behind_proxy) -> None:
+    page = open_page("/photos/", base_url=behind_proxy)
+    asked = list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.locator(".grid > li")).to_have_count(60)
+    scroll(page, "document.body.scrollHeight")
+    expect(page.locator(".grid > li")).to_have_count(120)
+    page.keyboard.press("/")
+    page.keyboard.type("long")
+    options(page).filter(has_text="long hair").click()
+    expect(page).to_have_url(re.compile(r"/photos/\?general=long\+hair$"))
+    page.locator(".grid a").first.click()
+    expect(page).to_have_url(re.compile(r"/photos/image/[0-9]+\?general=long\+hair$"))
+    widths = page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert min(widths) > 0
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"/photos/\?general=long\+hair#i[0-9]+$"))
+    page.get_by_role("searchbox").or_(page.get_by_role("combobox")).fill("solo")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(r"/photos/\?general=long\+hair&general=solo$"))
+    assert asked
+    assert all(one.startswith(f"{behind_proxy}/photos/") for one in asked)
 
 
 def test_a_class_can_be_chosen_by_keyboard(open_page) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -44,6 +44,16 @@ def test_it_prints_the_address(dataset) -> None:
     with started(dataset, "--port", "0") as process:
         line = process.stdout.readline()
     assert line.startswith(f"{IMAGES} images at http://127.0.0.1:")
+
+
+def test_a_proxy_that_passes_on_its_own_name_and_prefix_is_answered(dataset) -> None:
+    flags = ("--prefix", "/photos", "--allow-host", "a.example", "--allow-host", "b.example")
+    with started(dataset, "--port", "0", "--json", *flags) as process:
+        place = json.loads(process.stdout.readline())["address"]
+        assert place.endswith("/photos/")
+        for host in ("a.example", "b.example:443"):
+            with urlopen(Request(place, headers={"Host": host})) as answer:
+                assert '<a class="home" href="/photos/">' in answer.read().decode()
 
 
 def test_with_index_elsewhere_nothing_is_written_into_the_dataset(dataset, tmp_path) -> None:

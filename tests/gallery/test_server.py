@@ -56,15 +56,21 @@ def indexed(dataset: Path) -> Index:
     return open_index(folder)
 
 
-def talk(dataset: Path, say: Callable[[Ask], Awaitable[None]], host: str = "127.0.0.1") -> None:
+def talk(
+    dataset: Path,
+    say: Callable[[Ask], Awaitable[None]],
+    host: str = "127.0.0.1",
+    **settings: object,
+) -> None:
     """Serve a dataset while `say` sends requests. Paths are sent as they are given."""
 
     async def main() -> None:
-        run = GalleryRun(output=dataset, host=host, port=0)
+        run = GalleryRun(output=dataset, host=host, port=0, **settings)
         async with server.serving(run, indexed(dataset)) as place, ClientSession() as session:
 
             async def ask(path: str, method: str = "GET", **headers: str) -> Answer:
-                url = URL(place.rstrip("/").replace("0.0.0.0", "127.0.0.1") + path, encoded=True)
+                origin = f"http://127.0.0.1:{URL(place).port}"
+                url = URL(origin + path, encoded=True)
                 names = {name.replace("_", "-"): value for name, value in headers.items()}
                 async with session.request(
                     method, url, headers=names, allow_redirects=False
@@ -378,6 +384,119 @@ def test_the_name_of_this_machine_is_accepted_when_serving_other_machines(datase
         assert (await ask("/", Host="evil.example")).status == 421
 
     talk(dataset, say, host="0.0.0.0")
+
+
+def addresses(answer: Answer) -> set[str]:
+    """Return all addresses on a page, whatever they are for, without their fragments."""
+    names = ("href", "src", "action", "data-href", "data-complete")
+    parser = _Elements()
+    parser.feed(answer.text)
+    given = (one.attributes.get(name) for one in parser.found for name in names)
+    return {address.partition("#")[0] for address in given if address} - {""}
+
+
+PAGES = [
+    "/",
+    "/?general=solo&page=2",
+    "/?class=none",
+    f"/image/{MADE[4].id}?general=solo",
+    f"/image/{REFUSED[0].id}",
+    "/search?q=hair",
+    "/search?q=zzz",
+    "/complete?q=hair",
+    "/nothing",
+]
+
+
+@pytest.mark.parametrize("taken_off", [True, False])
+@pytest.mark.parametrize("prefix", ["/g", "/a/b", "/full", "/image", "/static"])
+def test_behind_a_prefix_every_address_of_every_page_has_it_and_works(
+    dataset, prefix, taken_off
+) -> None:
+    async def say(ask: Ask) -> None:
+        def through(path: str) -> Awaitable[Answer]:
+            return ask(path.removeprefix(prefix) if taken_off else path)
+
+        for page in PAGES:
+            answer = await through(prefix + page)
+            found = addresses(answer)
+            assert found
+            assert all(one.startswith(f"{prefix}/") for one in found)
+            for one in found if page == "/search?q=hair" else sorted(found)[-6:]:
+                assert (await through(one)).status in {200, 302}, one
+
+    talk(dataset, say, prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/g", "/g/"),
+        ("/g/?split=&page=2", "/g/?page=2"),
+        ("/?split=&page=2", "/g/?page=2"),
+        (f"/g/image/{MADE[0].id}?page=&split=val", f"/g/image/{MADE[0].id}?split=val"),
+        ("/search?q=solo", "/g/?general=solo"),
+        (f"/g/search?q={ALL[5].id}", f"/g/image/{ALL[5].id}"),
+    ],
+)
+def test_redirects_lead_to_the_prefix(dataset, path, target) -> None:
+    async def say(ask: Ask) -> None:
+        answer = await ask(path)
+        assert (answer.status, answer.headers["Location"]) == (302, target)
+
+    talk(dataset, say, prefix="g/")
+
+
+def test_headers_of_proxies_are_not_trusted(dataset) -> None:
+    lies = {
+        "X_Forwarded_Prefix": "/evil",
+        "X_Forwarded_Host": "evil.example",
+        "X_Forwarded_Proto": "gopher",
+        "X_Script_Name": "/evil",
+        "Forwarded": "host=evil.example;proto=gopher",
+    }
+
+    async def say(ask: Ask) -> None:
+        for path in PAGES:
+            assert (await ask(path, **lies)).body == (await ask(path)).body
+        trusting = {"Host": "evil.example", "X_Forwarded_Host": "localhost"}
+        assert (await ask("/", **trusting)).status == 421
+
+    talk(dataset, say)
+
+
+def test_names_that_are_allowed_are_accepted_and_no_others(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        for host in ("photos.example.com", "PHOTOS.example.com.:8443", "xn--bcher-kva.example"):
+            assert (await ask("/", Host=host)).status == 200
+        for host in ("example.com", "evil.photos.example.com", "photos.example.com.evil.example"):
+            assert (await ask("/", Host=host)).status == 421
+
+    talk(dataset, say, allow_host=("Photos.example.com", "bücher.example"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"prefix": "/a/../b"}, "--prefix '/a/../b': must be a path such as /photos"),
+        ({"prefix": "//evil.example"}, "--prefix"),
+        ({"prefix": "/a?b"}, "--prefix"),
+        ({"prefix": "https://host/a"}, "--prefix"),
+        (
+            {"allow_host": ("https://a.example",)},
+            "--allow-host 'https://a.example': must be a name",
+        ),
+        ({"allow_host": ("a.example", "b.example:80")}, "--allow-host 'b.example:80'"),
+        ({"allow_host": ("*",)}, "--allow-host"),
+    ],
+)
+def test_a_prefix_or_a_name_that_is_none_is_refused_before_an_index_is_built(
+    dataset, tmp_path, settings, message
+) -> None:
+    run = GalleryRun(output=dataset, index=tmp_path / "index", **settings)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        server.gallery(run, lambda *_: None)
+    assert not (tmp_path / "index").exists()
 
 
 @pytest.mark.parametrize(

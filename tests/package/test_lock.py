@@ -24,7 +24,8 @@ def applies(requirement: Requirement, python: str) -> bool:
 
 def required(python: str) -> Iterator[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    for line in (*PROJECT["dependencies"], *extras["dev"], *extras["bench"], *extras["objects"]):
+    others = [line for name in ("dev", "bench", "heic", "objects") for line in extras[name]]
+    for line in (*PROJECT["dependencies"], *others):
         requirement = Requirement(line)
         if requirement.name != PROJECT["name"] and applies(requirement, python):
             yield requirement

@@ -52,30 +52,32 @@ def drawn(channels=3, top=255):
     return np.stack(layers, axis=-1) % 256 * top // 255
 
 
-def png(lines, depth, colour_type, *, before=b"", interlaced=False):
+def png(lines, depth, colour_type, *, before=b"", interlaced=False, size=(WIDTH, HEIGHT)):
     """A PNG of filtered scanlines (PNG, third edition, 11.2)."""
-    fields = (WIDTH, HEIGHT, depth, colour_type, 0, 0, int(interlaced))
+    fields = (*size, depth, colour_type, 0, 0, int(interlaced))
     first = chunk(b"IHDR", struct.pack(">IIBBBBB", *fields))
     return SIGNATURE + first + before + chunk(b"IDAT", zlib.compress(lines)) + IEND
 
 
-def png_of(channels):
+def png_of(channels, before=b""):
     """Eight bits a channel, all filter types in turn."""
     lines = filtered(drawn(channels).astype(np.uint8), [NONE, SUB, UP, AVERAGE, PAETH])
-    return png(lines, 8, {3: 2, 4: 6}[channels])
+    return png(lines, 8, {3: 2, 4: 6}[channels], before=before)
 
 
-def png_of_16_bits():
+def png_of_16_bits(before=b""):
     samples = drawn(top=65_535).astype(">u2")
-    return png(b"".join(b"\0" + row.tobytes() for row in samples), 16, 2)
+    return png(b"".join(b"\0" + row.tobytes() for row in samples), 16, 2, before=before)
 
 
-def png_with_palette():
-    """Eight colours of three bits, one of them transparent."""
+def png_with_palette(step=1):
+    """Eight colours of three bits, one of them transparent; each `step`th pixel."""
     colours = bytes(value for i in range(8) for value in (i * 36, 255 - i * 30, i * i * 5))
     before = chunk(b"PLTE", colours) + chunk(b"tRNS", b"\xff\xff\0")
-    indices = (drawn()[..., 2] // 32).astype(np.uint8)
-    return png(b"".join(b"\0" + row.tobytes() for row in indices), 8, 3, before=before)
+    indices = (drawn()[::step, ::step, 2] // 32).astype(np.uint8)
+    size = (WIDTH // step, HEIGHT // step)
+    lines = b"".join(b"\0" + row.tobytes() for row in indices)
+    return png(lines, 8, 3, before=before, size=size)
 
 
 def png_interlaced():
@@ -106,6 +108,11 @@ def tiff():
     return b"II*\0" + struct.pack("<IH", 8, 9) + directory + bytes(4) + b"\x08\0" * 3 + data
 
 
+def cicp(primaries, transfer):
+    """Code points of colours (PNG, third edition, 11.3.2.6)."""
+    return chunk(b"cICP", bytes([primaries, transfer, 0, 1]))
+
+
 def originals():
     """All originals by name."""
     written = {
@@ -114,6 +121,10 @@ def originals():
         "png-16-bits": png_of_16_bits(),
         "png-palette": png_with_palette(),
         "png-interlaced": png_interlaced(),
+        "png-alpha-display-p3": png_of(4, cicp(12, 13)),
+        "png-16-bits-pq": png_of_16_bits(cicp(9, 16)),
+        "png-gamma": png_of(3, chunk(b"gAMA", struct.pack(">I", 55_555))),
+        "png-palette-enlarged": png_with_palette(step=10),
         "bmp": bmp(),
         "tiff": tiff(),
     }

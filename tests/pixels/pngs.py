@@ -83,6 +83,12 @@ def on_white(pixels):
     return ((twice + 255) // 510).astype(np.uint8)
 
 
+def with_chunks(data, *chunks):
+    """The file with these chunks behind its IHDR."""
+    end = len(SIGNATURE) + 25
+    return data[:end] + b"".join(chunks) + data[end:]
+
+
 def plain_lines(pixels):
     """Scanlines without filters."""
     height = len(pixels)

@@ -214,6 +214,30 @@ def test_a_damaged_restart_marker_is_a_note(damage, number, options):
     assert result_or_reason(check_end, damaged) in {True, False}
 
 
+def with_damaged_restart(number, damage):
+    data = FILES["JPEG, restarts"]
+    at = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", data)][number]
+    return data[:at] + damage(data[at : at + 2]) + data[at + 2 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda marker: b"\xfd" + marker[1:], lambda marker: marker[:1] + b"\0"],
+    ids=["its first byte", "its second byte"],
+)
+@pytest.mark.parametrize("number", [0, 3, -1])
+def test_a_restart_marker_that_is_none_any_more_is_a_note(damage, number):
+    rendered = made(with_damaged_restart(number, damage))
+    assert rendered.notes == (Note.MINOR_DAMAGE,)
+    expected = shown(FILES["JPEG, restarts"])
+    assert difference(pixels(rendered["full"].data), expected) < 1
+
+
+@pytest.mark.parametrize("number", [0, 3, -1])
+def test_a_restart_marker_of_which_nothing_is_left_is_damage(number):
+    assert result_or_reason(made, with_damaged_restart(number, lambda _: b"")) is Reason.CORRUPT
+
+
 def test_a_missing_interval_is_damage_however_restart_markers_are_numbered():
     data = FILES["JPEG, restarts"]
     found = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", data)]

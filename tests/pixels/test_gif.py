@@ -1,15 +1,26 @@
 """GIF: the size that browsers give it, and white wherever its first frame is not."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels.decoders import gif
 from dafre_fast.pixels.decoders.choose import read_header
+from dafre_fast.pixels.decoders.vips import gif_pixels
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.making import make_images
-from tests.pixels.pictures import difference, encoded, pixels, plain, recipe, result_or_reason
+from tests.pixels.pictures import (
+    difference,
+    encoded,
+    opened,
+    pixels,
+    plain,
+    recipe,
+    result_or_reason,
+)
 
 RED = (200, 30, 40)
 
@@ -62,3 +73,33 @@ def test_the_first_frame_is_found_behind_extensions():
 def test_any_bytes_have_a_screen_or_are_refused(data):
     found = result_or_reason(gif.screen, b"GIF89a" + data)
     assert isinstance(found, Size) or found is Reason.CORRUPT_HEADER
+
+
+@st.composite
+def drawn_frames(draw):
+    """A picture of few or many colours: short codes, long codes, full tables."""
+    width, height = draw(st.integers(1, 90)), draw(st.integers(1, 90))
+    colours = draw(st.sampled_from([1, 2, 4, 17, 256]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return Image.fromarray(random.integers(0, colours, (height, width), np.uint8))
+
+
+@given(drawn_frames(), st.booleans(), st.integers(0, 30))
+def test_pixels_are_counted_as_pillow_decodes_them(picture, interlace, cut):
+    data = encoded(picture, "GIF", interlace=interlace)
+    data = gif.alone(data[: max(len(data) - cut, gif.first_codes(data) + 2)])
+    there, wanted = gif_pixels(data)
+    assert wanted == picture.width * picture.height
+    try:
+        opened(data).load()
+    except OSError:
+        assert there < wanted
+    else:
+        assert there == wanted
+
+
+@given(st.binary(max_size=300))
+def test_any_codes_stand_for_no_more_pixels_than_the_frame_has(codes):
+    frame = b"\x2c\0\0\0\0\x28\0\x1e\0\0"
+    there, wanted = gif_pixels(b"GIF89a\x28\0\x1e\0\0\0\0" + frame + codes)
+    assert 0 <= there <= wanted == 40 * 30

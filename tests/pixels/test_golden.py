@@ -1,7 +1,7 @@
 """Golden outputs: pixels change only together with `Recipe.revision`.
 
-A dataset holds the revision that made it, and a later run makes again what an older one made. A
-change of pixels without a new revision would leave old and new images side by side.
+A dataset holds the revision that made it, and a later run says how many images an older one made.
+A change of pixels without a new revision would leave old and new images side by side unnoticed.
 """
 
 import json

@@ -218,15 +218,20 @@ def test_orientation_before_the_pixels_is_honoured(orientation):
 # Colour profiles
 
 
-@pytest.mark.parametrize("picture", [smooth, smooth_with_alpha])
-def test_wide_colours_are_converted_as_by_libvips(picture):
-    data = encoded(picture(300, 200), icc_profile=wide_profile())
+def test_wide_colours_are_converted_as_by_libvips():
+    data = encoded(smooth(300, 200), icc_profile=wide_profile())
     assert takes_fast_lane(data)
     outputs = made(data)
     for found, expected in zip(outputs.values(), made_by_libvips(data).values(), strict=True):
         assert np.abs(found[..., :3].astype(int) - expected).mean() < 1
         assert furthest(found, expected) <= 10  # a level of a dark colour is many in another space
-    assert not are_alike(outputs, made(encoded(picture(300, 200))), within=10)
+    assert not are_alike(outputs, made(encoded(smooth(300, 200))), within=10)
+
+
+@pytest.mark.parametrize(("profile", "fast"), [(None, True), (wide_profile(), False)])
+def test_transparent_colours_that_have_to_be_converted_are_left_to_libvips(profile, fast):
+    data = encoded(smooth_with_alpha(300, 200), icc_profile=profile)
+    assert takes_fast_lane(data) == fast
 
 
 def test_encoded_images_of_wide_colours_are_those_of_libvips():

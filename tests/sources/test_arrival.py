@@ -18,8 +18,9 @@ from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import HEAD_BYTES, Check
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.testing.plays import first, right
-from dafre_fast.testing.server import Exchange, Server, head
+from dafre_fast.testing.server import Exchange, Play, Server, head
 from tests.commands import dafre, tree
+from tests.pixels.pictures import encoded, smooth
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
 
 MD5, SHA256 = hashlib.md5(JPEG).hexdigest(), hashlib.sha256(JPEG).hexdigest()
@@ -217,6 +218,44 @@ def test_a_full_disk_is_exit_status_1_and_one_line_and_with_room_the_run_goes_on
             assert len(tree(small_disk.folder)) == 20
 
     asyncio.run(main())
+
+
+# Files without their end.
+
+PICTURE = encoded(smooth(64, 48), "JPEG")
+ENDLESS = PICTURE[:-2]
+"""A JPEG with all its pixels, but without its end marker."""
+
+
+def test_a_file_of_its_full_length_with_all_pixels_needs_no_end(tmp_path) -> None:
+    assert arrive(tmp_path, ENDLESS).proof is Proof.UNVERIFIED
+    assert files(tmp_path) == {"0007/7.jpg": ENDLESS}
+
+
+def of_unknown_length(data: bytes) -> Play:
+    async def play(x: Exchange) -> None:
+        await x.send(head("200 OK", "Connection: close"), data)
+        await x.close()
+
+    return play
+
+
+def test_one_of_unknown_length_is_asked_for_again_and_taken_if_it_comes_so_twice(tmp_path) -> None:
+    fetched = one_from(of_unknown_length(ENDLESS), tmp_path)
+    assert (fetched.reason, fetched.attempts) == (None, 2)
+    assert files(tmp_path) == {"0007/7.jpg": ENDLESS}
+
+
+def test_one_of_unknown_length_that_has_its_end_at_last_is_taken_so(tmp_path) -> None:
+    play = first(1, of_unknown_length(ENDLESS), of_unknown_length(PICTURE))
+    assert one_from(play, tmp_path).attempts == 2
+    assert files(tmp_path) == {"0007/7.jpg": PICTURE}
+
+
+def test_a_file_without_its_last_pixels_is_refused_though_its_length_is_known(tmp_path) -> None:
+    with pytest.raises(Passing) as refused:
+        arrive(tmp_path, PICTURE[:-40])
+    assert (refused.value.reason, files(tmp_path)) == (Reason.TRUNCATED, {})
 
 
 # Files that break off where they are to be kept.

@@ -568,7 +568,7 @@ def test_a_proxy_that_wants_a_login_is_told_from_the_host(tmp_path, monkeypatch,
             monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
             (fetched,) = await fetch(f"{scheme}://originals.invalid/{{id}}.{{ext}}", tmp_path)
         assert (fetched.reason, fetched.attempts) == (Reason.UNAUTHORIZED, 1)
-        assert "http_proxy=http://USER:PASSWORD@HOST:PORT" in fetched.detail
+        assert "put USER:PASSWORD@ before its host in http_proxy" in fetched.detail
 
     asyncio.run(main())
 

@@ -21,6 +21,7 @@ from dafre_fast.sources.interface import Body, Check, Span
 from dafre_fast.sources.manners.effort import Budget, Effort, Passing
 from dafre_fast.sources.manners.hosts import Hosts
 from tests.commands import dafre
+from tests.pixels.pictures import encoded, smooth
 from tests.sources.fetching import fetching, ignore
 from tests.sources.s3 import S3, s3_server
 
@@ -30,7 +31,7 @@ pytestmark = [
 ]
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 2000 + b"\xff\xd9"
 OTHER = b"\xff\xd8\xff\xda" + bytes(range(254, 0, -1)) * 2000 + b"\xff\xd9"
-GIF = b"GIF89a" + bytes(600) + b";"
+GIF = encoded(smooth(40, 30), "GIF")
 WHOLE = Check(head=sniff, whole=check_end)
 FAST = Fetching(retries=1, timeout=10.0)
 ONCE = Fetching(retries=0, timeout=10.0)

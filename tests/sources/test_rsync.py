@@ -25,6 +25,7 @@ from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check, Planned
 from dafre_fast.sources.rsync.exit_status import failure_of, why_not
 from tests.commands import dafre, ledger_keys, tree
+from tests.pixels.pictures import encoded, smooth
 from tests.processes import descendants, needs_proc, runs
 from tests.sources.fetching import fetching, ignore
 from tests.sources.rsyncd import Daemon, daemon_of, free_port
@@ -32,7 +33,7 @@ from tests.sources.rsyncd import Daemon, daemon_of, free_port
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 20 + b"\xff\xd9"
-GIF = b"GIF89a" + bytes(600) + b";"
+GIF = encoded(smooth(40, 30), "GIF")
 WHOLE = Check(head=sniff, whole=check_end)
 ONCE = Fetching(retries=0, timeout=10.0)
 
@@ -97,6 +98,12 @@ def test_a_missing_original_is_not_found_and_costs_no_other(daemon, folder) -> N
     daemon.put("0008/8.jpg", JPEG)
     found = fetch(daemon.source, folder, "7", "8", Sought("9", "png"))
     assert reasons(found) == {"7": Reason.NOT_FOUND, "8": None, "9": Reason.NOT_FOUND}
+
+
+def test_what_is_there_comes_before_what_is_missing(daemon, folder) -> None:
+    daemon.put("0009/9.jpg", JPEG)
+    found = fetch(daemon.source, folder, "7", "8", "9")
+    assert [one.reason for one in found] == [None, Reason.NOT_FOUND, Reason.NOT_FOUND]
 
 
 def test_a_file_that_the_daemon_may_not_read_is_forbidden(daemon, folder) -> None:

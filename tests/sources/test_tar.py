@@ -1,5 +1,6 @@
 """Tar archives as `tar` unpacks them, on disk, streamed, and by the index of an earlier run."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -17,6 +18,8 @@ from dafre_fast.core.records import Fetched
 from dafre_fast.sources.archives.inventory import Inventory, Link
 from dafre_fast.sources.archives.members import Member
 from dafre_fast.sources.interface import Span
+from dafre_fast.testing.plays import body, status
+from dafre_fast.testing.server import Exchange, Server
 from tests.commands import dafre
 from tests.sources.archived import (
     FAST,
@@ -164,6 +167,7 @@ def test_a_member_that_is_written_again_is_the_last_one_of_a_download(tmp_path) 
         [("1.jpg", NEW), ("7.jpg", HARD, "1.jpg"), ("1.jpg", OLD)],
         [("1.jpg", OLD), ("7.jpg", SYMBOLIC, "1.jpg"), ("1.jpg", NEW)],
         [("7.jpg", SYMBOLIC, "1.jpg"), ("1.jpg", OLD), ("7.jpg", NEW)],
+        [("v2/x", NEW), ("latest", SYMBOLIC, "v2"), ("7.jpg", SYMBOLIC, "latest/x")],
     ],
 )
 def test_a_link_is_what_it_leads_to(fetch_from, tmp_path, entries) -> None:
@@ -192,6 +196,8 @@ def test_a_link_and_what_it_leads_to_are_both_had(fetch_from, tmp_path) -> None:
         [("7.jpg", SYMBOLIC, "7.jpg")],
         [("7.jpg", SYMBOLIC, "8.jpg"), ("8.jpg", SYMBOLIC, "7.jpg")],
         [("7.jpg", HARD, "8.jpg"), ("8.jpg", HARD, "7.jpg")],
+        [("a", SYMBOLIC, "b"), ("b", SYMBOLIC, "a"), ("7.jpg", SYMBOLIC, "a/x")],
+        [("7.jpg", SYMBOLIC, "7.jpg/7.jpg")],
     ],
 )
 def test_a_link_that_leads_in_a_circle_is_refused(fetch_from, entries) -> None:
@@ -320,6 +326,21 @@ def test_gzip_data_that_break_off_are_not_the_end_of_the_archive(tmp_path) -> No
     assert (found[7].reason, found[9].reason) == (None, Reason.NETWORK_ERROR)
 
 
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
+def test_a_compressed_archive_may_come_as_compressed_data(tmp_path, coding) -> None:
+    data = gzip.compress(packed(("7.jpg", NEW)))
+    said = (f"Content-Encoding: {coding}", "Content-Type: application/x-tar")
+
+    async def main() -> None:
+        server = Server(body(*said, of=lambda _: data))
+        async with server.on("127.0.0.1") as port:
+            spec = f"http://127.0.0.1:{port}/a.tar.gz"
+            await asyncio.to_thread(fetch, spec, tmp_path / "out", [7], ONCE)
+
+    asyncio.run(main())
+    assert originals(tmp_path / "out") == {"0007/7.jpg": NEW}
+
+
 # Ranges that are answered in part.
 
 
@@ -363,6 +384,23 @@ def test_what_is_no_index_is_ignored_with_a_notice(tmp_path, text, place) -> Non
     assert originals(tmp_path / "out") == expected()
 
 
+def test_an_index_that_is_only_guessed_may_be_forbidden(tmp_path) -> None:
+    """Stores forbid what is not there to those who may not list them."""
+    data = packed(("7.jpg", NEW))
+
+    async def store(x: Exchange) -> None:
+        tar = body(of=lambda _: data)
+        await (status("403 Forbidden") if x.path.endswith(".json") else tar)(x)
+
+    async def main() -> None:
+        async with Server(store).on("127.0.0.1") as port:
+            spec = f"http://127.0.0.1:{port}/a.tar"
+            await asyncio.to_thread(fetch, spec, tmp_path / "out", [7], ONCE)
+
+    asyncio.run(main())
+    assert originals(tmp_path / "out") == {"0007/7.jpg": NEW}
+
+
 def test_of_many_files_that_are_no_index_one_is_told(tmp_path) -> None:
     told: list[Event] = []
     for name, keys in (("a", KEYS[:2]), ("b", KEYS[2:])):
@@ -380,3 +418,16 @@ def test_an_index_may_name_the_same_bytes_twice(tmp_path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"files": files}))
     fetch(tmp_path / "a.tar", tmp_path / "out", [7, 1007])
     assert originals(tmp_path / "out") == {"0007/7.jpg": NEW, "0007/1007.jpg": NEW}
+
+
+@pytest.mark.parametrize("place", [local, remote], ids=["here", "remote"])
+def test_an_index_of_another_archive_makes_no_refusal_for_good(tmp_path, place) -> None:
+    """The archive was packed anew: at the place of an image there is something else."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.tar").write_bytes(packed(("new.txt", bytes(9999)), ("7.jpg", NEW)))
+    index = {"filesize": 4096, "files": {"7.jpg": {"offset": 512, "size": len(NEW)}}}
+    (tmp_path / "in/a.json").write_text(json.dumps(index))
+    with place(tmp_path / "in") as spec:
+        found = fetch(spec, tmp_path / "out", [7])
+    assert (found[7].reason, found[7].reason.transient) == (Reason.BAD_INDEX, True)
+    assert "a.json: for an archive of 4,096 bytes" in found[7].detail

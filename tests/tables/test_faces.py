@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dafre_fast.core.errors import InputError
-from dafre_fast.tables.faces import read_faces
+from dafre_fast.tables.faces import names_in, read_faces
 from tests.tables import models
 
 _ROW = b"0446\\332446.jpg\t13\t0, 0, 1, 1 0.9\n"
@@ -277,3 +277,18 @@ def test_a_file_without_a_row_is_an_input_error_with_its_name(read, content):
 def test_a_file_that_is_something_else_is_an_input_error_that_says_what(read, content, kind):
     with pytest.raises(InputError, match=rf"faces\.tsv: is {kind}{NO_TEXT}"):
         read(content)
+
+
+def test_the_names_of_originals_are_those_of_the_first_rows(tmp_path) -> None:
+    rows = (
+        "0001\\1.PNG\t5",
+        "2.gif \t6",
+        "0001\\1.jpg\t7",
+        "",
+        "no.jpg\t8",
+        "0003/3.webp\t9\r",
+        "4.png",
+    )
+    (tmp_path / "faces.tsv").write_text("\n".join(rows))
+    names = names_in(tmp_path / "faces.tsv").sort("key").collect()
+    assert dict(names.iter_rows()) == {"1": "1.PNG", "2": "2.gif", "3": "3.webp"}

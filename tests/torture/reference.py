@@ -2,6 +2,7 @@
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ def read(data: bytes) -> NDArray[np.uint8]:
     frame = image.tile[0][1] if image.format == "GIF" else None
     image.load()
     profile = image.info.get("icc_profile")
-    pixels = np.array(_on_white(_to_srgb(_in_8_bits(image), profile)))
+    plain = _in_8_bits(image)
+    seen = _to_srgb(plain, profile) if profile else _by_gamma(plain, image.info)
+    pixels = np.array(_on_white(seen))
     if frame:  # Pillow fills the rest of the screen with a colour of the palette
         outside = np.ones(pixels.shape[:2], bool)
         outside[frame[1] : frame[3], frame[0] : frame[2]] = False
@@ -65,9 +68,19 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
     return image
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if not profile:
+def _by_gamma(image: Image.Image, info: dict[str, Any]) -> Image.Image:
+    """Apply a PNG's gamma as browsers do: none that is near that of sRGB."""
+    gamma = info.get("gamma")
+    if not gamma or "srgb" in info or abs(gamma * 2.2 - 1) < 0.05:
         return image
+    light = (np.arange(256) / 255) ** (1 / gamma)
+    seen = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    curve = [*np.rint(255 * seen).astype(int)]
+    opaque = [*range(256)] if image.mode[-1] == "A" else []
+    return image.point(curve * (len(image.getbands()) - bool(opaque)) + opaque)
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))
         if image.mode not in _SPACES[source.profile.xcolor_space.strip()]:

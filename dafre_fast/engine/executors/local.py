@@ -20,6 +20,7 @@ from typing import Generic, Self
 
 from dafre_fast.core import compiling
 from dafre_fast.core.errors import WorkerError
+from dafre_fast.core.limits import most_workers
 from dafre_fast.engine.executors import forkserver
 from dafre_fast.engine.executors.base import J, Loss, Lost, R, Spec
 from dafre_fast.engine.executors.main_guard import UNGUARDED, no_main_guard
@@ -41,7 +42,7 @@ class LocalExecutor(Generic[J, R]):
     def __init__(self, spec: Spec[J, R]) -> None:
         self._spec = spec
         self._context = forkserver.context()
-        self._schedule = Schedule[J](spec.workers)
+        self._schedule = Schedule[J](min(spec.workers, most_workers()))
         self._processes: dict[Worker[J], WorkerProcess] = {}
         self._sockets = DefaultSelector()
         self._failed_starts = 0

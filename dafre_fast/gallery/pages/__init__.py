@@ -41,9 +41,11 @@ def static(name: str) -> bytes:
 
 
 class Pages:
-    """The pages of the dataset called `title`, with these outputs, as HTML text."""
+    """The pages of the dataset called `title`, with these outputs, as HTML text. All links begin
+    with `home`, the path of the first page.
+    """
 
-    def __init__(self, title: str, outputs: Sequence[Output]) -> None:
+    def __init__(self, title: str, outputs: Sequence[Output], home: str) -> None:
         self._outputs = [_described(output) for output in outputs]
         self._environment = Environment(
             loader=PackageLoader("dafre_fast.gallery.pages"),
@@ -54,6 +56,7 @@ class Pages:
         )
         self._environment.globals.update(
             title=title,
+            home=home,
             outputs=self._outputs,
             address=address,
             pairs_of=pairs_of,

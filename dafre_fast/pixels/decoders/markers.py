@@ -29,6 +29,8 @@ and the restart markers and stuffed zeros of coded data.
 """
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 """Any marker within coded data, restart markers too."""
+_RESTART = re.compile(rb"\xff[\xd0-\xd7\xd9]")
+"""A restart marker, or EOI."""
 _YCC, _YCCK = 1, 2
 """Values of Adobe's transform other than 0 (T.872, 6.5.3)."""
 _WHOLE_BLOCKS = bytes([0, 63, 0])
@@ -135,6 +137,26 @@ def renumbered(data: bytes) -> bytes | None:
             fixed[at - 1] = 0xD0 + number % 8
             number += 1
     return bytes(fixed) if fixed != data else None
+
+
+class Gap(NamedTuple):
+    """A restart marker that is missing, and the place of the one after it."""
+
+    marker: bytes
+    at: int
+
+
+def gap(data: bytes) -> Gap | None:
+    """Return the first restart marker that the scan of a sequential file misses, or one that may
+    be missing before its EOI; None if the file has no restart interval.
+    """
+    parts = {part.marker: part for part in segments(data, until=SOS)}
+    if not {DRI, SOS} <= {*parts}:
+        return None
+    for number, found in enumerate(_RESTART.finditer(data, parts[SOS].end)):
+        if found[0] == END or found[0][1] & 7 != number & 7:
+            return Gap(bytes([0xFF, 0xD0 | number & 7]), found.start())
+    return None
 
 
 def repaired(data: bytes) -> bytes:

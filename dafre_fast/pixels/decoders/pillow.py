@@ -21,6 +21,7 @@ from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels.decoders import bmp, boxes
 from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.decoders.vips import render
 from dafre_fast.pixels.geometry import Size
@@ -32,8 +33,8 @@ _PREFIX_BYTES = 16
 """First bytes by which Pillow's plugins accept a file."""
 _BITS_PER_SAMPLE = 258
 _LOCK = Lock()
-_SPACES = {"L": Space.GREY, "CMYK": Space.CMYK}
-_INTERPRETATIONS = {"L": "b-w", "CMYK": "cmyk"}
+_SPACES = {"L": Space.GREY, "LA": Space.GREY, "CMYK": Space.CMYK}
+_INTERPRETATIONS = {Space.GREY: "b-w", Space.CMYK: "cmyk", Space.RGB: "srgb"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 _HELD_PER_PIXEL = 12
 """Bytes: four for Pillow, as many for one conversion, and the copies on the way to libvips."""
@@ -58,17 +59,29 @@ def _read_header(data: bytes, format: Format, most_bits: int | None = None) -> H
         bits = max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) if format is Format.TIFF else 8
         if most_bits and (bits > most_bits or image.mode[0] in "IF"):
             raise Refusal(Reason.UNSUPPORTED_FORMAT, f"{bits} bits a channel, mode {image.mode}")
+        profile, space = _profile(data, image, format)
         return Header(
             format=format,
             stored=Size(*image.size),
             # Pillow turns a TIFF itself, and gives the size of the turned picture.
             orientation=exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0")),
-            space=_SPACES.get(image.mode, Space.RGB),
-            profile=image.info.get("icc_profile") or None,
+            space=space,
+            profile=profile,
+            alpha=_has_alpha(image),
             frames=image.n_frames if format is Format.AVIF else 1,
             held=image.width * image.height * _HELD_PER_PIXEL,
             decoder="pillow",
         )
+
+
+def _profile(data: bytes, image: Any, format: Format) -> tuple[bytes | None, Space]:
+    """Return the profile, and the space that it has to be for."""
+    embedded = image.info.get("icc_profile") or None
+    if format is Format.AVIF and embedded is None:
+        return boxes.profile(data), Space.RGB
+    if format is Format.BMP:
+        embedded = bmp.profile(data)
+    return embedded, _SPACES.get(image.mode, Space.RGB)
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
@@ -78,9 +91,15 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
     """
     with _refusing(Reason.CORRUPT):
         image = _plain(_open(data, header.format))
+    return render_image(image, header, plan)
+
+
+def render_image(image: Any, header: Header, plan: ImagePlan) -> Pictures:
+    """Make the outputs of a decoded Pillow image of mode L, LA, RGB, RGBA or CMYK."""
     pixels = np.asarray(image)
     stored = pyvips.Image.new_from_array(pixels if pixels.ndim == 3 else pixels[..., None])
-    stored = stored.copy(interpretation=_INTERPRETATIONS.get(image.mode, "srgb"))
+    interpretation = _INTERPRETATIONS[_SPACES.get(image.mode, Space.RGB)]
+    stored = stored.copy(interpretation=interpretation)
     return render(lambda _shrink: stored, header, plan)
 
 
@@ -115,11 +134,15 @@ def _one_thread_per_avif() -> Iterator[None]:
             AvifImagePlugin.DEFAULT_MAX_THREADS = before
 
 
+def _has_alpha(image: Any) -> bool:
+    return image.mode in _WITH_ALPHA or "transparency" in image.info
+
+
 def _plain(image: Any) -> Any:
-    """Decode an image to mode L, RGB, RGBA or CMYK."""
+    """Decode an image to mode L, LA, RGB, RGBA or CMYK."""
     image.load()
-    if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        return image.convert("RGBA")
+    if _has_alpha(image):
+        return image if image.mode == "LA" else image.convert("RGBA")
     if image.mode == "1":
         return image.convert("L")
     if image.mode.startswith("I;16"):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
+from dafre_fast.pixels import profiles
 from dafre_fast.pixels.decoders.chunks import OUT_OF_ORDER, are_in_order, chunks
 from dafre_fast.pixels.decoders.unfilter import unfilter
 from dafre_fast.pixels.geometry import Rect, Size, enclosing
@@ -30,7 +31,16 @@ _GREY = (0, 4)
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bit depths of each colour type (11.2.1)."""
 _MOST_CHANNELS = 4
+_ALPHA = (4, 6)
 _LARGEST_PROFILE = 16_000_000
+_READ = {
+    *(b"IHDR", b"eXIf", b"tRNS"),
+    *(b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"),
+    *(b"acTL", b"fcTL"),
+}
+"""Chunks that the header is made of; the first of each name counts, as in libpng."""
+_UNIT = 100_000
+"""A gamma or chromaticity of 1, as a whole number (11.3.2.1 and 11.3.2.2)."""
 
 
 def read_header(data: bytes) -> Header:
@@ -38,39 +48,69 @@ def read_header(data: bytes) -> Header:
 
     Raises Refusal (CORRUPT_HEADER) if there is no IHDR, or one that the specification rules out.
     """
-    first, exif, packed, keyed = b"", b"", None, False
-    for name, body in chunks(data, checked=False):
-        if not first:
-            if name != b"IHDR" or len(body) != 13:
-                break
-            first = bytes(body)
-        elif name == b"eXIf" and body[:4] in {b"II*\0", b"MM\0*"}:
-            exif = exif or bytes(body)  # the first one counts, as in libpng
-        elif name == b"iCCP":
-            packed = bytes(body) if packed is None else packed
-        elif name == b"tRNS":
-            keyed = True
-        elif name == b"IDAT":
-            break
-    if not first:
-        raise Refusal(Reason.CORRUPT_HEADER, "no IHDR chunk")
-    width, height, depth, colour, *methods = struct.unpack(">IIBBBBB", first)
+    found = _before_pixels(data)
+    width, height, depth, colour, *methods = struct.unpack(">IIBBBBB", found[b"IHDR"])
     if depth not in _DEPTHS.get(colour, ()) or methods not in ([0, 0, 0], [0, 0, 1]):
         wrong = f"colour type {colour} of {depth} bits, methods {methods}"
         raise Refusal(Reason.CORRUPT_HEADER, wrong)
-    interlaced = bool(methods[2])
+    interlaced, keyed = bool(methods[2]), b"tRNS" in found
+    hidden = b"acTL" in found and b"fcTL" not in found  # the default image may be no frame
+    profile, space = _profile(found, Space.GREY if colour in _GREY else Space.RGB)
     return Header(
         format=Format.PNG,
         stored=Size(width, height),
-        orientation=exif_orientation(exif),
-        space=Space.GREY if colour in _GREY else Space.RGB,
-        profile=_profile(packed) if packed is not None else None,
+        orientation=exif_orientation(found.get(b"eXIf", b"")),
+        space=space,
+        profile=profile,
+        alpha=colour in _ALPHA or keyed or hidden,
         held=width * height * (depth + 7 >> 3) * _MOST_CHANNELS if interlaced else 0,
-        plain=depth == 8 and colour in _CHANNELS and not any(methods) and not keyed,
+        plain=depth == 8 and colour in _CHANNELS and not any(methods) and not keyed and not hidden,
     )
 
 
-def _profile(body: bytes) -> bytes:
+def _before_pixels(data: bytes) -> dict[bytes, bytes]:
+    """Return the chunks in `_READ` before the first IDAT, by name. Raises Refusal without IHDR."""
+    found = dict[bytes, bytes]()
+    for name, body in chunks(data, checked=False):
+        if name == b"IDAT" or (not found and (name != b"IHDR" or len(body) != 13)):
+            break
+        if name in _READ and (name != b"eXIf" or body[:4] in {b"II*\0", b"MM\0*"}):
+            found.setdefault(name, bytes(body))
+    if not found:
+        raise Refusal(Reason.CORRUPT_HEADER, "no IHDR chunk")
+    return found
+
+
+def _profile(found: dict[bytes, bytes], space: Space) -> tuple[bytes | None, Space]:
+    """Return the profile of what tells the colours, and the space that it is for: cICP, or else
+    iCCP, sRGB, gAMA with cHRM (4.3). Without a gamma, cHRM is ignored, as by browsers.
+    """
+    by_points = _by_code_points(found[b"cICP"]) if b"cICP" in found else b""
+    if by_points != b"":
+        return by_points, Space.RGB
+    if b"iCCP" in found:
+        return _unpacked(found[b"iCCP"]), space
+    if b"sRGB" not in found and len(found.get(b"gAMA", b"")) == 4:
+        return _by_gamma(found[b"gAMA"], found.get(b"cHRM", b"")), Space.RGB
+    return (b"" if b"cICP" in found and b"sRGB" not in found else None), space
+
+
+def _by_code_points(body: bytes) -> bytes | None:
+    """Return the profile of a cICP chunk (11.3.2.6); empty for YCbCr and for narrow range, which
+    browsers ignore too.
+    """
+    return profiles.of_code_points(body[0], body[1]) if body[2:] == b"\0\1" else b""
+
+
+def _by_gamma(gamma: bytes, chromaticities: bytes) -> bytes | None:
+    """Return the profile of a gAMA chunk (11.3.2.2) and a cHRM chunk (11.3.2.1), if it is whole."""
+    if len(chromaticities) != 32:
+        return profiles.of_gamma(int.from_bytes(gamma) / _UNIT, None)
+    values = (value / _UNIT for value in struct.unpack(">8I", chromaticities))
+    return profiles.of_gamma(int.from_bytes(gamma) / _UNIT, tuple(values))
+
+
+def _unpacked(body: bytes) -> bytes:
     """Return the ICC profile of an iCCP chunk (11.3.2.3): a name, a zero, the method 0, zlib data;
     empty if it cannot be unpacked.
     """
@@ -82,9 +122,12 @@ def _profile(body: bytes) -> bytes:
 
 
 def fits(header: Header, _plan: ImagePlan) -> bool:
-    """Return True for a plain file whose pixels fit memory."""
+    """Return True for a plain file whose pixels fit memory, unless colours have to be converted
+    before they are laid on white.
+    """
     width, height = header.stored
-    return header.plain and width * height <= LARGEST_WHOLE
+    converts_first = header.alpha and header.profile is not None
+    return header.plain and not converts_first and width * height <= LARGEST_WHOLE
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:

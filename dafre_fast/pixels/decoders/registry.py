@@ -131,7 +131,7 @@ _ROWS = (
     Row(
         Format.HEIC,
         has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
-        decoders=("vips",),
+        decoders=("heif",),
         flaw=boxes.flaw,
     ),
     Row(

@@ -8,17 +8,18 @@ import numpy as np
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.colour import space_of, to_srgb
-from dafre_fast.pixels.decoders import gif, markers, webp
+from dafre_fast.pixels.colour import by_profile, space_of, to_srgb
+from dafre_fast.pixels.decoders import apng, boxes, gif, markers, webp
 from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.pixels.decoders.scans import are_complete
 from dafre_fast.pixels.geometry import Rect, Size
-from dafre_fast.pixels.header import Header
+from dafre_fast.pixels.header import Header, Space
 from dafre_fast.pixels.kernels.lzw import pixels_in
+from dafre_fast.pixels.kernels.resample import resize
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
-from dafre_fast.pixels.rasters import Pictures, Pixels
+from dafre_fast.pixels.rasters import Pictures, Pixels, raster
 
-_LOADED_AS = {Format.AVIF: "heif", Format.HEIC: "heif"}
+_LOADED_AS = {Format.AVIF: "heif"}
 """Names in libvips's loaders where they differ from the format's."""
 _SHORT_OF_MEMORY = ("out of memory", "insufficient memory", "memory allocation")
 """Words of libvips, libjpeg and libheif."""
@@ -47,12 +48,17 @@ def read_header(data: bytes, format: Format) -> Header:
     size = Size(image.width, image.height)
     if format is Format.GIF:  # libvips ignores some sizes of screens
         size = gif.screen(data)
+    profile = bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None
+    space = space_of(image)
+    if format is Format.AVIF and profile is None:
+        profile, space = boxes.profile(data), Space.RGB
     return Header(
         format=format,
         stored=size,
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        space=space_of(image),
-        profile=bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None,
+        space=space,
+        profile=profile,
+        alpha=bool(image.hasalpha()),
         frames=_field(image, "n-pages", 1),
         held=0 if format is Format.TIFF else size.width * size.height * _HELD_PER_PIXEL,
     )
@@ -73,7 +79,9 @@ def decode(data: bytes, header: Header, plan: ImagePlan) -> Pictures:
         data = _whole_frame(data)
 
     def load(shrink: int) -> pyvips.Image:
-        return _open(data, header.format, **({"shrink": shrink} if shrink > 1 else {}))
+        if shrink > 1:
+            return _open(data, header.format, shrink=shrink)
+        return _first_frame(data, header.format)
 
     frame = gif.first_frame(data) if header.format is Format.GIF else None
     return render(load, header, plan, frame)
@@ -131,20 +139,22 @@ def render(load: Load, header: Header, plan: ImagePlan, frame: Rect | None = Non
     Raises Refusal if the file turns out to be damaged.
     """
     original = _Original(load, header, frame, whole=plan.has_crops)
+    profile = None if header.alpha else header.profile  # or else it was applied before
     made = Pictures()
     for one in plan.outputs:
         image = original.at(one.eighths)
         if one.rect:
             image = image.crop(one.rect.left, one.rect.top, *one.rect.size)
-        made[one.name] = _render(_resize(image, one.size), header.profile)
+        made[one.name] = _resized(image, one.size, profile)
     return made
 
 
 def lenient(data: bytes, header: Header) -> pyvips.Image:
-    """Decode a damaged file as far as its library can, on white, in memory. Whatever is missing is
-    filled with anything. Raises Refusal (CORRUPT_HEADER or CORRUPT) if that is nothing.
+    """Decode a damaged file as far as its library can, in memory, filled up with anything.
+
+    Raises Refusal (CORRUPT_HEADER or CORRUPT) if that is nothing.
     """
-    image = _on_white(_open(data, header.format, fail_on="none"))
+    image = _first_frame(data, header.format, fail_on="none")
     frame = gif.first_frame(data) if header.format is Format.GIF else None
     return _in_memory(_within(image, frame, header.stored))
 
@@ -153,7 +163,7 @@ def strict_rows(data: bytes, format: Format) -> int:
     """Return how many rows of a file that breaks off come before its decoder fails, in steps of
     eight. Raises Refusal (CORRUPT_HEADER) if the file cannot be opened.
     """
-    image = _open(data, format)
+    image = _first_frame(data, format)
     region, rows = pyvips.Region.new(image), 0
     with suppress(pyvips.Error):
         for top in range(0, image.height, _STRIP):
@@ -196,6 +206,7 @@ class _Original:
 
     def __init__(self, load: Load, header: Header, frame: Rect | None, *, whole: bool) -> None:
         self._load, self._stored, self._frame = load, header.stored, frame
+        self._profile = header.profile if header.alpha else None
         self._keep = whole and header.stored.width * header.stored.height <= LARGEST_WHOLE
         self._decoded: dict[int, pyvips.Image] = {}
 
@@ -206,7 +217,8 @@ class _Original:
         Unless it is kept, it can be read once, from top to bottom, and damage shows only then.
         """
         if eighths not in self._decoded:
-            image = _within(_on_white(self._load(WHOLE // eighths)), self._frame, self._stored)
+            image = by_profile(self._load(WHOLE // eighths), self._profile)
+            image = _within(_on_white(image), self._frame, self._stored)
             if not self._keep:
                 return image
             self._decoded[eighths] = _in_memory(image)
@@ -251,13 +263,32 @@ def _fail_on(format: Format) -> str:
     return "warning" if format is Format.JPEG else "error"
 
 
-def _resize(image: pyvips.Image, size: Size) -> pyvips.Image:
-    """Resize by Lanczos-3 to exactly `size`, each side by its own factor."""
-    if (image.width, image.height) == size:
-        return image
-    return image.resize(
-        size.width / image.width, vscale=size.height / image.height, kernel="lanczos3"
-    )
+def _first_frame(data: bytes, format: Format, **options: object) -> pyvips.Image:
+    """Open a file; a PNG at the first frame of its animation where the default image is none.
+
+    Raises Refusal (CORRUPT_HEADER, CORRUPT or TRUNCATED).
+    """
+    frame = apng.hidden_frame(data) if format is Format.PNG else None
+    if frame is None:
+        return _open(data, format, **options)
+    image = _open(frame.png, format, **options)
+    if not image.hasalpha():
+        image = image.addalpha()
+    return image.embed(frame.rect.left, frame.rect.top, *frame.canvas, extend="black")
+
+
+def _resized(image: pyvips.Image, size: Size, profile: bytes | None) -> Pixels:
+    """Decode now, resize by Lanczos-3 to exactly `size`, each side by its own factor, and convert
+    to sRGB uint8 (height, width, 3 or 4). Raises Refusal if the file is damaged.
+
+    libvips enlarges by another filter, a quarter of a pixel aside.
+    """
+    across, down = size.width / image.width, size.height / image.height
+    if across > 1 or down > 1:
+        return resize(raster(_pixels(to_srgb(_in_memory(image), profile))), size)
+    if across < 1 or down < 1:
+        image = image.resize(across, vscale=down, kernel="lanczos3")
+    return _pixels(to_srgb(_in_memory(image), profile))
 
 
 def _in_memory(image: pyvips.Image) -> pyvips.Image:
@@ -266,11 +297,6 @@ def _in_memory(image: pyvips.Image) -> pyvips.Image:
         return image.copy_memory()
     except pyvips.Error as error:
         raise _refusal(Reason.CORRUPT, error) from error
-
-
-def _render(image: pyvips.Image, profile: bytes | None) -> Pixels:
-    """Decode now to sRGB uint8 (height, width, 3). Raises Refusal if the file is damaged."""
-    return _pixels(to_srgb(_in_memory(image), profile))
 
 
 def _pixels(image: pyvips.Image) -> Pixels:

@@ -1,16 +1,20 @@
 """Find out what an archive holds: by its directory, its index, its headers, or a kept index."""
 
-import asyncio
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dafre_fast.core.daemons import Daemons
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.sources.archives import tar
 from dafre_fast.sources.archives import zip as zip_file
 from dafre_fast.sources.archives.desk import Archive, Desk
-from dafre_fast.sources.archives.members import Index, NoIndex, read_index
+from dafre_fast.sources.archives.members import Index, NoIndex, Read, read_index
 from dafre_fast.sources.interface import Span
+
+_READERS = Daemons("index", most=4)
+"""Threads that read the headers of archives on disk, which may take long."""
 
 
 class Contents(NamedTuple):
@@ -22,6 +26,8 @@ class Contents(NamedTuple):
     """Damage behind which there may be members that are not known."""
     kept: Path | None = None
     """The index that they were read from, if an earlier run wrote it."""
+    archive_bytes: int | None = None
+    """Size of the archive that their index is of, if it says so."""
 
 
 async def find_contents(desk: Desk, archive: Archive) -> Contents:
@@ -35,15 +41,15 @@ async def find_contents(desk: Desk, archive: Archive) -> Contents:
     if archive.index_address:
         index = await _load_index(desk, archive.index_address, sure=archive.has_index)
         if index is not None:
-            return Contents(index)
+            return Contents(index.members, archive_bytes=index.archive_bytes)
     if archive.is_compressed:
         return Contents(None)
     if archive.is_local:
-        return Contents(*await asyncio.to_thread(tar.index_of, Path(archive.address)))
+        return Contents(*await _READERS.run(partial(tar.index_of, Path(archive.address))))
     return await _find_kept(desk, archive)
 
 
-async def _load_index(desk: Desk, address: str, *, sure: bool) -> Index | None:
+async def _load_index(desk: Desk, address: str, *, sure: bool) -> Read | None:
     """Return the index at an address; None if nothing is there, or something else: metadata, or the
     page of a server. Where the address is a guess, a store may forbid what is not there.
     """
@@ -68,7 +74,7 @@ async def _find_kept(desk: Desk, archive: Archive) -> Contents:
         index = read_index(kept.read_bytes(), str(kept), body.total)
     except Refusal:
         return Contents(None)
-    return Contents(index, kept=kept)
+    return Contents(index.members, kept=kept)
 
 
 async def _read_directory(desk: Desk, address: str) -> Index:

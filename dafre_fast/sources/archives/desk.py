@@ -24,6 +24,8 @@ from dafre_fast.sources.manners.effort import Budget, Effort
 from dafre_fast.sources.stretch import stretch
 
 _MOST_INDEX_BYTES = 1 << 26
+_INDEX_REVISION = 2
+"""Raised where an archive would be read otherwise: kept indexes of earlier ones do not count."""
 
 
 class Archive(NamedTuple):
@@ -153,7 +155,8 @@ class Desk:
 
     def kept_index(self, archive: Archive) -> Path:
         """Return the path at which the index of a streamed archive is kept."""
-        name = hashlib.sha256(archive.address.encode()).hexdigest()[:16]
+        of = f"{_INDEX_REVISION} {archive.address}"
+        name = hashlib.sha256(of.encode(errors="surrogateescape")).hexdigest()[:16]
         return self._folder / STATE / "indexes" / f"{name}.json"
 
     async def load(self, address: str, span: Span | None = None) -> tuple[bytes, Body]:

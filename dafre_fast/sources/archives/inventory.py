@@ -12,6 +12,8 @@ from dafre_fast.sources.archives.members import Index, Member, by_key
 from dafre_fast.sources.interface import Span
 
 _CIRCLE = "a link that leads round in a circle"
+_MOST_LINKS = 40
+"""Links that are followed for one name, as by Linux."""
 
 
 class Link(NamedTuple):
@@ -44,17 +46,23 @@ class Inventory:
         return by_key(member for member in found if member)
 
     def _resolved(self, entry: Member | Link) -> Member | None:
-        name, at = entry.name, entry
-        passed = set[str]()
-        while isinstance(at, Link):
-            if (path := _aim(at)) in passed:
-                return Member(name, Span(0, 0), 0, unreadable=_CIRCLE)
-            passed.add(path)
-            following = self._entries.get(path)
-            if following is None:
-                return None
-            at = following
-        return at._replace(name=name)
+        at: Member | Link | None = entry
+        for _ in range(_MOST_LINKS):
+            if not isinstance(at, Link):
+                return at._replace(name=entry.name) if at else None
+            at = self._entries.get(_aim(at)) or self._through_folder(at)
+        return Member(entry.name, Span(0, 0), 0, unreadable=_CIRCLE)
+
+    def _through_folder(self, link: Link) -> Link | None:
+        """Return the link past a folder on its way that is itself a symbolic link; else None."""
+        path = _aim(link)
+        at = path.find("/")
+        while at >= 0:
+            folder = self._entries.get(path[:at])
+            if isinstance(folder, Link) and not folder.hard:
+                return Link(link.name, posixpath.join(_aim(folder), path[at + 1 :]), hard=True)
+            at = path.find("/", at + 1)
+        return None
 
 
 def _aim(link: Link) -> str:

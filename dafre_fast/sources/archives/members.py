@@ -71,7 +71,14 @@ class _Places(msgspec.Struct, omit_defaults=True):
     filesize: int | None = None
 
 
-def read_index(text: bytes, name: str, total: int | None = None) -> Index:
+class Read(NamedTuple):
+    """An index that was read, and the size in bytes of the archive that it is of, if it says so."""
+
+    members: Index
+    archive_bytes: int | None
+
+
+def read_index(text: bytes, name: str, total: int | None = None) -> Read:
     """Parse the index of a tar archive, in the form of deepghs' indexes of Danbooru data sets.
 
     The form is `{"filesize": 1048576, "files": {"1.jpg": {"offset": 512, "size": 98765, "sha256":
@@ -97,7 +104,7 @@ def read_index(text: bytes, name: str, total: int | None = None) -> Index:
         if places.filesize is not None and end > places.filesize:
             detail = f"{name}: {file!r} ends after the archive's {places.filesize:,} bytes"
             raise Refusal(Reason.BAD_INDEX, detail)
-    return by_key(
+    members = (
         Member(
             file,
             Span(place.offset, place.offset + place.size),
@@ -107,6 +114,7 @@ def read_index(text: bytes, name: str, total: int | None = None) -> Index:
         )
         for file, place in files.items()
     )
+    return Read(by_key(members), places.filesize)
 
 
 def write_index(index: Index, total: int) -> bytes:

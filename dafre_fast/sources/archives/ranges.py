@@ -4,11 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
-from pathlib import Path
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Fetched
+from dafre_fast.sources.archives.contents import Contents
 from dafre_fast.sources.archives.cursor import Cursor
 from dafre_fast.sources.archives.delivery import Reading, hand_over, save
 from dafre_fast.sources.archives.desk import Archive, Desk, Found
@@ -20,12 +20,12 @@ from dafre_fast.sources.stretch import stretch
 
 
 async def read_by_range(
-    desk: Desk, archive: Archive, found: Sequence[Found], kept: Path | None, take: Take
+    desk: Desk, archive: Archive, found: Sequence[Found], contents: Contents, take: Take
 ) -> None:
     """Fetch these members, and give the outcome of each to `take`.
 
-    `kept` is the file of the index by which they were found, if an earlier run wrote it; it is
-    deleted where it turns out to be wrong.
+    `contents` tells by which index they were found. One that an earlier run wrote is deleted where
+    it turns out to be wrong.
     """
     readable = []
     for one in found:
@@ -34,23 +34,23 @@ async def read_by_range(
         else:
             readable.append(one)
     for alone in _apart(readable):
-        await _read_apart(desk, archive, alone, kept, take)
+        await _read_apart(desk, archive, alone, contents, take)
 
 
 async def _read_apart(
-    desk: Desk, archive: Archive, found: Sequence[Found], kept: Path | None, take: Take
+    desk: Desk, archive: Archive, found: Sequence[Found], contents: Contents, take: Take
 ) -> None:
     """Fetch members each of which has its own place."""
     records = [(one.member.record, one) for one in found]
     first, *others = coalesce(records, gap_bytes=GAP_BYTES, request_bytes=REQUEST_BYTES)
-    request = Request(desk, archive, first, kept, take)
+    request = Request(desk, archive, first, contents, take)
     await request.run()
     if others and not request.by_range:
         # The server sends the whole archive each time: one more request is enough for the rest.
         others = [[one for request in others for one in request]]
     async with asyncio.TaskGroup() as requests:
         for members in others:
-            requests.create_task(Request(desk, archive, members, kept, take).run())
+            requests.create_task(Request(desk, archive, members, contents, take).run())
 
 
 def _apart(found: Sequence[Found]) -> list[list[Found]]:
@@ -92,9 +92,9 @@ class Request:
     """
 
     def __init__(
-        self, desk: Desk, archive: Archive, found: Sequence[Found], kept: Path | None, take: Take
+        self, desk: Desk, archive: Archive, found: Sequence[Found], contents: Contents, take: Take
     ) -> None:
-        self._desk, self._archive, self._kept, self._take = desk, archive, kept, take
+        self._desk, self._archive, self._contents, self._take = desk, archive, contents, take
         self._left = {one.sought.key: one for one in found}
         self._failures: dict[str, Passing] = {}
         """Failure of the last attempt for a member, by key."""
@@ -154,14 +154,19 @@ class Request:
         before, self._failures[key] = self._failures.get(key), passing
         if before is None or passing.wrong is None or before.wrong != passing.wrong:
             return False
-        if self._kept:  # it may be of another archive than today's: the next run streams that
-            self._kept.unlink(missing_ok=True)
+        if kept := self._contents.kept:
+            # It may be of another archive than today's: the next run streams that.
+            kept.unlink(missing_ok=True)
         return True
 
     def _check_within(self, member: Member, total: int | None) -> None:
         if self._archive.is_compressed:
             return
+        index = self._archive.index_address or self._archive.address
         if total is not None and (member.record.stop or 0) > total:
-            index = self._archive.index_address or self._archive.address
             detail = f"{index}: {member.name!r} ends after the archive's {total:,} bytes"
+            raise Refusal(Reason.BAD_INDEX, detail)
+        known = self._contents.archive_bytes
+        if member.sha256 is None and None not in (total, known) and total != known:
+            detail = f"{index}: for an archive of {known:,} bytes, but it has {total:,}"
             raise Refusal(Reason.BAD_INDEX, detail)

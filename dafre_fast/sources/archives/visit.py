@@ -32,7 +32,8 @@ async def fetch(desk: Desk, archive: Archive, group: Group, take: Take) -> None:
     contents = await _contents(desk, archive, group)
     if contents.members is not None:
         group.any_there |= contents.trouble is None
-        await read_by_range(desk, archive, group.claim(contents.members), contents.kept, take)
+        found = group.claim(contents.members)
+        await read_by_range(desk, archive, found, contents, take)
         return
     stream = TarStream(desk, archive, group, take)
     try:
@@ -41,7 +42,7 @@ async def fetch(desk: Desk, archive: Archive, group: Group, take: Take) -> None:
         group.note(archive, refusal)
     else:
         group.any_there = True
-    await read_by_range(desk, archive, stream.left_behind(), None, take)
+    await read_by_range(desk, archive, stream.left_behind(), Contents(None), take)
 
 
 async def _contents(desk: Desk, archive: Archive, group: Group) -> Contents:

@@ -9,11 +9,12 @@ State only, without I/O. Callers give all times, in seconds of a monotonic clock
 
 from collections.abc import Callable
 
+from dafre_fast.core.limits import most_downloads
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.manners.pace import Pace
 
 _UNDER_WAY_PER_CONNECTION, _MOST_UNDER_WAY = 8, 400
-"""A download has at most two descriptors open; a process may usually have 1,024."""
+"""As far as so many files may be open (`core.limits`)."""
 _MOST_AT_A_SLOW_HOST = 2
 _FIRST_GRACE_SECONDS, _LEAST_GRACE_SECONDS, _MOST_GRACE_SECONDS = 1.0, 0.15, 2.0
 _GRACE = 4.0
@@ -90,7 +91,7 @@ class Slots:
     def __init__(self, settings: Fetching, now: float, changed: Changed) -> None:
         self._pace = Pace(settings.connections, now)
         under_way = min(settings.connections * _UNDER_WAY_PER_CONNECTION, _MOST_UNDER_WAY)
-        self._most = max(under_way, settings.connections)
+        self._most = min(max(under_way, settings.connections), most_downloads())
         self._min_rate = settings.min_rate
         self._changed = changed
         self._slots = set[Slot]()

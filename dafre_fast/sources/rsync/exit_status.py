@@ -41,7 +41,7 @@ def failure_of(status: int, said: str) -> DafreError | None:
     if "try again later" in said:  # max connections reached
         return Passing(Reason.SERVER_ERROR, line)
     if "auth failed" in line:
-        line += "; the user is part of the address, rsync://USER@host/…; set RSYNC_PASSWORD"
+        line += "; put USER@ before the host in --source, and set RSYNC_PASSWORD"
     return (OutputError if status == _FILE_IO else SourceError)(line)
 
 

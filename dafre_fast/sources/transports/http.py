@@ -39,7 +39,7 @@ _OF_A_GATEWAY = {
     HTTPStatus.GATEWAY_TIMEOUT,
 }
 """Statuses by which a proxy says that the host does not answer."""
-_LOGIN = "it may be part of the address: https://USER:PASSWORD@host/…"
+_LOGIN = "put USER:PASSWORD@ before the host in --source"
 
 
 def user_agent(contact: str) -> str:

@@ -106,7 +106,9 @@ def detail(status: int, headers: Headers, login: str) -> str:
     if meaning is None or meaning.reason is not Reason.UNAUTHORIZED:
         return f"status {status}"
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return "status 407: the proxy wants a login: http_proxy=http://USER:PASSWORD@HOST:PORT"
+        return (
+            "status 407: the proxy wants a login; put USER:PASSWORD@ before its host in http_proxy"
+        )
     said = plain(headers.get("X-Error-Message")) or "the server wants a login"
     return f"status {status}: {said}; {login}"
 

@@ -58,7 +58,7 @@ class Proxies:
 
 def _of(scheme: str, named: dict[str, str]) -> URL | UsageError | None:
     """Return the proxy for a scheme: its own, else that of all schemes."""
-    variable = next((name for name in (scheme, "all") if named.get(name)), None)
+    variable = next((name for name in (scheme, "all") if named.get(name, "").strip()), None)
     if variable is None:
         return None
     text = named[variable].strip()
