@@ -123,7 +123,7 @@ def test_an_array_that_never_ends_is_held_only_up_to_the_limit(path) -> None:
         ('[{"id": 1},', "the end of an array"),
         ('[{"id": 1}', "record 1 of line 1"),
         ('[{"id": 1}, {"id": 2', "record 2 of line 1"),
-        ('[\n{"id": 1},\n{"id": [2},\n{"id": 3}\n]\n', "the record that begins in line 3"),
+        ('[\n{"id": 1},\n{"id": [2},\n{"id": 3}\n]\n', "the end of an array"),
         ('[\n{"id": 1},\n{"id": [2,\n{"id": 3}\n]', "the record that begins in line 3"),
         ('{\n"id": 1}\n{\n"id": 2', "the record that begins in line 3"),
     ],
