@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from dafre_fast.core.errors import InputError
 from dafre_fast.tables import blocks
 from dafre_fast.tables.json_texts import LONGEST_LINE, read_blocks
+from dafre_fast.tables.kernels import json_documents
 from tests.tables.archives import tar
 
 if sys.version_info >= (3, 14):
@@ -266,3 +268,23 @@ def test_every_record_comes_out_as_it_was_written(
     assert [msgspec.json.decode(line) for _, _, line in found] == records
     numbers = [number for _, number, _ in found]
     assert numbers == sorted(numbers)
+
+
+BYTES = st.lists(st.sampled_from([*b'[]{},:"\\\n\r a1']), max_size=60).map(bytes)
+
+
+@given(BYTES, st.integers(1, 60))
+def test_a_text_is_rewritten_the_same_in_parts_and_loses_nothing(text, size) -> None:
+    state, lines, numbers = json_documents.first_state(), b"", list[int]()
+    for start in range(0, len(text), size):
+        part = np.frombuffer(text[start : start + size], np.uint8)
+        rewritten = json_documents.rewrite(part, state)
+        lines += rewritten.text.tobytes()
+        numbers += rewritten.numbers.tolist()
+    whole = json_documents.first_state()
+    at_once = json_documents.rewrite(np.frombuffer(text, np.uint8), whole)
+    assert (at_once.text.tobytes(), at_once.numbers.tolist()) == (lines, numbers)
+    assert (whole == state).all()
+    assert lines.count(b"\n") == len(numbers)
+    blanks_and_structure = bytes.maketrans(b"", b""), b"[], \r\n"
+    assert lines.translate(*blanks_and_structure) == text.translate(*blanks_and_structure)
