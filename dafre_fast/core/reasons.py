@@ -251,13 +251,13 @@ class RowProblem(_Explained):
     TOO_DEEP = "too_deep", "The record is nested a thousand levels deep, or deeper."
     BAD_FLAG = (
         "bad_flag",
-        "A flag (is_pending, is_flagged, is_deleted, is_banned) is not true, false, 1, 0, t or f.",
+        "A flag such as is_deleted is not true, false, 1, 0, t, f or null.",
     )
     BAD_RATING = "bad_rating", "The rating is not text."
     # and of their tags
     NO_TAGS = (
         "no_tags",
-        "No field has tags or an empty list: tags, tag_string_general, tags_general or general.",
+        "No field has tags, not even an empty list: tags, tag_string_general, general and others.",
     )
     NO_CATEGORIES = (
         "no_categories",
