@@ -257,13 +257,13 @@ class RowProblem(_Explained):
     TOO_DEEP = "too_deep", "The record is nested a thousand levels deep, or deeper."
     BAD_FLAG = (
         "bad_flag",
-        "is_pending, is_flagged, is_deleted or is_banned is not true, false, 1, 0, t, f or null.",
+        "A flag such as is_deleted is not true, false, 1, 0, t, f or null.",
     )
     BAD_RATING = "bad_rating", "The rating is not text."
     # and of their tags
     NO_TAGS = (
         "no_tags",
-        "No field has tags, be it an empty list: tags, tag_string_general, tags_general, general…",
+        "No field has tags, not even an empty list: tags, tag_string_general, general and others.",
     )
     NO_CATEGORIES = (
         "no_categories",

@@ -30,7 +30,10 @@ _THREADS = min(8, usable_cores())
 decompressor.
 """
 _BLANKS = b" \t\r\n\v\f"
-_NO_NUMBER = re.compile(rb'("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b')
+_UP_TO_NO_NUMBER = re.compile(
+    rb'((?:[^"NI-]++|"(?:[^"\\]++|\\.)*+"|-(?![NI]))*+)-?(?:NaN|Infinity)\b', re.DOTALL
+)
+"""What stands before NaN or Infinity, strings as a whole; `match` must begin outside of one."""
 
 
 class PlainLines(NamedTuple):
@@ -168,4 +171,8 @@ def _with_numbers(line: bytes, decode: Callable[[bytes], object]) -> object:
     except msgspec.DecodeError:
         if b"NaN" not in line and b"Infinity" not in line:
             raise
-    return decode(_NO_NUMBER.sub(lambda found: found[1] or b"null", line))
+    parts, at = list[bytes](), 0
+    while found := _UP_TO_NO_NUMBER.match(line, at):
+        parts += found[1], b"null"
+        at = found.end()
+    return decode(b"".join((*parts, line[at:])))

@@ -248,10 +248,11 @@ class _Rewriting:
         """
         kernel, state = self._kernel, self._state
         record = int(state[kernel.OPEN])
-        within = record and state[kernel.DEPTH] > state[kernel.IN_ARRAY]
-        if state[kernel.IN_ARRAY] or (within and state[kernel.RECORDS]):
-            where = f"the record that begins in line {record}" if within else "an array"
+        if state[kernel.IN_ARRAY] or (record and state[kernel.DEPTH] and state[kernel.RECORDS]):
+            of_line = f"the record that begins in line {record}"
+            where = f"record {record} of line 1" if state[kernel.LINE] == 1 else of_line
             raise InputError(
-                f"{self._path}: ends within {where}: it is cut off, or a bracket is missing"
+                f"{self._path}: ends too early, at {where if record else 'the end of an array'}:"
+                " it is cut off, or a bracket is missing"
             )
         return record

@@ -190,9 +190,11 @@ def test_sixty_four_workers_make_every_real_image_and_refuse_other_files(tmp_pat
     assert refused == {str(path.relative_to(IMAGES)) for path in broken}
 
 
-def test_another_setting_remakes_everything(originals) -> None:
+def test_another_setting_remakes_everything_where_that_is_asked_for(originals) -> None:
     dafre("resize", cwd=originals.parent)
-    done = dafre("resize", "--size", 128, "--json", cwd=originals.parent)
+    refused = dafre("resize", "--size", 128, cwd=originals.parent)
+    assert (refused.returncode, "8 images were made with --size 256" in refused.stderr) == (2, True)
+    done = dafre("resize", "--size", 128, "--no-resume", "--json", cwd=originals.parent)
     assert json.loads(done.stdout)["work"]["images"] == 8
     with Image.open(originals.parent / "fullMin256/0003/3.jpg") as image:
         assert image.size == (128, 170)

@@ -112,8 +112,8 @@ def test_the_error_for_too_many_bad_records_names_file_line_field_and_what_is_wa
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "dafre-fast tags: posts.json: 1 of 2 rows are malformed (at most 1.00% may be); most often"
-        " bad_flag, first in line 2: is_pending, is_flagged, is_deleted or is_banned is not true,"
-        " false, 1, 0, t, f or null."
+        " bad_flag, first in line 2: A flag such as is_deleted is not true, false, 1, 0, t, f or"
+        " null."
     )
 
 

@@ -148,7 +148,7 @@ def test_a_file_that_is_no_json_lines_is_refused_by_name(path, content, reason) 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_python_writes_and_json_has_not_are_null(path, number) -> None:
-    text = f'{{"id": {number}, "x": ["{number}", {number}], "names": ["{number}\\\\"]}}'
+    text = f'{{"id": {number}, "x": ["{number}", -5, {number}], "names": ["{number}\\\\"]}}'
     path.write_text(text)
     assert read(path) == [{"line": 1, "names": [f"{number}\\"]}]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from dafre_fast.core.errors import InputError
 from dafre_fast.tables import blocks
 from dafre_fast.tables.json_texts import LONGEST_LINE, read_blocks
+from dafre_fast.tables.kernels import json_documents
 from tests.tables.archives import tar
 
 if sys.version_info >= (3, 14):
@@ -113,21 +115,23 @@ def test_a_record_of_an_array_that_is_too_long_costs_no_other(path) -> None:
 
 def test_an_array_that_never_ends_is_held_only_up_to_the_limit(path) -> None:
     path.write_bytes(b'[{"id": 1},\n{"id": [' + b"[" * 3 * LONGEST_LINE)
-    with pytest.raises(InputError, match="ends within the record that begins in line 2"):
+    with pytest.raises(InputError, match="ends too early, at the record that begins in line 2"):
         lines(path)
 
 
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ('[{"id": 1}', "an array"),
-        ('[{"id": 1}, {"id": 2', "the record that begins in line 2"),
+        ('[{"id": 1},', "the end of an array"),
+        ('[{"id": 1}', "record 1 of line 1"),
+        ('[{"id": 1}, {"id": 2', "record 2 of line 1"),
+        ('[\n{"id": 1},\n{"id": [2},\n{"id": 3}\n]\n', "the end of an array"),
         ('[\n{"id": 1},\n{"id": [2,\n{"id": 3}\n]', "the record that begins in line 3"),
         ('{\n"id": 1}\n{\n"id": 2', "the record that begins in line 3"),
     ],
 )
 def test_a_layout_that_ends_too_early_is_refused_with_the_place(path, text, where) -> None:
-    with pytest.raises(InputError, match=rf"^{path}: ends within {where}: it is cut off"):
+    with pytest.raises(InputError, match=rf"^{path}: ends too early, at {where}: it is cut off"):
         read(path, text.encode())
 
 
@@ -264,3 +268,23 @@ def test_every_record_comes_out_as_it_was_written(
     assert [msgspec.json.decode(line) for _, _, line in found] == records
     numbers = [number for _, number, _ in found]
     assert numbers == sorted(numbers)
+
+
+BYTES = st.lists(st.sampled_from([*b'[]{},:"\\\n\r a1']), max_size=60).map(bytes)
+
+
+@given(BYTES, st.integers(1, 60))
+def test_a_text_is_rewritten_the_same_in_parts_and_loses_nothing(text, size) -> None:
+    state, lines, numbers = json_documents.first_state(), b"", list[int]()
+    for start in range(0, len(text), size):
+        part = np.frombuffer(text[start : start + size], np.uint8)
+        rewritten = json_documents.rewrite(part, state)
+        lines += rewritten.text.tobytes()
+        numbers += rewritten.numbers.tolist()
+    whole = json_documents.first_state()
+    at_once = json_documents.rewrite(np.frombuffer(text, np.uint8), whole)
+    assert (at_once.text.tobytes(), at_once.numbers.tolist()) == (lines, numbers)
+    assert (whole == state).all()
+    assert lines.count(b"\n") == len(numbers)
+    blanks_and_structure = bytes.maketrans(b"", b""), b"[], \r\n"
+    assert lines.translate(*blanks_and_structure) == text.translate(*blanks_and_structure)

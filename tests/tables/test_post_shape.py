@@ -3,7 +3,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dafre_fast.core.categories import CATEGORIES, column
@@ -202,6 +202,7 @@ POSTS = st.lists(
 REMARKS = {"no_categories", "unknown_category", "unnamed_tag"}
 
 
+@settings(max_examples=25)
 @given(POSTS, st.booleans())
 def test_rows_in_are_posts_out_and_counted_bad_rows(tmp_path_factory, posts, array) -> None:
     folder = tmp_path_factory.mktemp("posts")
