@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.events import Doing, Tell, silent
+from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.running import Running
@@ -44,6 +44,8 @@ def download(
     with watching("originals", tell) as watch:
         originals = open_originals(run.source, run.output, fetching, metadata, watch.tell)
         bad_rows = write_bad_rows(all_bad, run.output / STATE / BAD_ROWS)
+        if originals.folder is None:
+            tell(Notice(f"--source {run.source} is a folder here: nothing is copied out of it"))
         manifest, work = fetch_all(asked, originals, running, run.output, watch)
     if run.manifest:
         write_manifest(manifest, run.manifest)

@@ -70,9 +70,9 @@ def run_full(source: str, output: str, recipe: Recipe = SMALL) -> None:
     full(run, KEEP_ALL, Splitting(), TagSteps(), Plotting(), Fetching(), recipe, ONE)
 
 
-def run_download(source: str, output: str, _: Recipe = SMALL) -> None:
+def run_download(source: str, output: str, _: Recipe = SMALL, tell=silent) -> None:
     run = DownloadRun(source=source, output=Path(output))
-    download(Path("faces.tsv"), run, KEEP_ALL, Fetching(), ONE)
+    download(Path("faces.tsv"), run, KEEP_ALL, Fetching(), ONE, tell)
 
 
 def make_images(source: str, output: str, recipe: Recipe = SMALL) -> None:
@@ -164,6 +164,14 @@ def test_the_manifest_of_a_run_is_no_original_of_the_next() -> None:
     )
     for _ in range(2):
         assert resize(run, SMALL, ONE).images == 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_download_out_of_a_folder_says_that_it_copies_nothing() -> None:
+    told = []
+    run_download("original", "out", tell=told.append)
+    assert "nothing is copied" in "".join(one.text for one in told if isinstance(one, Notice))
+    assert not [*Path("out").rglob("*.png")]
 
 
 def test_verify_leaves_downloads_within_an_output_alone(folder) -> None:
