@@ -19,8 +19,8 @@ _SCHEMA = {
     "seconds": pl.Float64(),
     "at": pl.Float64(),
     "notes": pl.List(pl.String()),
-    "heads": pl.List(pl.List(pl.Float64())),
 }
+_OF_DETECTION = {"heads": pl.List(pl.List(pl.Float64()))}
 
 _TRANSIENT = [reason.value for reason in Reason if reason.transient]
 
@@ -33,7 +33,7 @@ def last_outcomes(
     `ledger` is a path, or the lines of a ledger. Columns are named like the fields of the records,
     and those of the outputs as in `dataset.outputs`; a ledger that is missing or empty has no rows.
     """
-    schema = _SCHEMA | columns_of(outputs)
+    schema = _SCHEMA | columns_of(outputs) | (_OF_DETECTION if stage == "detect" else {})
     size = len(ledger) if isinstance(ledger, bytes) else ledger.exists() and ledger.stat().st_size
     if not size:
         return pl.LazyFrame(schema=schema)

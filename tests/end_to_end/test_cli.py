@@ -340,7 +340,7 @@ def settings_of(tmp_path):
         (("--min-images", "2"), "min-images = 3", "min-images = 4", 2),
         ((), "min-images = 3", "min-images = 4", 3),
         ((), "", "min-images = 4", 4),
-        ((), "", "", 20),
+        ((), "", "", None),
         (("--min-images", "2"), "", "min-images = 4", 2),
         (("--min-images", "20"), "min-images = 3", "", 20),
         (("--min-images", "2", "--min-images", "5"), "", "", 5),

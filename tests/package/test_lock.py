@@ -24,7 +24,8 @@ def applies(requirement: Requirement, python: str) -> bool:
 
 def required(python: str) -> Iterator[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    others = [line for name in ("dev", "bench", "heic", "objects") for line in extras[name]]
+    names = ("dev", "bench", "detect", "heic", "objects")
+    others = [line for name in names for line in extras[name]]
     for line in (*PROJECT["dependencies"], *others):
         requirement = Requirement(line)
         if requirement.name != PROJECT["name"] and applies(requirement, python):
