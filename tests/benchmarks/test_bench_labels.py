@@ -1,6 +1,9 @@
+import pytest
+
 from bench.benchmarks import Workload, labels
 
 
+@pytest.mark.slow
 def test_the_labels_command_and_the_originals_scripts_write_the_same_files(
     corpus, tmp_path
 ) -> None:

@@ -77,6 +77,7 @@ def compare(repository, corpus, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_a_slow_down_of_15_percent_is_worse_and_status_1(compare, repository) -> None:
     commit(repository, "COST = 1.15\n")
     result = compare("v1")
@@ -97,6 +98,7 @@ def test_a_slow_down_below_the_limit_is_worse_and_status_0(compare, repository) 
     assert result.exit_code == 0
 
 
+@pytest.mark.slow
 def test_changes_that_are_not_committed_are_compared_too(compare, repository) -> None:
     (repository / "speed.py").write_text("COST = 0.8\n")
     result = compare("v1")

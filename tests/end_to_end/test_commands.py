@@ -166,6 +166,7 @@ def outcomes_with_64_workers(originals: Path, folder: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_sixty_four_workers_give_every_drawn_file_its_outcome(tmp_path) -> None:
     honest = itertools.chain(*(draw() for draw in (jpegs, pngs, gifs, others, turned)))
     files = [(*file, None) for file in honest] + [*broken_off(), *no_images()]
@@ -223,6 +224,7 @@ def test_an_output_that_cannot_be_written_is_exit_status_1_and_one_line(original
     assert "taken" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_manifest_notes_how_much_of_a_truncated_file_was_kept(originals) -> None:
     path = originals / "0003/3.jpg"
     noise = Image.effect_noise((300, 400), 90)
@@ -257,6 +259,7 @@ def assert_that_the_same_command_makes_the_rest(originals, before) -> None:
     assert len(tree(output)) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the gate looks into /proc")
 def test_ctrl_c_loses_nothing_and_the_same_command_continues(originals) -> None:
     gate = Gate(originals.parent / "fullMin256/0004/4.jpg")

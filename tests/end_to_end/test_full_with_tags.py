@@ -11,6 +11,8 @@ from PIL import Image
 
 from tests.commands import dafre
 
+pytestmark = pytest.mark.slow
+
 TAGS = ("labels/train_tags.parquet", "labels/val_tags.csv", "labels/vocab.json", "stats/stats.json")
 
 

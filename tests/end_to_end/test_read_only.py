@@ -23,6 +23,8 @@ from tests.commands import dafre
 from tests.conftest import Disk
 from tests.datasets_drawn import IMAGES, draw_dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def writable(small_disk) -> tuple[Path, Disk]:

@@ -27,6 +27,8 @@ from dafre_fast.sources.choose import choose
 from dafre_fast.sources.interface import Check
 from tests.commands import dafre
 
+pytestmark = pytest.mark.slow
+
 SECRETS = ("Pa55word", "t0kenvalue", "s1gned", "Hub5ecret", "Cl0udkey", "Pr0xypass")
 SOURCE = "http://user:Pa55word@{address}/{{bucket}}/{{id}}.{{ext}}?token=t0kenvalue"
 ENVIRONMENT = {

@@ -40,6 +40,8 @@ from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
 from tests.commands import dafre, tree
 
+pytestmark = pytest.mark.slow
+
 BUST = Output("bust", "busts", HeadBox(margin=0.5), ShortSide(128, at_most=True))
 IMAGES = 16
 BROKEN, HEADLESS = 15, 14
