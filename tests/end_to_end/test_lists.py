@@ -12,6 +12,8 @@ from tests.commands import dafre, tree
 from tests.hosts import host
 from tests.pixels.pictures import encoded, smooth
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(__file__).resolve().parents[2] / "../shared/dafre"
 FILES = (
     "./512px/0001/1.jpg\r\n./512px/0002/2.jpg\n./original/0001/1.png \n./original/0002/2.jpg\n"

@@ -30,6 +30,8 @@ from dafre_fast.verify.settings import VerifyRun
 from tests.commands import dafre, tree
 from tests.permissions import as_nobody, unprivileged
 
+pytestmark = pytest.mark.slow
+
 SMALL = Recipe(full=FullImage(size=32))
 ONE = Running(workers=1)
 KEEP_ALL = Selection(min_images=1)

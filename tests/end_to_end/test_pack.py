@@ -496,6 +496,8 @@ from dafre_fast import cli
 from dafre_fast.pack import __main__ as pack, writing
 from dafre_fast.pack.formats import webdataset as formats
 
+pytestmark = pytest.mark.slow
+
 module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows"),
                 "index": (formats, "index_of"), "record": (writing, "record")}[sys.argv.pop(1)]
 original, calls = getattr(module, name), []

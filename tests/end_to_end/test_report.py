@@ -33,6 +33,8 @@ from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 from tests.commands import dafre, tree
 
+pytestmark = pytest.mark.slow
+
 NAMES = (
     '<img src=x onerror="alert(1)">',
     '"momo"/o\'hara_&amp;_{{ 7 * 7 }}',

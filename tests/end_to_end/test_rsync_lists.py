@@ -18,7 +18,10 @@ from tests.pixels.pictures import encoded, smooth
 from tests.processes import descendants, needs_proc, runs
 from tests.sources.rsyncd import Daemon, daemon_of, free_port
 
-pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed"),
+]
 
 JPEG = b"\xff\xd8\xff\xda" + bytes(range(1, 255)) * 20 + b"\xff\xd9"
 GIF = encoded(smooth(40, 30), "GIF")
