@@ -94,7 +94,7 @@ class Reason(_Explained):
 
     @property
     def advice(self) -> str:
-        """What to look at if every image is refused so."""
+        """The thing to look at if every image is refused so."""
         return next((advice for advice, reasons in _ADVICE.items() if self in reasons), _RECORDS)
 
     @property

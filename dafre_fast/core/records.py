@@ -153,4 +153,4 @@ class Made(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="make
 
 
 Outcome = Made | Fetched | Detected
-"""What a line of the ledger records."""
+"""A line of the ledger."""

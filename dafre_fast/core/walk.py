@@ -9,7 +9,7 @@ _Identity = tuple[int, int]
 
 
 class Met(NamedTuple):
-    """What a walk met besides files; paths are relative to the folder."""
+    """Things that a walk met besides files; paths are relative to the folder."""
 
     unlisted: dict[str, str]
     """Folders that cannot be listed, with the error of the system."""

@@ -35,7 +35,7 @@ _LOST = {
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What workers do with an original, and the record of one that they could not finish."""
+    """The work on an original in a worker, and the record of one that could not be finished."""
 
     initialise: Callable[[], Callable[[Wanted], Reason | None]]
     """Called once in each worker. The function that it returns records the outcome of an original,
@@ -47,7 +47,7 @@ class Task:
     memory_bytes: int
     """Memory that a worker may take in addition to what it has when it is initialised."""
     preload: Sequence[str]
-    """As in `engine.executors.base.Spec`."""
+    """Modules and functions, as in `engine.executors.base.Spec`."""
     outputs: Sequence[Output] = ()
     """The outputs that are written."""
 

@@ -10,7 +10,7 @@ _GOES_ON = "(--give-up 0 asks on nevertheless)"
 
 
 class FirstAnswers:
-    """What the answers of a source say about the source itself.
+    """Judges a source by its own first answers.
 
     A source that gave nothing yet and wants a login is not asked on, nor one whose first `give_up`
     answers are refusals for one reason; 0 means that it is asked on whatever it answers. `gave` is

@@ -15,7 +15,8 @@ from dafre_fast.pixels.decoders.registry import ROWS
 from dafre_fast.pixels.sniff import sniff
 
 _JUDGED = Recipe(bounds=Bounds(max_pixels=50_000_000, max_scans=50))
-"""What is decoded to judge a file; larger ones are left to the command that makes images."""
+"""Bounds of pictures that are decoded to judge a file; larger ones are left to those who make
+images."""
 _UNSUPPORTED = ("unsupported", "not supported", "not configured", "not been built in")
 
 

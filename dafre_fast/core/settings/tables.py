@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from dafre_fast.core.settings.groups import Count, Group, Share
 
 Protocol = Literal["shares", "files", "drawn"]
-"""What decides the split: shares of each class, files of ids, or a draw from all images."""
+"""The rule of the split: shares of each class, files of ids, or a draw from all images."""
 
 
 class FacesTable(Group, frozen=True):
