@@ -69,6 +69,7 @@ class Server:
         self._play, self._file = play, file
         self._attempts = Counter[str]()
         self._talks = set[asyncio.Task[None]]()
+        self._transports = set[asyncio.WriteTransport]()
         self.connections = 0
         self.requests: list[Exchange] = []
 
@@ -83,13 +84,17 @@ class Server:
             for talk in self._talks:
                 talk.cancel()
             await asyncio.gather(*self._talks, return_exceptions=True)
+            # A client that keeps its connections would not answer the end of TLS.
+            for transport in self._transports:
+                transport.abort()
+            await asyncio.sleep(0)
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._transports.add(writer.transport)
         talk = asyncio.create_task(self._talk(reader, writer))
         self._talks.add(talk)
         talk.add_done_callback(self._talks.discard)
-        talk.add_done_callback(lambda _: writer.close())  # it may be cancelled before it begins
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A client may close its connection at any time.

@@ -81,8 +81,14 @@ def behind_proxy(dataset) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # a page asks for sixty pictures at once
+
+        def handle_error(self, *_: object) -> None:
+            """A browser that leaves a page asks for the rest no more."""
+
     flags = ("--prefix", "/photos", "--allow-host", "photos.example.com")
-    with started(dataset, *flags) as address, ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+    with started(dataset, *flags) as address, Server(("127.0.0.1", 0), Proxy) as proxy:
         target = address.removesuffix("/photos")
         Thread(target=proxy.serve_forever).start()
         yield f"http://127.0.0.1:{proxy.server_port}"
