@@ -72,10 +72,11 @@ def behind_proxy(dataset) -> Iterator[str]:
                 answer = error
             with answer:
                 self.send_response(answer.status)
+                content = answer.read()
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(answer.read())
+                self.wfile.write(content)
             return None
 
         def log_message(self, *_: object) -> None:
@@ -204,6 +205,7 @@ def test_behind_a_proxy_everything_stays_below_its_prefix(open_page, behind_prox
     asked = list[str]()
     page.on("request", lambda request: asked.append(request.url))
     expect(page.locator(".grid > li")).to_have_count(60)
+    page.wait_for_load_state("networkidle")  # or else leaving it breaks off what is on its way
     scroll(page, "document.body.scrollHeight")
     expect(page.locator(".grid > li")).to_have_count(120)
     page.keyboard.press("/")
@@ -219,6 +221,7 @@ def test_behind_a_proxy_everything_stays_below_its_prefix(open_page, behind_prox
     page.get_by_role("searchbox").or_(page.get_by_role("combobox")).fill("solo")
     page.get_by_role("button", name="Search").click()
     expect(page).to_have_url(re.compile(r"/photos/\?general=long\+hair&general=solo$"))
+    page.wait_for_load_state("networkidle")
     assert asked
     assert all(one.startswith(f"{behind_proxy}/photos/") for one in asked)
 
