@@ -24,7 +24,7 @@ from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.loops import run
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
-from dafre_fast.engine.refusals import reopened, tell_of_reopened
+from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.work import read_original
 from dafre_fast.pixels.detectors.detector import Detector, Options, load
@@ -121,10 +121,7 @@ def detect_all(
         fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
         found = last_outcomes(ledger.path, "detect").collect().lazy()
         standing = settled(found, recipes=[recipe], retry_failed=running.retry_failed)
-        refused = standing.filter(pl.col("reason").is_not_null())
-        again = refused.join(reopened(fetched, originals.identity), on="key", how="semi")
-        if not running.retry_failed:
-            tell_of_reopened(asked, again, watch)
+        again = asked_again(standing, asked, fetched, originals.identity, running, watch)
         standing = standing.join(again, on="key", how="anti")
         todo = asked.lazy().join(standing, on="key", how="anti", maintain_order="left").collect()
         watch.begin(asked.height, asked.height - todo.height)

@@ -3,6 +3,7 @@
 import polars as pl
 
 from dafre_fast.core.events import Notice
+from dafre_fast.core.settings.running import Running
 from dafre_fast.dataset.outcomes import settled, standing_refusals
 from dafre_fast.engine.observers import Watch
 
@@ -26,3 +27,21 @@ def tell_of_reopened(asked: pl.DataFrame, again: pl.LazyFrame, watch: Watch) -> 
         were = "1 original was" if number == 1 else f"{number:,} originals were"
         why = "refused by another source, or by one that gave no original"
         watch.tell(Notice(f"{were} {why}: asked for again"))
+
+
+def asked_again(
+    standing: pl.LazyFrame,
+    asked: pl.DataFrame,
+    fetched: pl.LazyFrame,
+    source: str,
+    running: Running,
+    watch: Watch,
+) -> pl.LazyFrame:
+    """Return the outcomes among those that stand that are refusals only because another source did
+    not have the originals, and say how many there are.
+    """
+    refused = standing.filter(pl.col("reason").is_not_null())
+    again = refused.join(reopened(fetched, source), on="key", how="semi")
+    if not running.retry_failed:
+        tell_of_reopened(asked, again, watch)
+    return again

@@ -22,7 +22,7 @@ from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
 from dafre_fast.engine.plan import remaining, remaining_of_spools
-from dafre_fast.engine.refusals import reopened, tell_of_reopened
+from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.remaking import Remaking
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.work import make_and_record
@@ -70,7 +70,8 @@ def make_all(
         if originals:
             fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
             originals = originals.with_record(fetched)
-            standing = _without_reopened(standing, asked, fetched, originals, running, watch)
+            again = asked_again(standing, asked, fetched, originals.identity, running, watch)
+            standing = standing.join(again, on="key", how="anti", maintain_order="left")
         todo, refused_before = _todo(asked, made, standing, recipe, spools)
         watch.begin(asked.height, asked.height - todo.height)
         if originals:
@@ -102,24 +103,6 @@ def _standing(
     for notice in remaking.notices(asked, made):
         watch.tell(notice)
     return remaking.standing(made, retry_failed=running.retry_failed)
-
-
-def _without_reopened(
-    standing: pl.LazyFrame,
-    asked: pl.DataFrame,
-    fetched: pl.LazyFrame,
-    originals: Originals,
-    running: Running,
-    watch: Watch,
-) -> pl.LazyFrame:
-    """Return the outcomes that stand without those refused because another source did not have
-    their originals.
-    """
-    refused = standing.filter(pl.col("reason").is_not_null())
-    again = refused.join(reopened(fetched, originals.identity), on="key", how="semi")
-    if not running.retry_failed:
-        tell_of_reopened(asked, again, watch)
-    return standing.join(again, on="key", how="anti", maintain_order="left")
 
 
 def _todo(

@@ -29,7 +29,7 @@ from dafre_fast.heads.candidates import Chosen, choose
 from dafre_fast.heads.evaluation import judge
 from dafre_fast.heads.plot import draw_quality
 from dafre_fast.heads.settings import Candidates, HeadsRun
-from dafre_fast.heads.writing import BOXES, single_heads, write_faces, write_tag_ids
+from dafre_fast.heads.writing import BOXES, is_sure, single_heads, write_faces, write_tag_ids
 from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.funnel import write_funnel
@@ -64,15 +64,17 @@ def heads(
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
     asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
-    bad_rows = write_bad_rows(pl.concat([chosen.bad_rows]), run.output / BAD_RECORDS)
+    bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
     with watching("originals", tell) as watch:
         folder = run.output / ORIGINALS
         originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
         found, work = detect_all(asked, originals, model, bounds, running, run.output, watch)
     tell(Doing("writing tables"))
     boxes = _boxes(found, model)
+    manifest = _manifest(found, boxes, detecting.count_threshold)
+    write_manifest(manifest, run.output / MANIFEST)
     funnel = _write(run.output, chosen, found, boxes, detecting.count_threshold)
-    summary = _summary(found, boxes, detecting.count_threshold, work, funnel)
+    summary = _summary(manifest, work, funnel)
     if run.evaluate:
         tell(Doing("judging the heads found"))
         summary = replace(summary, judged=_evaluate(run.evaluate, run.output, found, boxes))
@@ -109,7 +111,7 @@ def _boxes(found: pl.DataFrame, model: Model) -> pl.DataFrame:
 def _write(
     output: Path, chosen: Chosen, found: pl.DataFrame, boxes: pl.DataFrame, threshold: float
 ) -> Sequence[Step]:
-    """Write all tables; return the funnel."""
+    """Write the tables of heads; return the funnel."""
     single = single_heads(boxes, threshold)
     readable = found.filter(pl.col("reason").is_null())
     funnel = [
@@ -120,13 +122,12 @@ def _write(
     write_faces(single, output / FACES)
     write_tag_ids(chosen.tags, output / TAG_IDS)
     write_parquet(boxes, output / HEADS)
-    write_manifest(_manifest(found, boxes, threshold), output / MANIFEST)
     write_funnel(funnel, output / FUNNEL)
     return funnel
 
 
 def _manifest(found: pl.DataFrame, boxes: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    counts = boxes.filter(pl.col("score") >= threshold).group_by("id").agg(heads=pl.len())
+    counts = boxes.filter(is_sure(threshold)).group_by("id").agg(heads=pl.len())
     rows = found.drop("heads").join(counts, on="id", how="left", maintain_order="left")
     return rows.select(
         "id",
@@ -139,14 +140,7 @@ def _manifest(found: pl.DataFrame, boxes: pl.DataFrame, threshold: float) -> pl.
     )
 
 
-def _summary(
-    found: pl.DataFrame,
-    boxes: pl.DataFrame,
-    threshold: float,
-    work: Work,
-    funnel: Sequence[Step],
-) -> HeadsSummary:
-    manifest = _manifest(found, boxes, threshold)
+def _summary(manifest: pl.DataFrame, work: Work, funnel: Sequence[Step]) -> HeadsSummary:
     refused = Counter(manifest.filter(pl.col("heads").is_null())["status"].to_list())
     counts = manifest["heads"].drop_nulls()
     return HeadsSummary(

@@ -21,8 +21,12 @@ first digits of the model's SHA-256."""
 
 def single_heads(heads: pl.DataFrame, threshold: float) -> pl.DataFrame:
     """Return the boxes of images with exactly one of at least this score; columns are `BOXES`."""
-    sure = heads.filter(pl.col("score") >= pl.lit(threshold, dtype=pl.Float32))
-    return sure.filter(pl.len().over("id") == 1)
+    return heads.filter(is_sure(threshold)).filter(pl.len().over("id") == 1)
+
+
+def is_sure(threshold: float) -> pl.Expr:
+    """Return the test for a score of at least this, as float32, the type of the column."""
+    return pl.col("score") >= pl.lit(threshold, dtype=pl.Float32)
 
 
 def write_faces(rows: pl.DataFrame, path: Path) -> None:
