@@ -56,7 +56,7 @@ _D50 = (0.9642, 1.0, 0.8249)
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
-"""From XYZ to the responses that an adaptation to another white scales (ICC.1:2022, E.2)."""
+"""Matrix from XYZ to the responses that an adaptation to another white scales (ICC.1:2022, E.2)."""
 
 
 @lru_cache(64)

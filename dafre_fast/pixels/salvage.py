@@ -21,7 +21,7 @@ from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan
 from dafre_fast.pixels.rasters import Pictures
 
 _NO_BLOCK = 128
-"""What libjpeg shows of a block that is missing, in every channel."""
+"""The value that libjpeg shows of a missing block, in every channel."""
 _SMOOTHED_ROWS = 16
 """Rows of two blocks, into which libjpeg smooths what is above them."""
 _DEPTH = 24
@@ -125,4 +125,4 @@ def _gif_rows(data: bytes, header: Header) -> _Rows:
 
 
 _ROWS = {Format.JPEG: _jpeg_rows, Format.PNG: _png_rows, Format.GIF: _gif_rows}
-"""What is there of a file that breaks off, by format. libwebp shows nothing of one."""
+"""Functions that return the rows of a file that breaks off, by format. libwebp shows none."""

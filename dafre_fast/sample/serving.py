@@ -27,7 +27,7 @@ from dafre_fast.sample.originals import write_original
 
 LATENCY_SECONDS = 0.02
 _MOST_SECONDS = 120.0
-"""For one picture of the sample, on a slow machine."""
+"""Time for one picture of the sample, on a slow machine."""
 _TEMPLATE = "{address}/original/{{bucket}}/{{id}}.{{ext}}"
 
 

@@ -9,7 +9,7 @@ from dafre_fast.core.reasons import Reason
 _OFFSETS, _COUNTS = {273, 324}, {279, 325}
 """Tags of the places and sizes in bytes of strips and tiles."""
 _FORMATS = {3: "H", 4: "I"}
-"""Of the types of numbers that these have: SHORT and LONG."""
+"""Letters of `struct` for the types of numbers that these have: SHORT and LONG."""
 
 
 def flaw(data: bytes | mmap) -> Refusal | None:

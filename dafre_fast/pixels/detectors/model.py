@@ -27,7 +27,7 @@ class Facts:
     input: str
     """The name of the input."""
     height: int | None
-    """Of its input, in pixels; None if any will do."""
+    """The height of its input, in pixels; None if any will do."""
     width: int | None
     labels: Sequence[str] = ()
     """The names of the classes, by number; none if the file does not say."""

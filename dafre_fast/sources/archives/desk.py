@@ -78,7 +78,7 @@ class Group:
         self.trouble: Refusal | None = None
         """Reason why an archive that may hold some of them could not be read, if there is one."""
         self.absent: Refusal | None = None
-        """What was said of an archive that does not exist."""
+        """The answer about an archive that does not exist."""
         self.any_there = False
         """Whether one of its archives exists."""
 

@@ -13,8 +13,8 @@ from dafre_fast.pixels.detectors.families.base import Family, Floats, Found, Out
 from dafre_fast.pixels.geometry import Size
 
 _PRIORS = ((32, ((32, 4), (64, 2), (128, 1))), (64, ((256, 1),)), (128, ((512, 1),)))
-"""For each size of cell: the sides of its priors, and how often one is repeated along each axis.
-All in pixels."""
+"""Priors by size of cell: their sides, and how often one is repeated along each axis. All in
+pixels."""
 
 
 def _fits(outputs: Outputs) -> bool:
