@@ -37,6 +37,8 @@ _OTHERS = re.compile(r"^(?:dataset_infos?|state)\.json$")
 _BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*(?:\{\s*["}]|\]|\[\s*[0-9{]))|PAR1')
 _NOT_LINES = re.compile(rb"\s*(?:\[|[^\n]*[{\[,][ \t\r]*\n)")
 """The beginning of records in another layout: a line with a whole record ends in a brace."""
+_STRINGS = re.compile(rb'"(?:[^"\\\n]|\\.)*"')
+_PAIR = re.compile(rb"\{[^][{}]*\}|\[[^][{}]*\]")
 _REMEDIES = (
     (
         re.compile(rb'\s*\[\s*(?:\[\s*)?[0-9]+\s*,\s*["{]'),
@@ -197,13 +199,38 @@ def _of_text(path: str, name: str, stream: Stream) -> Iterator[Block]:
     for pattern, remedy in _REMEDIES:
         if pattern.match(begin):
             raise InputError(f"{path}: {remedy}")
-    if _NOT_LINES.match(begin):
+    if _NOT_LINES.match(begin) and not _first_is_cut_off(begin):
         yield from _of_documents(path, name, stream)
         return
     begins = True
     for text in whole_lines(stream, LONGEST_LINE):
         yield Block(text, None, [(name, 0)], begins)
         begins = False
+
+
+def _first_is_cut_off(begin: bytes) -> bool:
+    """Return whether the first line ends within its record and another record begins in the next:
+    lines, the first of them bad.
+    """
+    line, _, rest = begin.lstrip().partition(b"\n")
+    second, _, third = rest.lstrip().partition(b"\n")
+    if not (line.startswith(b"{") and second.startswith(b"{")):
+        return False
+    bracket = _innermost(line)
+    if bracket == b"[":
+        # Objects of a list have commas between them, and a bracket behind them.
+        whole = second.rstrip().endswith(b"}") and not _innermost(second)
+        return whole and third.lstrip()[:1] in (b"", b"{")
+    return bracket == b"{"
+
+
+def _innermost(line: bytes) -> bytes:
+    """Return the last bracket that a line opens and does not close; b"" if it closes all."""
+    left = _STRINGS.sub(b"", line)
+    while (fewer := _PAIR.sub(b"", left)) != left:
+        left = fewer
+    still_open = re.findall(rb"[{[]", left)
+    return still_open[-1] if still_open else b""
 
 
 def _of_documents(path: str, name: str, stream: Stream) -> Iterator[Block]:

@@ -33,6 +33,8 @@ from tests.datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, p
 from tests.sources.archived import fetch, originals, served
 from tests.torture.kills import await_true, workers_of
 
+pytestmark = pytest.mark.slow
+
 MADE = IMAGES - 1
 FORMATS = ["tar", "webdataset", "parquet", "hf"]
 
@@ -495,8 +497,6 @@ sent = signal.Signals[sys.argv.pop(1)]
 from dafre_fast import cli
 from dafre_fast.pack import __main__ as pack, writing
 from dafre_fast.pack.formats import webdataset as formats
-
-pytestmark = pytest.mark.slow
 
 module, name = {"close": (formats.Tar, "close"), "rows": (formats, "write_rows"),
                 "index": (formats, "index_of"), "record": (writing, "record")}[sys.argv.pop(1)]

@@ -104,6 +104,20 @@ def test_a_record_with_an_open_string_costs_no_other_line_of_an_array(path) -> N
     assert read(path, text) == [(2, {"id": 1}), (3, None), (4, {"id": 3})]
 
 
+@pytest.mark.parametrize(
+    "first", ["{", '{"id": 1,', '{"id": 1, "x": {', '{"id": 1, "x": [', '{"x": [{"y": "a{"}, {"y":']
+)
+def test_a_first_line_that_is_cut_off_costs_no_other_line(path, first) -> None:
+    text = "".join(line + "\n" for line in (first, json.dumps(TWO), json.dumps(THREE)))
+    assert read(path, text.encode()) == [(1, None), (2, TWO), (3, THREE)]
+
+
+def test_a_list_of_objects_may_begin_in_the_second_line_of_a_record(path) -> None:
+    text = '{"id": 1, "x": [\n{"y": 1},\n{"y": 2}\n]}\n{"id": 2, "x": [\n{"y": 1}\n]}\n'
+    found = [{"id": 1, "x": [{"y": 1}, {"y": 2}]}, {"id": 2, "x": [{"y": 1}]}]
+    assert read(path, text.encode()) == [*zip((1, 5), found, strict=True)]
+
+
 def test_a_record_of_an_array_that_is_too_long_costs_no_other(path) -> None:
     long = b'{"id": 2, "x": "' + b"x" * LONGEST_LINE + b'"}'
     path.write_bytes(b'[{"id": 1},\n' + long + b',{"id": 3}]')
