@@ -81,7 +81,7 @@ class Detector:
         _check(scores)
         sure = np.flatnonzero(scores >= self.threshold)
         best = sure[np.argsort(-scores[sure], kind="stable")][:_MOST_BOXES]
-        shares = placed.shares(found.boxes[best])
+        shares = placed.shares(found.boxes(best))
         if np.isnan(shares).any():
             raise Refusal(Reason.DETECTOR_FAILED, "a box is not a number")
         inside = (shares[:, 2:] > shares[:, :2]).all(axis=1)

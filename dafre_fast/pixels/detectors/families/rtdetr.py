@@ -20,7 +20,7 @@ def _read(outputs: Outputs, size: Size) -> Found:
     rows = only(outputs)
     assert rows is not None
     pixels = np.array((*size, *size), np.float32)
-    return Found(from_centres(rows[:, :4]) * pixels, rows[:, 4:])
+    return Found(rows[:, 4:], lambda these: from_centres(rows[these, :4]) * pixels)
 
 
 FAMILY = Family(name="rtdetr", fits=_fits, read=_read, side=640, fit="stretch", nms=None)

@@ -23,7 +23,7 @@ def _read(outputs: Outputs, _size: Size) -> Found:
     numbers = np.clip(np.nan_to_num(rows[:, 5]), 0, _MOST_CLASSES - 1).astype(np.int64)
     scores = np.zeros((len(rows), int(numbers.max(initial=0)) + 1), np.float32)
     scores[np.arange(len(rows)), numbers] = rows[:, 4]
-    return Found(rows[:, :4], scores)
+    return Found(scores, lambda these: rows[these, :4])
 
 
 FAMILY = Family(name="yolo10", fits=_fits, read=_read, side=640, nms=None)
