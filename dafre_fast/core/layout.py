@@ -15,6 +15,7 @@ of trees.
 REPORT = "report"
 AUDIT = "audit"
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
+DETECTOR = "detector.json"
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"
 """Folder of the ledger and other records of runs. If an output folder is nothing but a tree of

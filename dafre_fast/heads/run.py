@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from dafre_fast.core.atomic import scratch
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS, STATE
+from dafre_fast.core.layout import BAD_RECORDS, DETECTOR, FUNNEL, MANIFEST, ORIGINALS, STATE
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
@@ -59,6 +59,7 @@ def heads(
         raise UsageError(f"{'--detector' if fetching.metadata else '--metadata'} is needed")
     refuse_source(run.source, run.output)
     model = find_model(detecting, run.output / STATE / "models", fetching, tell)
+    model.record(run.output / DETECTOR)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
@@ -71,9 +72,9 @@ def heads(
         found, work = detect_all(asked, originals, model, bounds, running, run.output, watch)
     tell(Doing("writing tables"))
     boxes = _boxes(found, model)
-    manifest = _manifest(found, boxes, detecting.count_threshold)
+    manifest = _manifest(found, boxes, model.count_threshold)
     write_manifest(manifest, run.output / MANIFEST)
-    funnel = _write(run.output, chosen, found, boxes, detecting.count_threshold)
+    funnel = _write(run.output, chosen, found, boxes, model.count_threshold)
     summary = _summary(manifest, work, funnel)
     if run.evaluate:
         tell(Doing("judging the heads found"))

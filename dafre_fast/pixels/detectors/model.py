@@ -7,8 +7,8 @@ of ONNX 1.17).
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from dafre_fast.core.errors import UsageError
 
@@ -17,6 +17,8 @@ _INITIALIZER, _INPUT, _SPARSE = 5, 11, 15  # of GraphProto
 _NAME, _TYPE = 1, 2  # of ValueInfoProto
 _TENSOR, _SHAPE, _DIMENSION, _SIZE = 1, 2, 1, 1  # TypeProto, its Tensor, TensorShapeProto
 _NAME_OF_TENSOR = 8
+_SHORTEST, _LONGEST = 8, 1 << 14
+"""Pixels of a side of an input, and of a step between sides."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -33,6 +35,10 @@ class Facts:
     """The names of the classes, by number; none if the file does not say."""
     side: int | None = None
     """The long side that the network was trained for, in pixels."""
+    step: int | None = None
+    """Sides of its input are multiples of this, in pixels."""
+    task: str = ""
+    """What the network does, such as detect; empty if the file does not say."""
 
 
 class _Field(NamedTuple):
@@ -55,8 +61,7 @@ def read_facts(data: bytes) -> Facts:
         raise UsageError(
             f"takes an input of ({sizes}), where a detector takes (1, 3, height, width)"
         )
-    labels, side = _of_maker(metadata)
-    return Facts(name, shape[2], shape[3], labels, side)
+    return replace(Facts(name, shape[2], shape[3]), **_of_maker(metadata))
 
 
 def _parts(model: memoryview) -> tuple[memoryview, dict[str, str]]:
@@ -146,14 +151,24 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError("a number of more than ten bytes")
 
 
-def _of_maker(metadata: dict[str, str]) -> tuple[Sequence[str], int | None]:
-    """Return labels and side from the metadata that Ultralytics writes as Python literals."""
+def _of_maker(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return facts from the metadata that Ultralytics writes as Python literals."""
     names, size = _literal(metadata.get("names")), _literal(metadata.get("imgsz"))
     if isinstance(names, dict):
-        names = [names[number] for number in sorted(names)]
-    labels = [str(name) for name in names] if isinstance(names, list) else ()
-    sizes = [side for side in size if isinstance(side, int)] if isinstance(size, list) else []
-    return labels, max(sizes, default=None)
+        numbered = all(isinstance(number, int) for number in names)
+        names = [names[number] for number in (sorted(names) if numbered else names)]
+    sides = size if isinstance(size, list | tuple) else [size]
+    step = _literal(metadata.get("stride"))
+    return {
+        "labels": [str(name) for name in names] if isinstance(names, list | tuple) else (),
+        "side": max(filter(_is_side, sides), default=None),
+        "step": step if _is_side(step) else None,
+        "task": metadata.get("task", ""),
+    }
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int) and _SHORTEST <= value <= _LONGEST
 
 
 def _literal(text: str | None) -> object:

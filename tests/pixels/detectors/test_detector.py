@@ -5,7 +5,8 @@ import pytest
 
 from dafre_fast.core.errors import Refusal, UsageError
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.detectors.detector import Options, load
+from dafre_fast.pixels.detectors.decide import Options
+from dafre_fast.pixels.detectors.detector import load
 from tests.pixels.detectors import models
 from tests.pixels.detectors.models import FAMILIES
 

@@ -50,6 +50,8 @@ class Family:
     """Subtracted from the channels, in their order."""
     scale: float = 1 / 255
     """Multiplies the rest."""
+    tells_classes: bool = True
+    """True if the outputs show how many classes there are."""
     nms: float | None = 0.7
     """Boxes that overlap a better one by more than this (intersection over union) are the same
     head; None if the network leaves none of these."""

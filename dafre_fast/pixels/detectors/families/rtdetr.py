@@ -1,6 +1,6 @@
 """RT-DETR: one output (1, 300, 4 + classes), centres and sizes as shares of the input; no NMS.
 
-With two classes it looks like YOLOv10, which is asked first: name the family then.
+With two classes it has the shape of YOLOv10, which has a whole number in the last column.
 Source: the export of Ultralytics (`ultralytics/nn/modules/head.py`, class RTDETRDecoder).
 """
 
