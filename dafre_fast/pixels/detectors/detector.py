@@ -10,7 +10,7 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box, Head
-from dafre_fast.pixels.detectors.backends.base import Network
+from dafre_fast.pixels.detectors.backends.base import Network, one_line
 from dafre_fast.pixels.detectors.backends.choose import load as load_network
 from dafre_fast.pixels.detectors.decide import Class, Options, decide_class, decide_family
 from dafre_fast.pixels.detectors.families.base import Family, Floats, Found, Outputs
@@ -71,8 +71,7 @@ class Detector:
         try:
             outputs = self.network.run(blob(pixels, placed, self.family))
         except Exception as error:  # the libraries' exceptions share no base class but this
-            message = str(error).strip().partition("\n")[0]
-            raise Refusal(Reason.DETECTOR_FAILED, message) from error
+            raise Refusal(Reason.DETECTOR_FAILED, one_line(error)) from error
         return self._heads(self.family.read(outputs, placed.input), placed)
 
     def _heads(self, found: Found, placed: Placed) -> list[Head]:
@@ -143,7 +142,6 @@ def _tried(network: Network, size: Size) -> Outputs:
     try:
         return network.run(np.zeros((1, 3, size.height, size.width), np.float32))
     except Exception as error:
-        message = str(error).strip().partition("\n")[0]
         raise UsageError(
-            f"fails on a picture of {size.width} x {size.height}: {message}"
+            f"fails on a picture of {size.width} x {size.height}: {one_line(error)}"
         ) from error

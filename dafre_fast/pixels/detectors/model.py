@@ -16,7 +16,7 @@ _GRAPH, _METADATA = 7, 14  # of ModelProto
 _INITIALIZER, _INPUT, _SPARSE = 5, 11, 15  # of GraphProto
 _NAME, _TYPE = 1, 2  # of ValueInfoProto
 _TENSOR, _SHAPE, _DIMENSION, _SIZE = 1, 2, 1, 1  # TypeProto, its Tensor, TensorShapeProto
-_NAME_OF_TENSOR = 8
+_NAME_OF_TENSOR, _LOCATION, _EXTERNAL = 8, 14, 1  # of TensorProto
 _SHORTEST, _LONGEST = 8, 1 << 14
 """Pixels of a side of an input, and of a step between sides."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -56,10 +56,12 @@ def read_facts(data: bytes) -> Facts:
     if len(inputs) != 1:
         raise UsageError(f"takes {len(inputs)} inputs, where a detector takes one picture")
     ((name, shape),) = inputs.items()
-    if len(shape) != 4 or shape[1] not in {3, None}:
+    pictures = len(shape) == 4 and shape[0] in {1, None} and shape[1] in {3, None}
+    if not pictures or (shape[2] is None) != (shape[3] is None):
         sizes = ", ".join("any" if side is None else str(side) for side in shape)
         raise UsageError(
-            f"takes an input of ({sizes}), where a detector takes (1, 3, height, width)"
+            f"takes an input of ({sizes}), where a detector takes (1, 3, height, width),"
+            " both sides fixed or both open"
         )
     return replace(Facts(name, shape[2], shape[3]), **_of_maker(metadata))
 
@@ -86,7 +88,14 @@ def _inputs(graph: memoryview) -> dict[str, list[int | None]]:
             found[name] = shape
         elif field.number == _INITIALIZER:  # old files list the weights among the inputs, too
             constants.add(_text(_bytes(field), _NAME_OF_TENSOR))
+            _refuse_external(_bytes(field))
     return {name: shape for name, shape in found.items() if name not in constants}
+
+
+def _refuse_external(tensor: memoryview) -> None:
+    """Raise UsageError if a tensor is in another file."""
+    if any(field.number == _LOCATION and field.value == _EXTERNAL for field in _fields(tensor)):
+        raise UsageError("keeps its weights in another file; export or save it as one file")
 
 
 def _value_info(info: memoryview) -> tuple[str, list[int | None]]:

@@ -1,5 +1,6 @@
 """The interface of backends."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,13 @@ class Network:
     """The library that runs it, and where, in words: "ONNX Runtime 1.23 on the CPU"."""
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of the message of a library's exception."""
-    return str(error).strip().partition("\n")[0]
+_PREFIX = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z]))?"
+)
+_LONGEST = 250
+
+
+def one_line(error: Exception) -> str:
+    """Return the message of a library's exception as one line, without its own source files."""
+    message = " ".join((getattr(error, "err", None) or str(error)).split())
+    return _PREFIX.sub("", message)[:_LONGEST]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.pixels.detectors.backends.base import Network, first_line
+from dafre_fast.pixels.detectors.backends.base import Network, one_line
 from dafre_fast.pixels.detectors.families.base import Floats, Outputs
 
 _INPUTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -59,4 +59,4 @@ def _session(ort: Any, data: bytes) -> Any:
     try:
         return ort.InferenceSession(data, options, providers=providers)
     except Exception as error:  # its exceptions share no base class but this
-        raise UsageError(f"ONNX Runtime cannot read the model: {first_line(error)}") from error
+        raise UsageError(f"ONNX Runtime cannot read the model: {one_line(error)}") from error
