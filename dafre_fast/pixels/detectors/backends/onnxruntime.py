@@ -53,6 +53,9 @@ _PLACES = {"CPU": "the CPU", "CUDA": "the GPU"}
 def _session(ort: Any, data: bytes) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_mem_pattern = (
+        False  # pictures differ in size, so that a pattern never comes again
+    )
     options.log_severity_level = 4
     there = ort.get_available_providers()
     providers = [one for one in _PROVIDERS.items() if one[0] in there]
