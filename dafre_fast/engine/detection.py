@@ -13,6 +13,7 @@ import polars as pl
 from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import InputError, Refusal, UsageError
 from dafre_fast.core.events import Doing, Tell
+from dafre_fast.core.layout import STATE
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Detected, Head, Wanted
 from dafre_fast.core.settings.detecting import Detecting
@@ -85,16 +86,16 @@ class Use:
         return len(counted) == 1 and bool(counted[0] >= np.float32(self.min_confidence))
 
 
-def find_model(detecting: Detecting, folder: Path, fetching: Fetching, tell: Tell) -> Model:
+def find_model(detecting: Detecting, output: Path, fetching: Fetching, tell: Tell) -> Model:
     """Read the model that `--detector` names and try it; one that has to be fetched is put into
-    `folder`.
+    the state folder of `output`.
 
     Raises InputError if it cannot be read, UsageError if it cannot be used, or not in this way, and
     SourceError if it cannot be fetched.
     """
     spec = detecting.detector
     assert spec
-    path = run(fetch_file(spec, folder, fetching, tell))
+    path = run(fetch_file(spec, output / STATE / "models", fetching, tell))
     tell(Doing("trying the detector"))
     options = Options(
         threshold=min(FLOOR, detecting.count_threshold),

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dafre_fast import cli
-from dafre_fast.core.events import Tell
+from dafre_fast.core.events import Notice, Tell
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching, Keeping, Watching
 from dafre_fast.core.settings.images import (
@@ -74,7 +74,7 @@ def command(
         tell = stack.enter_context(terminal(watching))
         identity = None if run.source else "sample"  # whichever port it is served on
         finding = Finding(search, detecting) if detecting.detector else None
-        run, fetching = _with_inputs(run, fetching, stack, tell, finds=finding is not None)
+        run, fetching = _with_inputs(run, fetching, detecting, stack, tell)
         rules = (selection, splitting, steps, plotting, fetching, recipe, running)
         summary = make(run, *rules, tell, identity, keeping, finding)
     status = cli.report(summary, reporting)
@@ -85,6 +85,11 @@ def command(
     if summary.success and not reporting.json:
         _show_next(run.output)
     return status
+
+
+_POSTS_OF_SAMPLE = Notice(
+    "the sample has the originals of some of its posts; those of the others are not_found"
+)
 
 
 def _write_report(output: Path, reporting: Reporting) -> None:
@@ -107,17 +112,24 @@ def _show_next(output: Path) -> None:
 
 
 def _with_inputs(
-    run: FullRun, fetching: Fetching, stack: ExitStack, tell: Tell, *, finds: bool
+    run: FullRun, fetching: Fetching, detecting: Detecting, stack: ExitStack, tell: Tell
 ) -> tuple[FullRun, Fetching]:
     """Return settings with the inputs of the sample, if none are named; the sample's server runs
-    until `stack` is closed. With `finds`, the sample's own faces.tsv is not among them.
+    until `stack` is closed. With a detector, the sample's own faces.tsv is not among them.
+
+    Raises as `find_model` does, before the sample is drawn.
     """
     if run.source:
         return run, fetching
+    from dafre_fast.engine.detection import find_model
     from dafre_fast.sample import served_sample
 
+    if detecting.detector:
+        find_model(detecting, run.output, fetching, tell)
     sample = stack.enter_context(served_sample(run.output / "sample", tell))
-    tables = {} if finds else {"faces": sample.faces, "tag_ids": sample.tag_ids}
+    if detecting.detector:
+        tell(_POSTS_OF_SAMPLE)
+    tables = {} if detecting.detector else {"faces": sample.faces, "tag_ids": sample.tag_ids}
     metadata = fetching.metadata or sample.metadata
     return replace(run, source=sample.source, **tables), replace(fetching, metadata=metadata)
 

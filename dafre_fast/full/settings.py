@@ -14,7 +14,7 @@ class FullRun(Group, frozen=True):
 
     faces: Annotated[
         Path | None,
-        Meta(description="faces.tsv. Without it and --detector, a drawn sample."),
+        Meta(description="faces.tsv. Without inputs, a drawn sample."),
     ] = None
     tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
     source: Annotated[

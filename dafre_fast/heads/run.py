@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dafre_fast.core.atomic import scratch
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS, STATE
+from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
@@ -72,7 +72,7 @@ def heads(
         raise UsageError(f"{'--detector' if fetching.metadata else '--metadata'} is needed")
     within = within or Within(run.output)
     refuse_source(run.source, within.folder)
-    model = find_model(detecting, within.folder / STATE / "models", fetching, tell)
+    model = find_model(detecting, within.folder, fetching, tell)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)

@@ -43,6 +43,7 @@ def serve_originals(served: Host) -> str:
 
 
 def originals(folder: Path) -> set[str]:
+    """The originals in the dataset."""
     return {*tree(folder / "ds/original")}
 
 
@@ -197,3 +198,89 @@ def test_originals_that_are_all_refused_end_in_one_line(folder) -> None:
         "dafre-fast full: none of 4 originals could be searched for heads: 4 missing_original; is"
         " the source right?"
     )
+
+
+# Originals that are not kept
+
+
+def test_originals_are_removed_when_their_images_are_made_or_none_will_be(folder) -> None:
+    with host() as served:
+        source = serve_originals(served)
+        full(folder)
+        kept = {name: data for name, data in tree(folder / "ds").items() if "jpg" in name}
+        shutil.rmtree(folder / "ds")
+        summary = summary_of(full(folder, "--json", "--no-keep-originals", source=source))
+        assert (summary["success"], originals(folder)) == (2, set())
+        made = tree(folder / "ds")
+        assert {name: data for name, data in made.items() if "jpg" in name} == kept
+        asked = len(served.asked)
+        again = summary_of(full(folder, "--json", "--no-keep-originals", source=source))
+        assert (again["heads"]["work"]["images"], again["work"]["images"]) == (0, 0)
+        assert (len(served.asked), tree(folder / "ds")) == (asked, made)
+
+
+def test_an_image_that_is_lost_is_made_of_its_original_fetched_again(folder) -> None:
+    with host() as served:
+        source = serve_originals(served)
+        full(folder, "--no-keep-originals", source=source)
+        before = tree(folder / "ds/faces")
+        (folder / "ds/faces/0005/5.jpg").unlink()
+        served.asked.clear()
+        full(folder, "--no-keep-originals", source=source)
+        assert served.asked == ["/0005/5.png"]
+        assert (tree(folder / "ds/faces"), originals(folder)) == (before, set())
+
+
+def test_originals_that_earlier_runs_kept_are_removed_on_demand(folder) -> None:
+    with host() as served:
+        source = serve_originals(served)
+        full(folder, source=source)
+        assert len(originals(folder)) == len(PICTURES)
+        (folder / "ds/original/0007").mkdir()
+        (folder / "ds/original/0007/7.png").write_bytes(picture())  # nobody fetched it
+        summary_of(full(folder, "--json", "--no-keep-originals", source=source))
+        assert originals(folder) == {"0007/7.png"}
+        assert Counter(served.asked).most_common(1)[0][1] == 1
+
+
+def test_originals_of_heads_that_are_not_sure_enough_or_of_too_few_are_removed(folder) -> None:
+    with host() as served:
+        source = serve_originals(served)
+        served.files["/0003/3.png"] = picture((16, 16, 144, 144))  # a second one of its class
+        served.files["/0002/2.png"] = picture((16, 16, 144, 136))  # scores 3/4
+        flags = ("--min-images", 2, "--no-keep-originals", "--json")
+        summary = summary_of(full(folder, *flags, source=source))
+        assert (summary["heads"]["single"], summary["images"], originals(folder)) == (4, 2, set())
+
+
+def test_originals_in_a_folder_of_ones_own_are_never_removed(folder) -> None:
+    before = tree(folder / "originals")
+    full(folder, "--no-keep-originals")
+    assert tree(folder / "originals") == before
+    full(folder, "--no-keep-originals", "--output", "originals/ds")
+    assert {name for name in tree(folder / "originals") if "ds" not in name} == {*before}
+
+
+def test_with_a_faces_tsv_originals_go_too_but_for_passing_failures(folder) -> None:
+    dafre("heads", *INPUTS[:4], "--source", "originals", cwd=folder)
+    with host() as served:
+        source = serve_originals(served)
+        served.files["/0001/1.png"] = picture()[:-40]  # breaks off: refused where it is fetched
+        tables = ("--faces", "heads/faces.tsv", "--tag-ids", "heads/tagIds.tsv")
+        more = ("--no-tags", "--no-report", "--output", "ds", "--no-keep-originals", "--json")
+        flags = (*tables, "--source", source, "--extensions", "png", "--min-images", 1, *more)
+        summary = json.loads(dafre("full", *flags, cwd=folder).stdout)
+        assert (summary["success"], summary["refused"]) == (1, {"truncated": 1})
+        assert originals(folder) == set()
+        served.files["/0001/1.png"] = picture()
+        again = json.loads(dafre("full", *flags, "--retry-failed", cwd=folder).stdout)
+        assert (again["success"], originals(folder)) == (2, set())
+
+
+def test_images_may_go_straight_into_shards(folder) -> None:
+    with host() as served:
+        flags = ("--no-keep-originals", "--pack", "webdataset", "--json")
+        summary = summary_of(full(folder, *flags, source=serve_originals(served)))
+        assert (summary["packed"]["packed"], originals(folder)) == (2, set())
+        again = summary_of(full(folder, *flags, source=serve_originals(served)))
+        assert (again["packed"]["kept"], len(served.asked)) == (1, len(PICTURES))
