@@ -15,6 +15,9 @@ of trees.
 REPORT = "report"
 AUDIT = "audit"
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
+HEADS, HEADS_TABLE = "heads", "heads.parquet"
+"""The folder for the tables of `heads` in a dataset that was made with a detector, and the table of
+all boxes."""
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"
 """Folder of the ledger and other records of runs. If an output folder is nothing but a tree of
