@@ -96,6 +96,8 @@ def crop_all(
     refuse_manifest(run.manifest, [table])
     tell(Doing(f"reading {table.name}"))
     rows, threshold = read_heads(table), counting.count_threshold
+    if rows.is_empty():
+        raise InputError(f"{table}: has no row")
     bad = bad_rows_of(table, rows)
     refuse_too_many(table, bad, rows.height, max_bad_rows)
     heads = sure_heads(rows, threshold)

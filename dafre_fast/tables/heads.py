@@ -59,14 +59,12 @@ def read_heads(path: Path) -> pl.DataFrame:
     """Return the rows of heads.parquet: `line` uint32 (from 1), `n`, `BOXES`, and `problem` (a
     `RowProblem`, null for a good row). `n` is the place of a row among those of its image, from 0.
 
-    Edges may be NaN, or outside the picture. Raises InputError if the file cannot be read, lacks a
-    column, or has no row.
+    Edges may be NaN, or outside the picture. Raises InputError if the file cannot be read or lacks
+    a column.
     """
     with reading(path, "is not a Parquet file"), path.open("rb") as file:
         rows = pl.read_parquet(file)
     _check_columns(path, rows)
-    if rows.is_empty():
-        raise InputError(f"{path}: has no row")
     rows = rows.select(pl.col(name).cast(kind, strict=False) for name, kind in BOXES.items())
     known = rows.with_columns(n=pl.int_range(pl.len(), dtype=pl.Int64).over("id"))
     numbered = known.with_row_index("line", offset=1)
