@@ -13,6 +13,7 @@ from dafre_fast.core.summaries import Step, Summary
 from dafre_fast.crop.all_heads import OriginalsOfHeads, ask_heads
 from dafre_fast.crop.settings import CropRun, HeadsTable
 from dafre_fast.engine.apart import refuse_manifest, refuse_same, refuse_shared_buckets
+from dafre_fast.engine.boxes import record_boxes
 from dafre_fast.engine.images import make_with_manifest
 from dafre_fast.engine.inputs import CHECK, summarize, with_names
 from dafre_fast.engine.originals import Originals
@@ -70,6 +71,7 @@ def crop(
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
+    record_boxes(run.output, asked, resume=running.resume)
     originals = with_names(Originals(Tree(run.input, CHECK, tell), folder=None), faces)
     bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = make_with_manifest(
@@ -108,6 +110,7 @@ def crop_all(
         )
     asked = ask_heads(heads, run.output)
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
+    record_boxes(run.output, asked, resume=running.resume)
     originals = Originals(OriginalsOfHeads(Tree(run.input, CHECK, tell)), folder=None)
     bad_rows = write_bad_rows(bad, run.output / STATE / BAD_ROWS)
     done = make_with_manifest(

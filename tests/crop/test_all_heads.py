@@ -8,11 +8,11 @@ from PIL import Image
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.settings.detecting import Counting
-from dafre_fast.core.settings.images import FaceImage, Recipe
+from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running, Workers
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
-from dafre_fast.crop.run import crop_all, crop_table
+from dafre_fast.crop.run import crop, crop_all, crop_table
 from dafre_fast.crop.settings import CropRun, HeadsTable
 from dafre_fast.tables.heads import BOXES
 from dafre_fast.verify.run import verify
@@ -45,11 +45,10 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def cut(table: Path, threshold: float = 0.3, bad: float = 1.0, **settings: object) -> Summary:
+def cut(table: Path, threshold: float = 0.3, bad: float = 1.0, *, resume: bool = True) -> Summary:
     run = CropRun(output=Path("faces"), manifest=Path("crops.parquet"))
-    recipe = Recipe(face=FaceImage(**settings))
-    counting, running = Counting(count_threshold=threshold), Running(workers=1)
-    return crop_all(table, run, counting, bad, recipe, running)
+    counting = Counting(count_threshold=threshold)
+    return crop_all(table, run, counting, bad, Recipe(), Running(workers=1, resume=resume))
 
 
 def manifest() -> pl.DataFrame:
@@ -236,3 +235,36 @@ def test_settings_of_the_other_table_are_refused(tables, settings, message) -> N
     rules = Selection(**{key: settings[key] for key in settings if key != "count_threshold"})
     with pytest.raises(UsageError, match=message):
         crop_table(table, CropRun(), rules, counting, Recipe(), Running())
+
+
+def test_crops_of_other_boxes_are_not_kept_as_if_they_were_of_these(folder) -> None:
+    table = write(folder / "heads.parquet", (1, THIRDS[0], 0.9), (1, THIRDS[2], 0.8))
+    cut(table)
+    write(table, (1, THIRDS[1], 0.9), (1, THIRDS[2], 0.8))
+    with pytest.raises(UsageError, match=r"1 crop has another box .* such as 0001/1_0.jpg"):
+        cut(table)
+    assert colour_of("faces/0001/1_0.jpg") == pytest.approx(COLOURS[0], abs=4)
+    cut(table, resume=False)
+    assert colour_of("faces/0001/1_0.jpg") == pytest.approx(COLOURS[1], abs=4)
+
+
+def test_crops_of_further_boxes_join_those_there_are(folder) -> None:
+    table = write(folder / "heads.parquet", (1, THIRDS[0], 0.9))
+    cut(table)
+    write(table, (1, THIRDS[0], 0.9), (1, THIRDS[1], 0.8))
+    assert cut(table).work.images == 1
+    write(table, (1, THIRDS[2], 0.9))
+    with pytest.raises(UsageError, match="1 crop has another box"):
+        cut(table)
+
+
+def test_a_row_of_faces_tsv_with_another_box_is_no_old_crop_either(folder) -> None:
+    def crop_with(box: str) -> None:
+        (folder / "faces.tsv").write_text(f"0001\\1.jpg\t0\t{box} 0.9\n")
+        rules = Selection(min_images=1)
+        crop(folder / "faces.tsv", CropRun(), rules, Recipe(), Running(workers=1))
+
+    crop_with("0, 0, 0.3, 1")
+    crop_with("0, 0, 0.3, 1")
+    with pytest.raises(UsageError, match="1 crop has another box"):
+        crop_with("0.4, 0, 0.6, 1")
