@@ -71,8 +71,8 @@ def crop(
     catalogue = read_catalogue(faces, None, selection)
     asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
-    record_boxes(run.output, asked, resume=running.resume)
     originals = with_names(Originals(Tree(run.input, CHECK, tell), folder=None), faces)
+    record_boxes(run.output, asked, resume=running.resume)
     bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
     done = make_with_manifest(
         "faces", asked, originals, recipe, running, run.output, run.manifest, tell
@@ -110,8 +110,8 @@ def crop_all(
         )
     asked = ask_heads(heads, run.output)
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
-    record_boxes(run.output, asked, resume=running.resume)
     originals = Originals(OriginalsOfHeads(Tree(run.input, CHECK, tell)), folder=None)
+    record_boxes(run.output, asked, resume=running.resume)
     bad_rows = write_bad_rows(bad, run.output / STATE / BAD_ROWS)
     done = make_with_manifest(
         "heads", asked, originals, recipe, running, run.output, run.manifest, tell

@@ -27,7 +27,7 @@ def record_boxes(output: Path, asked: pl.DataFrame, *, resume: bool) -> None:
             known = pl.read_parquet(file).select(boxes.columns)
         both = boxes.join(known, on="key", how="inner", suffix="_known")
         other = both.filter(
-            pl.any_horizontal(pl.col(edge) != pl.col(f"{edge}_known") for edge in Box._fields)
+            pl.any_horizontal(map(_differs, Box._fields))
         )
         if other.height:
             crops = "1 crop has" if other.height == 1 else f"{other.height:,} crops have"
@@ -38,3 +38,8 @@ def record_boxes(output: Path, asked: pl.DataFrame, *, resume: bool) -> None:
             )
         boxes = pl.concat([boxes, known.join(boxes, on="key", how="anti")])
     write_parquet(boxes, path)
+
+
+def _differs(edge: str) -> pl.Expr:
+    known = pl.col(f"{edge}_known").fill_nan(None)
+    return pl.col(edge).fill_nan(None).ne_missing(known)

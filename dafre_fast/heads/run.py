@@ -94,7 +94,8 @@ def heads(
     boxes = _boxes(found, model)
     manifest = _manifest(found, boxes, detecting.count_threshold)
     write_manifest(manifest, run.output / MANIFEST)
-    search = Search(model.path.name, detecting.count_threshold)
+    name = Path(detecting.detector.partition("?")[0]).name
+    search = Search(name, detecting.count_threshold)
     funnel = _write(run.output, chosen, found, boxes, search)
     summary = _summary(manifest, work, funnel)
     if run.evaluate:

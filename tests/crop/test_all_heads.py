@@ -219,6 +219,14 @@ def test_crops_never_take_the_place_of_originals(folder) -> None:
         crop_all(table, run, Counting(), 0.01, Recipe(), Running(workers=1))
 
 
+def test_nothing_is_written_where_there_are_no_originals(folder) -> None:
+    table = write(folder / "heads.parquet", (1, THIRDS[0], 0.9))
+    run = CropRun(input=Path("nowhere"), output=Path("faces"))
+    with pytest.raises(InputError, match="not a folder"):
+        crop_all(table, run, Counting(), 0.01, Recipe(), Running(workers=1))
+    assert not (folder / "faces").exists()
+
+
 @pytest.mark.parametrize(
     ("tables", "settings", "message"),
     [

@@ -284,3 +284,14 @@ def test_images_may_go_straight_into_shards(folder) -> None:
         assert (summary["packed"]["packed"], originals(folder)) == (2, set())
         again = summary_of(full(folder, *flags, source=serve_originals(served)))
         assert (again["packed"]["kept"], len(served.asked)) == (1, len(PICTURES))
+
+
+def test_the_report_shows_the_heads_found_with_their_boxes(folder) -> None:
+    full(folder)
+    done = dafre("report", "--output", "ds", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "ds/report/index.html").read_text()
+    assert "4 images searched = 2 with exactly one head + 1 with none + 1 with several" in page
+    assert 'alt="Image 1, reimu: one head, score 1.00"' in page
+    assert "The detector is model.onnx." in page
+    assert "original not kept" not in page

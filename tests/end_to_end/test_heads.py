@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from dafre_fast.tables.heads import Search, read_search
 from tests.commands import dafre, ledger_keys, tree
 from tests.heads.drawn import ONE, OTHER, picture, write_inputs
 from tests.hosts import host
@@ -120,6 +121,7 @@ def test_the_model_may_be_at_an_address_and_is_fetched_once(folder) -> None:
             done = heads(folder, "--detector", f"{served.address}/model.onnx", "--json")
             assert json.loads(done.stdout)["single"] == 2
         assert served.asked == ["/model.onnx"]
+    assert read_search(folder / "heads/heads.parquet") == Search("model.onnx", 0.3)
 
 
 def test_the_model_may_be_on_the_hub(folder, monkeypatch) -> None:
