@@ -15,6 +15,7 @@ from tests.pixels.detectors import models
 
 pytestmark = pytest.mark.slow
 
+FACEBOXES = Path(__file__).resolve().parents[3] / "shared/heads/faceboxes.onnx"
 INPUTS = ("--metadata", "posts.json", "--detector", "model.onnx", "--min-images", 1)
 
 
@@ -284,3 +285,35 @@ def test_images_may_go_straight_into_shards(folder) -> None:
         assert (summary["packed"]["packed"], originals(folder)) == (2, set())
         again = summary_of(full(folder, *flags, source=serve_originals(served)))
         assert (again["packed"]["kept"], len(served.asked)) == (1, len(PICTURES))
+
+
+# The sample
+
+
+@pytest.mark.timeout(900)  # on a busy machine, with OpenCV
+@pytest.mark.skipif(not FACEBOXES.exists(), reason="../shared/heads is not here")
+def test_a_real_detector_finds_the_heads_of_the_sample(sample, tmp_path) -> None:
+    inputs = sample[0] / "sample"
+    done = dafre(
+        "full",
+        *("--metadata", inputs / "metadata", "--source", inputs / "original"),
+        *("--detector", FACEBOXES, "--detect-side", 1024, "--min-images", 1),
+        *("--min-confidence", 0.3, "--no-tags", "--no-report", "--output", "ds", "--json"),
+        cwd=tmp_path,
+    )
+    summary = summary_of(done)
+    assert summary["heads"]["images"] - sum(summary["heads"]["refused"].values()) == 198
+    assert summary["heads"]["single"] == summary["success"] >= 195
+
+
+def test_a_detector_without_inputs_searches_the_sample(sample, folder) -> None:
+    (folder / "ds").mkdir()
+    (folder / "ds/sample").symlink_to(sample[0] / "sample")  # drawn already
+    done = dafre(
+        "full",
+        *("--detector", "model.onnx", "--no-tags", "--no-report", "--output", "ds", "--json"),
+        cwd=folder,
+    )
+    assert "the sample has the originals of some of its posts" in done.stderr
+    found = pl.read_parquet(folder / "ds/heads/manifest.parquet")
+    assert (found.height, found["heads"].drop_nulls().len()) == (629, 198)
