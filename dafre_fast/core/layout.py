@@ -14,9 +14,10 @@ of trees.
 """
 REPORT = "report"
 AUDIT = "audit"
-HEADS = "heads"
-"""The folder of the tables of heads that a detector found for a dataset."""
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
+HEADS, HEADS_TABLE = "heads", "heads.parquet"
+"""The folder for the tables of `heads` in a dataset that was made with a detector, and the table of
+all boxes."""
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"
 """Folder of the ledger and other records of runs. If an output folder is nothing but a tree of
