@@ -249,9 +249,10 @@ def test_originals_of_heads_that_are_not_sure_enough_or_of_too_few_are_removed(f
         source = serve_originals(served)
         served.files["/0003/3.png"] = picture((16, 16, 144, 144))  # a second one of its class
         served.files["/0002/2.png"] = picture((16, 16, 144, 136))  # scores 3/4
-        flags = ("--min-images", 2, "--no-keep-originals", "--json")
+        served.files["/0004/4.png"] = picture((16, 16, 144, 144))  # of two characters
+        flags = ("--min-images", 2, "--several-characters", "--no-keep-originals", "--json")
         summary = summary_of(full(folder, *flags, source=source))
-        assert (summary["heads"]["single"], summary["images"], originals(folder)) == (4, 2, set())
+        assert (summary["heads"]["single"], summary["images"], originals(folder)) == (5, 2, set())
 
 
 def test_originals_in_a_folder_of_ones_own_are_never_removed(folder) -> None:
