@@ -26,9 +26,7 @@ def record_boxes(output: Path, asked: pl.DataFrame, *, resume: bool) -> None:
         with reading(path), path.open("rb") as file:
             known = pl.read_parquet(file).select(boxes.columns)
         both = boxes.join(known, on="key", how="inner", suffix="_known")
-        other = both.filter(
-            pl.any_horizontal(map(_differs, Box._fields))
-        )
+        other = both.filter(pl.any_horizontal(map(_differs, Box._fields)))
         if other.height:
             crops = "1 crop has" if other.height == 1 else f"{other.height:,} crops have"
             raise UsageError(

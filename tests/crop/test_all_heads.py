@@ -1,5 +1,6 @@
 """`crop --all-heads` cuts every head of heads.parquet out of its original."""
 
+from math import nan
 from pathlib import Path
 
 import polars as pl
@@ -276,3 +277,9 @@ def test_a_row_of_faces_tsv_with_another_box_is_no_old_crop_either(folder) -> No
     crop_with("0, 0, 0.3, 1")
     with pytest.raises(UsageError, match="1 crop has another box"):
         crop_with("0.4, 0, 0.6, 1")
+
+
+def test_a_box_that_is_not_a_number_is_the_same_in_the_next_run(folder) -> None:
+    table = write(folder / "heads.parquet", (1, THIRDS[0], 0.9), (2, (nan, 0.0, 1.0, 1.0), 0.9))
+    cut(table)
+    assert cut(table).work.images == 0

@@ -93,6 +93,7 @@ def test_an_original_that_cannot_be_searched_is_refused_and_the_rest_is_not(fold
         "not_an_image", "missing_original", "success", "success",
     ]  # fmt: skip
     assert manifest["heads"].to_list() == [None, None, 2, 1]
+    assert json.loads(heads(folder, "--json").stdout)["work"]["refused_before"] == 1
 
 
 def test_a_picture_is_searched_upright(folder) -> None:
