@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dafre_fast.core.errors import InputError, SourceError, UsageError
-from dafre_fast.core.events import Notice
+from dafre_fast.core.events import silent
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.engine.detection import Model, find_model
@@ -25,12 +25,9 @@ MODEL = models.yolo8(["a", "b"])
 
 @pytest.fixture
 def found(tmp_path):
-    """Find a model; notices go into `found.told`."""
-
     def find(spec: object, **settings: object) -> Model:
         detecting = Detecting(detector=str(spec), backend="opencv", **settings)
-        find.told = []
-        return find_model(detecting, tmp_path / "models", Fetching(retries=0), find.told.append)
+        return find_model(detecting, tmp_path / "out", Fetching(retries=0), silent)
 
     return find
 
@@ -61,9 +58,8 @@ def test_without_files_the_model_speaks_for_itself(found, tmp_path) -> None:
     assert (used.settings.kind.number, used.count_threshold, used.beside) == (1, 0.3, [])
 
 
-def test_what_is_used_is_told_once(found, folder) -> None:
-    found(folder / "model.onnx")
-    (notice,) = [event.text for event in found.told if isinstance(event, Notice)]
+def test_what_is_used_is_told_in_one_line(found, folder) -> None:
+    notice = str(found(folder / "model.onnx").used)
     assert notice.startswith(
         "detector: yolo8, 256 x 256 pixels, class head, heads from a score of 0.413, OpenCV "
     )

@@ -14,6 +14,14 @@ them; or any size is right, and nothing is filled.
 BackendName = Literal["onnxruntime", "opencv"]
 
 
+class Counting(Group, frozen=True):
+    """What counts as a head."""
+
+    count_threshold: Annotated[
+        Share, Meta(description="Least score of a box that counts as a head.")
+    ] = 0.3
+
+
 class Detecting(Group, frozen=True, rename={"class_": "class"}):
     """The detector of heads, and what counts as a head."""
 
