@@ -81,14 +81,14 @@ def heads(
     within = within or Within(run.output)
     refuse_source(run.source, within.folder)
     model = find_model(detecting, within.folder, fetching, tell)
-    tell(Notice(str(model.used)))
-    model.record(run.output / DETECTOR)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
     asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
     bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
+    tell(Notice(str(model.used)))
+    model.record(run.output / DETECTOR)
     use = Use(model.count_threshold, selection.min_confidence)
     with watching("originals searched", tell) as watch:
         folder = within.folder / ORIGINALS

@@ -112,7 +112,8 @@ def test_the_screen_shows_one_funnel_from_posts_to_images(folder) -> None:
 
 
 def test_progress_says_which_pass_runs(folder) -> None:
-    lines = full(folder).stderr.splitlines()
+    detector, *lines = full(folder).stderr.splitlines()
+    assert detector.startswith("detector: yolo8, ")
     assert [line.partition(",")[0] for line in lines] == ["originals searched 4/4", "images 2/2"]
 
 
