@@ -91,7 +91,7 @@ def full(
         tags = tag_tables(fetching.metadata, output, steps, plotting, tell, resume=running.resume)
     tables = [path for path in (run.faces, run.tag_ids) if path]
     made_with = steps if tags else None
-    record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
+    record_choice(output, tables, run.source, selection, fetching.metadata, made_with, splitting)
     with watching("images", tell) as watch:
         originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
         originals = with_names(originals, run.faces)

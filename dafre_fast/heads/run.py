@@ -11,8 +11,15 @@ from msgspec.structs import replace
 
 from dafre_fast.core.atomic import scratch
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, HEADS_TABLE, MANIFEST, ORIGINALS
+from dafre_fast.core.events import Doing, Notice, Tell, silent
+from dafre_fast.core.layout import (
+    BAD_RECORDS,
+    DETECTOR,
+    FUNNEL,
+    HEADS_TABLE,
+    MANIFEST,
+    ORIGINALS,
+)
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
@@ -74,13 +81,15 @@ def heads(
     within = within or Within(run.output)
     refuse_source(run.source, within.folder)
     model = find_model(detecting, within.folder, fetching, tell)
+    tell(Notice(str(model.used)))
+    model.record(run.output / DETECTOR)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
     asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
     bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
-    use = Use(detecting.count_threshold, selection.min_confidence)
+    use = Use(model.count_threshold, selection.min_confidence)
     with watching("originals searched", tell) as watch:
         folder = within.folder / ORIGINALS
         originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
@@ -92,10 +101,10 @@ def heads(
         )
     tell(Doing("writing tables of heads"))
     boxes = _boxes(found, model)
-    manifest = _manifest(found, boxes, detecting.count_threshold)
+    manifest = _manifest(found, boxes, model.count_threshold)
     write_manifest(manifest, run.output / MANIFEST)
     name = Path(detecting.detector.partition("?")[0]).name
-    search = Search(name, detecting.count_threshold)
+    search = Search(name, model.count_threshold)
     funnel = _write(run.output, chosen, found, boxes, search)
     summary = _summary(manifest, work, funnel)
     if run.evaluate:

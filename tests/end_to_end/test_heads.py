@@ -121,7 +121,7 @@ def test_the_model_may_be_at_an_address_and_is_fetched_once(folder) -> None:
         for _ in range(2):
             done = heads(folder, "--detector", f"{served.address}/model.onnx", "--json")
             assert json.loads(done.stdout)["single"] == 2
-        assert served.asked == ["/model.onnx"]
+        assert served.asked.count("/model.onnx") == 1
     assert read_search(folder / "heads/heads.parquet") == Search("model.onnx", 0.3)
 
 
