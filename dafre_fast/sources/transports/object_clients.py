@@ -27,9 +27,8 @@ from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.urls import url_of
 
 try:
-    import obstore as obstore
-    from obstore.exceptions import BaseError
-    from obstore.exceptions import PreconditionError as PreconditionError
+    import obstore
+    from obstore.exceptions import BaseError, PreconditionError
     from obstore.store import GCSStore, S3Store
 except ImportError as error:
     raise UsageError(
@@ -38,6 +37,8 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
+
+__all__ = ["ENDPOINTS", "ERRORS", "Bucket", "PreconditionError", "connect", "obstore", "refusal"]
 
 ENDPOINTS = {
     "s3": (
@@ -87,7 +88,8 @@ def connect(
     longest: timedelta = _WITHOUT_END,
 ) -> Bucket:
     """Return a client of a bucket; paths are below `prefix`, and `longest` is the time for one
-    request. Nothing is sent yet, and nothing is tried again. Raises UsageError for settings of the environment that make no sense.
+    request. Nothing is sent yet, and nothing is tried again. Raises UsageError for
+    settings of the environment that make no sense.
     """
     variables, usual = ENDPOINTS[scheme]
     endpoint = next(filter(None, map(os.environ.get, variables)), usual)
