@@ -287,24 +287,33 @@ def _chunk(size: int) -> int:
     return max(CHUNK_BYTES, -(-size // _MOST_CHUNKS))
 
 
+def etag_of(path: Path) -> str:
+    """Return the ETag that a file has as an object, if no keys of KMS are used. Raises OSError."""
+    return _sent_file(path).etag
+
+
 def _sent(data: Path | bytes) -> _Sent:
     if isinstance(data, bytes):
         etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         return _Sent(len(data), hashlib.sha256(data).hexdigest(), etag)
     try:
-        size = data.stat().st_size
-        step = _chunk(size) if size > SINGLE_PUT_BYTES else size
-        hashed, parts, left = hashlib.sha256(), [_md5()], step
-        with data.open("rb") as file:
-            while piece := file.read(min(PIECE_BYTES, left)):
-                hashed.update(piece)
-                parts[-1].update(piece)
-                left -= len(piece)
-                if not left and file.tell() < size:
-                    parts.append(_md5())
-                    left = step
+        return _sent_file(data)
     except OSError as error:
         raise OutputError(f"{data}: {error.strerror}") from error
+
+
+def _sent_file(path: Path) -> _Sent:
+    size = path.stat().st_size
+    step = _chunk(size) if size > SINGLE_PUT_BYTES else size
+    hashed, parts, left = hashlib.sha256(), [_md5()], step
+    with path.open("rb") as file:
+        while piece := file.read(min(PIECE_BYTES, left)):
+            hashed.update(piece)
+            parts[-1].update(piece)
+            left -= len(piece)
+            if not left and file.tell() < size:
+                parts.append(_md5())
+                left = step
     etag = parts[0].hexdigest()
     if size > SINGLE_PUT_BYTES:
         of_parts = b"".join(part.digest() for part in parts)

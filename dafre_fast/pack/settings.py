@@ -36,7 +36,9 @@ class PackRun(Group, frozen=True):
     ] = None
     into: Annotated[
         Path | None,
-        Meta(description="Folder of the pack. Default: packs/FORMAT-IMAGES in the dataset."),
+        Meta(
+            description="Folder of the pack, or s3://BUCKET/PREFIX. Default: packs/FORMAT-IMAGES."
+        ),
     ] = None
     title: Annotated[
         str | None,

@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,42 +12,27 @@ from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.dataset import object_store
 from dafre_fast.dataset.object_store import Kept, ObjectStore, store_address
 from tests.sources import faulty_store as faults
-from tests.sources.faulty_store import Faults, faulty
-from tests.sources.s3 import S3, s3_server
+from tests.sources.faulty_store import Faults
+from tests.sources.stores import faulty_s3, needs_stores, new_store, use
 
-pytestmark = [
-    pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")
-    for name in ("obstore", "moto")
-]
-BYTES = bytes(range(256)) * 40_000
+pytestmark = needs_stores
+BYTES = bytes(range(256)) * 5_000
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with s3_server() as port:
-        yield port
-
-
-@pytest.fixture(scope="module")
-def proxy(port) -> Iterator[Faults]:
-    with faulty(port) as proxy:
+def proxy() -> Iterator[Faults]:
+    with faulty_s3() as proxy:
         yield proxy
 
 
 @pytest.fixture(autouse=True)
 def environment(proxy, monkeypatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.address)
-    monkeypatch.setattr(object_store, "WAITS_SECONDS", (0.01,) * 3)
-    proxy.forget()
+    use(proxy, monkeypatch)
 
 
 @pytest.fixture
-def store(port) -> ObjectStore:
-    return ObjectStore(f"s3://{S3(port).bucket}/some where/in")
+def store(proxy) -> ObjectStore:
+    return new_store(proxy)
 
 
 @pytest.fixture
@@ -97,18 +81,19 @@ def test_a_file_is_one_put_and_the_same_again_is_none(store, file, proxy) -> Non
 def test_a_file_above_the_bound_goes_in_parts_that_are_checked(
     store, file, proxy, monkeypatch
 ) -> None:
-    monkeypatch.setattr(object_store, "SINGLE_PUT_BYTES", 6 << 20)
+    monkeypatch.setattr(object_store, "SINGLE_PUT_BYTES", 5 << 20)
     monkeypatch.setattr(object_store, "CHUNK_BYTES", 5 << 20)
+    file.write_bytes(large := BYTES * 6)
     kept = store.put("a", file)
-    assert (kept.bytes, kept.etag[-2:], len(proxy.puts())) == (len(BYTES), "-2", 2)
+    assert (kept.bytes, kept.etag[-2:], len(proxy.puts())) == (len(large), "-2", 2)
     assert store.put("a", file) == kept
     assert len(proxy.puts()) == 2
-    assert store.read("a") == BYTES
+    assert store.read("a") == large
 
 
 def test_spans_come_in_their_order_and_up_to_the_end(store, file) -> None:
     store.put("a", file)
-    spans = [(5_000_000, 10), (0, 3), (2, 0), (len(BYTES) - 4, 4)]
+    spans = [(1_000_000, 10), (0, 3), (2, 0), (len(BYTES) - 4, 4)]
     assert store.read_spans("a", spans) == [BYTES[at : at + size] for at, size in spans]
 
 
@@ -143,7 +128,7 @@ def test_a_put_that_fails_in_passing_is_made_again(store, file, proxy, fault) ->
 
 @pytest.mark.parametrize("fault", [faults.status(500), faults.half_of_the_answer])
 def test_a_read_that_breaks_off_goes_on(store, file, proxy, fault, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(object_store, "_READ_BYTES", 3_000_000)
+    monkeypatch.setattr(object_store, "_READ_BYTES", 400_000)
     store.put("a", file)
     proxy.asked.clear()
     proxy.plan(fault, "GET", "/a", times=2)
@@ -174,7 +159,7 @@ def test_a_store_that_does_not_answer_is_asked_again(store, file, proxy, monkeyp
 
 
 def test_an_etag_that_is_no_md5_is_settled_by_reading(store, file, monkeypatch) -> None:
-    monkeypatch.setattr(object_store, "_plain", lambda etag: "of-a-key-of-kms")
+    monkeypatch.setattr(object_store, "_plain", lambda _: "of-a-key-of-kms")
     assert store.put("a", file) == Kept(len(BYTES), "of-a-key-of-kms")
     assert store.put("a", BYTES[::-1]).bytes == len(BYTES)
     assert store.read("a") == BYTES[::-1]
@@ -185,7 +170,7 @@ def test_a_bucket_that_can_be_written_keeps_nothing_of_the_trial(store) -> None:
     assert store.names() == {}
 
 
-def test_a_bucket_that_is_not_there_is_said_before_anything_is_written(proxy) -> None:
+def test_a_bucket_that_is_not_there_is_said_before_anything_is_written() -> None:
     with pytest.raises(UsageError, match=r"--into s3://nobody-has-this: .* no such bucket"):
         ObjectStore("s3://nobody-has-this").check_writable("--into")
 

@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
             if body is None:
                 return
         connection = http.client.HTTPConnection("127.0.0.1", self.faults.port)
-        headers = {name: value for name, value in self.headers.items()}
+        headers = dict(self.headers.items())
         headers["Content-Length"] = str(len(body or b""))
         connection.request(self.command, self.path, body, headers)
         answer = connection.getresponse()
