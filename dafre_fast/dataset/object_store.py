@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
@@ -271,6 +272,12 @@ class ObjectStore:
 
     def _where(self, name: str) -> str:
         return f"{self.address}/{name}" if name else self.address
+
+
+@cache
+def open_store(address: str) -> ObjectStore:
+    """Return the store at an address, the same for every call, so that connections are kept."""
+    return ObjectStore(address)
 
 
 def _obstore() -> ModuleType:

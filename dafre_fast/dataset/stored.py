@@ -4,21 +4,23 @@ The folder of shards then has a record of the store's address and of the archive
 reads a picture that is not on this machine reads those bytes out of the store.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache, lru_cache
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 from msgspec import Struct
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError
-from dafre_fast.core.layout import SHARDS, STATE
-from dafre_fast.dataset.object_store import ObjectStore, etag_of
+from dafre_fast.core.layout import LABELS, MANIFEST, SHARDS, STATE
+from dafre_fast.dataset.object_store import ObjectStore, etag_of, open_store, store_address
 
-_NAME = "stored.json"
+_NAME = "stored"
+"""JSON. The records of parts, beside it, have the ending."""
 _CONNECTIONS = 16
 
 
@@ -65,6 +67,31 @@ def record_stored(shards: Path, address: str) -> None:
         part.write_bytes(msgspec.json.encode(Stored(address, archives)))
 
 
+@contextmanager
+def at_hand(dataset: Path) -> Iterator[Path]:
+    """Yield a folder with the records and tables of a dataset: its own, or, for the address of a
+    store, a temporary one. Raises InputError if the store cannot be read.
+    """
+    address = store_address(dataset)
+    if address is None:
+        yield dataset
+        return
+    with TemporaryDirectory(prefix="dafre_fast-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        mirror(ObjectStore(address), folder, _is_record)
+        if (folder / SHARDS).exists():
+            record_stored(folder / SHARDS, f"{address}/{SHARDS}")
+        yield folder
+
+
+def _is_record(name: str) -> bool:
+    """Return True for what is needed to know a dataset, and is no archive."""
+    first = name.partition("/")[0]
+    return first in {MANIFEST, LABELS, STATE} or (
+        name.startswith(f"{SHARDS}/") and not name.endswith(".tar")
+    )
+
+
 def mirror(store: ObjectStore, folder: Path, wanted: Callable[[str], bool]) -> list[str]:
     """Fetch the wanted objects of a store that are not the same in a folder; return their names."""
     kept = store.names()
@@ -95,7 +122,7 @@ def read_at(dataset: Path, file: str, offset: int, size: int | None) -> bytes:
         if size is None or stored is None or size_in_store(dataset, file) is None:
             raise
         name = file.removeprefix(f"{SHARDS}/")
-        return _store(stored.address).read_spans(name, [(offset, size)])[0]
+        return open_store(stored.address).read_spans(name, [(offset, size)])[0]
 
 
 def archives_of(dataset: Path) -> dict[str, int]:
@@ -108,8 +135,3 @@ def size_in_store(dataset: Path, file: str) -> int | None:
     """Return the size in bytes of an archive that lies in a store, None for any other file."""
     stored = read_stored(dataset / SHARDS)
     return stored.archives.get(file.removeprefix(f"{SHARDS}/")) if stored else None
-
-
-@cache
-def _store(address: str) -> ObjectStore:
-    return ObjectStore(address)

@@ -57,6 +57,7 @@ def command(
     reporting: Reporting,
 ) -> int:
     from dafre_fast.full.run import full as make
+    from dafre_fast.full.storing import put_dataset
     from dafre_fast.pack.show import show as show_pack
     from dafre_fast.views.terminal import terminal
 
@@ -73,6 +74,9 @@ def command(
         show_pack(summary.packed, as_json=False)
     if run.report:
         _write_report(run.output, reporting)
+    if run.into:
+        with terminal() as tell:
+            put_dataset(run, tell)
     if summary.success and not reporting.json:
         _show_next(run.output)
     return status

@@ -32,6 +32,7 @@ from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.engine.remaking import refuse_remaking
 from dafre_fast.engine.run import make_all
 from dafre_fast.full.settings import FullRun
+from dafre_fast.full.storing import begin, put_records
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.settings import Plotting
@@ -63,6 +64,7 @@ def full(
     assert run.source
     output = run.output
     selection = splitting.complete(selection)
+    begin(run, resume=running.resume, tell=tell)
     spools = _spools(run, running)
     tell(Doing(f"reading {run.faces.name}"))
     catalogue = read_catalogue(run.faces, run.tag_ids, selection, splitting)
@@ -94,6 +96,7 @@ def full(
     summary = summarize(manifest, work, [*catalogue.funnel, _made(manifest)])
     summary = replace(summary, tags=tags)
     if spools and summary.success:
+        put_records(run)
         into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
         summary = replace(summary, packed=pack(into_shards, tell, digests=False))
     return bad_rows.added_to(summary)

@@ -25,5 +25,9 @@ class FullRun(Group, frozen=True):
         Literal["webdataset"] | None,
         Meta(description="Put images straight into shards (packs/webdataset-both): no trees."),
     ] = None
+    into: Annotated[
+        Path | None,
+        Meta(description="Object store for shards, labels and records: s3://BUCKET/PREFIX."),
+    ] = None
     shard_size: ShardSize = 10_000
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")

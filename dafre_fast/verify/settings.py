@@ -12,7 +12,11 @@ class VerifyRun(Group, frozen=True):
     """Settings of a verification: the folder, how thorough it is, and whether files are removed."""
 
     output: Annotated[
-        Path, Meta(description="Folder of a dataset, or of full images or head crops alone.")
+        Path,
+        Meta(
+            description="Folder of a dataset, or of full images or head crops alone, or"
+            " s3://BUCKET/PREFIX of a dataset."
+        ),
     ] = Path("dataset")
     manifest: Annotated[
         Path | None,
