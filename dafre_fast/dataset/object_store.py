@@ -133,12 +133,15 @@ class ObjectStore:
 
     def read_spans(self, name: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return parts of an object, given as (first byte, size); neighbours come by one request.
-        What lies beyond the end is left out.
+        A single part may reach beyond the end, and is shorter then; several must not.
         """
         asked = [(start, size) for start, size in spans if size]
         starts, lengths = [start for start, _ in asked], [size for _, size in asked]
 
         def ask(bucket: "Bucket") -> list[bytes]:
+            if len(asked) == 1:
+                start, size = asked[0]
+                return [bytes(_obstore().get_range(bucket.store, name, start=start, length=size))]
             found = _obstore().get_ranges(bucket.store, name, starts=starts, lengths=lengths)
             return [bytes(one) for one in found]
 
@@ -147,7 +150,7 @@ class ObjectStore:
 
     def fetch(self, name: str, path: Path) -> File:
         """Write an object to a file, which appears when it is whole, and return its digest."""
-        kept, hashed = self._head(name), hashlib.sha256()
+        kept, hashed = self.look(name), hashlib.sha256()
         with replacing(path) as part, part.open("wb") as file:
             for start in range(0, kept.bytes, _READ_BYTES):
                 span = (start, min(_READ_BYTES, kept.bytes - start))
@@ -156,13 +159,13 @@ class ObjectStore:
                     raise InputError(f"{self._where(name)}: became shorter while it was read")
                 hashed.update(data)
                 file.write(data)
-        if self._head(name) != kept:
+        if self.look(name) != kept:
             raise InputError(f"{self._where(name)}: changed while it was read")
         return File(kept.bytes, hashed.hexdigest())
 
     def digest(self, name: str) -> File:
         """Return the size and SHA-256 of an object, which is read for it."""
-        hashed, size = hashlib.sha256(), self._head(name).bytes
+        hashed, size = hashlib.sha256(), self.look(name).bytes
         for start in range(0, size, _READ_BYTES):
             hashed.update(self.read_spans(name, [(start, min(_READ_BYTES, size - start))])[0])
         return File(size, hashed.hexdigest())
@@ -188,7 +191,7 @@ class ObjectStore:
 
     def _has(self, name: str, sent: _Sent) -> Kept | None:
         try:
-            kept = self._head(name)
+            kept = self.look(name)
             same = kept.bytes == sent.bytes and (
                 kept.etag == sent.etag or self.digest(name).sha256 == sent.sha256
             )
@@ -196,7 +199,9 @@ class ObjectStore:
             return None
         return kept if same else None
 
-    def _head(self, name: str) -> Kept:
+    def look(self, name: str) -> Kept:
+        """Return the size and ETag of an object."""
+
         def ask(bucket: "Bucket") -> Kept:
             found = _obstore().head(bucket.store, name)
             return Kept(found["size"], _plain(found["e_tag"]))
@@ -352,8 +357,10 @@ def _aside(call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             done.set_result(call())
-        except BaseException as error:  # noqa: BLE001  (raised again by the caller)
+        except Exception as error:  # noqa: BLE001  (raised again by the caller)
             done.set_exception(error)
+        except BaseException as error:  # noqa: BLE001  (how a fault of the library itself comes)
+            done.set_exception(ValueError(f"obstore failed: {error}"))
 
     Thread(target=run, daemon=True).start()
     return done.result()

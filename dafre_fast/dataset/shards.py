@@ -193,6 +193,8 @@ def _read_stored(
         index = _decoded(shard, store.read(_beside(shard.path, ".json").name), Index)
         every = _samples(shard, index)
         samples = [every[one] for one in numbers]
+        if store.look(name).bytes != index.filesize:
+            raise InputError(f"{shard}: its index is that of an archive of another size")
         if len(samples) * 2 > len(every) and sorted(numbers) != [*numbers]:
             with TemporaryDirectory(prefix="dafre_fast-") as folder:
                 store.fetch(name, copy := Path(folder) / name)
@@ -200,11 +202,9 @@ def _read_stored(
             return
         for window in _windows(samples):
             spans = [_span(members) for _, members in window]
-            for (key, members), (begin, size), data in zip(
+            for (key, members), (begin, _), data in zip(
                 window, spans, store.read_spans(name, spans), strict=True
             ):
-                if len(data) != size:
-                    raise InputError(f"{shard}: its index is that of an archive of another size")
                 view = {one: (at.offset - begin, at.size) for one, at in members.items()}
                 yield key, {one: data[at : at + length] for one, (at, length) in view.items()}
     except FileNotFoundError as error:
