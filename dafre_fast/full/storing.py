@@ -11,7 +11,16 @@ from pathlib import Path
 from dafre_fast.core.atomic import PIECE_BYTES
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Doing, Tell
-from dafre_fast.core.layout import BAD_ROWS, LABELS, MANIFEST, REPORT, SHARDS, STATE, STATISTICS
+from dafre_fast.core.layout import (
+    BAD_ROWS,
+    HEADS,
+    LABELS,
+    MANIFEST,
+    REPORT,
+    SHARDS,
+    STATE,
+    STATISTICS,
+)
 from dafre_fast.core.walk import Walk
 from dafre_fast.dataset.ledger import LOCK, NAME
 from dafre_fast.dataset.locks import alone
@@ -84,14 +93,14 @@ def put_records(run: FullRun) -> None:
 
 
 def put_dataset(run: FullRun, tell: Tell) -> None:
-    """Put labels, tables, statistics, report and records, then the manifest; delete what is no
-    longer among them. Raises OutputError.
+    """Put tables of heads, labels, statistics, report and records, then the manifest; delete what
+    is no longer among them. Raises OutputError.
     """
     if run.into is None:
         return
     store = ObjectStore(_address(run))
     tell(Doing(f"writing to {store.address}"))
-    for folder in (LABELS, STATISTICS, REPORT, STATE):
+    for folder in (HEADS, LABELS, STATISTICS, REPORT, STATE):
         names = [*_files(run.output, folder)]
         for name in names:
             store.put(name, run.output / name)
