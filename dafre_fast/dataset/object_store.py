@@ -15,7 +15,6 @@ import math
 import mmap
 import os
 import random
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -52,18 +51,9 @@ _SLOWEST = 500_000
 _PATIENCE_SECONDS = 60.0
 _PUTS = 4
 """Attempts to put an object that arrives damaged."""
-_ADDRESS = re.compile(r"(s3|gs):/+([^/].*)")
 
 _user: int | None = None
 """The process that uses obstore; its threads do not survive a fork."""
-
-
-def store_address(path: str | Path) -> str | None:
-    """Return the address of an object store that a path stands for, such as
-    `s3://bucket/prefix`, None if it is a folder. In a `Path` one slash is left of two.
-    """
-    found = _ADDRESS.fullmatch(str(path))
-    return f"{found[1]}://{found[2].rstrip('/')}" if found else None
 
 
 class Kept(Struct, frozen=True):

@@ -16,8 +16,9 @@ from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.errors import InputError
-from dafre_fast.dataset.object_store import open_store, store_address
+from dafre_fast.dataset.object_store import open_store
 from dafre_fast.dataset.stored_shards import find_stored
 from dafre_fast.dataset.tar_files import Index, Place
 

@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 import msgspec
 from msgspec import Struct
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import LABELS, MANIFEST, SHARDS, STATE
-from dafre_fast.dataset.object_store import ObjectStore, etag_of, open_store, store_address
+from dafre_fast.dataset.object_store import ObjectStore, etag_of, open_store
 
 _NAME = "stored"
 """JSON. The records of parts, beside it, have the ending."""

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import PIECE_BYTES
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Doing, Tell
@@ -24,7 +25,7 @@ from dafre_fast.core.layout import (
 from dafre_fast.core.walk import Walk
 from dafre_fast.dataset.ledger import LOCK, NAME
 from dafre_fast.dataset.locks import alone
-from dafre_fast.dataset.object_store import ObjectStore, store_address
+from dafre_fast.dataset.object_store import ObjectStore
 from dafre_fast.dataset.stored import mirror, read_stored, record_stored
 from dafre_fast.full.settings import FullRun
 

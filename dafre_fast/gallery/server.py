@@ -28,10 +28,10 @@ import msgspec
 from aiohttp import web, web_response
 from msgspec.structs import replace
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
-from dafre_fast.dataset.object_store import store_address
 from dafre_fast.dataset.outputs import word_of
 from dafre_fast.dataset.pictures import Pictures, Place
 from dafre_fast.dataset.stored import at_hand, size_in_store

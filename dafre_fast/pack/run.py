@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import File, replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.events import Doing, Notice, Tell, silent
@@ -26,7 +27,6 @@ from dafre_fast.core.layout import (
 from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import undisturbed
-from dafre_fast.dataset.object_store import store_address
 from dafre_fast.dataset.outputs import choose_outputs, read_outputs
 from dafre_fast.dataset.samples import Damaged
 from dafre_fast.engine.apart import refuse_pack

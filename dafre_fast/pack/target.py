@@ -12,10 +12,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import File, check_writable, digest
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.locks import alone
-from dafre_fast.dataset.object_store import Kept, ObjectStore, store_address
+from dafre_fast.dataset.object_store import Kept, ObjectStore
 from dafre_fast.dataset.stored import mirror, read_stored, record_stored
 from dafre_fast.pack.receipts import forget, record_path
 from dafre_fast.pack.records import Shard

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import replace
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
@@ -25,7 +26,6 @@ from dafre_fast.core.settings.running import Workers
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.dataset.locks import undisturbed
-from dafre_fast.dataset.object_store import store_address
 from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.groups import STORES, Group
 
 
 class VerifyRun(Group, frozen=True):
@@ -15,7 +15,8 @@ class VerifyRun(Group, frozen=True):
         Path,
         Meta(
             description="Folder of a dataset, or of full images or head crops alone, or"
-            " s3://BUCKET/PREFIX of a dataset."
+            " s3://BUCKET/PREFIX of a dataset.",
+            extra=STORES,
         ),
     ] = Path("dataset")
     manifest: Annotated[

@@ -10,7 +10,7 @@ import pytest
 from dafre_fast.core.atomic import digest
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.dataset import object_store
-from dafre_fast.dataset.object_store import Kept, ObjectStore, store_address
+from dafre_fast.dataset.object_store import Kept, ObjectStore
 from tests.sources import faulty_store as faults
 from tests.sources.faulty_store import Faults
 from tests.sources.stores import faulty_s3, needs_stores, new_store, use
@@ -40,14 +40,6 @@ def file(tmp_path) -> Path:
     path = tmp_path / "sent.tar"
     path.write_bytes(BYTES)
     return path
-
-
-def test_an_address_is_told_from_a_folder_also_as_a_path() -> None:
-    for text in ("s3://bucket/a/b/", Path("s3://bucket/a/b")):
-        assert store_address(text) == "s3://bucket/a/b"
-    assert store_address(Path("gs://bucket")) == "gs://bucket"
-    for folder in (Path("s3"), Path("data/s3:/b"), "/s3://b", "https://host/a"):
-        assert store_address(folder) is None
 
 
 def test_what_was_put_is_there_byte_for_byte(store, file, tmp_path) -> None:

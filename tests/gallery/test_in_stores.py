@@ -53,7 +53,7 @@ def test_pictures_are_read_by_ranges_out_of_shards(kept, proxy) -> None:
         for output, tree in (("full", FULL), ("face", FACES)):
             with urlopen(f"{address}{output}/1003.jpg") as answer:
                 assert answer.read() == (ds / tree / path_of(1003)).read_bytes()
-        with urlopen(f"{address}?show=face") as answer:
+        with urlopen(f"{address}") as answer:
             assert f"{IMAGES} images" in answer.read().decode()
         store.delete([f"{SHARDS}/test/00000.tar"])
         with pytest.raises(HTTPError, match="404"):

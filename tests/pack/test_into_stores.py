@@ -208,3 +208,20 @@ def test_excluding_is_as_for_a_folder(ds, store, tmp_path) -> None:
     with pytest.raises(UsageError, match="--exclude"):
         packed(ds, store, format="tar", exclude=tmp_path / "exclude.csv")
     assert packed(ds, store, exclude=tmp_path / "exclude.csv").excluded == 1
+
+
+def test_ctrl_c_ends_it_while_the_store_does_not_answer(ds, store, proxy, tmp_path) -> None:
+    flags = ("--output", ds, "--into", store.address, "--workers", 1)
+    command = [sys.executable, "-m", "dafre_fast.pack", *map(str, flags)]
+    run: list[subprocess.Popen[str]] = []
+
+    def stop(*_: object) -> None:
+        run[0].send_signal(signal.SIGINT)
+        run[0].wait()
+
+    proxy.plan(stop, "PUT", "/train/00000.tar")
+    run.append(subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True))
+    assert run[0].stderr
+    assert "Traceback" not in run[0].stderr.read()
+    assert run[0].wait() == 130
+    run[0].stderr.close()
