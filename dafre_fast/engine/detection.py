@@ -162,8 +162,11 @@ def detect_all(
             preload=_PRELOAD,
         )
         work = Feed(task, originals, running, ledger, watch).carry_out(rows)
+        refused = standing.filter(pl.col("reason").is_not_null())
+        refused_before = asked.lazy().join(refused, on="key", how="semi").collect().height
         watch.tell(Doing("gathering outcomes"))
         ledger.mend()
+        work = msgspec.structs.replace(work, refused_before=refused_before)
         return _table(asked, last_outcomes(ledger.path, "detect")), work
 
 

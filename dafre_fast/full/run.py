@@ -99,7 +99,7 @@ def full(
         originals = with_names(originals, run.faces)
         originals = originals._replace(identity=identity or originals.identity, keep=keep)
         if found:
-            discard_unlabelled(originals, run.faces, asked, output)
+            discard_unlabelled(originals, asked, output)
         manifest, work = make_all(asked, originals, recipe, making, output, watch, spools)
     tell(Doing("writing the manifest"))
     write_manifest(manifest, output / MANIFEST)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dafre_fast.core.atomic import scratch
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS
+from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, HEADS_TABLE, MANIFEST, ORIGINALS
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
@@ -30,14 +30,15 @@ from dafre_fast.heads.candidates import Chosen, choose
 from dafre_fast.heads.evaluation import judge
 from dafre_fast.heads.plot import draw_quality
 from dafre_fast.heads.settings import Candidates, HeadsRun
-from dafre_fast.heads.writing import BOXES, is_sure, single_heads, write_faces, write_tag_ids
+from dafre_fast.heads.writing import single_heads, write_faces, write_tag_ids
 from dafre_fast.tables.bad_rows import write_bad_rows
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.funnel import write_funnel
+from dafre_fast.tables.heads import BOXES, Search, is_sure, write_heads
 from dafre_fast.tables.marks import is_good
-from dafre_fast.tables.writing import write_csv, write_parquet
+from dafre_fast.tables.writing import write_csv
 
-FACES, TAG_IDS, HEADS = "faces.tsv", "tagIds.tsv", "heads.parquet"
+FACES, TAG_IDS = "faces.tsv", "tagIds.tsv"
 EVALUATION, QUALITY = "evaluation.csv", "evaluation.svg"
 
 
@@ -61,7 +62,7 @@ def heads(
     tell: Tell = silent,
     within: Within | None = None,
 ) -> HeadsSummary:
-    """Search the originals of all posts with one character tag for heads, and write the tables.
+    """Search the originals of the posts chosen for heads, and write the tables.
 
     Without `within`, originals and ledger go into the folder of the tables.
 
@@ -93,7 +94,9 @@ def heads(
     boxes = _boxes(found, model)
     manifest = _manifest(found, boxes, detecting.count_threshold)
     write_manifest(manifest, run.output / MANIFEST)
-    funnel = _write(run.output, chosen, found, boxes, detecting.count_threshold)
+    name = Path(detecting.detector.partition("?")[0]).name
+    search = Search(name, detecting.count_threshold)
+    funnel = _write(run.output, chosen, found, boxes, search)
     summary = _summary(manifest, work, funnel)
     if run.evaluate:
         tell(Doing("judging the heads found"))
@@ -119,7 +122,7 @@ def _evaluate(
 
 
 def _boxes(found: pl.DataFrame, model: Model) -> pl.DataFrame:
-    """Return a row per box; columns are `heads.writing.BOXES`."""
+    """Return a row per box; columns are `tables.heads.BOXES`."""
     box = pl.col("heads")
     edges = {name: box.list.get(place) for place, name in enumerate((*Box._fields, "score"))}
     rows = found.select("id", "tag_id", "heads").explode("heads").drop_nulls("heads")
@@ -129,11 +132,11 @@ def _boxes(found: pl.DataFrame, model: Model) -> pl.DataFrame:
 
 
 def _write(
-    output: Path, chosen: Chosen, found: pl.DataFrame, boxes: pl.DataFrame, threshold: float
+    output: Path, chosen: Chosen, found: pl.DataFrame, boxes: pl.DataFrame, search: Search
 ) -> Sequence[Step]:
     """Write the tables of heads; return the funnel."""
-    single = single_heads(boxes, threshold)
-    readable = found.filter(pl.col("reason").is_null())
+    single = single_heads(boxes, search.count_threshold)
+    readable = found.filter(pl.col("reason").is_null(), pl.col("tag_id").is_not_null())
     funnel = [
         *chosen.funnel,
         Step("readable", readable.height, readable["tag_id"].n_unique()),
@@ -141,7 +144,7 @@ def _write(
     ]
     write_faces(single, output / FACES)
     write_tag_ids(chosen.tags, output / TAG_IDS)
-    write_parquet(boxes, output / HEADS)
+    write_heads(boxes, output / HEADS_TABLE, search)
     write_funnel(funnel, output / FUNNEL)
     return funnel
 
