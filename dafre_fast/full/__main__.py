@@ -65,6 +65,7 @@ def command(
 ) -> int:
     from dafre_fast.full.finding import Finding
     from dafre_fast.full.run import full as make
+    from dafre_fast.full.storing import put_dataset
     from dafre_fast.pack.show import show as show_pack
     from dafre_fast.views.terminal import terminal
 
@@ -82,6 +83,9 @@ def command(
         show_pack(summary.packed, as_json=False)
     if run.report:
         _write_report(run.output, reporting)
+    if run.into:
+        with terminal() as tell:
+            put_dataset(run, tell)
     if summary.success and not reporting.json:
         _show_next(run.output)
     return status

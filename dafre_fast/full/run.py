@@ -35,6 +35,7 @@ from dafre_fast.engine.remaking import refuse_remaking
 from dafre_fast.engine.run import make_all
 from dafre_fast.full.finding import Finding, discard_unlabelled, find, with_tables
 from dafre_fast.full.settings import FullRun
+from dafre_fast.full.storing import begin, put_records
 from dafre_fast.heads.run import Within
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
@@ -70,6 +71,7 @@ def full(
     """
     output, keep = run.output, keeping.keep_originals
     selection = splitting.complete(selection)
+    begin(run, resume=running.resume, tell=tell)
     spools, found, making = _spools(run, running), None, running
     if finding:
         within = Within(output, keep, identity)
@@ -105,6 +107,7 @@ def full(
     summary = summarize(manifest, work, [*funnel, _made(manifest)])
     summary = replace(summary, tags=tags, heads=found)
     if spools and summary.success:
+        put_records(run)
         into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
         summary = replace(summary, packed=pack(into_shards, tell, digests=False))
     return bad_rows.added_to(summary)
