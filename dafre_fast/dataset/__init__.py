@@ -1,3 +1,1 @@
-"""The dataset on disk or in an object store: ledger, outcomes, manifest, places of pictures, spools,
-shards, locks.
-"""
+"""The dataset, on disk or in an object store: ledger, outcomes, manifest, places, spools, shards."""
