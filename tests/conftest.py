@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ import dafre_fast
 PACKAGE = Path(dafre_fast.__file__).parent
 KERNELS = [path for path in sorted(PACKAGE.rglob("*.py")) if "\n@kernel(" in path.read_text()]
 
-# Property tests draw the same cases every time; `--hypothesis-profile random` draws others.
+# Property tests draw the same cases every time; `--hypothesis-profile random` draws others, and
+# twice as many.
 # A busy machine fails no test.
 AT_EASE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("same", derandomize=True, database=None, **AT_EASE)
+settings.register_profile("same", max_examples=50, derandomize=True, database=None, **AT_EASE)
 settings.register_profile("random", print_blob=True, **AT_EASE)
 settings.load_profile("same")
 
@@ -39,6 +41,16 @@ def pytest_configure(config) -> None:
         with path.open() as lock:
             flock(lock, LOCK_EX)
             import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def server_of_workers() -> Iterator[None]:
+    """End the server that workers are forked from after each file: it has imported only what the
+    run needed that started it, and the workers of others would do the rest one by one.
+    """
+    yield
+    if forkserver := sys.modules.get("dafre_fast.engine.executors.forkserver"):
+        forkserver.kill()
 
 
 @pytest.fixture
