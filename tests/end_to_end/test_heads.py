@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tests.commands import dafre, ledger_keys, tree
+from tests.commands import here, ledger_keys, tree
 from tests.hosts import host
 from tests.pixels.detectors import models
 
@@ -54,7 +54,7 @@ def heads(folder: Path, *flags: object):
     given = (*FLAGS, *flags)
     if "--detector" not in flags:
         given = (*given, "--detector", "model.onnx")
-    return dafre("heads", *given, cwd=folder)
+    return here("heads", *given, cwd=folder)
 
 
 def test_exactly_one_head_makes_a_row(folder) -> None:
@@ -80,7 +80,7 @@ def test_every_box_is_kept_in_a_table(folder) -> None:
 def test_the_tables_lead_to_labels(folder) -> None:
     heads(folder)
     tables = ("--faces", "heads/faces.tsv", "--tag-ids", "heads/tagIds.tsv", "--min-images", 1)
-    assert dafre("labels", *tables, cwd=folder).returncode == 0
+    assert here("labels", *tables, cwd=folder).returncode == 0
     assert (folder / "labels/classid_classname.csv").read_text() == "0,reimu\n1,cirno\n"
 
 
@@ -175,7 +175,7 @@ def test_a_missing_setting_is_named(folder) -> None:
     for flag in ("--detector", "--metadata"):
         given = ["--source", "originals", "--detector", "model.onnx", "--metadata", "posts.json"]
         at = given.index(flag)
-        done = dafre("heads", *given[:at], *given[at + 2 :], cwd=folder)
+        done = here("heads", *given[:at], *given[at + 2 :], cwd=folder)
         assert (done.returncode, f"{flag} is needed" in done.stderr) == (2, True)
 
 
