@@ -69,8 +69,8 @@ turbojpeg: $(VENV)/base
 	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
 	echo 'libturbojpeg is not here and could not be installed; libvips serves in its place'
 
-# Tests of one file share a process, and so do those that read the sample.
-pytest = $(BIN)/python -m pytest -q --numprocesses auto --dist loadgroup
+# Tests of one file share a process, and so its fixtures.
+pytest = $(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 test: setup-dev ## run the tests that need no long waits, with the same drawn cases every time
 	$(pytest) -m 'not slow'
