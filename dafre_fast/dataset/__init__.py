@@ -1,1 +1,1 @@
-"""The dataset, on disk or in an object store: ledger, outcomes, manifest, places and shards."""
+"""A dataset on disk or in an object store: ledger, outcomes, manifest, places, spools, shards."""
