@@ -7,13 +7,13 @@ from dafre_fast.core.settings.images import (
     FaceImage,
     Recipe,
 )
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import FacesTable, Selection
 from dafre_fast.crop.settings import CropRun
 
 
 @cli.command(
-    "crop", FacesTable, CropRun, Selection, FaceImage, Encoding, Bounds, Running, Reporting
+    "crop", FacesTable, CropRun, Selection, FaceImage, Encoding, Bounds, Dividing, Reporting
 )
 def command(
     faces: FacesTable,
@@ -22,7 +22,7 @@ def command(
     face: FaceImage,
     encoding: Encoding,
     bounds: Bounds,
-    running: Running,
+    running: Dividing,
     reporting: Reporting,
 ) -> int:
     from dafre_fast.crop.run import crop

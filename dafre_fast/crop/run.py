@@ -9,10 +9,12 @@ from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Summary
 from dafre_fast.crop.settings import CropRun
+from dafre_fast.dataset.manifest import rows_of
 from dafre_fast.engine.apart import refuse_manifest, refuse_same, refuse_shared_buckets
 from dafre_fast.engine.images import make_with_manifest
 from dafre_fast.engine.inputs import CHECK, summarize, with_names
 from dafre_fast.engine.originals import Originals
+from dafre_fast.engine.parts import Facts, sharing
 from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.sources.tree import Tree
 from dafre_fast.tables.bad_rows import write_bad_rows
@@ -38,8 +40,17 @@ def crop(
     asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
     originals = with_names(Originals(Tree(run.input, CHECK, tell), folder=None), faces)
-    bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
-    done = make_with_manifest(
-        "faces", asked, originals, recipe, running, run.output, run.manifest, tell
-    )
-    return bad_rows.added_to(summarize(*done, catalogue.funnel))
+    with sharing(run.output, running) as share:
+        bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
+        path = None if share else run.manifest
+        done = make_with_manifest(
+            "faces", asked, originals, recipe, running, run.output, path, tell
+        )
+        if not share:
+            return bad_rows.added_to(summarize(*done, catalogue.funnel))
+        summary = bad_rows.added_to(summarize(*done))
+        facts = Facts(share.place(run.manifest), catalogue.funnel, *bad_rows)
+        settings = {"selection": selection, "recipe": recipe}
+        rows = rows_of(asked.lazy(), recipe.outputs).collect()
+        share.record("crop", settings, rows, facts, summary)
+        return summary

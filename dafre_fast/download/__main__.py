@@ -2,18 +2,20 @@
 
 from dafre_fast import cli
 from dafre_fast.core.settings.fetching import Fetching, Watching
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import FacesTable, Selection
 from dafre_fast.download.settings import DownloadRun
 
 
-@cli.command("download", FacesTable, DownloadRun, Selection, Fetching, Running, Watching, Reporting)
+@cli.command(
+    "download", FacesTable, DownloadRun, Selection, Fetching, Dividing, Watching, Reporting
+)
 def command(
     faces: FacesTable,
     run: DownloadRun,
     selection: Selection,
     fetching: Fetching,
-    running: Running,
+    running: Dividing,
     watching: Watching,
     reporting: Reporting,
 ) -> int:

@@ -1,8 +1,6 @@
 """The command line of `full`: flags in, exit status out."""
 
-import shlex
 from contextlib import ExitStack
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -17,11 +15,10 @@ from dafre_fast.core.settings.images import (
     FullImage,
     Recipe,
 )
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.full.settings import FullRun
-from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.settings import Plotting
 
 
@@ -37,7 +34,7 @@ from dafre_fast.stats.settings import Plotting
     FaceImage,
     Encoding,
     Bounds,
-    Running,
+    Dividing,
     Watching,
     Reporting,
 )
@@ -52,49 +49,27 @@ def command(
     face: FaceImage,
     encoding: Encoding,
     bounds: Bounds,
-    running: Running,
+    running: Dividing,
     watching: Watching,
     reporting: Reporting,
 ) -> int:
     from dafre_fast.full.run import full as make
-    from dafre_fast.pack.show import show as show_pack
+    from dafre_fast.full.show import show
     from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         tell = stack.enter_context(terminal(watching))
         is_sample = not (run.faces or run.tag_ids or run.source)
+        if is_sample and running.part:
+            raise UsageError("--part needs --faces, --tag-ids and --source: a sample has no parts")
         run, fetching = _with_inputs(run, fetching, stack, tell)
         identity = "sample" if is_sample else None  # whichever port it is served on
         rules = (selection, splitting, steps, plotting, fetching, recipe, running)
         summary = make(run, *rules, tell, identity)
-    status = cli.report(summary, reporting)
-    if summary.packed and not reporting.json:
-        show_pack(summary.packed, as_json=False)
-    if run.report:
-        _write_report(run.output, reporting)
-    if summary.success and not reporting.json:
-        _show_next(run.output)
-    return status
-
-
-def _write_report(output: Path, reporting: Reporting) -> None:
-    from dafre_fast.report.page import show
-    from dafre_fast.report.run import write_report
-    from dafre_fast.views.terminal import terminal
-
-    with terminal() as tell:
-        written = write_report(ReportRun(output=output), tell)
-    if not reporting.json:
-        show(written, as_json=False)
-
-
-def _show_next(output: Path) -> None:
-    folder = shlex.quote(str(output))
-    print(
-        f"next: `dafre-fast gallery --output {folder}` shows the images;"
-        " verify, audit and pack take the same flag"
-    )
+    if running.part:
+        return cli.report(summary, reporting)
+    return show(summary, run.output, reporting, run.report)
 
 
 def _with_inputs(

@@ -7,17 +7,17 @@ from dafre_fast.core.settings.images import (
     FullImage,
     Recipe,
 )
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.resize.settings import ResizeRun
 
 
-@cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Running, Reporting)
+@cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Dividing, Reporting)
 def command(
     run: ResizeRun,
     full: FullImage,
     encoding: Encoding,
     bounds: Bounds,
-    running: Running,
+    running: Dividing,
     reporting: Reporting,
 ) -> int:
     from dafre_fast.resize.run import resize
