@@ -26,11 +26,13 @@ def command(
     reporting: Reporting,
 ) -> int:
     from dafre_fast.crop.run import crop
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(face=face, encoding=encoding, bounds=bounds)
     with terminal() as tell:
-        summary = crop(faces.faces, run, selection, recipe, running, tell)
+        rules = (faces.faces, run, selection, recipe, running)
+        summary = carry_out(crop, rules, run.output, None, tell)
     return cli.report(summary, reporting)
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from dafre_fast import cli
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import SharedFetching, Watching
 from dafre_fast.core.settings.images import (
     Bounds,
     Encoding,
@@ -29,7 +29,7 @@ from dafre_fast.stats.settings import Plotting
     Splitting,
     TagSteps,
     Plotting,
-    Fetching,
+    SharedFetching,
     FullImage,
     FaceImage,
     Encoding,
@@ -44,7 +44,7 @@ def command(
     splitting: Splitting,
     steps: TagSteps,
     plotting: Plotting,
-    fetching: Fetching,
+    fetching: SharedFetching,
     full: FullImage,
     face: FaceImage,
     encoding: Encoding,
@@ -55,6 +55,7 @@ def command(
 ) -> int:
     from dafre_fast.full.run import full as make
     from dafre_fast.full.show import show
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
@@ -65,16 +66,16 @@ def command(
             raise UsageError("--part needs --faces, --tag-ids and --source: a sample has no parts")
         run, fetching = _with_inputs(run, fetching, stack, tell)
         identity = "sample" if is_sample else None  # whichever port it is served on
-        rules = (selection, splitting, steps, plotting, fetching, recipe, running)
-        summary = make(run, *rules, tell, identity)
+        rules = (run, selection, splitting, steps, plotting, fetching, recipe, running)
+        summary = carry_out(make, rules, run.output, run.source, tell, identity=identity)
     if running.part:
         return cli.report(summary, reporting)
     return show(summary, run.output, reporting, run.report)
 
 
 def _with_inputs(
-    run: FullRun, fetching: Fetching, stack: ExitStack, tell: Tell
-) -> tuple[FullRun, Fetching]:
+    run: FullRun, fetching: SharedFetching, stack: ExitStack, tell: Tell
+) -> tuple[FullRun, SharedFetching]:
     """Return settings with the inputs of the sample, if none are named; the sample's server runs
     until `stack` is closed. Raises UsageError if only some are named.
     """

@@ -20,12 +20,13 @@ def command(
     running: Dividing,
     reporting: Reporting,
 ) -> int:
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.resize.run import resize
     from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
     with terminal() as tell:
-        summary = resize(run, recipe, running, tell)
+        summary = carry_out(resize, (run, recipe, running), run.output, None, tell)
     return cli.report(summary, reporting)
 
 

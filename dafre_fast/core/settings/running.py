@@ -39,6 +39,13 @@ class Dividing(Running, frozen=True):
         str | None,
         Meta(description="Do part I of N alone, such as 3/10; `merge` joins all N parts."),
     ] = None
+    engines: Annotated[
+        Count | None,
+        Meta(
+            description="Processes that each download and make a part, and share the workers."
+            " Default: one for each 8 cores."
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         _ = self.own_part
