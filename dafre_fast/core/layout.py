@@ -14,6 +14,8 @@ of trees.
 """
 REPORT = "report"
 AUDIT = "audit"
+HEADS = "heads"
+"""The folder of the tables of heads that a detector found for a dataset."""
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"

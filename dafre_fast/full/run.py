@@ -1,4 +1,4 @@
-"""Run the whole journey: catalogue, labels, tags, originals, images, manifest, shards."""
+"""Run the whole journey: heads, catalogue, labels, tags, originals, images, manifest, shards."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from dafre_fast.core.layout import (
     STATE,
 )
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.fetching import Fetching, Keeping
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.core.settings.tables import Selection, Splitting
@@ -39,16 +39,21 @@ from dafre_fast.engine.parts import Finishing, own_rows, sharing
 from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.engine.remaking import refuse_remaking
 from dafre_fast.engine.run import make_all
+from dafre_fast.full.finding import Finding, discard_unlabelled, find, with_tables
 from dafre_fast.full.settings import FullRun
+from dafre_fast.heads.run import Within
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.settings import Plotting
 from dafre_fast.tables.bad_rows import BadRows, write_bad_rows
-from dafre_fast.tables.catalogue import read_catalogue
+from dafre_fast.tables.catalogue import Catalogue, read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
+from dafre_fast.tables.metadata import Metadata
 from dafre_fast.tables.protocol import record_protocol
 from dafre_fast.tags.within_full import tag_tables
+
+KEEP = Keeping()
 
 
 def full(
@@ -62,49 +67,53 @@ def full(
     running: Running,
     tell: Tell = silent,
     identity: str | None = None,
+    keeping: Keeping = KEEP,
+    finding: Finding | None = None,
 ) -> Summary:
-    """The whole run: catalogue, labels, tags, originals, images, manifest, and shards where images
-    are to lie in those. `identity` stands for the fingerprint of a source that has another address
-    in each run.
+    """The whole run: heads (if `finding`), catalogue, labels, tags, originals, images, manifest,
+    and shards where images are to lie in those. `identity` stands for the fingerprint of a source
+    that has another address in each run.
     """
+    output, keep, part = run.output, keeping.keep_originals, part_of(running)
+    selection = splitting.complete(selection)
+    spools, found, making = _spools(run, running), None, running
+    if finding:
+        within = Within(output, keep, identity)
+        found = find(finding, run, selection, fetching, recipe.bounds, running, tell, within)
+        run, making = with_tables(run), replace(running, resume=True)  # it has begun anew by now
     assert run.faces
     assert run.source
-    output, part = run.output, part_of(running)
-    selection = splitting.complete(selection)
-    spools = _spools(run, running)
     tell(Doing(f"reading {run.faces.name}"))
     catalogue = read_catalogue(run.faces, run.tag_ids, selection, splitting)
     folders = {one: output / one.tree for one in recipe.outputs}
     asked = ask_catalogue(catalogue.kept, folders)
     refuse_source(run.source, output, () if spools else folders.values(), buckets_of(asked))
-    refuse_remaking(output, asked, recipe, running)
+    refuse_remaking(output, asked, recipe, making)
     tell(Doing("reading metadata"))
     metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
     with sharing(output, running) as share:
-        tell(Doing("writing labels"))
-        record_protocol(output / LABELS, splitting, tell)
-        write_labels(catalogue.kept, output / LABELS)
-        write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
-        all_bad = pl.concat([catalogue.bad_rows, metadata.bad_rows])
-        bad_rows = write_bad_rows(all_bad, output / BAD_ROWS)
-        tags = None
-        if run.tags and (part is None or part.number == 1):  # the same tables for all parts
-            records = fetching.metadata
-            tags = tag_tables(records, output, steps, plotting, tell, resume=running.resume)
-        tables = [path for path in (run.faces, run.tag_ids) if path]
-        if part is None or part.number == 1:
+        bad_rows = _write_tables(catalogue, metadata, output, splitting, tell)
+        tables, tags = [path for path in (run.faces, run.tag_ids) if path], None
+        if part is None or part.number == 1:  # tags are the same for all parts
+            if run.tags:
+                records, resume = fetching.metadata, running.resume
+                tags = tag_tables(records, output, steps, plotting, tell, resume=resume)
             made_with = steps if tags else None
             record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
         with watching("images", tell) as watch:
             folder = output / ORIGINALS
             originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
             originals = with_names(originals, run.faces)
-            originals = originals._replace(identity=identity or originals.identity)
-            manifest, work = make_all(asked, originals, recipe, running, output, watch, spools)
+            originals = originals._replace(identity=identity or originals.identity, keep=keep)
+            if found:
+                discard_unlabelled(originals, run.faces, asked, output)
+            manifest, work = make_all(asked, originals, recipe, making, output, watch, spools)
+        funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
         shards = run.shard_size if spools else None
-        facts = Facts(MANIFEST, catalogue.funnel, *bad_rows, shards, report=run.report)
+        facts = Facts(MANIFEST, funnel, *bad_rows, shards, report=run.report)
         if not share:
-            return _finish(output, manifest, work, facts, tags, running.workers, tell)
+            whole = _finish(output, manifest, work, facts, tags, running.workers, tell)
+            return replace(whole, heads=found)
         summary = replace(bad_rows.added_to(summarize(manifest, work)), tags=tags)
         settings = {path.name: digest(path).sha256[:16] for path in tables} | {
             "selection": selection,
@@ -125,7 +134,7 @@ class Facts(parts.Facts, frozen=True):
 
 
 def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
-    """Write manifest, shards and report of parts that are merged; return the whole's summary."""
+    """Write manifest and shards of parts that are merged; return the summary of the whole."""
     facts = msgspec.convert(done.plan.facts, Facts)
     recipe = msgspec.convert(done.plan.settings["recipe"], Recipe)
     manifest = manifest_of_ledger(output / STATE / LEDGER, done.rows, recipe.outputs)
@@ -151,6 +160,17 @@ def _finish(
         into_shards = PackRun(output=output, shard_size=facts.shard_size, workers=workers)
         summary = replace(summary, packed=pack(into_shards, tell, digests=False))
     return BadRows(facts.bad_rows, facts.bad_rows_list).added_to(summary)
+
+
+def _write_tables(
+    catalogue: Catalogue, metadata: Metadata, output: Path, splitting: Splitting, tell: Tell
+) -> BadRows:
+    """Write labels, their funnel, and the list of bad rows."""
+    tell(Doing("writing labels"))
+    record_protocol(output / LABELS, splitting, tell)
+    write_labels(catalogue.kept, output / LABELS)
+    write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
+    return write_bad_rows(pl.concat([catalogue.bad_rows, metadata.bad_rows]), output / BAD_ROWS)
 
 
 def _spools(run: FullRun, running: Running) -> Spools | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from msgspec import to_builtins
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from dafre_fast.core.atomic import scratch
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS, STATE
+from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
@@ -22,7 +23,7 @@ from dafre_fast.core.summaries import HeadsSummary, Judged, Step, Work
 from dafre_fast.dataset.manifest import write_manifest
 from dafre_fast.dataset.outcomes import status
 from dafre_fast.engine.apart import refuse_source
-from dafre_fast.engine.detection import Model, detect_all, find_model
+from dafre_fast.engine.detection import Model, Use, detect_all, find_model
 from dafre_fast.engine.inputs import open_metadata, open_originals
 from dafre_fast.engine.observers import watching
 from dafre_fast.heads.candidates import Chosen, choose
@@ -40,6 +41,15 @@ FACES, TAG_IDS, HEADS = "faces.tsv", "tagIds.tsv", "heads.parquet"
 EVALUATION, QUALITY = "evaluation.csv", "evaluation.svg"
 
 
+class Within(NamedTuple):
+    """The dataset that heads are searched for: originals and ledger are its own."""
+
+    folder: Path
+    keep_originals: bool = True
+    identity: str | None = None
+    """Stands for the fingerprint of a source that has another address in each run."""
+
+
 def heads(
     run: HeadsRun,
     rules: Candidates,
@@ -49,27 +59,37 @@ def heads(
     bounds: Bounds,
     running: Running,
     tell: Tell = silent,
+    within: Within | None = None,
 ) -> HeadsSummary:
     """Search the originals of all posts with one character tag for heads, and write the tables.
+
+    Without `within`, originals and ledger go into the folder of the tables.
 
     Raises UsageError if a setting is missing, or the model cannot be used; InputError if metadata
     or a table cannot be read; OutputError, SourceError and WorkerError as `detect_all` does.
     """
     if not fetching.metadata or not detecting.detector:
         raise UsageError(f"{'--detector' if fetching.metadata else '--metadata'} is needed")
-    refuse_source(run.source, run.output)
-    model = find_model(detecting, run.output / STATE / "models", fetching, tell)
+    within = within or Within(run.output)
+    refuse_source(run.source, within.folder)
+    model = find_model(detecting, within.folder, fetching, tell)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
     asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, asked, selection)
     bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
-    with watching("originals", tell) as watch:
-        folder = run.output / ORIGINALS
+    use = Use(detecting.count_threshold, selection.min_confidence)
+    with watching("originals searched", tell) as watch:
+        folder = within.folder / ORIGINALS
         originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
-        found, work = detect_all(asked, originals, model, bounds, running, run.output, watch)
-    tell(Doing("writing tables"))
+        originals = originals._replace(
+            keep=within.keep_originals, identity=within.identity or originals.identity
+        )
+        found, work = detect_all(
+            asked, originals, model, use, bounds, running, within.folder, watch
+        )
+    tell(Doing("writing tables of heads"))
     boxes = _boxes(found, model)
     manifest = _manifest(found, boxes, detecting.count_threshold)
     write_manifest(manifest, run.output / MANIFEST)

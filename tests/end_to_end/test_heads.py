@@ -11,39 +11,16 @@ import pytest
 from PIL import Image
 
 from tests.commands import dafre, ledger_keys, tree
+from tests.heads.drawn import ONE, picture, write_inputs
 from tests.hosts import host
 from tests.pixels.detectors import models
-
-ONE, OTHER = (16, 16, 144, 144), (112, 112, 240, 240)
-POSTS = {1: ("reimu",), 2: ("marisa",), 3: ("reimu",), 4: ("reimu", "marisa"), 5: ("cirno",)}
-"""Posts with their characters. Those of 1 and 5 have one head, that of 2 none, that of 3 two."""
-PICTURES = {1: (ONE,), 2: (), 3: (ONE, OTHER), 5: (OTHER,)}
-
 
 pytestmark = pytest.mark.slow
 
 
-def picture(*squares: tuple[int, int, int, int]) -> bytes:
-    pixels = np.full((256, 256, 3), 255, np.uint8)
-    for left, top, right, bottom in squares:
-        pixels[top:bottom, left:right] = 0
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    records = [
-        {"id": image, "rating": "g", "tag_string_character": " ".join(names)}
-        for image, names in POSTS.items()
-    ]
-    (tmp_path / "posts.json").write_text("".join(json.dumps(one) + "\n" for one in records))
-    (tmp_path / "model.onnx").write_bytes(models.yolo8())
-    for image, squares in PICTURES.items():
-        path = tmp_path / f"originals/{image:04}/{image}.png"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(picture(*squares))
+    write_inputs(tmp_path)
     return tmp_path
 
 

@@ -100,6 +100,18 @@ def sharers_of(fetching: Fetching) -> int:
     return fetching.runs_at_once if isinstance(fetching, SharedFetching) else 1
 
 
+class Keeping(Group, frozen=True):
+    """Originals that were fetched."""
+
+    keep_originals: Annotated[
+        bool,
+        Meta(
+            description="Keep originals that were fetched, or remove each once no image is left to"
+            " be made of it."
+        ),
+    ] = True
+
+
 class Watching(Group, frozen=True):
     """Logs and metrics of a run."""
 
