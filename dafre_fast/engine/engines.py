@@ -155,6 +155,7 @@ class _Fleet:
         self._joined = Joined(engines, tell)
         self._messages = queue.SimpleQueue[tuple[_Engine, Message]]()
         self._dead: list[str] = []
+        self._listeners: list[Thread] = []
 
     def __enter__(self) -> None:
         pass
@@ -169,7 +170,11 @@ class _Fleet:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_TO_STOP_SECONDS)
             process.kill()
-            process.wait()
+        for engine in self._engines:
+            if engine.process:
+                self._end(engine)
+        for thread in self._listeners:
+            thread.join()
 
     def work(self) -> None:
         for engine in self._engines:
@@ -205,7 +210,9 @@ class _Fleet:
                 stdout=subprocess.PIPE,
             )
         engine.process = process
-        Thread(target=self._listen, args=(engine, process), daemon=True).start()
+        listener = Thread(target=self._listen, args=(engine, process), daemon=True)
+        listener.start()
+        self._listeners.append(listener)
         assert process.stdin
         with suppress(OSError):  # it died at once: `_listen` says so
             process.stdin.write(pickle.dumps(job))
@@ -213,7 +220,7 @@ class _Fleet:
 
     def _listen(self, engine: _Engine, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout
-        with suppress(EOFError, OSError, pickle.UnpicklingError):
+        with process.stdout, suppress(EOFError, OSError, pickle.UnpicklingError):
             while True:
                 self._messages.put((engine, pickle.load(process.stdout)))  # noqa: S301
         self._messages.put((engine, None))

@@ -26,6 +26,7 @@ FINISHING = {
     "crop": "dafre_fast.engine.images:finish",
     "download": "dafre_fast.download.run:finish",
     "full": "dafre_fast.full.run:finish",
+    "heads": "dafre_fast.heads.run:finish",
     "resize": "dafre_fast.engine.images:finish",
 }
 """The `Finish` of each command with parts, as `module:name`: these commands merge, too."""

@@ -12,7 +12,7 @@ Show = Callable[[Summary | HeadsSummary, Path, Reporting, bool], int]
 """Prints the summary of the dataset in a folder, writes the report if that is asked for (the last
 argument), and returns the exit status.
 """
-SHOWING = {"full": "dafre_fast.full.show:show", "heads": "dafre_fast.heads.show:show_whole"}
+SHOWING = {"full": "dafre_fast.full.show:show", "heads": "dafre_fast.merge.show:show_heads"}
 """The `Show` of commands that have their own, as `module:name`."""
 
 
@@ -27,3 +27,9 @@ def show_images(summary: Summary, _: Path, reporting: Reporting, _report: bool) 
     from dafre_fast import cli
 
     return cli.report(summary, reporting)
+
+
+def show_heads(summary: HeadsSummary, _: Path, reporting: Reporting, _report: bool) -> int:
+    """Print a summary of heads."""
+    status: int = resolve_name("dafre_fast.heads.show:show_whole")(summary, reporting)
+    return status
