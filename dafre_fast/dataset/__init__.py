@@ -1,1 +1,3 @@
-"""The dataset on disk: ledger, outcomes, manifest, places of pictures, spools, shards, locks."""
+"""The dataset on disk or in an object store: ledger, outcomes, parts, manifest, places of pictures,
+spools, shards, locks.
+"""

@@ -20,8 +20,10 @@ from dafre_fast.core.atomic import digest, replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.images import Recipe
-from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tables import Protocol, Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.tables.catalogue import BY_SHARES
+from dafre_fast.tables.splits import split_files
 
 
 class Making(Struct, frozen=True):
@@ -43,6 +45,16 @@ class File(Struct, frozen=True):
     sha256: str
 
 
+class SplitRule(Struct, frozen=True):
+    """How the split was made: by shares of each class, by files of ids, or drawn with a seed."""
+
+    protocol: Protocol
+    files: Sequence[File] = ()
+    seed: int | None = None
+    val_images: int | None = None
+    test_images: int | None = None
+
+
 class Choice(Struct, frozen=True):
     """The inputs and rules of the last run of `full`: tables by name, the source of originals
     (without credentials), and the rules that chose rows and tags; None for tags if no metadata had
@@ -54,6 +66,8 @@ class Choice(Struct, frozen=True):
     selection: Selection
     metadata: Sequence[str] = ()
     tags: TagSteps | None = None
+    split: SplitRule | None = None
+    """None in records that are older than this field."""
 
 
 NAME, CHOICE = "makings.json", "choice.json"
@@ -119,13 +133,15 @@ def record_choice(
     selection: Selection,
     metadata: Sequence[Path],
     steps: TagSteps | None,
+    splitting: Splitting = BY_SHARES,
 ) -> None:
     """Record the inputs and rules that the dataset in `output` is made from.
 
     Raises InputError if a table cannot be read, OutputError if the record cannot be written.
     """
     names = [path.name for path in metadata]
-    chosen = Choice([*map(_table, tables)], _place(source), selection, names, steps)
+    files, rule = [*map(_table, tables)], _split_rule(splitting)
+    chosen = Choice(files, _place(source), selection, names, steps, rule)
     with replacing(output / STATE / CHOICE) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(chosen)))
 
@@ -154,6 +170,15 @@ def choice(output: Path) -> Choice | None:
     if the record is damaged.
     """
     return _read(output / STATE / CHOICE, Choice)
+
+
+def _split_rule(splitting: Splitting) -> SplitRule:
+    if splitting.splits:
+        return SplitRule("files", [*map(_table, split_files(splitting.splits).values())])
+    if splitting.split_seed is None:
+        return SplitRule("shares")
+    sizes = splitting.val_images, splitting.test_images
+    return SplitRule("drawn", (), splitting.split_seed, *sizes)
 
 
 def _table(path: Path) -> File:

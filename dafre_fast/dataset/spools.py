@@ -19,6 +19,7 @@ from dafre_fast.core.layout import SHARDS, STATE
 from dafre_fast.core.parts import Part
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.ledger import NAME as LEDGER
+from dafre_fast.dataset.object_store import ObjectStore
 from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.parts import spools_folder
@@ -31,6 +32,7 @@ from dafre_fast.dataset.places import (
     within,
 )
 from dafre_fast.dataset.shard_order import shard_names
+from dafre_fast.dataset.stored import archives_of, read_stored
 
 _FOLDER = f"{STATE}/spools"
 
@@ -80,9 +82,18 @@ class Spools:
             FileNotFoundError
         ):  # the table first, so that the archive is never without it
             shutil.copyfile(archive.with_suffix(".parquet"), spool.with_suffix(".parquet"))
-            archive.replace(spool)
+            self._move(archive, spool)
         for ending in (".tar", ".json", ".parquet", "_stats.json"):
             archive.with_name(f"{archive.stem}{ending}").unlink(missing_ok=True)
+
+    def _move(self, archive: Path, spool: Path) -> None:
+        """Move an archive, or fetch it from the store that it lies in."""
+        stored = None if archive.exists() else read_stored(self.dataset / SHARDS)
+        if stored:
+            name = str(archive.relative_to(self.dataset / SHARDS))
+            ObjectStore(stored.address).fetch(name, spool)
+        else:
+            archive.replace(spool)
 
     def needed_by(self, parts: Sequence[pl.DataFrame]) -> dict[Path, set[int]]:
         """Return for each spool the numbers of the parts that are read from it. A part is a table
@@ -114,7 +125,9 @@ def all_places(dataset: Path, made: pl.LazyFrame, outputs: Sequence[Output]) -> 
 
 
 def _that_stand(dataset: Path, found: pl.DataFrame) -> pl.DataFrame:
-    return within(found, {name: _size(dataset / name) for name in found["file"].unique()})
+    there = archives_of(dataset)
+    sizes = {name: _size(dataset / name, there.get(name, -1)) for name in found["file"].unique()}
+    return within(found, sizes)
 
 
 def find(dataset: Path, images: pl.DataFrame) -> pl.DataFrame:
@@ -129,8 +142,8 @@ def clear_spools(dataset: Path) -> None:
     shutil.rmtree(dataset / _FOLDER, ignore_errors=True)
 
 
-def _size(path: Path) -> int:
+def _size(path: Path, in_store: int) -> int:
     try:
         return os.stat(path).st_size  # noqa: PTH116  (a Path per file costs)
     except OSError:
-        return -1
+        return in_store

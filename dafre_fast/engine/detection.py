@@ -9,14 +9,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.core.addresses import public
+from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, Refusal, UsageError
 from dafre_fast.core.events import Doing, Tell
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Detected, Head, Wanted
-from dafre_fast.core.settings.detecting import Detecting
+from dafre_fast.core.settings.detecting import Counting, Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.core.settings.running import Running
@@ -32,12 +34,14 @@ from dafre_fast.engine.parts import own_rows
 from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.work import discard, read_original
-from dafre_fast.pixels.detectors.detector import Detector, Options, load
-from dafre_fast.sources.one_file import fetch_file
+from dafre_fast.pixels.detectors.beside import FILES, Beside, read_beside
+from dafre_fast.pixels.detectors.decide import Options
+from dafre_fast.pixels.detectors.detector import Detector, Settings, load
+from dafre_fast.sources.one_file import fetch_beside, fetch_file
 
 FLOOR = 0.1
 """Boxes of at least this score are recorded, so that another threshold needs no other search."""
-_REVISION = 1
+_REVISION = 2
 """Raise this with every change of the code that changes which boxes are found."""
 _DIGITS = 6
 """Decimals of boxes and scores, as in faces.tsv."""
@@ -54,19 +58,56 @@ class Model:
     """A detector on disk that was found to work."""
 
     path: Path
-    sha256: str
     options: Options
+    used: "Used"
 
     @property
     def name(self) -> str:
         """The first 16 digits of its SHA-256."""
-        return self.sha256[:16]
+        return self.used.sha256[:16]
+
+    @property
+    def count_threshold(self) -> float:
+        """Least score of a box that counts as a head."""
+        return self.used.count_threshold
 
     def recipe(self) -> str:
         """Return the first 16 digits of a hash of all that decides which boxes are found."""
-        told = msgspec.structs.replace(self.options, backend=None)  # they agree
-        deciding = msgspec.json.encode((_REVISION, self.sha256, told))
-        return hashlib.sha256(deciding).hexdigest()[:16]
+        used = self.used
+        deciding = (_REVISION, used.sha256, self.options.threshold, used.settings)
+        return hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:16]
+
+    def record(self, path: Path) -> None:
+        """Write what was used as JSON. Raises OutputError if the file cannot be written."""
+        with replacing(path) as part:
+            part.write_bytes(msgspec.json.format(msgspec.json.encode(self.used)))
+
+
+class Used(msgspec.Struct, frozen=True):
+    """What is used of a detector, as in detector.json."""
+
+    detector: str
+    """The file or address, without passwords and signatures."""
+    sha256: str
+    settings: Settings
+    count_threshold: float
+    """Least score of a box that counts as a head."""
+    least_score: float
+    """Least score of a box that is recorded."""
+    backend: str
+    beside: Sequence[str]
+    """The names of the files beside the model that were read."""
+
+    def __str__(self) -> str:
+        settings = self.settings
+        kind = settings.kind.label or settings.kind.number
+        width, height = settings.fixed or (settings.side, settings.side)
+        size = f"{width} x {height} pixels{'' if settings.fixed else ' at most'}"
+        files = f", with {', '.join(self.beside)}" if self.beside else ""
+        return (
+            f"detector: {settings.family}, {size}, class {kind}, heads from a score of"
+            f" {self.count_threshold:g}, {self.backend}{files}"
+        )
 
 
 @dataclass(frozen=True)
@@ -88,31 +129,51 @@ class Use:
 
 
 def find_model(detecting: Detecting, output: Path, fetching: Fetching, tell: Tell) -> Model:
-    """Read the model that `--detector` names and try it; one that has to be fetched is put into
-    the state folder of `output`.
+    """Read the model that `--detector` names with the files beside it, and try it; what has to be
+    fetched is put into the state folder of `output`.
 
     Raises InputError if it cannot be read, UsageError if it cannot be used, or not in this way, and
     SourceError if it cannot be fetched.
     """
     spec = detecting.detector
     assert spec
-    path = run(fetch_file(spec, output / STATE / "models", fetching, tell))
+    folder = output / STATE / "models"
+    path = run(fetch_file(spec, folder, fetching, tell))
+    data = _bytes(path)
+    files = run(fetch_beside(spec, FILES, folder, fetching, tell))
     tell(Doing("trying the detector"))
-    options = Options(
-        threshold=min(FLOOR, detecting.count_threshold),
+    try:
+        beside = read_beside({name: _bytes(file) for name, file in files.items()})
+        options = _options(detecting, beside)
+        detector = load(data, options)
+    except UsageError as error:
+        raise UsageError(f"{public(spec)}: {error}") from error
+    told = beside.threshold_of(detector.kind.label)
+    said = (detecting.count_threshold, told, Counting().count_threshold)
+    count_threshold = next(one for one in said if one is not None)
+    options = replace(options, threshold=min(FLOOR, count_threshold))
+    used = Used(
+        detector=public(spec),
+        sha256=hashlib.sha256(data).hexdigest(),
+        settings=detector.settings,
+        count_threshold=count_threshold,
+        least_score=options.threshold,
+        backend=detector.network.backend,
+        beside=[*files],
+    )
+    return Model(path, options, used)
+
+
+def _options(detecting: Detecting, beside: Beside) -> Options:
+    return Options(
         nms=detecting.nms,
         side=detecting.detect_side,
         family=detecting.detector_family,
         fit=detecting.detector_fit,
         kind=detecting.class_,
         backend=detecting.backend,
+        beside=beside,
     )
-    data = _bytes(path)
-    try:
-        load(data, options)
-    except UsageError as error:
-        raise UsageError(f"{public(spec)}: {error}") from error
-    return Model(path, hashlib.sha256(data).hexdigest(), options)
 
 
 def _bytes(path: Path) -> bytes:
@@ -164,8 +225,11 @@ def detect_all(
             preload=_PRELOAD,
         )
         work = Feed(task, originals, running, ledger, watch).carry_out(rows)
+        refused = standing.filter(pl.col("reason").is_not_null())
+        refused_before = asked.lazy().join(refused, on="key", how="semi").collect().height
         watch.tell(Doing("gathering outcomes"))
         ledger.mend()
+        work = msgspec.structs.replace(work, refused_before=refused_before)
         return outcomes_of(asked, last_outcomes(ledger.paths, "detect")), work
 
 

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from dafre_fast.core.errors import InputError, SourceError
 from dafre_fast.core.events import Tell
-from dafre_fast.core.layout import HEADS, STATE
-from dafre_fast.core.reasons import Reason
+from dafre_fast.core.layout import HEADS, MANIFEST, STATE
+from dafre_fast.core.reasons import SUCCESS, Reason
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Bounds
@@ -23,7 +23,6 @@ from dafre_fast.engine.originals import Originals
 from dafre_fast.full.settings import FullRun, Search
 from dafre_fast.heads.run import FACES, TAG_IDS, Within, heads
 from dafre_fast.heads.settings import HeadsRun
-from dafre_fast.tables.faces import read_faces
 
 
 class Finding(NamedTuple):
@@ -74,12 +73,12 @@ def with_tables(run: FullRun) -> FullRun:
     return replace(run, faces=folder / FACES, tag_ids=folder / TAG_IDS)
 
 
-def discard_unlabelled(
-    originals: Originals, faces: Path, asked: pl.DataFrame, output: Path
-) -> None:
-    """Remove the originals of heads that are in no label file, unless originals are kept."""
+def discard_unlabelled(originals: Originals, asked: pl.DataFrame, output: Path) -> None:
+    """Remove the originals that were searched and make no row of `asked`, unless originals stay."""
     if originals.keep:
         return
-    rows = read_faces(faces).select(key=pl.col("id").cast(pl.String)).lazy()
-    unlabelled = rows.join(asked.lazy(), on="key", how="anti")
+    searched = pl.scan_parquet(output / HEADS / MANIFEST, glob=False).filter(status=SUCCESS)
+    unlabelled = searched.select(key=pl.col("id").cast(pl.String)).join(
+        asked.lazy(), on="key", how="anti"
+    )
     discard_all(originals, last_outcomes(output / STATE / NAME, "fetch"), unlabelled)

@@ -1,5 +1,6 @@
 """Run the whole journey: heads, catalogue, labels, tags, originals, images, manifest, shards."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,7 @@ from dafre_fast.engine.remaking import refuse_remaking
 from dafre_fast.engine.run import make_all
 from dafre_fast.full.finding import Finding, discard_unlabelled, find, with_tables
 from dafre_fast.full.settings import FullRun
+from dafre_fast.full.storing import begin, put_records
 from dafre_fast.heads.run import Within
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
@@ -76,6 +78,7 @@ def full(
     """
     output, keep, part = run.output, keeping.keep_originals, part_of(running)
     selection = splitting.complete(selection)
+    begin(run, resume=running.resume, tell=tell)
     spools, found, making = _spools(run, running), None, running
     if finding:
         within = Within(output, keep, identity)
@@ -99,20 +102,22 @@ def full(
                 records, resume = fetching.metadata, running.resume
                 tags = tag_tables(records, output, steps, plotting, tell, resume=resume)
             made_with = steps if tags else None
-            record_choice(output, tables, run.source, selection, fetching.metadata, made_with)
+            chosen = (selection, fetching.metadata, made_with, splitting)
+            record_choice(output, tables, run.source, *chosen)
         with watching("images", tell) as watch:
             folder = output / ORIGINALS
             originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
             originals = with_names(originals, run.faces)
             originals = originals._replace(identity=identity or originals.identity, keep=keep)
             if found:
-                discard_unlabelled(originals, run.faces, asked, output)
+                discard_unlabelled(originals, asked, output)
             manifest, work = make_all(asked, originals, recipe, making, output, watch, spools)
         funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
         shards = run.shard_size if spools else None
         facts = Facts(MANIFEST, funnel, *bad_rows, shards, report=run.report)
         if not share:
-            whole = _finish(output, manifest, work, facts, tags, running.workers, tell)
+            ends = (tags, running.workers, tell, lambda: put_records(run))
+            whole = _finish(output, manifest, work, facts, *ends)
             return replace(whole, heads=found)
         summary = replace(bad_rows.added_to(summarize(manifest, work)), tags=tags)
         settings = {path.name: digest(path).sha256[:16] for path in tables} | {
@@ -150,13 +155,18 @@ def _finish(
     tags: TagsSummary | None,
     workers: int | None,
     tell: Tell,
+    put: Callable[[], None] | None = None,
 ) -> Summary:
-    """Write the manifest, and shards if images lie in those; return the summary of the whole."""
+    """Write the manifest, and shards if images lie in those; return the summary of the whole. `put`
+    is called before shards are written.
+    """
     tell(Doing("writing the manifest"))
     write_manifest(manifest, output / MANIFEST)
     summary = summarize(manifest, work, [*facts.funnel, _made(manifest)])
     summary = replace(summary, tags=tags)
     if facts.shard_size and summary.success:
+        if put:
+            put()
         into_shards = PackRun(output=output, shard_size=facts.shard_size, workers=workers)
         summary = replace(summary, packed=pack(into_shards, tell, digests=False))
     return BadRows(facts.bad_rows, facts.bad_rows_list).added_to(summary)

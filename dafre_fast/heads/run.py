@@ -12,8 +12,16 @@ from msgspec.structs import replace
 
 from dafre_fast.core.atomic import scratch
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import BAD_RECORDS, FUNNEL, MANIFEST, ORIGINALS, STATE
+from dafre_fast.core.events import Doing, Notice, Tell, silent
+from dafre_fast.core.layout import (
+    BAD_RECORDS,
+    DETECTOR,
+    FUNNEL,
+    HEADS_TABLE,
+    MANIFEST,
+    ORIGINALS,
+    STATE,
+)
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
@@ -34,14 +42,15 @@ from dafre_fast.heads.candidates import choose
 from dafre_fast.heads.evaluation import judge
 from dafre_fast.heads.plot import draw_quality
 from dafre_fast.heads.settings import Candidates, HeadsRun
-from dafre_fast.heads.writing import BOXES, is_sure, single_heads, write_faces, write_tag_ids
+from dafre_fast.heads.writing import single_heads, write_faces, write_tag_ids
 from dafre_fast.tables.bad_rows import BadRows, write_bad_rows
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.funnel import write_funnel
+from dafre_fast.tables.heads import BOXES, Search, is_sure, write_heads
 from dafre_fast.tables.marks import is_good
-from dafre_fast.tables.writing import write_csv, write_parquet
+from dafre_fast.tables.writing import write_csv
 
-FACES, TAG_IDS, HEADS = "faces.tsv", "tagIds.tsv", "heads.parquet"
+FACES, TAG_IDS = "faces.tsv", "tagIds.tsv"
 EVALUATION, QUALITY = "evaluation.csv", "evaluation.svg"
 
 
@@ -68,7 +77,7 @@ def heads(
     tell: Tell = silent,
     within: Within | None = None,
 ) -> HeadsSummary:
-    """Search the originals of all posts with one character tag for heads, and write the tables.
+    """Search the originals of the posts chosen for heads, and write the tables.
 
     Without `within`, originals and ledger go into the folder of the tables.
 
@@ -98,13 +107,15 @@ def _search(
 ) -> HeadsSummary:
     """Search all originals, or those of a part (`share`)."""
     model = find_model(detecting, within.folder, fetching, tell)
+    tell(Notice(str(model.used)))
+    model.record(run.output / DETECTOR)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
     asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
     metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
     bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
-    use = Use(detecting.count_threshold, selection.min_confidence)
+    use = Use(model.count_threshold, selection.min_confidence)
     with watching("originals searched", tell) as watch:
         folder = within.folder / ORIGINALS
         originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
@@ -119,7 +130,8 @@ def _search(
         chosen.funnel,
         *bad_rows,
         model=model.name,
-        threshold=detecting.count_threshold,
+        threshold=model.count_threshold,
+        detector=Path((detecting.detector or "").partition("?")[0]).name,
         tags=chosen.tags.select("class_name", "tag_id").rows(),
         evaluate=None if run.evaluate is None else str(run.evaluate.absolute()),
     )
@@ -135,11 +147,13 @@ def _search(
 
 class Facts(parts.Facts, frozen=True):
     """What `heads` knows of all images alike: the first digits of the model's SHA-256, the score
-    from which a box counts, name and id of each tag, and the known boxes to judge by.
+    from which a box counts, the name of the model's file, name and id of each tag, and the known
+    boxes to judge by.
     """
 
     model: str = ""
     threshold: float = 0.0
+    detector: str = ""
     tags: Sequence[tuple[str, int]] = ()
     evaluate: str | None = None
 
@@ -184,7 +198,7 @@ def _evaluate(
 
 
 def _boxes(found: pl.DataFrame, model: str) -> pl.DataFrame:
-    """Return a row per box; columns are `heads.writing.BOXES`."""
+    """Return a row per box; columns are `tables.heads.BOXES`."""
     box = pl.col("heads")
     edges = {name: box.list.get(place) for place, name in enumerate((*Box._fields, "score"))}
     rows = found.select("id", "tag_id", "heads").explode("heads").drop_nulls("heads")
@@ -194,7 +208,7 @@ def _boxes(found: pl.DataFrame, model: str) -> pl.DataFrame:
 def _write(output: Path, facts: Facts, found: pl.DataFrame, boxes: pl.DataFrame) -> Sequence[Step]:
     """Write the tables of heads; return the funnel."""
     single = single_heads(boxes, facts.threshold)
-    readable = found.filter(pl.col("reason").is_null())
+    readable = found.filter(pl.col("reason").is_null(), pl.col("tag_id").is_not_null())
     funnel = [
         *facts.funnel,
         Step("readable", readable.height, readable["tag_id"].n_unique()),
@@ -202,7 +216,7 @@ def _write(output: Path, facts: Facts, found: pl.DataFrame, boxes: pl.DataFrame)
     ]
     write_faces(single, output / FACES)
     write_tag_ids(pl.DataFrame(facts.tags, _TAGS, orient="row"), output / TAG_IDS)
-    write_parquet(boxes, output / HEADS)
+    write_heads(boxes, output / HEADS_TABLE, Search(facts.detector, facts.threshold))
     write_funnel(funnel, output / FUNNEL)
     return funnel
 

@@ -15,6 +15,7 @@ from tests.pixels.detectors import models
 
 pytestmark = pytest.mark.slow
 
+FACEBOXES = Path(__file__).resolve().parents[3] / "shared/heads/faceboxes.onnx"
 INPUTS = ("--metadata", "posts.json", "--detector", "model.onnx", "--min-images", 1)
 
 
@@ -248,9 +249,10 @@ def test_originals_of_heads_that_are_not_sure_enough_or_of_too_few_are_removed(f
         source = serve_originals(served)
         served.files["/0003/3.png"] = picture((16, 16, 144, 144))  # a second one of its class
         served.files["/0002/2.png"] = picture((16, 16, 144, 136))  # scores 3/4
-        flags = ("--min-images", 2, "--no-keep-originals", "--json")
+        served.files["/0004/4.png"] = picture((16, 16, 144, 144))  # of two characters
+        flags = ("--min-images", 2, "--several-characters", "--no-keep-originals", "--json")
         summary = summary_of(full(folder, *flags, source=source))
-        assert (summary["heads"]["single"], summary["images"], originals(folder)) == (4, 2, set())
+        assert (summary["heads"]["single"], summary["images"], originals(folder)) == (5, 2, set())
 
 
 def test_originals_in_a_folder_of_ones_own_are_never_removed(folder) -> None:
@@ -284,3 +286,46 @@ def test_images_may_go_straight_into_shards(folder) -> None:
         assert (summary["packed"]["packed"], originals(folder)) == (2, set())
         again = summary_of(full(folder, *flags, source=serve_originals(served)))
         assert (again["packed"]["kept"], len(served.asked)) == (1, len(PICTURES))
+
+
+def test_the_report_shows_the_heads_found_with_their_boxes(folder) -> None:
+    full(folder)
+    done = dafre("report", "--output", "ds", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "ds/report/index.html").read_text()
+    assert "4 images searched = 2 with exactly one head + 1 with none + 1 with several" in page
+    assert 'alt="Image 1, reimu: one head, score 1.00"' in page
+    assert "The detector is model.onnx." in page
+    assert "original not kept" not in page
+
+
+# The sample
+
+
+@pytest.mark.timeout(900)  # on a busy machine, with OpenCV
+@pytest.mark.skipif(not FACEBOXES.exists(), reason="../shared/heads is not here")
+def test_a_real_detector_finds_the_heads_of_the_sample(sample, tmp_path) -> None:
+    inputs = sample[0] / "sample"
+    done = dafre(
+        "full",
+        *("--metadata", inputs / "metadata", "--source", inputs / "original"),
+        *("--detector", FACEBOXES, "--detect-side", 1024, "--min-images", 1),
+        *("--min-confidence", 0.3, "--no-tags", "--no-report", "--output", "ds", "--json"),
+        cwd=tmp_path,
+    )
+    summary = summary_of(done)
+    assert summary["heads"]["images"] - sum(summary["heads"]["refused"].values()) == 198
+    assert summary["heads"]["single"] == summary["success"] >= 195
+
+
+def test_a_detector_without_inputs_searches_the_sample(sample, folder) -> None:
+    (folder / "ds").mkdir()
+    (folder / "ds/sample").symlink_to(sample[0] / "sample")  # drawn already
+    done = dafre(
+        "full",
+        *("--detector", "model.onnx", "--no-tags", "--no-report", "--output", "ds", "--json"),
+        cwd=folder,
+    )
+    assert "the sample has the originals of some of its posts" in done.stderr
+    found = pl.read_parquet(folder / "ds/heads/manifest.parquet")
+    assert (found.height, found["heads"].drop_nulls().len()) == (629, 198)

@@ -15,8 +15,11 @@ POSTS = {1: ("reimu",), 2: ("marisa",), 3: ("reimu",), 4: ("reimu", "marisa"), 5
 PICTURES = {1: (ONE,), 2: (), 3: (ONE, OTHER), 5: (OTHER,)}
 
 
-def picture(*squares: tuple[int, int, int, int]) -> bytes:
+def picture(
+    *squares: tuple[int, int, int, int], corner: tuple[int, int, int] = (255, 255, 255)
+) -> bytes:
     pixels = np.full((256, 256, 3), 255, np.uint8)
+    pixels[:8, :8] = corner
     for left, top, right, bottom in squares:
         pixels[top:bottom, left:right] = 0
     file = BytesIO()
