@@ -1,1 +1,1 @@
-"""A dataset on disk or in an object store: ledger, outcomes, manifest, places, spools, shards."""
+"""A dataset on disk or in an object store: ledger, outcomes, parts, manifest, places, shards."""

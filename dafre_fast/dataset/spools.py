@@ -16,11 +16,13 @@ import polars as pl
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.layout import SHARDS, STATE
+from dafre_fast.core.parts import Part
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.object_store import ObjectStore
 from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.outputs import read_outputs
+from dafre_fast.dataset.parts import spools_folder
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import (
     places_in,
@@ -36,11 +38,14 @@ _FOLDER = f"{STATE}/spools"
 
 
 class Spools:
-    """The spools of a dataset whose images lie in shards, or are to."""
+    """The spools of a dataset whose images lie in shards, or are to; or of one part, which has its
+    own.
+    """
 
-    def __init__(self, dataset: Path, shard_size: int) -> None:
-        self.dataset, self._folder, self._shard_size = dataset, dataset / _FOLDER, shard_size
-        self._run = f"{time.time_ns():x}"
+    def __init__(self, dataset: Path, shard_size: int, part: Part | None = None) -> None:
+        self.dataset, self._shard_size = dataset, shard_size
+        self._folder = spools_folder(dataset, part)
+        self._run = f"{time.time_ns():x}" + (f"-{part.folder}" if part else "")
         """Part of the names of spools, so that no run appends to those of an earlier one."""
 
     def assigned(self, asked: pl.DataFrame) -> pl.DataFrame:
@@ -54,6 +59,15 @@ class Spools:
             raise OutputError(f"{error.filename}: {error.strerror}") from error
         shards = shard_names(asked, self._shard_size).str.replace("/", "-")
         return asked.with_columns(spool=pl.format(f"{self._folder}/{{}}-{self._run}", shards))
+
+    def places(self, made: pl.LazyFrame, outputs: Sequence[Output]) -> pl.DataFrame:
+        """Return `all_places` for these spools and those of the whole dataset."""
+        own = str(self._folder.relative_to(self.dataset))
+        found = [all_places(self.dataset, made, outputs)]
+        if own != _FOLDER:
+            spools = places_in_spools(made, own, outputs)
+            found = [_that_stand(self.dataset, spools), *found]
+        return pl.concat(found)
 
     def pictures(self, rows: pl.DataFrame) -> Pictures:
         """Find the pictures of these rows of the manifest, in spools or shards."""
@@ -107,7 +121,10 @@ def all_places(dataset: Path, made: pl.LazyFrame, outputs: Sequence[Output]) -> 
     """
     spools = places_in_spools(made, _FOLDER, outputs)
     retired = places_in(dataset, sorted((dataset / _FOLDER).glob("*.tar")), outputs)
-    found = pl.concat([spools, retired, places_in_shards(dataset, outputs)])
+    return _that_stand(dataset, pl.concat([spools, retired, places_in_shards(dataset, outputs)]))
+
+
+def _that_stand(dataset: Path, found: pl.DataFrame) -> pl.DataFrame:
     there = archives_of(dataset)
     sizes = {name: _size(dataset / name, there.get(name, -1)) for name in found["file"].unique()}
     return within(found, sizes)
