@@ -14,8 +14,9 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.transports import codings, http_answers
+from dafre_fast.sources.transports.exchange import Exchange, refuse_unasked
+from dafre_fast.sources.transports.receiver import Receiver
 from dafre_fast.sources.transports.stall import StallGuard
-from dafre_fast.sources.transports.urls import url_of
 
 _PAGE_BYTES = 1 << 14
 
@@ -24,6 +25,7 @@ class Request(NamedTuple):
     """An object, or a span of it, that is asked for (`interface.Transport.open`)."""
 
     address: str
+    url: URL
     span: Span | None
     etag: str | None
 
@@ -37,7 +39,7 @@ class Request(NamedTuple):
 
     def named(self, url: URL) -> str:
         """Return a URL as text: the address as it was given, if it is that."""
-        return self.address if url == url_of(self.address) else str(url)
+        return self.address if url == self.url else str(url)
 
 
 class Response(aiohttp.ClientResponse):
@@ -48,19 +50,17 @@ class Response(aiohttp.ClientResponse):
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         self.peer = connection.transport and connection.transport.get_extra_info("peername")
-        if connection.protocol.should_close:
-            # Bytes came before the request was answered: they are no answer to it. The library
-            # asks once more on another connection.
-            raise aiohttp.ServerDisconnectedError("it sent what nobody had asked for")
+        refuse_unasked(connection.protocol)
         return await super().start(connection)
 
 
 class Incoming:
     """A response and its bytes as they come."""
 
-    def __init__(self, response: Response, settings: Fetching) -> None:
+    def __init__(self, response: Response | Exchange, settings: Fetching) -> None:
         self.response = response
         self._stall = StallGuard(settings)
+        self._receiver: Receiver | None = None
         self.peeked = b""
 
     async def peek(self, *, must: bool) -> None:
@@ -84,7 +84,29 @@ class Incoming:
         return peeked or await self._receive()
 
     async def _receive(self) -> bytes:
-        return await self._stall.receive(self.response.content.readany())
+        content = self.response.content
+        if self._receiver is None:
+            if data := content.read_nowait():
+                return data
+            if content.at_eof():
+                return b""
+            self._receiver = self._rest()
+        if self._receiver is None:
+            return await self._stall.receive(content.readany())
+        data = await self._stall.receive(self._receiver.read())
+        if not data and (error := content.exception()):
+            raise error
+        return data
+
+    def _rest(self) -> Receiver | None:
+        """Return a receiver of the rest of the body, None if its size is not known."""
+        response = self.response
+        size, chunked = response.content_length, "Transfer-Encoding" in response.headers
+        protocol = response.protocol if isinstance(response, Exchange) else None
+        if size is None or chunked or protocol is None or protocol.transport is None:
+            return None
+        left = size - response.content.total_bytes
+        return Receiver(protocol, left, response.content.feed_eof) if left > 0 else None
 
 
 class HttpBody:
