@@ -50,8 +50,9 @@ class Transfer:
             return await effort.persist(
                 self._address, lambda: self._attempt(transport, effort), gives_way
             )
-        finally:
+        except BaseException:
             self._arrival.discard()
+            raise
 
     async def _attempt(self, transport: Transport, effort: Effort) -> Fetched:
         try:

@@ -23,7 +23,8 @@ class Receiver(asyncio.BufferedProtocol):
         """`left` bytes are to come, one at least. `whole` is called when they have."""
         self._before, self._left, self._whole = before, left, whole
         self._transport: asyncio.Transport = before.transport
-        self._buffer = memoryview(bytearray(min(left, PIECE_BYTES)))
+        # One byte more shows whether something follows that nobody asked for.
+        self._buffer = memoryview(bytearray(min(left, PIECE_BYTES) + 1))
         self._filled = 0
         self._lost = self._due = False
         self._reader: asyncio.Future[None] | None = None
@@ -36,7 +37,7 @@ class Receiver(asyncio.BufferedProtocol):
             self._reader = self._loop.create_future()
             await self._reader
         data = bytes(self._buffer[: self._filled])
-        was_full = self._filled == len(self._buffer)
+        was_full = self._is_full()
         self._filled, self._due = 0, False
         if was_full and self._left and not self._lost:
             self._transport.resume_reading()
@@ -44,22 +45,28 @@ class Receiver(asyncio.BufferedProtocol):
 
     def _is_ready(self) -> bool:
         is_over = self._lost or not self._left
-        return is_over or self._filled == len(self._buffer) or (self._due and self._filled > 0)
+        return is_over or self._is_full() or (self._due and self._filled > 0)
+
+    def _is_full(self) -> bool:
+        return self._filled >= len(self._buffer) - 1
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Return the free part of the buffer; what follows the body is left to others."""
-        return self._buffer[self._filled : self._filled + self._left]
+        """Return the free part of the buffer."""
+        return self._buffer[self._filled : self._filled + self._left + 1]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Count bytes that came, and wake the reader if it is time."""
         if not self._filled:
             self._loop.call_later(_MOMENT_SECONDS, self._fall_due)
-        self._filled += nbytes
-        self._left -= nbytes
+        if nbytes > self._left:
+            self._before.force_close()  # or that would be taken for the next answer
+        came = min(nbytes, self._left)
+        self._filled += came
+        self._left -= came
         if not self._left:
             self._transport.set_protocol(self._before)
             self._whole()
-        elif self._filled == len(self._buffer):
+        elif self._is_full():
             self._transport.pause_reading()
         self._wake()
 
