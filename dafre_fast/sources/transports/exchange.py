@@ -115,11 +115,6 @@ class Exchange:
         self._connection = connection
         content.on_eof(connection.release)
 
-    @property
-    def protocol(self) -> ResponseHandler | None:
-        """The protocol of the connection, None if that was given back."""
-        return self._connection.protocol
-
     async def __aenter__(self) -> Self:
         return self
 

@@ -15,7 +15,6 @@ from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.transports import codings, http_answers
 from dafre_fast.sources.transports.exchange import Exchange, refuse_unasked
-from dafre_fast.sources.transports.receiver import Receiver
 from dafre_fast.sources.transports.stall import StallGuard
 
 _PAGE_BYTES = 1 << 14
@@ -60,7 +59,6 @@ class Incoming:
     def __init__(self, response: Response | Exchange, settings: Fetching) -> None:
         self.response = response
         self._stall = StallGuard(settings)
-        self._receiver: Receiver | None = None
         self.peeked = b""
 
     async def peek(self, *, must: bool) -> None:
@@ -85,28 +83,12 @@ class Incoming:
 
     async def _receive(self) -> bytes:
         content = self.response.content
-        if self._receiver is None:
-            if data := content.read_nowait():
-                return data
-            if content.at_eof():
-                return b""
-            self._receiver = self._rest()
-        if self._receiver is None:
-            return await self._stall.receive(content.readany())
-        data = await self._stall.receive(self._receiver.read())
-        if not data and (error := content.exception()):
-            raise error
-        return data
-
-    def _rest(self) -> Receiver | None:
-        """Return a receiver of the rest of the body, None if its size is not known."""
-        response = self.response
-        size, chunked = response.content_length, "Transfer-Encoding" in response.headers
-        protocol = response.protocol if isinstance(response, Exchange) else None
-        if size is None or chunked or protocol is None or protocol.transport is None:
-            return None
-        left = size - response.content.total_bytes
-        return Receiver(protocol, left, response.content.feed_eof) if left > 0 else None
+        if data := content.read_nowait():  # without a timer, which would cost more
+            self._stall.count(data)
+            return data
+        if content.at_eof():
+            return b""
+        return await self._stall.receive(content.readany())
 
 
 class HttpBody:

@@ -1,4 +1,4 @@
-"""Large bodies, which are received past the parser of the HTTP library."""
+"""Bodies that come in many pieces."""
 
 import asyncio
 import ssl
@@ -11,11 +11,10 @@ from dafre_fast.core.events import Event, Failed
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Sought
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.sources.manners.effort import Budget, Effort
+from dafre_fast.sources.manners.effort import Budget, Effort, Passing
 from dafre_fast.sources.manners.hosts import Hosts
-from dafre_fast.sources.transports import receiver
 from dafre_fast.sources.transports.http import Http
-from dafre_fast.sources.transports.receiver import Receiver
+from dafre_fast.sources.transports.stall import StallGuard
 from dafre_fast.testing.plays import ETAG, first, right, short_with_etag
 from dafre_fast.testing.server import Exchange, Server, head
 from tests.sources.loopback import FAST, fetch, fetch_from, files, ignore
@@ -31,12 +30,6 @@ def test_large_bodies_come_one_after_the_other_over_one_connection(tmp_path) -> 
     server = Server(right, LARGE)
     fetch_from(server, tmp_path, *TWO, settings=ONE_BY_ONE)
     assert (files(tmp_path), server.connections) == (BOTH, 1)
-
-
-def test_a_body_comes_whole_if_no_two_pieces_of_it_fill_the_buffer(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(receiver, "PIECE_BYTES", 1009)
-    fetch_from(Server(right, LARGE), tmp_path, *TWO)
-    assert files(tmp_path) == BOTH
 
 
 def test_large_bodies_come_over_tls(tmp_path) -> None:
@@ -117,7 +110,7 @@ def test_a_large_body_beyond_the_limit_is_refused_where_it_gets_there(tmp_path) 
     assert [event.reason for event in told if isinstance(event, Failed)] == [one.reason]
 
 
-def test_bytes_of_a_slow_body_are_given_on_before_the_buffer_is_full() -> None:
+def test_bytes_of_a_slow_body_are_given_on_as_they_come() -> None:
     seen = asyncio.Event()
 
     async def waits(x: Exchange) -> None:
@@ -147,79 +140,18 @@ async def _joined(chunks: AsyncGenerator[bytes], seen: asyncio.Event) -> bytes:
     return data
 
 
-class _Connection:
-    """Both a transport and the protocol that it had before."""
+def test_bytes_that_nobody_waited_for_make_up_for_time_that_was_waited() -> None:
+    guard = StallGuard(Fetching(min_rate=100, stall_timeout=2.0))
 
-    def __init__(self) -> None:
-        self.transport, self.protocol, self.lost = self, None, 0
-        self.paused = self.closes = False
-
-    def set_protocol(self, protocol: object) -> None:
-        self.protocol = protocol
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def force_close(self) -> None:
-        self.closes = True
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self.lost += 1
-
-
-def _come(one: Receiver, data: bytes) -> None:
-    one.get_buffer(-1)[: len(data)] = data
-    one.buffer_updated(len(data))
-
-
-def test_no_more_is_read_than_the_buffer_holds_until_someone_takes_it(monkeypatch) -> None:
-    monkeypatch.setattr(receiver, "PIECE_BYTES", 4)
+    async def late() -> bytes:
+        await asyncio.sleep(1.2)
+        return b"a"
 
     async def main() -> None:
-        connection = _Connection()
-        one = Receiver(connection, 6, lambda: None)
-        _come(one, b"abcd")
-        assert connection.paused
-        assert await one.read() == b"abcd"
-        assert not connection.paused
-        assert len(one.get_buffer(-1)) == 3
-
-    asyncio.run(main())
-
-
-def test_the_last_byte_gives_the_connection_back() -> None:
-    async def main() -> None:
-        connection, whole = _Connection(), list[str]()
-        one = Receiver(connection, 2, lambda: whole.append("whole"))
-        assert connection.protocol is one
-        _come(one, b"ab")
-        assert (connection.protocol, whole) == (connection, ["whole"])
-        assert [await one.read(), await one.read()] == [b"ab", b""]
-
-    asyncio.run(main())
-
-
-def test_a_connection_over_which_more_comes_than_was_announced_is_not_kept() -> None:
-    async def main() -> None:
-        connection = _Connection()
-        one = Receiver(connection, 2, lambda: None)
-        _come(one, b"abc")
-        assert connection.closes
-        assert [await one.read(), await one.read()] == [b"ab", b""]
-
-    asyncio.run(main())
-
-
-def test_what_came_before_a_connection_was_lost_is_given_first() -> None:
-    async def main() -> None:
-        connection = _Connection()
-        one = Receiver(connection, 5, lambda: None)
-        _come(one, b"ab")
-        one.connection_lost(None)
-        assert [await one.read(), await one.read()] == [b"ab", b""]
-        assert connection.lost == 1
+        assert await guard.receive(late()) == b"a"
+        guard.count(bytes(200))
+        assert await guard.receive(late()) == b"a"
+        with pytest.raises(Passing, match="in 2 s"):
+            await guard.receive(late())
 
     asyncio.run(main())
