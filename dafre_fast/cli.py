@@ -174,7 +174,9 @@ def report(summary: Summary, reporting: Reporting) -> int:
     if summary.work and got_nothing(summary):
         return 1
     damaged = summary.packed.damaged.values() if summary.packed else ()
-    return judge(sum(summary.refused.values()) + sum(damaged), reporting)
+    of_search = summary.heads.refused.values() if summary.heads else ()
+    refused = sum(summary.refused.values()) + sum(of_search)
+    return judge(refused + sum(damaged), reporting)
 
 
 def got_nothing(summary: Summary) -> bool:

@@ -14,6 +14,9 @@ of trees.
 """
 REPORT = "report"
 AUDIT = "audit"
+HEADS, HEADS_TABLE = "heads", "heads.parquet"
+"""The folder of the tables of heads that a detector found for a dataset, and the one of all boxes
+in it."""
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"

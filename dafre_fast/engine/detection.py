@@ -1,16 +1,19 @@
 """Search originals for heads: in workers that each load the detector once."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import InputError, Refusal, UsageError
 from dafre_fast.core.events import Doing, Tell
+from dafre_fast.core.layout import STATE
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Detected, Head, Wanted
 from dafre_fast.core.settings.detecting import Detecting
@@ -20,13 +23,14 @@ from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 from dafre_fast.dataset.recorder import Recorder
+from dafre_fast.engine.discarding import discard_all
 from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.loops import run
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
 from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.resume import resumed
-from dafre_fast.engine.work import read_original
+from dafre_fast.engine.work import discard, read_original
 from dafre_fast.pixels.detectors.detector import Detector, Options, load
 from dafre_fast.sources.one_file import fetch_file
 
@@ -64,16 +68,34 @@ class Model:
         return hashlib.sha256(deciding).hexdigest()[:16]
 
 
-def find_model(detecting: Detecting, folder: Path, fetching: Fetching, tell: Tell) -> Model:
+@dataclass(frozen=True)
+class Use:
+    """The originals that are used after the search: those with exactly one box of at least
+    `count_threshold` that has at least `min_confidence`.
+    """
+
+    count_threshold: float
+    min_confidence: float
+
+    def of(self, heads: Iterable[Sequence[float]]) -> bool:
+        """Return True if an original with these heads (`Detected.heads`) is used. Scores are
+        compared as float32, the type that they have in tables.
+        """
+        scores = np.array([score for *_, score in heads], np.float32)
+        counted = scores[scores >= np.float32(self.count_threshold)]
+        return len(counted) == 1 and bool(counted[0] >= np.float32(self.min_confidence))
+
+
+def find_model(detecting: Detecting, output: Path, fetching: Fetching, tell: Tell) -> Model:
     """Read the model that `--detector` names and try it; one that has to be fetched is put into
-    `folder`.
+    the state folder of `output`.
 
     Raises InputError if it cannot be read, UsageError if it cannot be used, or not in this way, and
     SourceError if it cannot be fetched.
     """
     spec = detecting.detector
     assert spec
-    path = run(fetch_file(spec, folder, fetching, tell))
+    path = run(fetch_file(spec, output / STATE / "models", fetching, tell))
     tell(Doing("trying the detector"))
     options = Options(
         threshold=min(FLOOR, detecting.count_threshold),
@@ -103,12 +125,14 @@ def detect_all(
     asked: pl.DataFrame,
     originals: Originals,
     model: Model,
+    use: Use,
     bounds: Bounds,
     running: Running,
     output: Path,
     watch: Watch,
 ) -> tuple[pl.DataFrame, Work]:
-    """Search the original of every row of `asked` (column `key`) for heads.
+    """Search the original of every row of `asked` (column `key`) for heads. An original that is not
+    of `use` afterwards is removed, unless originals are kept.
 
     Outcomes of earlier runs in the ledger of `output` are kept if the same model found them.
     Returns what this run did, and a table with a row per row of `asked`, in its order: `key`,
@@ -125,18 +149,24 @@ def detect_all(
         standing = standing.join(again, on="key", how="anti")
         todo = asked.lazy().join(standing, on="key", how="anti", maintain_order="left").collect()
         watch.begin(asked.height, asked.height - todo.height)
+        if not originals.keep:
+            searched = standing.join(asked.lazy(), on="key", how="semi")
+            discard_all(originals, fetched, _unused(searched, use))
         originals = originals.with_record(fetched)
         rows = table_of_originals(_as_asked(todo), fetched, originals)
         task = Task(
-            initialise=_Load(model, bounds, ledger.recorder()),
+            initialise=_Load(model, use, bounds, ledger.recorder()),
             outcome=Detected,
             recipe=lambda _reason: recipe,
             memory_bytes=bounds.worker_memory,
             preload=_PRELOAD,
         )
         work = Feed(task, originals, running, ledger, watch).carry_out(rows)
+        refused = standing.filter(pl.col("reason").is_not_null())
+        refused_before = asked.lazy().join(refused, on="key", how="semi").collect().height
         watch.tell(Doing("gathering outcomes"))
         ledger.mend()
+        work = msgspec.structs.replace(work, refused_before=refused_before)
         return _table(asked, last_outcomes(ledger.path, "detect")), work
 
 
@@ -145,6 +175,13 @@ def _as_asked(rows: pl.DataFrame) -> pl.DataFrame:
     nothing = pl.lit(None, pl.String)
     edges = {edge: pl.lit(None, pl.Float32) for edge in ("left", "top", "right", "bottom")}
     return rows.select("key", original=nothing, spool=nothing, **edges)
+
+
+def _unused(found: pl.LazyFrame, use: Use) -> pl.LazyFrame:
+    """Return `key` of the originals among last outcomes that are not used any more."""
+    rows = found.select("key", pl.col("heads").fill_null([])).collect()
+    unused = [key for key, heads in rows.iter_rows() if not use.of(heads)]
+    return pl.LazyFrame({"key": unused}, schema={"key": pl.String()})
 
 
 def _table(asked: pl.DataFrame, found: pl.LazyFrame) -> pl.DataFrame:
@@ -158,16 +195,18 @@ class _Load:
     """Loads the detector in a worker; returns the function that searches an original."""
 
     model: Model
+    use: Use
     bounds: Bounds
     recorder: Recorder
 
     def __call__(self) -> "partial[Reason | None]":
         detector = load(_bytes(self.model.path), self.model.options)
-        return partial(_search, detector, self.model.recipe(), self.bounds, self.recorder)
+        recipe = self.model.recipe()
+        return partial(_search, detector, recipe, self.use, self.bounds, self.recorder)
 
 
 def _search(
-    detector: Detector, recipe: str, bounds: Bounds, recorder: Recorder, wanted: Wanted
+    detector: Detector, recipe: str, use: Use, bounds: Bounds, recorder: Recorder, wanted: Wanted
 ) -> Reason | None:
     """Search an original and record the outcome. Returns the reason if it was refused."""
     try:
@@ -182,6 +221,8 @@ def _search(
             original=wanted.original,
         )
     recorder.append(outcome)
+    if not use.of(outcome.heads):
+        discard(wanted, outcome.reason)
     return outcome.reason
 
 

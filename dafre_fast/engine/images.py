@@ -30,6 +30,8 @@ def make_table(
     recipe: Recipe,
     running: Running,
     tell: Tell,
+    *,
+    keep_originals: bool = True,
 ) -> pl.DataFrame:
     """Make the images of a table of ids, and head crops if it has boxes; write the manifest.
 
@@ -46,6 +48,7 @@ def make_table(
     metadata = open_metadata(source, fetching, asked, Selection())
     with watching("images", tell) as watch:
         originals = open_originals(source, output / ORIGINALS, fetching, metadata, watch.tell)
+        originals = originals._replace(keep=keep_originals)
         manifest, _ = make_all(asked, originals, recipe, running, output, watch)
     write_manifest(manifest, output / MANIFEST)
     return manifest

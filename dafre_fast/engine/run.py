@@ -17,6 +17,7 @@ from dafre_fast.dataset.manifest import build_manifest
 from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.provenance import record_making
 from dafre_fast.dataset.spools import Spools, all_places
+from dafre_fast.engine.discarding import discard_all
 from dafre_fast.engine.executors.base import ready
 from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.observers import Watch
@@ -75,6 +76,7 @@ def make_all(
         todo, refused_before = _todo(asked, made, standing, recipe, spools)
         watch.begin(asked.height, asked.height - todo.height)
         if originals:
+            discard_all(originals, fetched, asked.lazy().join(todo.lazy(), on="key", how="anti"))
             todo = table_of_originals(todo, fetched, originals)
         task = _making(ledger, recipe)
         work = Feed(task, originals, running, ledger, watch).carry_out(todo)

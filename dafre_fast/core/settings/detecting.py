@@ -14,16 +14,21 @@ them; or any size is right, and nothing is filled.
 BackendName = Literal["onnxruntime", "opencv"]
 
 
-class Detecting(Group, frozen=True, rename={"class_": "class"}):
+class Counting(Group, frozen=True):
+    """What counts as a head."""
+
+    count_threshold: Annotated[
+        Share, Meta(description="Least score of a box that counts as a head.")
+    ] = 0.3
+
+
+class Detecting(Counting, frozen=True, rename={"class_": "class"}):
     """The detector of heads, and what counts as a head."""
 
     detector: Annotated[
         str | None,
         Meta(description="ONNX model of the detector: a file, a URL or hf:OWNER/NAME/PATH."),
     ] = None
-    count_threshold: Annotated[
-        Share, Meta(description="Least score of a box that counts as a head.")
-    ] = 0.3
     nms: Annotated[
         Share | None,
         Meta(

@@ -83,6 +83,18 @@ class Fetching(Originals, frozen=True):
     ] = False
 
 
+class Keeping(Group, frozen=True):
+    """Originals that were fetched."""
+
+    keep_originals: Annotated[
+        bool,
+        Meta(
+            description="Keep originals that were fetched, or remove each once no image is left to"
+            " be made of it."
+        ),
+    ] = True
+
+
 class Watching(Group, frozen=True):
     """Logs and metrics of a run."""
 
