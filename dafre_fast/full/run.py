@@ -1,6 +1,6 @@
 """Run the whole journey: heads, catalogue, labels, tags, originals, images, manifest, shards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -96,14 +96,13 @@ def full(
     metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
     with sharing(output, running) as share:
         bad_rows = _write_tables(catalogue, metadata, output, splitting, tell)
-        tables, tags = [path for path in (run.faces, run.tag_ids) if path], None
+        tags = None
         if part is None or part.number == 1:  # tags are the same for all parts
             if run.tags:
                 records, resume = fetching.metadata, running.resume
                 tags = tag_tables(records, output, steps, plotting, tell, resume=resume)
-            made_with = steps if tags else None
-            chosen = (selection, fetching.metadata, made_with, splitting)
-            record_choice(output, tables, run.source, *chosen)
+            chosen = (selection, fetching.metadata, steps if tags else None, splitting)
+            record_choice(output, _tables(run), run.source, *chosen)
         with watching("images", tell) as watch:
             folder = output / ORIGINALS
             originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
@@ -115,20 +114,31 @@ def full(
         funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
         shards = run.shard_size if spools else None
         facts = Facts(MANIFEST, funnel, *bad_rows, shards, report=run.report)
-        if not share:
-            ends = (tags, running.workers, tell, lambda: put_records(run))
-            whole = _finish(output, manifest, work, facts, *ends)
-            return replace(whole, heads=found)
-        summary = replace(bad_rows.added_to(summarize(manifest, work)), tags=tags)
-        settings = {path.name: digest(path).sha256[:16] for path in tables} | {
-            "selection": selection,
-            "splitting": replace(splitting, splits=None),
-            "recipe": recipe,
-            "shard_size": shards,
-        }
-        rows = rows_of(asked.lazy(), recipe.outputs).collect()
-        share.record("full", settings, rows, facts, summary)
-        return summary
+        if share:
+            summary = replace(bad_rows.added_to(summarize(manifest, work)), tags=tags)
+            rows = rows_of(asked.lazy(), recipe.outputs).collect()
+            settings = _settings(run, selection, splitting, recipe)
+            share.record("full", settings, rows, facts, summary)
+            return summary
+        ends = (tags, running.workers, tell, lambda: put_records(run))
+        return replace(_finish(output, manifest, work, facts, *ends), heads=found)
+
+
+def _tables(run: FullRun) -> list[Path]:
+    return [path for path in (run.faces, run.tag_ids) if path]
+
+
+def _settings(
+    run: FullRun, selection: Selection, splitting: Splitting, recipe: Recipe
+) -> Mapping[str, object]:
+    """Return what has to be the same in all parts: tables by their contents, and settings."""
+    return {
+        **{path.name: digest(path).sha256[:16] for path in _tables(run)},
+        "selection": selection,
+        "splitting": replace(splitting, splits=None),
+        "recipe": recipe,
+        "shard_size": run.shard_size if run.pack else None,
+    }
 
 
 class Facts(parts.Facts, frozen=True):
