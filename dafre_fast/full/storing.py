@@ -105,7 +105,8 @@ def put_dataset(run: FullRun, tell: Tell) -> None:
         names = [*_files(run.output, folder)]
         for name in names:
             store.put(name, run.output / name)
-        store.delete(store.names(folder).keys() - {*names})
+        if folder != STATE:  # records of parts lie there, too
+            store.delete(store.names(folder).keys() - {*names})
     for name in (BAD_ROWS, MANIFEST):
         if (run.output / name).exists():
             store.put(name, run.output / name)

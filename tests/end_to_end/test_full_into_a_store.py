@@ -124,7 +124,11 @@ def test_a_run_with_an_empty_disk_goes_on_from_the_store(
     assert (printed["work"]["images"], printed["packed"]["written"]) == (1, 1)
     assert without_times(dataset(store)) == without_times(expected)
     assert len([path for path in proxy.puts() if path.endswith(".tar")]) == 1
+    store.put(part := f"{STATE}/parts/1-2/ledger.jsonl", b"")
+    store.put(f"{LABELS}/of_an_earlier_run.csv", b"")
     again = full(some, tmp_path / "a", "--into", store.address)
+    assert part in store.names()
+    assert f"{LABELS}/of_an_earlier_run.csv" not in store.names()
     assert (again["work"]["images"], again["packed"]["written"]) == (0, 0)
 
 
