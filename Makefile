@@ -45,9 +45,10 @@ help: ## list the targets and the variables
 full: setup ## make a dataset: from FACES, TAG_IDS and SOURCE, or a small sample without them
 	$(BIN)/python -m dafre_fast.full $(flags)
 
-train: setup ## train a model on what `make full` made in OUT, into RUN
+train: setup ## train a model on what `make full` made in OUT, into RUN, and judge it
 	$(PIP) $(LOCKED) --editable '.[train]'
 	$(BIN)/python -m dafre_fast.train $(call flag,output,$(OUT)) $(call flag,into,$(RUN)) $(ARGS)
+	$(BIN)/python -m dafre_fast.evaluate $(call flag,output,$(OUT)) $(call flag,model,$(RUN))
 
 setup: $(VENV)/base turbojpeg ## install the package into .venv
 

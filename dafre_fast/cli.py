@@ -54,6 +54,8 @@ COMMANDS = (
     "verify",
     "audit",
     "train",
+    "evaluate",
+    "predict",
 )
 """The names of the commands; each is a package here, whose docstring says what it does."""
 

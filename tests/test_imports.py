@@ -17,8 +17,8 @@ import aiohttp.web, aiohttp.web_response, cv2, jinja2, matplotlib.pyplot, msgspe
 import PIL.AvifImagePlugin, PIL.Image, polars, prometheus_client, pyvips, rich.console
 import turbojpeg, wordcloud
 
-extras = "obstore", "safetensors.torch", "torch.distributed", "torch.utils.data", "torch.nn.parallel"
-for extra in extras:
+modules_of_torch = "torch.distributed", "torch.nn.parallel", "torch.utils.data"
+for extra in ("obstore", "safetensors.torch", *modules_of_torch):
     try:
         __import__(extra)
     except ImportError:
