@@ -152,14 +152,14 @@ DEVIATIONS = (
 """What the recipe `original` does in its own way, or by guess."""
 
 _LEAST_BATCH, _BATCHES = 8, 32
-_LEAST_EPOCHS, _IMAGES_PER_EPOCH = 10, 15
+_LEAST_EPOCHS, _IMAGES_PER_EPOCH = 14, 15
 
 
 def fitted(recipe: Recipe, images: int, given: frozenset[str]) -> Recipe:
     """Return a recipe that suits a number of training images; settings in `given` stay.
 
     Batches shrink until an epoch has 32 of them, down to batches of 8, and the learning rate with
-    the root of their size. Fewer than 750 images get an epoch less for each 15 of them, but 10 at
+    the root of their size. Fewer than 750 images get an epoch less for each 15 of them, but 14 at
     least: such a dataset is for a trial, which should take a minute or two.
     """
     batch = max(_LEAST_BATCH, min(recipe.batch_size, images // _BATCHES))

@@ -86,7 +86,7 @@ class Figures(Group, frozen=True):
     epochs: Annotated[
         Count | None,
         Meta(
-            description="Passes over the images. Default: one for each 15 images, from 10 to the"
+            description="Passes over the images. Default: one for each 15 images, from 14 to the"
             " recipe's."
         ),
     ] = None

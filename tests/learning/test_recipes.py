@@ -27,7 +27,7 @@ def test_a_large_dataset_gets_the_recipe_as_it_is() -> None:
 
 def test_a_small_dataset_gets_small_batches_a_lower_rate_and_fewer_epochs() -> None:
     small = fitted(MODERN, 140, NOTHING)
-    assert (small.batch_size, small.epochs) == (8, 10)
+    assert (small.batch_size, small.epochs) == (8, 14)
     assert 0 < small.lr < MODERN.lr
 
 
