@@ -24,6 +24,7 @@ from msgspec import inspect
 from dafre_fast.core.errors import (
     InputError,
     OutputError,
+    PartsError,
     SourceError,
     TrainingError,
     UsageError,
@@ -45,6 +46,7 @@ COMMANDS = (
     "download",
     "resize",
     "crop",
+    "merge",
     "tags",
     "lists",
     "stats",
@@ -199,7 +201,9 @@ def report(summary: Summary, reporting: Reporting) -> int:
     if summary.work and got_nothing(summary):
         return 1
     damaged = summary.packed.damaged.values() if summary.packed else ()
-    return judge(sum(summary.refused.values()) + sum(damaged), reporting)
+    of_search = summary.heads.refused.values() if summary.heads else ()
+    refused = sum(summary.refused.values()) + sum(of_search)
+    return judge(refused + sum(damaged), reporting)
 
 
 def got_nothing(summary: Summary) -> bool:
@@ -240,7 +244,7 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error.format_message(), 2)
     except (UsageError, InputError) as error:
         _fail(prefix, error, 2)
-    except (OutputError, SourceError, TrainingError, WorkerError) as error:
+    except (OutputError, PartsError, SourceError, TrainingError, WorkerError) as error:
         _fail(prefix, error, 1)
     except (KeyboardInterrupt, click.Abort) as stop:
         # click turns every KeyboardInterrupt into its own Abort.
