@@ -148,9 +148,8 @@ def predict(
     exported = _export(config, model, run) if run.export else None
     with TemporaryDirectory(prefix="dafre_fast-") as temporary:
         folder = Path(temporary)
-        detector = _detector(detecting, folder, fetching, tell)
+        detector, threshold = _detector(detecting, folder, fetching, tell)
         making = Making(bounds=bounds)
-        threshold = detecting.count_threshold
         namer = Namer(config, model, computer.device, making, detector, threshold, run.names)
         named, refused = _all(run.pictures, namer, fetching, folder, tell)
     pictures = len({one.picture for one in named}) + len(refused)
@@ -198,11 +197,12 @@ def _read(picture: str, fetching: Fetching, folder: Path) -> bytes:
 
 def _detector(
     detecting: Detecting, folder: Path, fetching: Fetching, tell: Tell
-) -> Detector | None:
+) -> tuple[Detector | None, float]:
+    """Return the detector, if one is named, and the least score of a head."""
     if not detecting.detector:
-        return None
+        return None, 0.0
     model = find_model(detecting, folder, fetching, tell)
-    return load(model.path.read_bytes(), model.options)
+    return load(model.path.read_bytes(), model.options), model.count_threshold
 
 
 def _export(config: Config, model: nn.Module, run: PredictRun) -> str:
