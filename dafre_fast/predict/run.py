@@ -165,13 +165,27 @@ def _all(
     for picture in pictures:
         reason = None
         try:
-            named += namer.name(picture, _read(picture, fetching, folder))
+            named += _named(namer, picture, _read(picture, fetching, folder))
         except Refusal as refusal:
             reason = refusal.reason
             refused.append(Refused(picture, str(reason), refusal.detail))
         tell(Advanced((reason,)))
     tell(Ended())
     return named, refused
+
+
+def _named(namer: Namer, picture: str, data: bytes) -> list[Predicted]:
+    """Name a picture. An unexpected error of a decoder costs that picture alone: it is a Refusal,
+    too.
+    """
+    try:
+        return namer.name(picture, data)
+    except Refusal:
+        raise
+    except MemoryError as error:
+        raise Refusal(Reason.OUT_OF_MEMORY) from error
+    except Exception as error:
+        raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 
 
 def _pictures(word: str) -> Iterator[str]:
