@@ -21,8 +21,10 @@ list, and a command only from the few commands that it is built on (`tool.import
                 image in a worker), `run`, `observers` (whom it reports to), `executors/`
     api, cli, torch, sample/
                 Python functions; settings as flags; datasets for PyTorch; the drawn sample
+    learning/   a recogniser of characters: networks, losses, augmentation, feeding, metrics, what a
+                model's folder holds
     heads/ labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ audit/ verify/ report/
-    gallery/ full/
+    gallery/ train/ evaluate/ predict/ full/
                 a folder per command: `__init__` says what it does, `__main__` turns flags into an
                 exit status, `run` does it, and the rest is what it alone needs
     testing/    a server with every fault, for the tests

@@ -49,6 +49,7 @@ class ToTensor:
 
     def __init__(self, transform: Transform | None) -> None:
         self._transform = transform
+        self.least_side: int | None = getattr(transform, "least_side", None)
 
     def __call__(self, pixels: Pixels) -> Any:
         made = self._transform(pixels) if self._transform else pixels

@@ -19,7 +19,8 @@ import aiohttp.web, aiohttp.web_response, cv2, jinja2, matplotlib.pyplot, msgspe
 import PIL.AvifImagePlugin, PIL.Image, polars, prometheus_client, pyvips, rich.console
 import turbojpeg, wordcloud
 
-for extra in ("obstore", "torch.distributed", "torch.utils.data"):
+modules_of_torch = "torch.distributed", "torch.nn.parallel", "torch.utils.data"
+for extra in ("obstore", "safetensors.torch", *modules_of_torch):
     try:
         __import__(extra)
     except ImportError:
@@ -75,7 +76,7 @@ for name in names:
     try:
         importlib.import_module(name)
     except ImportError as error:
-        assert error.name.partition(".")[0] in {"torch", "obstore"}, error  # extras
+        assert error.name.partition(".")[0] in {"torch", "safetensors", "obstore"}, error  # extras
 """
 
 REPORT = """
