@@ -13,15 +13,16 @@ quoted = '$(subst ','\'',$(1))'
 flag = $(if $(2),--$(1) $(call quoted,$(2)))
 flags = $(call flag,config,$(CONFIG)) $(call flag,output,$(OUT)) $(call flag,workers,$(WORKERS))
 flags += $(call flag,faces,$(FACES)) $(call flag,tag-ids,$(TAG_IDS)) $(call flag,source,$(SOURCE))
-flags += $(foreach path,$(METADATA),$(call flag,metadata,$(path))) $(call flag,pack,$(PACK)) $(ARGS)
+flags += $(foreach path,$(METADATA),$(call flag,metadata,$(path)))
+flags += $(call flag,detector,$(DETECTOR)) $(call flag,pack,$(PACK)) $(ARGS)
 
 FILES ?= $(wildcard ../shared/images)
 FUZZ_SECONDS ?= 3600
 corpus = $(call flag,corpus,$(BENCH_CORPUS))
 
 # A misspelt variable would be ignored, and the sample made in place of the dataset.
-variables := PYTHON VENV OUT CONFIG WORKERS FACES TAG_IDS SOURCE METADATA PACK ARGS FILES \
-    FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE
+variables := PYTHON VENV OUT CONFIG WORKERS FACES TAG_IDS SOURCE METADATA DETECTOR PACK ARGS \
+    FILES FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 unknown := $(filter-out $(variables),$(given))
 $(if $(unknown),$(error no such variable: $(unknown) (make help lists them)))
@@ -36,11 +37,13 @@ help: ## list the targets and the variables
 	@echo 'variables of make full:'
 	@echo '  FACES=faces.tsv TAG_IDS=tagIds.tsv SOURCE=folder-or-URL   a dataset of your own'
 	@echo '  METADATA="a.json b.json"  OUT=folder  WORKERS=64  PACK=webdataset'
+	@echo '  METADATA=posts.json SOURCE=folder-or-URL DETECTOR=model.onnx   one whose heads are found'
+	@echo '  DETECTOR=model.onnx       by itself: finds the heads of the sample'
 	@echo '  CONFIG=settings.toml      settings as a TOML file'
 	@echo '  ARGS="--size 128"         any other flags; $(BIN)/dafre-fast full --help lists them'
 	@echo 'PYTHON=python3.13 is what the environment $(VENV) is made with.'
 
-full: setup ## make a dataset: from FACES, TAG_IDS and SOURCE, or a small sample without them
+full: setup ## make a dataset of FACES, TAG_IDS and SOURCE, or of what DETECTOR finds, or a sample
 	$(BIN)/python -m dafre_fast.full $(flags)
 
 setup: $(VENV)/base turbojpeg ## install the package into .venv

@@ -24,6 +24,7 @@ from bench.records import Result, Run
 @click.option("--records", type=click.IntRange(1), default=50_000, help="Records of metadata.")
 @click.option("--jobs", type=click.IntRange(1), default=10_000, help="Jobs of the pool.")
 @click.option("--many", type=click.IntRange(1), default=200, help="Originals of whole commands.")
+@click.option("--detector", type=click.Path(path_type=Path), help="Detector of heads, ONNX.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench"))
 def main(
     names: tuple[str, ...],
@@ -31,6 +32,7 @@ def main(
     images: int,
     samples: int,
     output: Path,
+    detector: Path | None,
     **size: int,
 ) -> None:
     """Measure this working tree and its peers on the same files in one run.
@@ -40,7 +42,7 @@ def main(
     for name in names:
         load(name)
     originals = prepare(corpus, images, output)
-    workload = Workload(corpus=originals, folder=output, **size)
+    workload = Workload(corpus=originals, folder=output, detector=detector, **size)
     print(f"{originals}; samples: {samples}")
     results = []
     for name in names or NAMES:

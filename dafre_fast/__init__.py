@@ -16,7 +16,7 @@ list, and a command only from the few commands that it is built on (`tool.import
     pixels/     bytes become pictures, and pictures JPEGs; pure functions. `decoders/`, `kernels/`
     views/      what all screens share: progress, terminal, summary, event log, metrics, figures
     dataset/    a dataset on disk and how it is read: ledger, outcomes, manifest, places, pictures,
-                shards, spools, locks, provenance
+                shards, spools, object stores, locks, provenance
     engine/     a run: `inputs`, `plan` (asked for, less what is done), `originals`, `work` (one
                 image in a worker), `run`, `observers` (whom it reports to), `executors/`
     api, cli, torch, sample/

@@ -16,7 +16,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.records import Box, Image
 from dafre_fast.core.settings.build import build
-from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.fetching import Fetching, Keeping
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.images import (
     FULL_IMAGE,
@@ -201,6 +201,7 @@ def make_images(
     resume: bool = True,
     retry_failed: bool = False,
     # originals that are fetched
+    keep_originals: bool = True,
     metadata: Sequence[File] = (),
     extensions: Sequence[str] = ("jpg", "png", "gif", "jpeg", "webp"),
     connections: int = 16,
@@ -249,6 +250,7 @@ def make_images(
         image_timeout: The most seconds that one image may take.
         resume: Keep what earlier calls made, else make all images again, in the same place.
         retry_failed: Try images again that an earlier call refused for good.
+        keep_originals: Keep originals that were fetched, or remove each once its images are made.
         metadata: Parquet or JSON lines with `id` and any of `md5`, `file_ext`, `file_size`.
         extensions: The extensions to try, in order, if the real one is not known.
         connections: The most simultaneous connections.
@@ -297,8 +299,10 @@ def make_images(
         bounds=_group(Bounds, given),
     )
     fetching, running = _group(Fetching, given), _group(Running, given)
+    settings = (fetching, recipe, running)
+    keep = _group(Keeping, given).keep_originals
     with _shown() if progress else nullcontext(silent) as tell:
-        return make_table(rows, str(source), Path(output), fetching, recipe, running, tell)
+        return make_table(rows, str(source), Path(output), *settings, tell, keep_originals=keep)
 
 
 def open_dataset(folder: File) -> pl.LazyFrame:

@@ -21,7 +21,14 @@ import click
 from click.shell_completion import CompletionItem
 from msgspec import inspect
 
-from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.errors import (
+    InputError,
+    OutputError,
+    PartsError,
+    SourceError,
+    UsageError,
+    WorkerError,
+)
 from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
@@ -38,6 +45,7 @@ COMMANDS = (
     "download",
     "resize",
     "crop",
+    "merge",
     "tags",
     "lists",
     "stats",
@@ -174,7 +182,9 @@ def report(summary: Summary, reporting: Reporting) -> int:
     if summary.work and got_nothing(summary):
         return 1
     damaged = summary.packed.damaged.values() if summary.packed else ()
-    return judge(sum(summary.refused.values()) + sum(damaged), reporting)
+    of_search = summary.heads.refused.values() if summary.heads else ()
+    refused = sum(summary.refused.values()) + sum(of_search)
+    return judge(refused + sum(damaged), reporting)
 
 
 def got_nothing(summary: Summary) -> bool:
@@ -215,7 +225,7 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error.format_message(), 2)
     except (UsageError, InputError) as error:
         _fail(prefix, error, 2)
-    except (OutputError, SourceError, WorkerError) as error:
+    except (OutputError, PartsError, SourceError, WorkerError) as error:
         _fail(prefix, error, 1)
     except (KeyboardInterrupt, click.Abort) as stop:
         # click turns every KeyboardInterrupt into its own Abort.

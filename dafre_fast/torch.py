@@ -97,7 +97,8 @@ class Images(Dataset[Item]):
 
 
 class Shards(IterableDataset[Item]):
-    """The samples of all WebDataset shards in a folder, such as `packs/webdataset-both/train`.
+    """The samples of all WebDataset shards in a folder, such as `packs/webdataset-both/train`, or
+    in an object store, such as `s3://bucket/prefix/packs/webdataset-both/train`.
 
     They are divided among the ranks of a job, and those of a rank among the workers of its
     DataLoader, however these are started. With a `seed` every epoch has an order of its own; call

@@ -14,7 +14,7 @@ from PIL import Image
 import dafre_fast as df
 from dafre_fast.core.errors import InputError, Refusal, UsageError
 from dafre_fast.core.settings.build import fields
-from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.fetching import Fetching, Keeping
 from dafre_fast.core.settings.images import Bounds, Encoding, FaceImage, FullImage
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
@@ -90,7 +90,7 @@ SETTINGS = {
     "read_catalogue": (Selection,),
     "resize_image": (FullImage, Encoding, Bounds),
     "crop_head": (FaceImage, Encoding, Bounds),
-    "make_images": (FullImage, FaceImage, Encoding, Bounds, Running, Fetching),
+    "make_images": (FullImage, FaceImage, Encoding, Bounds, Running, Keeping, Fetching),
     "open_dataset": (),
 }
 

@@ -36,6 +36,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     """Records of metadata. The scripts of DAF:re take a quarter of an hour for a million."""
     jobs: int = 10_000
     """Jobs of the pool."""
+    detector: Path | None = None
+    """The ONNX file of a detector of heads; without one, a network is drawn."""
 
 
 class Benchmark(Protocol):

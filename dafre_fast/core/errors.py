@@ -5,6 +5,7 @@
     ├── InputError    a table, folder or address cannot be read            exit status 2
     ├── OutputError   the output cannot be written (a full disk)           exit status 1
     ├── SourceError   the source must not be asked any more                exit status 1
+    ├── PartsError    parts of a run are missing or unfinished             exit status 1
     ├── WorkerError   no worker process can be started, or all die         exit status 1
     │   └── NoMainGuard   a script starts workers when it is imported
     └── Refusal       one image cannot be made; the engine records it as an outcome
@@ -38,6 +39,10 @@ class OutputError(DafreError):
 
 class SourceError(DafreError):
     """The source cannot or must not be asked any more; everything finished so far is kept."""
+
+
+class PartsError(DafreError):
+    """Parts of a run are missing or unfinished; everything finished so far is kept."""
 
 
 class WorkerError(DafreError):

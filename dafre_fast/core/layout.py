@@ -14,7 +14,11 @@ of trees.
 """
 REPORT = "report"
 AUDIT = "audit"
+HEADS, HEADS_TABLE = "heads", "heads.parquet"
+"""The folder of the tables of heads that a detector found for a dataset, and the one of all boxes
+in it."""
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
+DETECTOR = "detector.json"
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"
 STATE = ".dafre_fast"
 """Folder of the ledger and other records of runs. If an output folder is nothing but a tree of

@@ -44,6 +44,8 @@ class Wanted(Struct, frozen=True):
     box: Box | None = None
     spool: str | None = None
     """The file to which all outputs are appended, in place of files of their own."""
+    removable: bool = False
+    """The original is removed once its outcome stands: it was fetched, and is not to be kept."""
 
 
 class Sought(Struct, frozen=True):

@@ -141,26 +141,6 @@ class TagsSummary(Struct, frozen=True):
     bad_rows_list: str | None = None
 
 
-class Summary(Struct, frozen=True):
-    """The result of a run.
-
-    The `images` asked for are the sum of `success` and `refused` (per reason).
-    """
-
-    images: int
-    success: int
-    refused: Mapping[str, int]
-    work: Work | None = None
-    funnel: Sequence[Step] = ()
-    tags: TagsSummary | None = None
-    """The summary of the tags, if the run made tables of tags."""
-    packed: Packed | None = None
-    """The result of packing, if images went straight into shards."""
-    bad_rows: Sequence[Problem] = ()
-    bad_rows_list: str | None = None
-    """Path of the list of all bad rows, None if there are none."""
-
-
 class Judged(Struct, frozen=True):
     """The quality of a detector at one threshold; shares are 0 to 1.
 
@@ -196,6 +176,28 @@ class HeadsSummary(Struct, frozen=True):
     """The quality at each threshold, if known boxes were given."""
     bad_rows: Sequence[Problem] = ()
     bad_rows_list: str | None = None
+
+
+class Summary(Struct, frozen=True):
+    """The result of a run.
+
+    The `images` asked for are the sum of `success` and `refused` (per reason).
+    """
+
+    images: int
+    success: int
+    refused: Mapping[str, int]
+    work: Work | None = None
+    funnel: Sequence[Step] = ()
+    tags: TagsSummary | None = None
+    """The summary of the tags, if the run made tables of tags."""
+    packed: Packed | None = None
+    """The result of packing, if images went straight into shards."""
+    heads: HeadsSummary | None = None
+    """The summary of the search for heads, if the run made faces.tsv itself."""
+    bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None
+    """Path of the list of all bad rows, None if there are none."""
 
 
 class Listed(Struct, frozen=True):

@@ -20,8 +20,10 @@ from dafre_fast.core.atomic import digest, replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.images import Recipe
-from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tables import Protocol, Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.tables.catalogue import BY_SHARES
+from dafre_fast.tables.splits import split_files
 
 
 class Making(Struct, frozen=True):
@@ -43,6 +45,16 @@ class File(Struct, frozen=True):
     sha256: str
 
 
+class SplitRule(Struct, frozen=True):
+    """How the split was made: by shares of each class, by files of ids, or drawn with a seed."""
+
+    protocol: Protocol
+    files: Sequence[File] = ()
+    seed: int | None = None
+    val_images: int | None = None
+    test_images: int | None = None
+
+
 class Choice(Struct, frozen=True):
     """The inputs and rules of the last run of `full`: tables by name, the source of originals
     (without credentials), and the rules that chose rows and tags; None for tags if no metadata had
@@ -54,6 +66,8 @@ class Choice(Struct, frozen=True):
     selection: Selection
     metadata: Sequence[str] = ()
     tags: TagSteps | None = None
+    split: SplitRule | None = None
+    """None in records that are older than this field."""
 
 
 NAME, CHOICE = "makings.json", "choice.json"
@@ -77,26 +91,39 @@ _LOOPBACK = tuple(f"{host}:" for host in _THIS_MACHINE)
 T = TypeVar("T")
 
 
-def record_making(output: Path, recipe: Recipe, *, resume: bool) -> None:
+def record_making(output: Path, recipe: Recipe, *, resume: bool, state: Path | None = None) -> None:
     """Record settings and versions of this run besides those of earlier runs, or, without `resume`,
-    in place of them. Raises OutputError if the record cannot be written.
+    in place of them. The state folder is that of the output, unless another is given. Raises
+    OutputError if the record cannot be written.
     """
-    path = output / STATE / NAME
+    add_makings(
+        state or output / STATE, [Making(*recipe.hashes(), recipe, _versions())], resume=resume
+    )
+
+
+def add_makings(state: Path, others: Sequence[Making], *, resume: bool = True) -> None:
+    """Record settings and versions in a state folder, besides those that it has, or, without
+    `resume`, in place of them. Raises OutputError if the record cannot be written.
+    """
     known = list[Making]()
     if resume:
-        with suppress(InputError):  # the record is damaged: only this run is known
-            known = makings(output)
-    making = Making(*recipe.hashes(), recipe, _versions())
-    if making not in known:
-        with replacing(path) as part:
-            part.write_bytes(msgspec.json.format(msgspec.json.encode([*known, making])))
+        with suppress(InputError):  # the record is damaged: only what is added is known
+            known = makings_in(state)
+    if more := [making for making in others if making not in known]:
+        with replacing(state / NAME) as part:
+            part.write_bytes(msgspec.json.format(msgspec.json.encode([*known, *more])))
 
 
 def makings(output: Path) -> list[Making]:
     """Return the settings and versions of every run that contributed to a dataset, oldest first; an
     empty list if none is recorded. Raises InputError if the record is damaged.
     """
-    return _read(output / STATE / NAME, list[Making]) or []
+    return makings_in(output / STATE)
+
+
+def makings_in(state: Path) -> list[Making]:
+    """Return the settings and versions recorded in a state folder, as `makings` does."""
+    return _read(state / NAME, list[Making]) or []
 
 
 def record_choice(
@@ -106,13 +133,15 @@ def record_choice(
     selection: Selection,
     metadata: Sequence[Path],
     steps: TagSteps | None,
+    splitting: Splitting = BY_SHARES,
 ) -> None:
     """Record the inputs and rules that the dataset in `output` is made from.
 
     Raises InputError if a table cannot be read, OutputError if the record cannot be written.
     """
     names = [path.name for path in metadata]
-    chosen = Choice([*map(_table, tables)], _place(source), selection, names, steps)
+    files, rule = [*map(_table, tables)], _split_rule(splitting)
+    chosen = Choice(files, _place(source), selection, names, steps, rule)
     with replacing(output / STATE / CHOICE) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(chosen)))
 
@@ -141,6 +170,15 @@ def choice(output: Path) -> Choice | None:
     if the record is damaged.
     """
     return _read(output / STATE / CHOICE, Choice)
+
+
+def _split_rule(splitting: Splitting) -> SplitRule:
+    if splitting.splits:
+        return SplitRule("files", [*map(_table, split_files(splitting.splits).values())])
+    if splitting.split_seed is None:
+        return SplitRule("shares")
+    sizes = splitting.val_images, splitting.test_images
+    return SplitRule("drawn", (), splitting.split_seed, *sizes)
 
 
 def _table(path: Path) -> File:

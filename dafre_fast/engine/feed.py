@@ -99,7 +99,7 @@ class Feed:
                 await executor.submit(image)
             return
 
-        image_at = wanted_at(todo, self._task.outputs)
+        originals, image_at = self._originals, wanted_at(todo, self._task.outputs)
 
         async def take(sought: Sought, fetched: Fetched) -> None:
             image = image_at(sought.row)
@@ -107,11 +107,10 @@ class Feed:
                 self._refuse(image, fetched.reason, fetched.detail)
                 self._count([fetched.reason])
             else:
-                await executor.submit(replace(image, original=fetched.path))
+                removable = originals.may_remove(fetched)
+                await executor.submit(replace(image, original=fetched.path, removable=removable))
 
-        await fetch_originals(
-            todo, self._originals, self._ledger, self._watch, take, executor.drain
-        )
+        await fetch_originals(todo, originals, self._ledger, self._watch, take, executor.drain)
 
     def _take(self, results: list[tuple[Wanted, Reason | Lost | None]]) -> None:
         reasons: list[Reason | None] = []

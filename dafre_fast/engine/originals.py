@@ -2,8 +2,8 @@
 
 A table of originals has a row per image. Besides `key` and others its columns are `row` (uint32,
 from 0); what is known beforehand: `extension`, `known_bytes`, `md5`, `name`; and what is on the
-disk: `found`, the path of the file or null, and `found_bytes`, its size if the ledger does not have
-it yet.
+disk: `found`, the path of the file or null, `found_bytes`, its size if the ledger does not have
+it yet, and `recorded_source`, the fingerprint of the source that gave it.
 """
 
 import os
@@ -50,10 +50,18 @@ class Originals(NamedTuple):
     """So many first answers that are refusals of one kind end the run; 0: none do."""
     gave: bool = False
     """Whether the source gave an original in an earlier run."""
+    keep: bool = True
+    """Whether originals that were fetched stay when nothing is left to be made of them."""
 
     def with_record(self, fetched: pl.LazyFrame) -> Self:
         """Return the originals with what the last outcomes of fetching say of their source."""
         return self._replace(gave=gave_before(fetched, self.identity))
+
+    def may_remove(self, fetched: Fetched) -> bool:
+        """Return True for a file that a source fetched into the folder, unless originals stay."""
+        if self.keep or self.folder is None or fetched.source is None:
+            return False
+        return (fetched.path or "").startswith(f"{to_text(str(self.folder))}/")
 
 
 async def fetch_originals(
@@ -92,9 +100,9 @@ async def fetch_originals(
         first_answers.judge(fetched)
 
     there = rows.filter(pl.col("found").is_not_null())
-    places = there.select("found", "found_bytes").iter_rows()
-    for one, (path, size) in zip(sought(there), places, strict=True):
-        await arrive(one, Fetched(key=one.key, path=path, bytes=size))
+    places = there.select("found", "found_bytes", "recorded_source").iter_rows()
+    for one, (path, size, source) in zip(sought(there), places, strict=True):
+        await arrive(one, Fetched(key=one.key, path=path, bytes=size, source=source))
     if originals.folder:
         _make(originals.folder)
     async with originals.source as source:
@@ -127,7 +135,7 @@ def table_of_originals(
     cut may have left another, or the original may have changed.
     """
     recorded = fetched.filter(pl.col("reason").is_null()).select(
-        "key", recorded="bytes", recorded_path="path"
+        "key", recorded="bytes", recorded_path="path", recorded_source="source"
     )
     joined = (
         rows.lazy()

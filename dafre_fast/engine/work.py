@@ -32,7 +32,17 @@ def make_and_record(
     """Make the outputs of an image and record the outcome. Returns the reason if it was refused."""
     made = make(recipe, hashes, wanted)
     recorder.append(made)
+    discard(wanted, made.reason)
     return made.reason
+
+
+def discard(wanted: Wanted, reason: Reason | None) -> None:
+    """Remove an original whose outcome is recorded, if it may be removed. After a passing failure
+    it stays, for the next run tries again.
+    """
+    if wanted.removable and wanted.original and not (reason and reason.transient):
+        with suppress(OSError):
+            os.unlink(from_text(wanted.original))  # noqa: PTH108  (a Path per file costs)
 
 
 def make(recipe: Recipe, hashes: Hashes, wanted: Wanted) -> Made:

@@ -1,4 +1,5 @@
 """Make a whole dataset: tables, originals, images, head crops, manifest, report.
 
-Without --faces, --tag-ids and --source a small sample is drawn and served on this machine.
+Heads are those of --faces, or --detector finds them in the originals of --metadata. Without inputs
+a small sample is drawn and served on this machine.
 """

@@ -5,13 +5,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import Group, ShardSize
+from dafre_fast.core.settings.groups import STORES, Group, ShardSize
+from dafre_fast.heads.settings import Candidates
 
 
 class FullRun(Group, frozen=True):
     """Inputs, output and parts of the run; without inputs, a sample is drawn and served."""
 
-    faces: Annotated[Path | None, Meta(description="faces.tsv. Without it, a drawn sample.")] = None
+    faces: Annotated[
+        Path | None,
+        Meta(description="faces.tsv. Without inputs, a drawn sample."),
+    ] = None
     tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
     source: Annotated[
         str | None,
@@ -25,5 +29,28 @@ class FullRun(Group, frozen=True):
         Literal["webdataset"] | None,
         Meta(description="Put images straight into shards (packs/webdataset-both): no trees."),
     ] = None
+    into: Annotated[
+        Path | None,
+        Meta(
+            description="Object store for shards, labels and records: s3://BUCKET/PREFIX.",
+            extra=STORES,
+        ),
+    ] = None
     shard_size: ShardSize = 10_000
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+
+
+class Search(Candidates, frozen=True):
+    """Posts to search for heads with --detector; without these, all with one character tag."""
+
+    ratings: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Ratings of posts to keep: s meant safe until 2021, g since. Default: s,g"
+            " for tags, all for heads."
+        ),
+    ] = ()
+    tag_ids: Annotated[
+        Path | None,
+        Meta(description="tagIds.tsv, needed with --faces. With --detector, its ids are kept."),
+    ] = None

@@ -1,4 +1,4 @@
-"""Choose the posts to search for heads: those with exactly one tag of a character."""
+"""Choose the posts to search for heads: those with exactly one tag of a character, or several."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +24,9 @@ CHARACTER = 4
 
 class Chosen(NamedTuple):
     """The posts to search. `rows` has a row per post, in the order of the metadata: `id` and
-    `tag_id` int64. `tags` has the names: `tag_id` int64 and `class_name`, in the order in which
-    tagIds.tsv has them. `bad_rows` are as in `Catalogue.bad_rows`.
+    `tag_id` int64, null for a post with several characters. `tags` has the names: `tag_id` int64
+    and `class_name`, in the order in which tagIds.tsv has them. `bad_rows` are as in
+    `Catalogue.bad_rows`.
     """
 
     rows: pl.DataFrame
@@ -39,30 +40,34 @@ def choose(
 ) -> Chosen:
     """Read metadata and choose posts. Temporary files are written into `scratch`.
 
-    Tags are numbered from 0 in the order in which they appear among the posts chosen, as in the
-    original; those of `rules.tag_ids` keep their numbers, and new ones follow.
+    Tags are numbered from 0 in the order in which they appear among the posts with one, as in the
+    original; those of `rules.tag_ids` keep their numbers, and new ones follow. Posts with several
+    characters, if `rules.several_characters`, change neither tags nor funnel.
 
     Raises InputError if a file cannot be read, or no post is left.
     """
     posts = read_posts(paths, scratch, max_bad_records)
     kept = posts.rows.filter(_rules(rules))
     tags = pl.col(column(CHARACTER))
-    single = kept.filter(tags.list.len() == 1).select("id", number=tags.list.first())
-    rows = single.collect(engine="streaming")
+    number = pl.when(tags.list.len() == 1).then(tags.list.first())
+    some = tags.list.len() >= 1 if rules.several_characters else tags.list.len() == 1
+    rows = kept.filter(some).select("id", number=number).collect(engine="streaming")
+    single = rows.drop_nulls("number")
     if rows.is_empty():
+        number_of = "a" if rules.several_characters else "exactly one"
         raise InputError(
-            f"{', '.join(map(str, paths))}: no post has exactly one tag of a character"
+            f"{', '.join(map(str, paths))}: no post has {number_of} tag of a character"
         )
     names = posts.names[CHARACTER]
     known, bad_tags = _known(rules.tag_ids, max_bad_records)
-    order = rows["number"].unique(maintain_order=True)
+    order = single["number"].unique(maintain_order=True)
     found = pl.DataFrame({"number": order, "class_name": names.gather(order)})
     tags_of_all = _numbered(found["class_name"], known)
     numbered = found.join(tags_of_all, on="class_name", how="left")
     chosen = rows.join(numbered, on="number", how="left", maintain_order="left")
     funnel = [
         Step("posts", posts.rows.select(pl.len()).collect().item(), len(names)),
-        Step("exactly one character tag", rows.height, len(order)),
+        Step("exactly one character tag", single.height, len(order)),
     ]
     bad_rows = pl.concat([posts.bad_rows, bad_tags])
     return Chosen(chosen.select("id", "tag_id"), tags_of_all, funnel, bad_rows)

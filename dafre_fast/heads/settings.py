@@ -18,6 +18,13 @@ class Candidates(Group, frozen=True):
         tuple[Literal["pending", "flagged", "deleted", "banned"], ...],
         Meta(description="Leave out posts with any of these flags."),
     ] = ()
+    several_characters: Annotated[
+        bool,
+        Meta(
+            description="Search posts with several character tags, too: their heads are in"
+            " heads.parquet alone."
+        ),
+    ] = False
     tag_ids: Annotated[
         Path | None,
         Meta(description="tagIds.tsv whose ids are kept; new tags get ids behind them."),

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from dafre_fast import cli
+from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.summaries import HeadsSummary, Judged
 from dafre_fast.views import show as shown
-from dafre_fast.views.summary import columns, lines_of_bad_rows, lines_of_work
+from dafre_fast.views.summary import columns, lines_of_search
 
 
 def show(summary: HeadsSummary, *, as_json: bool) -> None:
@@ -12,18 +14,18 @@ def show(summary: HeadsSummary, *, as_json: bool) -> None:
     shown.show(summary, _lines(summary), as_json=as_json)
 
 
+def show_whole(summary: HeadsSummary, reporting: Reporting) -> int:
+    """Print the summary of a run, and return its exit status. A part may have no images."""
+    show(summary, as_json=reporting.json)
+    refused = sum(summary.refused.values())
+    none = summary.images > 0 and refused == summary.images
+    return 1 if none else cli.judge(refused, reporting)
+
+
 def _lines(summary: HeadsSummary) -> Iterator[str]:
     rows = [(step.name, step.images, step.classes) for step in summary.funnel]
     yield from columns(("after", "images", "classes"), rows)
-    yield from lines_of_bad_rows(summary)
-    if summary.refused:
-        yield from columns(("refused", "images"), [*summary.refused.items()])
-    refused = sum(summary.refused.values())
-    yield (
-        f"{summary.images:,} images = {summary.single:,} with one head + {summary.none:,} with none"
-        f" + {summary.several:,} with several + {refused:,} refused"
-    )
-    yield from lines_of_work(summary.work)
+    yield from lines_of_search(summary)
     if summary.judged:
         yield "threshold    found  recall  precision  overlap  right number of heads"
         yield from map(_quality, summary.judged)

@@ -1,4 +1,4 @@
-"""Write faces.tsv, tagIds.tsv and heads.parquet in the form of the published files."""
+"""Write faces.tsv and tagIds.tsv in the form of the published files."""
 
 from pathlib import Path
 
@@ -7,32 +7,21 @@ import polars as pl
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.layout import bucket
 from dafre_fast.core.records import Box
-
-BOXES = {
-    "id": pl.Int64(),
-    "tag_id": pl.Int64(),
-    **dict.fromkeys(Box._fields, pl.Float32()),
-    "score": pl.Float32(),
-    "model": pl.String(),
-}
-"""Columns of heads.parquet, a row per box: shares of the upright picture, score 0 to 1, and the
-first digits of the model's SHA-256."""
+from dafre_fast.tables.heads import is_sure
 
 
 def single_heads(heads: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    """Return the boxes of images with exactly one of at least this score; columns are `BOXES`."""
-    return heads.filter(is_sure(threshold)).filter(pl.len().over("id") == 1)
-
-
-def is_sure(threshold: float) -> pl.Expr:
-    """Return the test for a score of at least this, as float32, the type of the column."""
-    return pl.col("score") >= pl.lit(threshold, dtype=pl.Float32)
+    """Return the boxes of images of one character with exactly one of at least this score; columns
+    are `tables.heads.BOXES`.
+    """
+    single = heads.filter(is_sure(threshold)).filter(pl.len().over("id") == 1)
+    return single.filter(pl.col("tag_id").is_not_null())
 
 
 def write_faces(rows: pl.DataFrame, path: Path) -> None:
     r"""Write `0446\332446.jpg<TAB>tag id<TAB>left, top, right, bottom score`, six decimals each.
 
-    Columns of `rows` are `BOXES`. Raises OutputError if the file cannot be written.
+    Columns of `rows` are `tables.heads.BOXES`. Raises OutputError if the file cannot be written.
     """
     columns = rows.select("id", "tag_id", *Box._fields, "score").iter_rows()
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:

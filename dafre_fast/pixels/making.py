@@ -79,8 +79,8 @@ def show_images(
 
 
 def show_picture(data: bytes, bounds: Bounds, long_side: int) -> tuple[Size, Pixels]:
-    """Return the size of the upright picture in pixels, and the whole of it on white, with a long
-    side of at most `long_side`: (height, width, 3 or 4), uint8, sRGB.
+    """Return the size of the upright picture in pixels, and the whole of it on white, for a network
+    that takes `long_side` pixels (`plan_picture`): (height, width, 3 or 4), uint8, sRGB.
 
     Raises Refusal as `make_images` does.
     """

@@ -6,11 +6,14 @@ Damaged files are shown as far as they can be decoded; Refusal is raised if noth
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from msgspec import Struct
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
+from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels.decoders.libvips import pyvips
+from dafre_fast.pixels.making import show_picture
 from dafre_fast.pixels.sniff import sniff
 
 _QUALITY = 80
@@ -38,6 +41,14 @@ def whole(data: bytes, size: int, max_pixels: int) -> Thumbnail:
 def square(data: bytes, size: int, max_pixels: int) -> Thumbnail:
     """Make a thumbnail of `size` x `size` pixels, cut from the picture. Raises Refusal likewise."""
     return _encoded(_squared(data, size, max_pixels))
+
+
+def searched(data: bytes, size: int, bounds: Bounds) -> Thumbnail:
+    """Make a thumbnail of the whole picture, at most `size` pixels on its long side, as a detector
+    sees it: decoded as outputs are, upright and on white. Raises Refusal as `show_picture` does.
+    """
+    _, pixels = show_picture(data, bounds, size)
+    return _encoded(pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3])))
 
 
 class Joined(NamedTuple):

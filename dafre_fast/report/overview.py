@@ -79,7 +79,7 @@ def chosen(manifest: pl.LazyFrame, split: str, number: int, seed: int) -> list[E
 def one_of_each(manifest: pl.LazyFrame, classes: Sequence[int], seed: int) -> dict[int, Example]:
     """Return a made image, by class id, for each of these classes that has one."""
     of_them = _completed(manifest).filter(_made, pl.col("class_id").is_in([*classes]))
-    ranked = of_them.sort(_rank(seed), "id").unique("class_id", keep="first", maintain_order=True)
+    ranked = of_them.sort(rank(seed), "id").unique("class_id", keep="first", maintain_order=True)
     rows = ranked.select(_EXAMPLE).collect().iter_rows()
     return {row[3]: _example(*row) for row in rows}
 
@@ -210,7 +210,7 @@ _EXAMPLE = ("id", "path", "class_name", "class_id", "error_message", "url")
 
 
 def _first(rows: pl.LazyFrame, number: int, seed: int) -> list[Example]:
-    ranked = rows.select(*_EXAMPLE, rank=_rank(seed)).bottom_k(number, by=["rank", "id"])
+    ranked = rows.select(*_EXAMPLE, rank=rank(seed)).bottom_k(number, by=["rank", "id"])
     found = ranked.collect().sort("rank", "id").select(_EXAMPLE)
     return [_example(*row) for row in found.iter_rows()]
 
@@ -221,7 +221,7 @@ def _example(
     return Example(id, path, _class_name(class_id, name), detail or "", url)
 
 
-def _rank(seed: int) -> pl.Expr:
+def rank(seed: int) -> pl.Expr:
     """Return a 32-bit hash of id and seed; sums and products wrap around."""
     mixed = pl.col("id").cast(pl.UInt64)
     for salt in (seed, seed + 1):

@@ -11,19 +11,21 @@ from stat import S_ISREG
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.layout import ORIGINALS, STATISTICS, bucket
+from dafre_fast.core.paths import from_text, to_text
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Bounds, Output
 from dafre_fast.dataset.pictures import Pictures, Place
-from dafre_fast.pixels.thumbnails import Thumbnail, sheet, square, whole
+from dafre_fast.pixels.thumbnails import Thumbnail, searched, sheet, square, whole
 from dafre_fast.report.records import Cloud, Example, Picture, Refused, Sheet, Tile
 from dafre_fast.stats.records import Level
 
-_TILE, _SHEET_TILE, _CLASS_TILE, _REFUSED, _CLOUD = 144, 96, 112, 192, 800
+_TILE, _SHEET_TILE, _CLASS_TILE, _REFUSED, _SEARCHED, _CLOUD = 144, 96, 112, 192, 320, 800
 """Longest sides of the pictures, in pixels."""
 _SHEET_COLUMNS = 10
 _FOLDER = "pictures"
 _MOST_PIXELS, _MOST_BYTES = 100_000_000, 100_000_000
 """Largest file that is drawn."""
+_BOUNDS = Bounds(max_pixels=_MOST_PIXELS, max_bytes=_MOST_BYTES, truncated="keep")
 _NOT_SHOWN = {Reason.WORKER_CRASHED, Reason.OUT_OF_MEMORY, Reason.TIMEOUT, Reason.DECODER_FAILED}
 """Reasons whose originals ended a process, or may: they are not decoded again."""
 
@@ -87,6 +89,21 @@ class ReportPictures:
                         pictures[example.id] = self._save(shown, f"refused/{example.id}.webp")
                         break
         return pictures
+
+    def searched(self, image_id: int, recorded: str | None) -> tuple[Picture | None, str]:
+        """Return a picture of an original, or the reason why there is none. `recorded` is the path
+        where it lay when it was searched, if that is known.
+        """
+        paths = [Path(from_text(recorded))] if recorded else []
+        paths += self._originals(Example(image_id, "", ""))
+        for path in filter(os.path.exists, paths):
+            try:
+                shown = searched(_bytes_of(path), _SEARCHED, _BOUNDS)
+            except (OSError, Refusal):
+                self.unread.add(to_text(path.name))
+                return None, "cannot be shown"
+            return self._save(shown, f"searched/{image_id}.webp"), ""
+        return None, "original not kept"
 
     def _tile(self, output: Output, example: Example) -> Tile:
         place = self._pictures.place(output, example.id)

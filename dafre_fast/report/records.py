@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from dafre_fast.audit.records import Audit
-from dafre_fast.core.summaries import Funnel, TagFunnel
+from dafre_fast.core.records import Head
+from dafre_fast.core.summaries import Funnel, Step, TagFunnel
 from dafre_fast.dataset.provenance import Choice, File, Making
 from dafre_fast.stats.records import Statistics
 
@@ -188,6 +189,73 @@ class Duplicates(Struct, frozen=True):
     pairs: Sequence[Twins]
 
 
+class Bars(Struct, frozen=True):
+    """A histogram: `edges` from low to high, one more than bins; the boxes in each bin that are
+    drawn as bars, and those among them that are `sure` enough for labels.
+    """
+
+    edges: Sequence[float]
+    boxes: Sequence[int]
+    sure: Sequence[int]
+
+
+class Searched(Struct, frozen=True):
+    """An image that was searched, and the heads to draw on it; `below` if they did not count.
+    `picture` is None if it cannot be shown, which `absent` says why.
+    """
+
+    example: Example
+    heads: Sequence[Head]
+    below: bool
+    picture: Picture | None
+    absent: str = ""
+
+
+class SearchedSheet(Struct, frozen=True):
+    """A contact sheet of images with as many heads: its `name`, how many images there are of the
+    kind, and those that are shown.
+    """
+
+    name: str
+    images: int
+    shown: Sequence[Searched]
+
+
+class FoundHeads(Struct, frozen=True, kw_only=True):
+    """The heads that a detector found. The `images` searched are those with a `single` head, with
+    `none` and with `several`, and those refused (with examples, by reason).
+
+    Of all `boxes`, those `counted` have a score of `count_threshold` or more; those of
+    `min_confidence` or more are sure enough for labels.
+    """
+
+    images: int
+    single: int
+    none: int
+    several: int
+    refused: Sequence[Refused]
+    boxes: int
+    counted: int
+    detector: str
+    count_threshold: float
+    min_confidence: float
+    funnel: Sequence[Step]
+    scores: Bars
+    sizes: Bars
+    """The short sides of boxes that were counted, in pixels of the original."""
+    sheets: Sequence[SearchedSheet]
+
+
+class SearchPage(Struct, frozen=True, kw_only=True):
+    """Everything that the page of a search for heads shows; see `Page`."""
+
+    title: str
+    seed: int
+    found: FoundHeads
+    left_out: Mapping[str, str]
+    unread: Sequence[str]
+
+
 class Page(Struct, frozen=True, kw_only=True):
     """Everything the page shows. `left_out` maps an absent section to the reason; `unread` lists
     the files that could not be read.
@@ -203,6 +271,7 @@ class Page(Struct, frozen=True, kw_only=True):
     sheets: Sequence[Sheet]
     class_pictures: Mapping[int, Picture]
     refused_pictures: Mapping[int, Picture]
+    found: FoundHeads | None
     duplicates: Duplicates | None
     throughput: Throughput | None
     recipes: Mapping[str, int]

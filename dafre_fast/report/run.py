@@ -30,22 +30,33 @@ from dafre_fast.core.layout import (
     TAGS_FUNNEL,
     image_path,
 )
+from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Funnel, TagFunnel
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.reading import open_manifest
+from dafre_fast.report.found import folder_of_heads, found_heads, is_search
 from dafre_fast.report.inputs import Records
 from dafre_fast.report.overview import chosen, class_names, one_of_each, overview
-from dafre_fast.report.page import INDEX, is_report, render
+from dafre_fast.report.page import INDEX, is_report, render, render_search
 from dafre_fast.report.pictures import ReportPictures
-from dafre_fast.report.records import Duplicates, Example, Overview, Page, Twins, Written
+from dafre_fast.report.records import (
+    Duplicates,
+    Example,
+    FoundHeads,
+    Overview,
+    Page,
+    SearchPage,
+    Twins,
+    Written,
+)
 from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.records import Statistics
 from dafre_fast.tables.unreadable import reading
 
 
 def write_report(run: ReportRun, tell: Tell = silent) -> Written:
-    """Write the report of a dataset into `run.into`, or else its folder `report`, in place of an
-    earlier one, whole or not at all.
+    """Write the report of a dataset or of an output of `heads` into `run.into`, or else its folder
+    `report`, in place of an earlier one, whole or not at all.
 
     Raises InputError if the manifest is missing or cannot be read, OutputError if the folder cannot
     be written or what is there is no report.
@@ -55,17 +66,23 @@ def write_report(run: ReportRun, tell: Tell = silent) -> Written:
     if not _may_be_replaced(final):
         raise OutputError(f"{final}: is there and is no report; move it away")
     check_writable(final.parent, "--into")
-    manifest = open_manifest(run.output)
+    manifest = None if is_search(run.output) else open_manifest(run.output)
     with reading(run.output / MANIFEST), _replacing_folder(final) as folder:
-        page = _page(run, manifest, folder)
-        for name, text in render(page, version("dafre_fast")).items():
+        page: Page | SearchPage
+        if manifest is None:
+            page = _search_page(run, folder)
+            files, images = render_search(page, version("dafre_fast")), page.found.images
+        else:
+            page = _page(run, manifest, folder)
+            files, images = render(page, version("dafre_fast")), page.overview.images
+        for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     return Written(
         index=str(final / INDEX),
         files=len(sizes),
         bytes=sum(sizes),
-        images=page.overview.images,
+        images=images,
         left_out=page.left_out,
         unread=page.unread,
     )
@@ -87,6 +104,7 @@ def _page(run: ReportRun, manifest: pl.LazyFrame, folder: Path) -> Page:
     found = overview(manifest, classes=run.classes, examples=run.examples, seed=run.seed)
     _note_absent(found, records)
     marked, recorded = records.marks(), records.choice()
+    selection = recorded.selection if recorded else Selection()
     one_each = one_of_each(manifest, [one.class_id for one in found.classes], run.seed)
     return Page(
         title=run.title or run.output.absolute().name,
@@ -105,6 +123,7 @@ def _page(run: ReportRun, manifest: pl.LazyFrame, folder: Path) -> Page:
         ],
         class_pictures=pictures.of_classes(one_each),
         refused_pictures=pictures.of_refused(found.refused),
+        found=_found(run, selection, records, pictures),
         duplicates=_duplicates(run, manifest, records, pictures),
         throughput=records.throughput(marked),
         recipes=marked.recipes,
@@ -115,6 +134,36 @@ def _page(run: ReportRun, manifest: pl.LazyFrame, folder: Path) -> Page:
         left_out=records.left_out,
         unread=sorted(records.unread | pictures.unread),
     )
+
+
+def _search_page(run: ReportRun, folder: Path) -> SearchPage:
+    """Gather all that the page of a search for heads shows, and save its pictures in `folder`.
+
+    Raises InputError as `found_heads` does.
+    """
+    records, pictures = Records(run.output), ReportPictures(run.output, folder)
+    found = found_heads(run, run.output, Selection().min_confidence, records, pictures)
+    return SearchPage(
+        title=run.title or run.output.absolute().name,
+        seed=run.seed,
+        found=found,
+        left_out=records.left_out,
+        unread=sorted(records.unread | pictures.unread),
+    )
+
+
+def _found(
+    run: ReportRun, selection: Selection, records: Records, pictures: ReportPictures
+) -> FoundHeads | None:
+    """Return the heads that were found for a dataset; None if they came with a faces.tsv."""
+    folder = folder_of_heads(run.output)
+    if folder is None:
+        return None
+    try:
+        return found_heads(run, folder, selection.min_confidence, records, pictures)
+    except InputError as error:
+        records.left_out["heads found"] = str(error).removeprefix(f"{folder}/")
+        return None
 
 
 def _note_absent(found: Overview, records: Records) -> None:

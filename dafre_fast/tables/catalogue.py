@@ -18,12 +18,11 @@ from dafre_fast.core.reasons import RowProblem
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.core.summaries import Step
-from dafre_fast.tables.bad_rows import SCHEMA as BAD_ROWS
 from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.faces import EDGES, read_faces
 from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
-from dafre_fast.tables.splits import Assigned, by_draw, by_files, by_shares
+from dafre_fast.tables.splits import by_draw, by_files, by_shares
 from dafre_fast.tables.tag_ids import read_tags
 
 BY_SHARES = Splitting()
@@ -64,9 +63,11 @@ def read_catalogue(
     sure = confident(rows.lazy(), selection.min_confidence).collect()
     sure = mark_repeats(sure, "id", RowProblem.DUPLICATE_ID)
     bad_rows.insert(0, _set_aside(faces, selection.max_bad_rows, rows, sure))
-    split = _split(sure.filter(is_good), faces, selection, splitting, least)
-    bad_rows.append(split.bad_rows)
-    kept = with_names(split.rows, tags).collect()
+    listed = sure.filter(is_good)
+    if splitting.splits:
+        listed, bad_splits = by_files(listed, faces, splitting.splits, selection.max_bad_rows)
+        bad_rows.append(bad_splits)
+    kept = with_names(_split(listed, splitting, least), tags).collect()
     if kept.is_empty():
         raise InputError(
             f"{faces}: of {rows.height:,} rows none is left at confidence >= "
@@ -77,6 +78,7 @@ def read_catalogue(
     funnel = [
         Step("rows of faces.tsv", rows.height, classes),
         _step(f"confidence >= {selection.min_confidence}", sure.lazy().filter(is_good)),
+        *([_step("listed in --splits", listed.lazy())] if splitting.splits else []),
         _step(f"classes of >= {least} images", kept.lazy()),
         *(_step(split, kept.lazy().filter(split=split)) for split in SPLITS),
     ]
@@ -108,19 +110,14 @@ def with_class_ids(rows: pl.LazyFrame) -> pl.LazyFrame:
     return in_order.with_columns(class_id=pl.col("tag_id").rle_id().cast(pl.Int64))
 
 
-def _split(
-    sure: pl.DataFrame, faces: Path, selection: Selection, splitting: Splitting, least: int
-) -> Assigned:
+def _split(listed: pl.DataFrame, splitting: Splitting, least: int) -> pl.LazyFrame:
     """Return the rows of the classes with at least `least` images, with `class_id` and `split`."""
-    bad_rows = pl.DataFrame(schema=BAD_ROWS)
-    if splitting.splits:
-        sure, bad_rows = by_files(sure, faces, splitting.splits, selection.max_bad_rows)
-    rows = with_class_ids(large_classes(sure.lazy(), least))
+    rows = with_class_ids(large_classes(listed.lazy(), least))
     if splitting.protocol == "shares":
-        rows = by_shares(rows)
-    elif splitting.protocol == "drawn":
-        rows = by_draw(rows.collect(), splitting).lazy()
-    return Assigned(rows, bad_rows)
+        return by_shares(rows)
+    if splitting.protocol == "drawn":
+        return by_draw(rows.collect(), splitting).lazy()
+    return rows
 
 
 def with_names(rows: pl.LazyFrame, tags: pl.DataFrame | None) -> pl.LazyFrame:

@@ -6,7 +6,6 @@ their class, and its seed was never published.
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,13 +18,6 @@ from dafre_fast.tables.bad_rows import refuse_too_many
 from dafre_fast.tables.blocks import read_lines
 from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
 from dafre_fast.tables.path_columns import problems_of_text, stripped
-
-
-class Assigned(NamedTuple):
-    """Rows with a column `split`, and the bad rows of the files that decided it."""
-
-    rows: pl.LazyFrame
-    bad_rows: pl.DataFrame
 
 
 def by_shares(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -67,7 +59,7 @@ def by_files(
 
     Raises InputError if a file is missing, cannot be read, or has too many bad rows.
     """
-    files = {split: folder / f"{split}Split.tsv" for split in SPLITS}
+    files = split_files(folder)
     listed = pl.concat(_read(path, split, max_bad_rows) for split, path in files.items())
     listed = mark_repeats(listed, "id", RowProblem.OTHER_SPLIT)
     no_row = when(is_good & ~pl.col("id").is_in(rows["id"].implode()), RowProblem.NO_ROW)
@@ -78,6 +70,19 @@ def by_files(
     no_split = found.with_columns(problem=when(pl.col("split").is_null(), RowProblem.NO_SPLIT))
     bad_rows.append(bad_rows_of(table, no_split))
     return found.filter(pl.col("split").is_not_null()), pl.concat(bad_rows)
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    """Return the files of ids in a folder by their split, each plain or compressed."""
+    return {split: _found(folder / f"{split}Split.tsv") for split in SPLITS}
+
+
+def _found(path: Path) -> Path:
+    compressed = (path.with_name(path.name + suffix) for suffix in _COMPRESSED)
+    return next((one for one in (path, *compressed) if one.exists()), path)
+
+
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def _read(path: Path, split: str, max_bad_rows: float) -> pl.DataFrame:

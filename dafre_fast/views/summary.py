@@ -11,6 +11,7 @@ from dafre_fast.core.summaries import (
     FILLED,
     Downloads,
     HasBadRows,
+    HeadsSummary,
     Problem,
     Summary,
     TagsSummary,
@@ -31,6 +32,8 @@ def lines_of(summary: Summary) -> Iterator[str]:
     if summary.funnel:
         rows = [(step.name, step.images, step.classes) for step in summary.funnel]
         yield from columns(("after", "images", "classes"), rows)
+    if summary.heads:
+        yield from lines_of_search(summary.heads)
     if summary.tags:
         yield from lines_of_tags(summary.tags)
     yield from lines_of_bad_rows(summary)
@@ -41,6 +44,19 @@ def lines_of(summary: Summary) -> Iterator[str]:
         yield from columns(("refused", "images"), often_first)
     refused = sum(summary.refused.values())
     yield f"{summary.images:,} images = {summary.success:,} success + {refused:,} refused"
+    yield from lines_of_work(summary.work)
+
+
+def lines_of_search(summary: HeadsSummary) -> Iterator[str]:
+    """Give the lines about the originals that were searched for heads, but for the funnel."""
+    yield from lines_of_bad_rows(summary)
+    if summary.refused:
+        yield from columns(("originals refused", "images"), [*summary.refused.items()])
+    refused = sum(summary.refused.values())
+    yield (
+        f"{summary.images:,} originals = {summary.single:,} with one head + {summary.none:,} with"
+        f" none + {summary.several:,} with several + {refused:,} refused"
+    )
     yield from lines_of_work(summary.work)
 
 

@@ -7,11 +7,13 @@ import pytest
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.images import Encoding, Recipe
-from dafre_fast.core.settings.tables import Selection
+from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.dataset.provenance import (
     CHOICE,
     NAME,
+    File,
+    SplitRule,
     choice,
     makings,
     record_choice,
@@ -101,3 +103,23 @@ def test_a_damaged_choice_is_told(tmp_path) -> None:
     (tmp_path / STATE / CHOICE).write_text("{")
     with pytest.raises(InputError, match=f"^{tmp_path / STATE / CHOICE}: is damaged: "):
         choice(tmp_path)
+
+
+def test_the_record_says_how_the_split_was_made(tmp_path) -> None:
+    def rule(**settings: object) -> SplitRule:
+        splitting = Splitting(**settings)
+        record_choice(tmp_path, [], "originals", Selection(), [], None, splitting)
+        found = choice(tmp_path)
+        assert found
+        assert found.split
+        return found.split
+
+    assert rule() == SplitRule("shares", [])
+    drawn = rule(split_seed=3, val_images=5, test_images=7)
+    assert drawn == SplitRule("drawn", [], 3, 5, 7)
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}Split.tsv").write_text(f"{len(split)}\n")
+    listed = rule(splits=tmp_path)
+    digest = sha256(b"5\n").hexdigest()
+    assert (listed.protocol, len(listed.files)) == ("files", 3)
+    assert listed.files[0] == File("trainSplit.tsv", 2, digest)

@@ -10,40 +10,18 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from dafre_fast.tables.heads import Search, read_search
 from tests.commands import here, ledger_keys, tree
+from tests.heads.drawn import ONE, OTHER, picture, write_inputs
 from tests.hosts import host
 from tests.pixels.detectors import models
-
-ONE, OTHER = (16, 16, 144, 144), (112, 112, 240, 240)
-POSTS = {1: ("reimu",), 2: ("marisa",), 3: ("reimu",), 4: ("reimu", "marisa"), 5: ("cirno",)}
-"""Posts with their characters. Those of 1 and 5 have one head, that of 2 none, that of 3 two."""
-PICTURES = {1: (ONE,), 2: (), 3: (ONE, OTHER), 5: (OTHER,)}
-
 
 pytestmark = pytest.mark.slow
 
 
-def picture(*squares: tuple[int, int, int, int]) -> bytes:
-    pixels = np.full((256, 256, 3), 255, np.uint8)
-    for left, top, right, bottom in squares:
-        pixels[top:bottom, left:right] = 0
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    records = [
-        {"id": image, "rating": "g", "tag_string_character": " ".join(names)}
-        for image, names in POSTS.items()
-    ]
-    (tmp_path / "posts.json").write_text("".join(json.dumps(one) + "\n" for one in records))
-    (tmp_path / "model.onnx").write_bytes(models.yolo8())
-    for image, squares in PICTURES.items():
-        path = tmp_path / f"originals/{image:04}/{image}.png"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(picture(*squares))
+    write_inputs(tmp_path)
     return tmp_path
 
 
@@ -115,6 +93,7 @@ def test_an_original_that_cannot_be_searched_is_refused_and_the_rest_is_not(fold
         "not_an_image", "missing_original", "success", "success",
     ]  # fmt: skip
     assert manifest["heads"].to_list() == [None, None, 2, 1]
+    assert json.loads(heads(folder, "--json").stdout)["work"]["refused_before"] == 1
 
 
 def test_a_picture_is_searched_upright(folder) -> None:
@@ -142,7 +121,8 @@ def test_the_model_may_be_at_an_address_and_is_fetched_once(folder) -> None:
         for _ in range(2):
             done = heads(folder, "--detector", f"{served.address}/model.onnx", "--json")
             assert json.loads(done.stdout)["single"] == 2
-        assert served.asked == ["/model.onnx"]
+        assert served.asked.count("/model.onnx") == 1
+    assert read_search(folder / "heads/heads.parquet") == Search("model.onnx", 0.3)
 
 
 def test_the_model_may_be_on_the_hub(folder, monkeypatch) -> None:
@@ -201,3 +181,20 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(folder) -> None:
     assert json.loads(heads(folder, "--json").stdout)["work"]["images"] == 1
     assert tree(folder / "heads") == tree(folder / "whole")
     assert sorted({*ledger_keys(folder / "heads")}) == ["1", "2", "3", "5"]
+
+
+def test_all_heads_of_all_posts_are_cut_and_leave_the_tables_as_they_are(folder) -> None:
+    heads(folder, "--output", "usual")
+    path = folder / "originals/0004/4.png"
+    path.parent.mkdir()
+    path.write_bytes(picture(ONE, OTHER))
+    assert heads(folder, "--several-characters").returncode == 0
+    for name in ("faces.tsv", "tagIds.tsv", "funnel.json"):
+        assert (folder / "heads" / name).read_bytes() == (folder / "usual" / name).read_bytes()
+    given = ("--all-heads", "heads/heads.parquet", "--input", "originals", "--json")
+    done = here("crop", *given, "--manifest", "crops.parquet", cwd=folder)
+    assert (done.returncode, json.loads(done.stdout)["success"]) == (0, 6), done.stderr
+    crops = sorted(path.name for path in folder.glob("faces/*/*.jpg"))
+    assert crops == ["1_0.jpg", "3_0.jpg", "3_1.jpg", "4_0.jpg", "4_1.jpg", "5_0.jpg"]
+    tags = pl.read_parquet(folder / "crops.parquet").filter(id=4)["tag_id"].to_list()
+    assert tags == [None, None]

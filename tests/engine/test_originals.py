@@ -34,6 +34,7 @@ NOTHING_FETCHED = pl.LazyFrame(
         "reason": pl.String(),
         "bytes": pl.Int64(),
         "path": pl.String(),
+        "source": pl.String(),
     }
 )
 
@@ -53,7 +54,8 @@ def known(**sizes: int) -> pl.LazyFrame:
 def fetched_sizes(**sizes: int) -> pl.LazyFrame:
     keys = [key.removeprefix("k") for key in sizes]
     nothing = [None] * len(keys)
-    columns = {"key": keys, "reason": nothing, "bytes": [*sizes.values()], "path": nothing}
+    columns = {"key": keys, "bytes": [*sizes.values()]}
+    columns |= dict.fromkeys(("reason", "path", "source"), nothing)
     return pl.LazyFrame(columns, schema=NOTHING_FETCHED.collect_schema())
 
 

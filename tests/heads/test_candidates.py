@@ -77,3 +77,16 @@ def test_by_default_neither_rating_nor_flags_leave_a_post_out(chosen) -> None:
 def test_metadata_without_characters_are_refused(chosen) -> None:
     with pytest.raises(InputError, match="no post has exactly one tag of a character"):
         chosen(post(1), post(2, "a", "b"))
+
+
+def test_posts_with_several_characters_count_where_they_are_asked_for(chosen) -> None:
+    posts = (post(1, "sakuya", "marisa"), post(2, "reimu"), post(3), post(4, "marisa"))
+    found = chosen(*posts, several_characters=True)
+    assert found.rows.rows() == [(1, None), (2, 0), (4, 1)]
+    assert tags_of(found) == {0: "reimu", 1: "marisa"}
+    assert [step.images for step in found.funnel] == [4, 2]
+
+
+def test_posts_with_several_characters_alone_are_enough_where_they_are_asked_for(chosen) -> None:
+    found = chosen(post(1, "sakuya", "marisa"), several_characters=True)
+    assert (found.rows.rows(), tags_of(found)) == ([(1, None)], {})

@@ -3,8 +3,9 @@
 import polars as pl
 
 from dafre_fast.core.settings.tables import Selection
-from dafre_fast.heads.writing import BOXES, single_heads, write_faces, write_tag_ids
+from dafre_fast.heads.writing import single_heads, write_faces, write_tag_ids
 from dafre_fast.tables.catalogue import read_catalogue
+from dafre_fast.tables.heads import BOXES
 
 HEADS = pl.DataFrame(
     [

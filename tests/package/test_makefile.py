@@ -46,6 +46,7 @@ def test_every_variable_is_passed_on_as_it_is() -> None:
         "OUT=a b",
         "WORKERS=64",
         "PACK=webdataset",
+        "DETECTOR=a model.onnx",
     )
     assert dict(zip(flags[::2], flags[1::2], strict=True)) == {
         "--faces": "my faces.tsv",
@@ -54,11 +55,16 @@ def test_every_variable_is_passed_on_as_it_is() -> None:
         "--output": "a b",
         "--workers": "64",
         "--pack": "webdataset",
+        "--detector": "a model.onnx",
     }
 
 
 def test_a_source_without_tables_is_passed_on_so_that_the_command_says_what_is_missing() -> None:
     assert flags_of_full("SOURCE=/data") == ["--output", "out", "--source", "/data"]
+
+
+def test_a_detector_alone_finds_the_heads_of_the_sample() -> None:
+    assert flags_of_full("DETECTOR=model.onnx") == ["--output", "out", "--detector", "model.onnx"]
 
 
 def test_metadata_may_be_several_files() -> None:

@@ -9,10 +9,11 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
+from dafre_fast.core.settings.images import Bounds
 from dafre_fast.pixels import rasters
 from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.header import Header
-from dafre_fast.pixels.plan import shrink_on_load
+from dafre_fast.pixels.plan import plan_picture, shrink_on_load
 from tests.pixels.pictures import parts_of, plan_of, recipe, upright
 
 sides = st.integers(1, 30_000)
@@ -134,3 +135,21 @@ def test_cut_holds_the_pixels_of_the_region(width, height, data):
     assert region.shape == (bottom - top, right - left, 3)
     assert (region[..., 0] == np.arange(left, right)).all()
     assert (region[..., 1] == np.arange(top, bottom)[:, None]).all()
+
+
+# Whole pictures for a network
+
+
+@given(sides, sides, st.sampled_from([Format.JPEG, Format.PNG]), st.integers(32, 3000))
+def test_picture_for_a_network_has_about_its_side_or_more_but_less_than_twice_that(
+    width, height, format, side
+):
+    header = Header(format=format, stored=Size(width, height))
+    (plan,) = plan_picture(header, Bounds(max_pixels=10**9), side).outputs
+    assert min(max(width, height), 0.9 * side) <= max(plan.size) < 2 * side
+
+
+@pytest.mark.parametrize(("side", "eighths"), [(3000, 8), (2001, 4), (1111, 2), (555, 1), (100, 1)])
+def test_jpeg_for_a_network_is_shrunk_while_it_is_decoded(side, eighths):
+    header = Header(format=Format.JPEG, stored=LARGE)
+    assert plan_picture(header, Bounds(), side).outputs[0].eighths == eighths

@@ -1,5 +1,8 @@
 """Files of ids or a draw decide the split, in place of shares of each class."""
 
+import gzip
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -84,6 +87,63 @@ def test_a_line_that_is_no_id_is_a_bad_row(tmp_path, files):
     ]
 
 
+def test_the_funnel_has_the_rows_that_are_listed(tmp_path, files):
+    catalogue = catalogue_of(tmp_path, {10: 5, 13: 5, 11: 5, 12: 7}, files("10\n"), min_images=2)
+    assert [(step.name, step.images, step.classes) for step in catalogue.funnel[1:4]] == [
+        ("confidence >= 0.85", 4, 2),
+        ("listed in --splits", 3, 2),
+        ("classes of >= 2 images", 2, 1),
+    ]
+    assert catalogue_of(tmp_path, {10: 5}, Splitting(), min_images=1).funnel[2].classes == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"10\r\n12\r\n",
+        b"\xef\xbb\xbf10\n12",
+        b"0010\n000012\n",
+        b" 10 \n\n12\t\n",
+        gzip.compress(b"10\n12\n", mtime=0),
+    ],
+)
+def test_ids_are_read_however_their_lines_are_written(tmp_path, files, data):
+    splitting = files("", test="13\n")
+    (tmp_path / "trainSplit.tsv").write_bytes(data)
+    catalogue = catalogue_of(tmp_path, dict.fromkeys((10, 11, 12, 13), 5), splitting)
+    assert splits_of(catalogue) == {10: "train", 11: "val", 12: "train", 13: "test"}
+    assert not bad_rows_of(catalogue)
+
+
+def test_a_file_may_have_the_name_of_a_compressed_one(tmp_path, files):
+    splitting = files("10\n")
+    (tmp_path / "trainSplit.tsv").unlink()
+    (tmp_path / "trainSplit.tsv.gz").write_bytes(gzip.compress(b"10\n"))
+    assert splits_of(catalogue_of(tmp_path, {10: 5, 11: 5, 12: 7}, splitting))[10] == "train"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", r"trainSplit\.tsv: is empty"),
+        (b"\n \n", r"trainSplit\.tsv: has no rows"),
+        (b"\xff\xd8\xff\xe0" * 99, r"trainSplit\.tsv: "),
+        (bytes(range(256)) * 9, r"trainSplit\.tsv: "),
+        (b"1" * 30 + b"\n", r"trainSplit\.tsv: 1 of 1 rows are malformed"),
+    ],
+)
+def test_a_file_without_ids_is_one_line(tmp_path, files, data, message):
+    splitting = files("")
+    (tmp_path / "trainSplit.tsv").write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        catalogue_of(tmp_path, {10: 5, 11: 5}, splitting)
+
+
+def test_no_id_that_has_a_row_is_one_line(tmp_path, files):
+    with pytest.raises(InputError, match="none is left"):
+        catalogue_of(tmp_path, {20: 5}, files("10\n"))
+
+
 def test_a_missing_file_is_named(tmp_path, files):
     splitting = files("10\n")
     (tmp_path / "valSplit.tsv").unlink()
@@ -153,3 +213,24 @@ def test_labels_of_the_same_protocol_are_no_news(tmp_path, splitting):
         record_protocol(tmp_path, splitting, told.append)
         (tmp_path / "train.csv").touch()
     assert not told
+
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (SHARED / "splits").is_dir(), reason="the published split (../shared/splits) is absent"
+)
+def test_the_published_split_is_applied_to_a_table_of_full_size(tmp_path):
+    faces = tmp_path / "faces.tsv"
+    subprocess.run([sys.executable, SHARED / "dafre/make_faces.py", faces], check=True)
+    splitting = Splitting(splits=SHARED / "splits")
+    catalogue = read_catalogue(faces, SHARED / "dafre/tagIds.tsv", Selection(), splitting)
+    kept = Counter(catalogue.kept["split"])
+    problems = catalogue.bad_rows.group_by("table", "problem").len()
+    no_row = dict(problems.filter(problem="no_row").select("table", "len").iter_rows())
+    for split, listed in (("train", 541_600), ("val", 10_000), ("test", 10_000)):
+        assert kept[split] + no_row[f"{split}Split.tsv"] == listed
+    no_split = problems.filter(problem="no_split")["len"].sum()
+    assert kept.total() + no_split == 561_557

@@ -33,6 +33,8 @@ df.crop_head(b"", (0.1, 0.1, 0.5))  # type: ignore[arg-type]
 
 manifest: pl.DataFrame = df.make_images(catalogue, "original", Path("out"), progress=True)
 manifest = df.make_images(manifest, "original", "out", metadata=["a.json"], rate=2, workers=4)
+manifest = df.make_images(manifest, "https://host/{id}.jpg", "out", keep_originals=False)
+df.make_images(manifest, "original", "out", keep_originals="no")  # type: ignore[arg-type]
 df.make_images({"id": [1]}, "original", "out")  # type: ignore[arg-type]
 df.make_images(manifest, "original")  # type: ignore[call-arg]
 df.make_images(manifest, "original", "out", True)  # type: ignore[call-arg]

@@ -14,6 +14,14 @@ them; or any size is right, and nothing is filled.
 BackendName = Literal["onnxruntime", "opencv"]
 
 
+class Counting(Group, frozen=True):
+    """What counts as a head."""
+
+    count_threshold: Annotated[
+        Share, Meta(description="Least score of a box that counts as a head.")
+    ] = 0.3
+
+
 class Detecting(Group, frozen=True, rename={"class_": "class"}):
     """The detector of heads, and what counts as a head."""
 
@@ -22,8 +30,12 @@ class Detecting(Group, frozen=True, rename={"class_": "class"}):
         Meta(description="ONNX model of the detector: a file, a URL or hf:OWNER/NAME/PATH."),
     ] = None
     count_threshold: Annotated[
-        Share, Meta(description="Least score of a box that counts as a head.")
-    ] = 0.3
+        Share | None,
+        Meta(
+            description="Least score of a box that counts as a head. Default: threshold.json beside"
+            " the model, or 0.3."
+        ),
+    ] = None
     nms: Annotated[
         Share | None,
         Meta(
@@ -33,10 +45,17 @@ class Detecting(Group, frozen=True, rename={"class_": "class"}):
     ] = None
     detect_side: Annotated[
         Count | None,
-        Meta(description="Long side of the detector's input, in pixels. Default: the model's."),
+        Meta(
+            description="Long side of the detector's input, in pixels. Default: the model's, or the"
+            " family's: 1024 for faceboxes, 512 for yolo3, else 640. 1400 finds small heads."
+        ),
     ] = None
     detector_family: Annotated[
-        FamilyName | None, Meta(description="Layout of the outputs. Default: told by their shapes.")
+        FamilyName | None,
+        Meta(
+            description="Layout of the outputs. Default: model_type.json beside the model, or told"
+            " by their shapes."
+        ),
     ] = None
     detector_fit: Annotated[
         Fit | None,
@@ -45,10 +64,14 @@ class Detecting(Group, frozen=True, rename={"class_": "class"}):
     class_: Annotated[
         str | None,
         Meta(
-            description="Name or number of the class to look for. Default: head, or the only one."
+            description="Name or number of the class to look for, as labels.json beside the model"
+            " or its metadata names it. Default: head, or the only one if nothing names it."
         ),
     ] = None
     backend: Annotated[
         BackendName | None,
-        Meta(description="Library that runs the model. Default: ONNX Runtime if installed."),
+        Meta(
+            description="Library that runs the model. Default: ONNX Runtime if installed, on the"
+            " GPU if it has CUDA; workers share the GPU and its memory."
+        ),
     ] = None

@@ -141,6 +141,8 @@ def _source(data: bytes, header: Header, plan: OutputPlan, whole: Pixels | None)
         return raster(cut(pixels, plan.rect))
     if plan.eighths == WHOLE:
         return shrink(pixels, 1 if plan.exact else block_for(stored, plan.size))
+    if pixels.shape[1::-1] == plan.size:
+        return raster(pixels)
     share = plan.eighths / WHOLE
     return Raster(pixels, (stored.width * share, stored.height * share))
 

@@ -10,41 +10,32 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal, UsageError
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box, Head
-from dafre_fast.core.settings.detecting import BackendName, FamilyName, Fit
-from dafre_fast.pixels.detectors.backends.base import Network
+from dafre_fast.pixels.detectors.backends.base import Network, one_line
 from dafre_fast.pixels.detectors.backends.choose import load as load_network
+from dafre_fast.pixels.detectors.decide import Class, Options, decide_class, decide_family
 from dafre_fast.pixels.detectors.families.base import Family, Floats, Found, Outputs
-from dafre_fast.pixels.detectors.families.choose import family_of
 from dafre_fast.pixels.detectors.fit import Placed, blob, place
-from dafre_fast.pixels.detectors.model import Facts, read_facts
+from dafre_fast.pixels.detectors.model import read_facts
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.rasters import Pixels
 
 _MOST_BOXES = 1000
 """The best boxes that enter NMS; a picture has fewer heads."""
-_HEADS = ("head", "heads", "anime head")
-"""Names of the class to look for, where a network has several."""
 _ROUNDING = 1e-3
 """How far a score may be outside 0 to 1."""
 
 
-class Options(Struct, frozen=True):
-    """All that may be said of a detector, as in `core.settings.detecting`; None leaves it to the
-    model.
-    """
+class Settings(Struct, frozen=True, rename={"kind": "class"}):
+    """How a network is used, as `decide` found it, but for the threshold."""
 
-    threshold: float = 0.3
-    """Least score of a box."""
-    nms: float | None = None
-    side: int | None = None
+    family: str
+    side: int
     """The long side of the input, in pixels."""
-    family: FamilyName | None = None
-    fit: Fit | None = None
-    kind: str | None = None
-    """The class to look for: its name or number."""
-    labels: tuple[str, ...] = ()
-    """Names of the classes, where the model does not have them."""
-    backend: BackendName | None = None
+    fixed: Size | None
+    fit: str
+    step: int
+    kind: Class
+    nms: float | None
 
 
 @dataclass(frozen=True)
@@ -56,11 +47,19 @@ class Detector:
     """The long side of the input, in pixels."""
     fixed: Size | None
     """The size of the input, None if the network leaves it open."""
-    kind: int
-    """The number of the class to look for."""
+    kind: Class
+    """The class to look for."""
     threshold: float
     nms: float | None
     network: Network
+
+    @property
+    def settings(self) -> Settings:
+        """What was decided of it: all that decides the boxes besides the network itself."""
+        family = self.family
+        return Settings(
+            family.name, self.side, self.fixed, family.fit, family.step, self.kind, self.nms
+        )
 
     def find(self, pixels: Pixels) -> list[Head]:
         """Return the heads in a picture, RGB uint8 (height, width, 3 or 4), the surest first.
@@ -70,18 +69,18 @@ class Detector:
         height, width = pixels.shape[:2]
         placed = place(Size(width, height), self.family, self.side, self.fixed)
         try:
-            outputs = self.network(blob(pixels, placed, self.family))
+            outputs = self.network.run(blob(pixels, placed, self.family))
         except Exception as error:  # the libraries' exceptions share no base class but this
-            message = str(error).strip().partition("\n")[0]
-            raise Refusal(Reason.DETECTOR_FAILED, message) from error
+            raise Refusal(Reason.DETECTOR_FAILED, one_line(error)) from error
         return self._heads(self.family.read(outputs, placed.input), placed)
 
     def _heads(self, found: Found, placed: Placed) -> list[Head]:
-        scores = found.scores[:, self.kind] if self.kind < found.scores.shape[1] else _NONE
+        number = self.kind.number
+        scores = found.scores[:, number] if number < found.scores.shape[1] else _NONE
         _check(scores)
         sure = np.flatnonzero(scores >= self.threshold)
         best = sure[np.argsort(-scores[sure], kind="stable")][:_MOST_BOXES]
-        shares = placed.shares(found.boxes[best])
+        shares = placed.shares(found.boxes(best))
         if np.isnan(shares).any():
             raise Refusal(Reason.DETECTOR_FAILED, "a box is not a number")
         inside = (shares[:, 2:] > shares[:, :2]).all(axis=1)
@@ -121,15 +120,16 @@ def load(data: bytes, options: Options) -> Detector:
     facts = read_facts(data)
     network = load_network(data, facts.input, options.backend)
     fixed = Size(facts.width, facts.height) if facts.width and facts.height else None
-    side = options.side or (max(fixed) if fixed else facts.side)
-    outputs = _tried(network, fixed or Size(side or _TRIAL, side or _TRIAL))
-    family = family_of(outputs, options.family)
-    if options.fit:
-        from dataclasses import replace
-
-        family = replace(family, fit=options.fit)
-    classes = family.read(outputs, fixed or Size(side or _TRIAL, side or _TRIAL)).scores.shape[1]
-    kind = _kind(options, facts, classes)
+    if fixed and options.side not in {None, max(fixed)}:
+        raise UsageError(
+            f"takes pictures of {fixed.width} x {fixed.height}, which --detect-side cannot change"
+        )
+    side = max(fixed) if fixed else options.side or facts.side
+    trial = fixed or Size(side or _TRIAL, side or _TRIAL)
+    outputs = _tried(network, trial)
+    family = decide_family(outputs, options, facts)
+    scores = family.read(outputs, trial).scores
+    kind = decide_class(options, facts, scores.shape[1] if family.tells_classes else None)
     nms = family.nms if options.nms is None else options.nms
     return Detector(family, side or family.side, fixed, kind, options.threshold, nms, network)
 
@@ -140,26 +140,8 @@ _TRIAL = 256
 
 def _tried(network: Network, size: Size) -> Outputs:
     try:
-        return network(np.zeros((1, 3, size.height, size.width), np.float32))
+        return network.run(np.zeros((1, 3, size.height, size.width), np.float32))
     except Exception as error:
-        message = str(error).strip().partition("\n")[0]
         raise UsageError(
-            f"fails on a picture of {size.width} x {size.height}: {message}"
+            f"fails on a picture of {size.width} x {size.height}: {one_line(error)}"
         ) from error
-
-
-def _kind(options: Options, facts: Facts, classes: int) -> int:
-    """Return the number of the class to look for. Raises UsageError if that is not clear."""
-    labels = list(options.labels or facts.labels)
-    if options.kind is not None:
-        if options.kind in labels:
-            return labels.index(options.kind)
-        if options.kind.isdecimal() and (not labels or int(options.kind) < len(labels)):
-            return int(options.kind)
-        known = ", ".join(labels) or f"0 to {classes - 1}"
-        raise UsageError(f"has no class {options.kind!r}; its classes are {known}")
-    heads = [number for number, label in enumerate(labels) if label.lower() in _HEADS]
-    if heads or max(classes, len(labels)) == 1:
-        return heads[0] if heads else 0
-    known = ", ".join(labels) or f"0 to {classes - 1}"
-    raise UsageError(f"has several classes ({known}): choose one with --class")

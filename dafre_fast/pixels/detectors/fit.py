@@ -7,6 +7,7 @@ import numpy as np
 
 from dafre_fast.pixels.detectors.families.base import Family, Floats
 from dafre_fast.pixels.geometry import Size
+from dafre_fast.pixels.kernels.planes import spread
 from dafre_fast.pixels.rasters import Pixels
 
 
@@ -61,19 +62,27 @@ def scaled(picture: Size, within: Size) -> Size:
 
 
 def blob(pixels: Pixels, placed: Placed, family: Family) -> Floats:
-    """Return the input of a network for RGB pixels: float32 (1, 3, height, width)."""
-    height, width = pixels.shape[:2]
-    rgb = pixels[..., :3]
-    if Size(width, height) != placed.picture:
-        smaller = placed.picture.width < width
-        method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        rgb = cv2.resize(rgb, placed.picture, interpolation=method)
-    channels = rgb if family.order == "rgb" else rgb[..., ::-1]
-    planes = np.full((1, 3, placed.input.height, placed.input.width), family.grey, np.float32)
+    """Return the input of a network for pixels, RGB or RGBX: float32 (1, 3, height, width)."""
+    planes = np.empty((1, 3, placed.input.height, placed.input.width), np.float32)
+    rgb = planes[0] if family.order == "rgb" else planes[0, ::-1]
+    mean = np.array(family.mean, np.float32)
+    mean = mean if family.order == "rgb" else mean[::-1].copy()
+    if placed.picture != placed.input:
+        rgb[:] = (np.float32(family.grey) - mean[:, None, None]) * np.float32(family.scale)
     rows = slice(placed.top, placed.top + placed.picture.height)
     columns = slice(placed.left, placed.left + placed.picture.width)
-    planes[0, :, rows, columns] = channels.transpose(2, 0, 1)
-    if any(family.mean):
-        planes -= np.array(family.mean, np.float32).reshape(3, 1, 1)
-    planes *= np.float32(family.scale)
+    spread(_resized(pixels, placed.picture), mean, family.scale, rgb[:, rows, columns])
     return planes
+
+
+def _resized(pixels: Pixels, size: Size) -> Pixels:
+    """Resize pixels. Bilinear, as in training of most detectors, unless that would leave out
+    pixels.
+    """
+    height, width = pixels.shape[:2]
+    if Size(width, height) == size:
+        return pixels
+    leaves_out = width > 2 * size.width or height > 2 * size.height
+    method = cv2.INTER_AREA if leaves_out else cv2.INTER_LINEAR
+    resized: Pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=method)
+    return resized

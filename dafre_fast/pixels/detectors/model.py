@@ -7,8 +7,8 @@ of ONNX 1.17).
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from dafre_fast.core.errors import UsageError
 
@@ -16,7 +16,9 @@ _GRAPH, _METADATA = 7, 14  # of ModelProto
 _INITIALIZER, _INPUT, _SPARSE = 5, 11, 15  # of GraphProto
 _NAME, _TYPE = 1, 2  # of ValueInfoProto
 _TENSOR, _SHAPE, _DIMENSION, _SIZE = 1, 2, 1, 1  # TypeProto, its Tensor, TensorShapeProto
-_NAME_OF_TENSOR = 8
+_NAME_OF_TENSOR, _LOCATION, _EXTERNAL = 8, 14, 1  # of TensorProto
+_SHORTEST, _LONGEST = 8, 1 << 14
+"""Pixels of a side of an input, and of a step between sides."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -33,6 +35,10 @@ class Facts:
     """The names of the classes, by number; none if the file does not say."""
     side: int | None = None
     """The long side that the network was trained for, in pixels."""
+    step: int | None = None
+    """Sides of its input are multiples of this, in pixels."""
+    task: str = ""
+    """What the network does, such as detect; empty if the file does not say."""
 
 
 class _Field(NamedTuple):
@@ -50,13 +56,14 @@ def read_facts(data: bytes) -> Facts:
     if len(inputs) != 1:
         raise UsageError(f"takes {len(inputs)} inputs, where a detector takes one picture")
     ((name, shape),) = inputs.items()
-    if len(shape) != 4 or shape[1] not in {3, None}:
+    pictures = len(shape) == 4 and shape[0] in {1, None} and shape[1] in {3, None}
+    if not pictures or (shape[2] is None) != (shape[3] is None):
         sizes = ", ".join("any" if side is None else str(side) for side in shape)
         raise UsageError(
-            f"takes an input of ({sizes}), where a detector takes (1, 3, height, width)"
+            f"takes an input of ({sizes}), where a detector takes (1, 3, height, width),"
+            " both sides fixed or both open"
         )
-    labels, side = _of_maker(metadata)
-    return Facts(name, shape[2], shape[3], labels, side)
+    return replace(Facts(name, shape[2], shape[3]), **_of_maker(metadata))
 
 
 def _parts(model: memoryview) -> tuple[memoryview, dict[str, str]]:
@@ -81,7 +88,14 @@ def _inputs(graph: memoryview) -> dict[str, list[int | None]]:
             found[name] = shape
         elif field.number == _INITIALIZER:  # old files list the weights among the inputs, too
             constants.add(_text(_bytes(field), _NAME_OF_TENSOR))
+            _refuse_external(_bytes(field))
     return {name: shape for name, shape in found.items() if name not in constants}
+
+
+def _refuse_external(tensor: memoryview) -> None:
+    """Raise UsageError if a tensor is in another file."""
+    if any(field.number == _LOCATION and field.value == _EXTERNAL for field in _fields(tensor)):
+        raise UsageError("keeps its weights in another file; export or save it as one file")
 
 
 def _value_info(info: memoryview) -> tuple[str, list[int | None]]:
@@ -146,14 +160,24 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError("a number of more than ten bytes")
 
 
-def _of_maker(metadata: dict[str, str]) -> tuple[Sequence[str], int | None]:
-    """Return labels and side from the metadata that Ultralytics writes as Python literals."""
+def _of_maker(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return facts from the metadata that Ultralytics writes as Python literals."""
     names, size = _literal(metadata.get("names")), _literal(metadata.get("imgsz"))
     if isinstance(names, dict):
-        names = [names[number] for number in sorted(names)]
-    labels = [str(name) for name in names] if isinstance(names, list) else ()
-    sizes = [side for side in size if isinstance(side, int)] if isinstance(size, list) else []
-    return labels, max(sizes, default=None)
+        numbered = all(isinstance(number, int) for number in names)
+        names = [names[number] for number in (sorted(names) if numbered else names)]
+    sides = size if isinstance(size, list | tuple) else [size]
+    step = _literal(metadata.get("stride"))
+    return {
+        "labels": [str(name) for name in names] if isinstance(names, list | tuple) else (),
+        "side": max(filter(_is_side, sides), default=None),
+        "step": step if _is_side(step) else None,
+        "task": metadata.get("task", ""),
+    }
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int) and _SHORTEST <= value <= _LONGEST
 
 
 def _literal(text: str | None) -> object:

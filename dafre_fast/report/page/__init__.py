@@ -13,7 +13,7 @@ from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.provenance import is_of_danbooru, words_of
 from dafre_fast.report.page import figures
-from dafre_fast.report.records import Page, Share, Written
+from dafre_fast.report.records import Page, SearchPage, Share, Written
 from dafre_fast.views import show as shown
 from dafre_fast.views.figures import PARTS, kept, shortened
 
@@ -45,6 +45,29 @@ class Held(NamedTuple):
 
 def render(page: Page, version: str) -> Mapping[str, str]:
     """Return the text of each file by its name; all values are escaped, whatever they hold."""
+    return _rendered(
+        "page.html.jinja",
+        page,
+        version,
+        overview=page.overview,
+        refused_shares=[Share(one.reason, one.images) for one in page.overview.refused],
+        funnel=[*_levels(_steps(page))],
+        largest=[*_held(page.overview.class_sizes)],
+        categories=CATEGORY_NAMES,
+        bars=_BARS,
+        exclude=f"{AUDIT}/{EXCLUDE}",
+        danbooru=page.choice is not None and is_of_danbooru(page.choice.source),
+    )
+
+
+def render_search(page: SearchPage, version: str) -> Mapping[str, str]:
+    """Return the same for a search for heads of which no dataset is made yet."""
+    return _rendered("search.html.jinja", page, version)
+
+
+def _rendered(
+    template: str, page: Page | SearchPage, version: str, **more: object
+) -> Mapping[str, str]:
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -54,18 +77,12 @@ def render(page: Page, version: str) -> Mapping[str, str]:
         keep_trailing_newline=True,
     )
     environment.filters |= _FILTERS
-    text = environment.get_template("page.html.jinja").render(
+    text = environment.get_template(template).render(
         page=page,
-        overview=page.overview,
-        refused_shares=[Share(one.reason, one.images) for one in page.overview.refused],
-        funnel=[*_levels(page)],
-        largest=[*_held(page.overview.class_sizes)],
+        found_funnel=[*_levels(page.found.funnel)] if page.found else [],
         figures=figures,
-        categories=CATEGORY_NAMES,
-        bars=_BARS,
-        exclude=f"{AUDIT}/{EXCLUDE}",
         version=version,
-        danbooru=page.choice is not None and is_of_danbooru(page.choice.source),
+        **more,
     )
     return {INDEX: text, STYLE: (_HERE / STYLE).read_text(encoding="utf-8")}
 
@@ -89,11 +106,14 @@ def lines_of(written: Written) -> Iterator[str]:
         yield f"could not be read: {path}"
 
 
-def _levels(page: Page) -> Iterator[Level]:
+def _steps(page: Page) -> Sequence[Step]:
     if page.funnel is None:
-        return
+        return []
     overview = page.overview
-    steps = [*page.funnel.steps, Step("made", overview.made, overview.made_classes)]
+    return [*page.funnel.steps, Step("made", overview.made, overview.made_classes)]
+
+
+def _levels(steps: Sequence[Step]) -> Iterator[Level]:
     names = [step.name for step in steps]
     images = [step.images for step in steps]
     classes = [step.classes for step in steps]
@@ -147,6 +167,7 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
     "percent": "{:.1%}".format,
     "share": share,
     "unit": "{:.4f}".format,
+    "score": "{:.2f}".format,
     "size": size,
     "time": time,
     "name": partial(shortened, width=_LONGEST_NAME),

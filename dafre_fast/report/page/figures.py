@@ -8,7 +8,7 @@ from math import floor, log, log10
 from statistics import median
 from typing import NamedTuple
 
-from dafre_fast.report.records import Grid, Heads, Throughput
+from dafre_fast.report.records import Bars, FoundHeads, Grid, Heads, Throughput
 from dafre_fast.views.figures import ticks
 
 LEVELS = 6
@@ -35,11 +35,12 @@ class Shape(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A text that begins at a point."""
+    """A text that begins at a point, or ends there (`anchor`)."""
 
     x: float
     y: float
     text: str
+    anchor: str = "start"
 
 
 class Frame(NamedTuple):
@@ -152,6 +153,48 @@ def _steps(values: Sequence[float], up: Axis) -> str:
     heights = [_n(up.at(value)) for value in values]
     stairs = (f"V{y}H{_n(_FRAME.left + place * wide)}" for place, y in enumerate(heights, 1))
     return f"M{_n(_FRAME.left)} {heights[0]}" + "".join(stairs)
+
+
+def scores(found: FoundHeads) -> Plot:
+    """Plot the boxes by their score, and both thresholds as lines."""
+    across = Axis(0, 1, _FRAME.left, _FRAME.right)
+    shapes, up = _bars(found.scores, across)
+    notes = []
+    for place, (threshold, text) in enumerate(
+        [(found.count_threshold, "counted"), (found.min_confidence, "labelled")]
+    ):
+        x, y = across.at(threshold), _FRAME.top + 12 + 14 * place
+        shapes.append(Shape("guide", f"M{_n(x)} {_n(_FRAME.top)}V{_n(_FRAME.bottom)}"))
+        words = f"{text} from {threshold:g}"
+        end = x > _FRAME.right - 110
+        notes.append(Note(x - 4 if end else x + 4, y, words, "end" if end else "start"))
+    labels = ("score", "boxes")
+    return Plot(_WIDTH, _HEIGHT, _FRAME, across.ticks(), up.ticks(), labels, shapes, notes)
+
+
+def head_sides(found: FoundHeads) -> Plot:
+    """Plot the heads by the short side of their box, on a logarithmic axis."""
+    edges = found.sizes.edges
+    across = Axis(edges[0], edges[-1], _FRAME.left, _FRAME.right, logarithmic=True)
+    shapes, up = _bars(found.sizes, across)
+    labels = ("short side of the box, in pixels of the original", "heads")
+    return Plot(_WIDTH, _HEIGHT, _FRAME, across.ticks(), up.ticks(), labels, shapes)
+
+
+def _bars(bars: Bars, across: Axis) -> tuple[list[Shape], Axis]:
+    """Return a histogram: all boxes, and over them those that are sure; and the axis upwards."""
+    up = Axis(0, max(*bars.boxes, 1) * 1.08, _FRAME.bottom, _FRAME.top)
+    edges = [across.at(edge) for edge in bars.edges]
+    shapes = []
+    for style, counts in (("bars", bars.boxes), ("bars sure", bars.sure)):
+        path = "".join(
+            f"M{_n(left)} {_n(_FRAME.bottom)}V{_n(up.at(count))}H{_n(right)}V{_n(_FRAME.bottom)}Z"
+            for left, right, count in zip(edges, edges[1:], counts, strict=False)
+            if count
+        )
+        if path:
+            shapes.append(Shape(style, path))
+    return shapes, up
 
 
 def sizes(grid: Grid) -> Plot:

@@ -8,7 +8,7 @@ outputs differs.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 SIDE, SQUARE, CELL = 256, 128, 32
 CELLS = SIDE // CELL
@@ -68,8 +68,17 @@ def _scores(shape: Sequence[int]) -> tuple[Nodes, list]:
     return nodes, [*constants, zero, one, _constant("shape", np.array(shape, np.int64))]
 
 
-def _model(nodes: Nodes, constants: list, outputs: dict[str, Sequence[int]], **metadata) -> bytes:
-    picture = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
+def _model(
+    nodes: Nodes,
+    constants: list,
+    outputs: dict[str, Sequence[int]],
+    *,
+    free: bool = False,
+    **metadata: str,
+) -> bytes:
+    """Return a model; it takes pictures of any size if it is `free`."""
+    sides = ["height", "width"] if free else [SIDE, SIDE]
+    picture = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, *sides])
     results = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in outputs.items()
@@ -80,7 +89,7 @@ def _model(nodes: Nodes, constants: list, outputs: dict[str, Sequence[int]], **m
     return model.SerializeToString()
 
 
-def yolo8(labels: Sequence[str] = ("head",), **more: str) -> bytes:
+def yolo8(labels: Sequence[str] = ("head",), **more) -> bytes:
     classes = len(labels)
     rest = np.zeros((1, classes - 1, _ALL), np.float32)
     nodes, constants = _darkness(1, 0)
@@ -172,13 +181,60 @@ def faceboxes() -> bytes:
     return _model(nodes, constants, {"loc": [1, every, 4], "conf": [every, 2]})
 
 
-def constant(**outputs: np.ndarray) -> bytes:
+def constant(
+    *, free: bool = False, metadata: dict[str, str] | None = None, **outputs: np.ndarray
+) -> bytes:
     """Return a model whose outputs are always the same."""
     nodes, constants = _darkness(1, 0)
     for name, values in outputs.items():
         constants.append(_constant(f"{name} is", values.astype(np.float32)))
         nodes.append(helper.make_node("Identity", [f"{name} is"], [name]))
-    return _model(nodes, constants, {name: values.shape for name, values in outputs.items()})
+    shapes = {name: values.shape for name, values in outputs.items()}
+    return _model(nodes, constants, shapes, free=free, **(metadata or {}))
+
+
+def with_box(family: str, box: Sequence[float], score: float, *, free: bool = False) -> bytes:
+    """Return a model of a family with one box, in the numbers of that family; the others are
+    unsure.
+    """
+    row = np.array((*box, score), np.float32)
+    if family == "faceboxes":
+        loc, conf = np.zeros((1, 1364, 4)), np.zeros((1364, 2))
+        loc[0, 1000], conf[1000, 1] = box, score
+        return constant(loc=loc, conf=conf, free=free)
+    if family == "yolo3":
+        maps = [np.full((1, 18, cells, cells), -20.0) for cells in (8, 16, 32)]
+        maps[0][0, :5, 4, 4] = row
+        return constant(large=maps[0], middle=maps[1], small=maps[2], free=free)
+    rows = np.zeros((400 if family == "yolo5" else 300, 6 if family in {"yolo5", "yolo10"} else 5))
+    rows[7, :5] = row
+    if family == "yolo5":
+        rows[:, 5] = 1
+    output = rows.T if family == "yolo8" else rows
+    return constant(output0=output[None], free=free)
+
+
+def with_open_batch(data: bytes) -> bytes:
+    """Return a model that takes any number of pictures at once."""
+    model = ModelProto.FromString(data)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    return model.SerializeToString()
+
+
+def in_halves(data: bytes) -> bytes:
+    """Return a model whose input and outputs are float16."""
+    model = ModelProto.FromString(data)
+    graph = model.graph
+    graph.node.insert(0, helper.make_node("Cast", ["halves"], ["images"], to=TensorProto.FLOAT))
+    graph.input[0].name = "halves"
+    graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    for output in graph.output:
+        of_node = next(node for node in graph.node if output.name in node.output)
+        of_node.output[0] = f"{output.name} whole"
+        cast = helper.make_node("Cast", of_node.output, [output.name], to=TensorProto.FLOAT16)
+        graph.node.append(cast)
+        output.type.tensor_type.elem_type = TensorProto.FLOAT16
+    return model.SerializeToString()
 
 
 FAMILIES: dict[str, Callable[[], bytes]] = {

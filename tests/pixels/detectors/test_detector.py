@@ -1,11 +1,13 @@
 """A detector finds heads: whatever the family, the backend and the size of the picture."""
 
 import numpy as np
+import onnx
 import pytest
 
 from dafre_fast.core.errors import Refusal, UsageError
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.detectors.detector import Options, load
+from dafre_fast.pixels.detectors.decide import Options
+from dafre_fast.pixels.detectors.detector import load
 from tests.pixels.detectors import models
 from tests.pixels.detectors.models import FAMILIES
 
@@ -130,3 +132,42 @@ def test_a_box_is_cut_at_the_edge_of_the_picture() -> None:
 def test_a_box_outside_the_picture_is_no_head() -> None:
     detector = load(boxes_of_yolo8((-50, 128, 64, 64, 0.9)), Options())
     assert detector.find(with_squares(256, 256)) == []
+
+
+def test_thousands_of_boxes_are_as_many_heads_at_most(backend) -> None:
+    rows = np.zeros((1, 5, 60_000))
+    rows[0, :4] = np.random.default_rng(1).uniform(20, 200, (4, 60_000))
+    rows[0, 4] = 0.9
+    found = load(models.constant(output0=rows), Options(backend=backend)).find(
+        with_squares(256, 256)
+    )
+    assert 0 < len(found) <= 1000
+
+
+def edited(change) -> bytes:
+    model = onnx.ModelProto.FromString(models.yolo8())
+    change(model)
+    return model.SerializeToString()
+
+
+def of_a_newer_opset(model) -> None:
+    model.opset_import[0].version = 99
+
+
+def of_an_unknown_node(model) -> None:
+    model.graph.node[0].op_type = "Convolve"
+
+
+def of_bytes(model) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+
+
+@pytest.mark.parametrize("change", [of_a_newer_opset, of_an_unknown_node, of_bytes])
+def test_a_model_that_a_backend_cannot_run_is_one_line(backend, change, capfd) -> None:
+    if backend == "opencv" and change is of_a_newer_opset:
+        pytest.skip("OpenCV does not look at the version")
+    with pytest.raises(UsageError, match=r"cannot read the model|fails on a picture") as refused:
+        load(edited(change), Options(backend=backend))
+    assert len(str(refused.value)) < 300
+    assert "\n" not in str(refused.value)
+    assert not "".join(capfd.readouterr())

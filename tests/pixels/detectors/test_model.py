@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,8 @@ def test_weights_that_are_listed_among_the_inputs_are_not_inputs() -> None:
         ([[1, 3, 8, 8], [1, 2]], "takes 2 inputs"),
         ([[1, 10]], r"takes an input of \(1, 10\)"),
         ([[1, 8, 8, 3]], r"takes an input of \(1, 8, 8, 3\)"),
+        ([[4, 3, 8, 8]], r"takes an input of \(4, 3, 8, 8\), where a detector takes \(1, 3"),
+        ([[1, 3, 8, "w"]], r"takes an input of \(1, 3, 8, any\).*both sides fixed or both open"),
     ],
 )
 def test_a_model_that_takes_no_picture_is_refused(shapes, message) -> None:
@@ -75,3 +78,12 @@ def test_a_damaged_model_is_read_or_refused(data) -> None:
     model[at] = data.draw(st.integers(0, 255))
     with suppress(UsageError):
         read_facts(bytes(model))
+
+
+def test_weights_in_another_file_are_refused() -> None:
+    model = onnx.ModelProto.FromString(models.yolo8())
+    tensor = model.graph.initializer[0]
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+    with pytest.raises(UsageError, match="keeps its weights in another file"):
+        read_facts(model.SerializeToString())

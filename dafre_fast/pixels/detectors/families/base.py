@@ -15,13 +15,18 @@ Outputs = Mapping[str, Floats]
 """The outputs of a network by name, for a batch of one picture."""
 
 
+Rows = NDArray[np.intp]
+"""Numbers of boxes, in an order."""
+
+
 class Found(NamedTuple):
     """N boxes that a network found, before any threshold."""
 
-    boxes: Floats
-    """Left, top, right, bottom in pixels of its input, (N, 4)."""
     scores: Floats
     """Score of each box for each class, (N, classes); 0 to 1."""
+    boxes: Callable[[Rows], Floats]
+    """Returns the boxes of some rows: left, top, right, bottom in pixels of the input, (rows, 4).
+    Few of the boxes are sure enough to be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,8 @@ class Family:
     """Subtracted from the channels, in their order."""
     scale: float = 1 / 255
     """Multiplies the rest."""
+    tells_classes: bool = True
+    """True if the outputs show how many classes there are."""
     nms: float | None = 0.7
     """Boxes that overlap a better one by more than this (intersection over union) are the same
     head; None if the network leaves none of these."""

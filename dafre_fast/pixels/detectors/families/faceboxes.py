@@ -4,12 +4,20 @@ Source: Zhang et al., FaceBoxes: A CPU Real-time Face Detector with High Accurac
 3.2 (anchor densification); variances 0.1 and 0.2 as in SSD (Liu et al., 2016).
 """
 
-from functools import lru_cache
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dafre_fast.pixels.detectors.families.base import Family, Floats, Found, Outputs, from_centres
+from dafre_fast.pixels.detectors.families.base import (
+    Family,
+    Floats,
+    Found,
+    Outputs,
+    Rows,
+    from_centres,
+)
 from dafre_fast.pixels.geometry import Size
 
 _PRIORS = ((32, ((32, 4), (64, 2), (128, 1))), (64, ((256, 1),)), (128, ((512, 1),)))
@@ -25,32 +33,45 @@ def _fits(outputs: Outputs) -> bool:
 
 
 def _read(outputs: Outputs, size: Size) -> Found:
-    loc, conf = outputs["loc"].reshape(-1, 4), outputs["conf"].reshape(-1, 2)
-    priors = _priors(size)
+    return Found(outputs["conf"].reshape(-1, 2)[:, 1:], lambda these: _boxes(outputs, size, these))
+
+
+def _boxes(outputs: Outputs, size: Size, these: Rows) -> Floats:
+    loc, priors = outputs["loc"].reshape(-1, 4)[these], _priors(size, these)
     with np.errstate(over="ignore"):  # an infinite box is none
         centres = priors[:, :2] + loc[:, :2] * 0.1 * priors[:, 2:]
         sizes = priors[:, 2:] * np.exp(loc[:, 2:] * 0.2)
-    return Found(from_centres(np.concatenate((centres, sizes), axis=1)), conf[:, 1:])
+    return from_centres(np.concatenate((centres, sizes), axis=1))
 
 
-@lru_cache(maxsize=64)
-def _priors(size: Size) -> Floats:
-    """Return centre x, centre y, width, height of all priors in pixels, (N, 4): by cell size, row,
-    column, side, then offset y and x.
+def _priors(size: Size, these: Rows) -> Floats:
+    """Return centre x, centre y, width, height of some priors in pixels, (N, 4). They are numbered
+    by cell size, row, column, side, then offset y and x.
     """
-    found = []
+    priors, first = np.zeros((len(these), 4)), 0
     for cell, sides in _PRIORS:
-        offsets = [
+        offsets = _offsets(cell, sides)
+        rows, columns = ceil(size.height / cell), ceil(size.width / cell)
+        after = first + rows * columns * len(offsets)
+        here = (these >= first) & (these < after)
+        cells, numbers = np.divmod(these[here] - first, len(offsets))
+        priors[here] = offsets[numbers]
+        priors[here, :2] += np.stack((cells % columns, cells // columns), axis=1)
+        priors[here] *= cell
+        first = after
+    return priors.astype(np.float32)
+
+
+def _offsets(cell: int, sides: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Return the priors of one cell in units of its size: centre x, centre y, width, height."""
+    return np.array(
+        [
             ((x + _middle(times)) / times, (y + _middle(times)) / times, side / cell, side / cell)
             for side, times in sides
             for y in range(times)
             for x in range(times)
         ]
-        rows, columns = ceil(size.height / cell), ceil(size.width / cell)
-        corner = np.zeros((rows, columns, 1, 4))
-        corner[..., 0], corner[..., 1] = np.arange(columns)[:, None], np.arange(rows)[:, None, None]
-        found.append(((corner + np.array(offsets)) * cell).reshape(-1, 4))
-    return np.concatenate(found).astype(np.float32)
+    )
 
 
 def _middle(times: int) -> float:

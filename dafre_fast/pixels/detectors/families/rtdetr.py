@@ -1,6 +1,6 @@
 """RT-DETR: one output (1, 300, 4 + classes), centres and sizes as shares of the input; no NMS.
 
-With two classes it looks like YOLOv10, which is asked first: name the family then.
+With two classes it has the shape of YOLOv10, which has a whole number in the last column.
 Source: the export of Ultralytics (`ultralytics/nn/modules/head.py`, class RTDETRDecoder).
 """
 
@@ -20,7 +20,7 @@ def _read(outputs: Outputs, size: Size) -> Found:
     rows = only(outputs)
     assert rows is not None
     pixels = np.array((*size, *size), np.float32)
-    return Found(from_centres(rows[:, :4]) * pixels, rows[:, 4:])
+    return Found(rows[:, 4:], lambda these: from_centres(rows[these, :4]) * pixels)
 
 
 FAMILY = Family(name="rtdetr", fits=_fits, read=_read, side=640, fit="stretch", nms=None)

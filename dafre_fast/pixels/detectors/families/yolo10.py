@@ -14,7 +14,10 @@ _MOST_CLASSES = 1000
 
 def _fits(outputs: Outputs) -> bool:
     output = only(outputs)
-    return output is not None and output.shape == (MOST_BOXES, 6)
+    if output is None or output.shape != (MOST_BOXES, 6):
+        return False
+    classes = np.nan_to_num(output[:, 5])  # RT-DETR of two classes has the scores of one there
+    return bool((classes == np.floor(classes)).all())
 
 
 def _read(outputs: Outputs, _size: Size) -> Found:
@@ -23,7 +26,7 @@ def _read(outputs: Outputs, _size: Size) -> Found:
     numbers = np.clip(np.nan_to_num(rows[:, 5]), 0, _MOST_CLASSES - 1).astype(np.int64)
     scores = np.zeros((len(rows), int(numbers.max(initial=0)) + 1), np.float32)
     scores[np.arange(len(rows)), numbers] = rows[:, 4]
-    return Found(rows[:, :4], scores)
+    return Found(scores, lambda these: rows[these, :4])
 
 
-FAMILY = Family(name="yolo10", fits=_fits, read=_read, side=640, nms=None)
+FAMILY = Family(name="yolo10", fits=_fits, read=_read, side=640, tells_classes=False, nms=None)

@@ -5,6 +5,8 @@ e times an anchor. With one class, the score is the objectness, as in the run th
 Source: Redmon and Farhadi, YOLOv3 (2018), section 2.1; the anchors are those of COCO there.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dafre_fast.pixels.detectors.families.base import Family, Floats, Found, Outputs, from_centres
@@ -40,27 +42,37 @@ def _maps(outputs: Outputs) -> list[Floats]:
 
 
 def _sigmoid(logits: Floats) -> Floats:
-    shares: Floats = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    with np.errstate(over="ignore"):  # e to the power of much is infinite, and its share is 0
+        shares: Floats = (1 / (1 + np.exp(-logits))).astype(np.float32)
     return shares
 
 
 def _read(outputs: Outputs, size: Size) -> Found:
-    found = [_boxes(cells, of, size) for cells, of in zip(_maps(outputs), _ANCHORS, strict=True)]
-    return Found(*map(np.concatenate, zip(*found, strict=True)))
+    maps = _maps(outputs)
+    scores = np.concatenate([_scores(cells) for cells in maps])
+    return Found(scores, lambda these: _boxes(maps, size)[these])
 
 
-def _boxes(cells: Floats, anchors: Floats, size: Size) -> Found:
+def _scores(cells: Floats) -> Floats:
+    rows = cells.reshape(-1, cells.shape[-1])
+    scores = _sigmoid(rows[:, 4:5])
+    return scores * _sigmoid(rows[:, 5:]) if rows.shape[1] > 6 else scores
+
+
+def _boxes(maps: Sequence[Floats], size: Size) -> Floats:
+    found = [_boxes_of(cells, of, size) for cells, of in zip(maps, _ANCHORS, strict=True)]
+    return np.concatenate(found)
+
+
+def _boxes_of(cells: Floats, anchors: Floats, size: Size) -> Floats:
     rows, columns = cells.shape[:2]
     places = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
     step = np.array((size.width / columns, size.height / rows), np.float32)
     with np.errstate(over="ignore"):  # an infinite box is none
         centres = (_sigmoid(cells[..., :2]) + places[:, :, None]) * step
         sizes = np.exp(cells[..., 2:4]) * anchors
-        scores = _sigmoid(cells[..., 4:5])
-        if cells.shape[-1] > 6:
-            scores = scores * _sigmoid(cells[..., 5:])
-    boxes = from_centres(np.concatenate((centres, sizes), axis=-1).reshape(-1, 4))
-    return Found(boxes.astype(np.float32), scores.reshape(len(boxes), -1).astype(np.float32))
+    boxes = np.concatenate((centres, sizes), axis=-1).reshape(-1, 4)
+    return from_centres(boxes.astype(np.float32))
 
 
 FAMILY = Family(

@@ -15,7 +15,7 @@ def _fits(outputs: Outputs) -> bool:
 def _read(outputs: Outputs, _size: Size) -> Found:
     rows = only(outputs)
     assert rows is not None
-    return Found(from_centres(rows[:, :4]), rows[:, 4:5] * rows[:, 5:])
+    return Found(rows[:, 4:5] * rows[:, 5:], lambda these: from_centres(rows[these, :4]))
 
 
 FAMILY = Family(name="yolo5", fits=_fits, read=_read, side=640, nms=0.45)

@@ -15,7 +15,7 @@ def _fits(outputs: Outputs) -> bool:
 def _read(outputs: Outputs, _size: Size) -> Found:
     columns = only(outputs)
     assert columns is not None
-    return Found(from_centres(columns[:4].T), columns[4:].T)
+    return Found(columns[4:].T, lambda these: from_centres(columns[:4, these].T))
 
 
 FAMILY = Family(name="yolo8", fits=_fits, read=_read, side=640)
