@@ -9,6 +9,7 @@ LOCKED := --constraint constraints.txt --build-constraint constraints.txt
 
 # What `make full` passes on. With CONFIG the file says where the dataset goes.
 OUT ?= $(if $(CONFIG),,out)
+RUN ?= run
 quoted = '$(subst ','\'',$(1))'
 flag = $(if $(2),--$(1) $(call quoted,$(2)))
 flags = $(call flag,config,$(CONFIG)) $(call flag,output,$(OUT)) $(call flag,workers,$(WORKERS))
@@ -21,14 +22,14 @@ FUZZ_SECONDS ?= 3600
 corpus = $(call flag,corpus,$(BENCH_CORPUS))
 
 # A misspelt variable would be ignored, and the sample made in place of the dataset.
-variables := PYTHON VENV OUT CONFIG WORKERS FACES TAG_IDS SOURCE METADATA DETECTOR PACK ARGS \
+variables := PYTHON VENV OUT RUN CONFIG WORKERS FACES TAG_IDS SOURCE METADATA DETECTOR PACK ARGS \
     FILES FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 unknown := $(filter-out $(variables),$(given))
 $(if $(unknown),$(error no such variable: $(unknown) (make help lists them)))
 
 .DEFAULT_GOAL := full
-.PHONY: help full setup setup-dev turbojpeg test test-all test-newest lint check torture faults \
+.PHONY: help full train setup setup-dev turbojpeg test test-all test-newest lint check torture faults \
     fuzz bench bench-compare lock clean
 
 help: ## list the targets and the variables
@@ -41,10 +42,16 @@ help: ## list the targets and the variables
 	@echo '  DETECTOR=model.onnx       by itself: finds the heads of the sample'
 	@echo '  CONFIG=settings.toml      settings as a TOML file'
 	@echo '  ARGS="--size 128"         any other flags; $(BIN)/dafre-fast full --help lists them'
+	@echo 'variables of make train: OUT, RUN=folder of the model, ARGS="--recipe original"'
 	@echo 'PYTHON=python3.13 is what the environment $(VENV) is made with.'
 
 full: setup ## make a dataset of FACES, TAG_IDS and SOURCE, or of what DETECTOR finds, or a sample
 	$(BIN)/python -m dafre_fast.full $(flags)
+
+train: setup ## train a model on what `make full` made in OUT, into RUN, and judge it
+	$(PIP) $(LOCKED) --editable '.[train]'
+	$(BIN)/python -m dafre_fast.train $(call flag,output,$(OUT)) $(call flag,into,$(RUN)) $(ARGS)
+	$(BIN)/python -m dafre_fast.evaluate $(call flag,output,$(OUT)) $(call flag,model,$(RUN))
 
 setup: $(VENV)/base turbojpeg ## install the package into .venv
 
@@ -69,8 +76,8 @@ turbojpeg: $(VENV)/base
 	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
 	echo 'libturbojpeg is not here and could not be installed; libvips serves in its place'
 
-# Tests of one file share a process, and so do those that read the sample.
-pytest = $(BIN)/python -m pytest -q --numprocesses auto --dist loadgroup
+# Tests of one file share a process, and so its fixtures.
+pytest = $(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 test: setup-dev ## run the tests that need no long waits, with the same drawn cases every time
 	$(pytest) -m 'not slow'

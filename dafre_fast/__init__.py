@@ -16,13 +16,15 @@ list, and a command only from the few commands that it is built on (`tool.import
     pixels/     bytes become pictures, and pictures JPEGs; pure functions. `decoders/`, `kernels/`
     views/      what all screens share: progress, terminal, summary, event log, metrics, figures
     dataset/    a dataset on disk and how it is read: ledger, outcomes, manifest, places, pictures,
-                shards, spools, locks, provenance
+                shards, spools, object stores, locks, provenance
     engine/     a run: `inputs`, `plan` (asked for, less what is done), `originals`, `work` (one
                 image in a worker), `run`, `observers` (whom it reports to), `executors/`
     api, cli, torch, sample/
                 Python functions; settings as flags; datasets for PyTorch; the drawn sample
+    learning/   a recogniser of characters: networks, losses, augmentation, feeding, metrics, what a
+                model's folder holds
     heads/ labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ audit/ verify/ report/
-    gallery/ full/
+    gallery/ train/ evaluate/ predict/ full/
                 a folder per command: `__init__` says what it does, `__main__` turns flags into an
                 exit status, `run` does it, and the rest is what it alone needs
     testing/    a server with every fault, for the tests

@@ -21,7 +21,15 @@ import click
 from click.shell_completion import CompletionItem
 from msgspec import inspect
 
-from dafre_fast.core.errors import InputError, OutputError, SourceError, UsageError, WorkerError
+from dafre_fast.core.errors import (
+    InputError,
+    OutputError,
+    PartsError,
+    SourceError,
+    TrainingError,
+    UsageError,
+    WorkerError,
+)
 from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
@@ -38,6 +46,7 @@ COMMANDS = (
     "download",
     "resize",
     "crop",
+    "merge",
     "tags",
     "lists",
     "stats",
@@ -46,6 +55,9 @@ COMMANDS = (
     "gallery",
     "verify",
     "audit",
+    "train",
+    "evaluate",
+    "predict",
 )
 """The names of the commands; each is a package here, whose docstring says what it does."""
 
@@ -60,8 +72,11 @@ def description(name: str) -> str:
     return cleandoc(import_module(f"dafre_fast.{name}").__doc__ or "")
 
 
-def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], click.Command]:
-    """Return a decorator that makes a command with one flag for each setting of `groups`.
+def command(
+    name: str, *groups: type[Group], words: str = ""
+) -> Callable[[Callable[..., int]], click.Command]:
+    """Return a decorator that makes a command with one flag for each setting of `groups`. The
+    setting `words` has none: it takes the words that belong to no flag, as they are.
 
     The function decorated is called with one instance of each group, in order, and returns the exit
     status. Its docstring, or else `description(name)`, is the help text.
@@ -70,11 +85,15 @@ def command(name: str, *groups: type[Group]) -> Callable[[Callable[..., int]], c
     def decorate(function: Callable[..., int]) -> click.Command:
         def callback(config: Path | None, **flags: object) -> int:
             given = {key: value for key, value in flags.items() if value not in (None, ())}
+            if isinstance(told := given.get(words), tuple):
+                given[words] = _Words(told)
             in_file = _read_config(config, name, {*flags}) if config else {}
             return function(*(_build(group, {**in_file, **given}) for group in groups))
 
-        sections = _sections(groups)
-        flags = [option for section in sections for option in section.options]
+        sections = _sections(groups, words)
+        flags: list[click.Parameter] = [one for section in sections for one in section.options]
+        if words:
+            flags.append(click.Argument([words], nargs=-1, metavar=f"[{words.upper()}]…"))
         return _Command(
             name,
             sections,
@@ -98,10 +117,18 @@ class _Section(NamedTuple):
     options: Sequence[click.Option]
 
 
-def _sections(groups: Sequence[type[Group]]) -> list[_Section]:
-    """Make the flags of each group; a setting that groups share is one flag, of the first."""
+class _Words(tuple[str, ...]):
+    """Words of the command line that belong to no flag; they are not split at commas."""
+
+    __slots__ = ()
+
+
+def _sections(groups: Sequence[type[Group]], words: str) -> list[_Section]:
+    """Make the flags of each group; a setting that groups share is one flag, of the first, and
+    `words` has none.
+    """
     last = {field.encode_name: field for group in groups for field in fields(group)}
-    found, seen = [], set[str]()
+    found, seen = [], {words}
     for group in groups:
         new = [field.encode_name for field in fields(group) if field.encode_name not in seen]
         seen.update(new)
@@ -217,7 +244,7 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error.format_message(), 2)
     except (UsageError, InputError) as error:
         _fail(prefix, error, 2)
-    except (OutputError, SourceError, WorkerError) as error:
+    except (OutputError, PartsError, SourceError, TrainingError, WorkerError) as error:
         _fail(prefix, error, 1)
     except (KeyboardInterrupt, click.Abort) as stop:
         # click turns every KeyboardInterrupt into its own Abort.
@@ -357,6 +384,8 @@ def _split_list(field: inspect.Field, value: object) -> object:
     kind = field.type.type
     if not isinstance(kind, inspect.VarTupleType) or not isinstance(value, (str, tuple)):
         return value
+    if isinstance(value, _Words):
+        return tuple(value)
     split = _paths_in if isinstance(kind.item_type, inspect.CustomType) else _words_in
     return tuple(
         part for one in ((value,) if isinstance(value, str) else value) for part in split(one)

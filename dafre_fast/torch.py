@@ -49,6 +49,7 @@ class ToTensor:
 
     def __init__(self, transform: Transform | None) -> None:
         self._transform = transform
+        self.least_side: int | None = getattr(transform, "least_side", None)
 
     def __call__(self, pixels: Pixels) -> Any:
         made = self._transform(pixels) if self._transform else pixels
@@ -97,7 +98,8 @@ class Images(Dataset[Item]):
 
 
 class Shards(IterableDataset[Item]):
-    """The samples of all WebDataset shards in a folder, such as `packs/webdataset-both/train`.
+    """The samples of all WebDataset shards in a folder, such as `packs/webdataset-both/train`, or
+    in an object store, such as `s3://bucket/prefix/packs/webdataset-both/train`.
 
     They are divided among the ranks of a job, and those of a rank among the workers of its
     DataLoader, however these are started. With a `seed` every epoch has an order of its own; call

@@ -2,20 +2,27 @@
 
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.commands import dafre
+import dafre_fast
 
-# Property tests draw the same cases every time; `--hypothesis-profile random` draws others.
+PACKAGE = Path(dafre_fast.__file__).parent
+KERNELS = [path for path in sorted(PACKAGE.rglob("*.py")) if "\n@kernel(" in path.read_text()]
+
+# Property tests draw the same cases every time; `--hypothesis-profile random` draws others, and
+# twice as many.
 # A busy machine fails no test.
 AT_EASE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("same", derandomize=True, database=None, **AT_EASE)
+settings.register_profile("same", max_examples=50, derandomize=True, database=None, **AT_EASE)
 settings.register_profile("random", print_blob=True, **AT_EASE)
 settings.load_profile("same")
 
@@ -23,17 +30,27 @@ settings.load_profile("same")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(config, items) -> None:
-    """Mark tests that read the sample as slow, for it takes most of a minute to make. Keep them,
-    and all tests of a file, in one process where pytest-xdist runs several: they share fixtures.
+def pytest_configure(config) -> None:
+    """Compile each kernel in one process alone, where pytest-xdist runs several: each begins at
+    another, and goes on to the next when that is in the cache.
     """
-    parallel = config.pluginmanager.hasplugin("xdist")
-    for item in items:
-        reads_sample = "sample" in item.fixturenames
-        if reads_sample:
-            item.add_marker(pytest.mark.slow)
-        if parallel:
-            item.add_marker(pytest.mark.xdist_group("sample" if reads_sample else str(item.path)))
+    if not hasattr(config, "workerinput"):
+        return
+    first = int(config.workerinput["workerid"].removeprefix("gw")) % len(KERNELS)
+    for path in KERNELS[first:] + KERNELS[:first]:
+        with path.open() as lock:
+            flock(lock, LOCK_EX)
+            import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def server_of_workers() -> Iterator[None]:
+    """End the server that workers are forked from after each file: it has imported only what the
+    run needed that started it, and the workers of others would do the rest one by one.
+    """
+    yield
+    if forkserver := sys.modules.get("dafre_fast.engine.executors.forkserver"):
+        forkserver.kill()
 
 
 @pytest.fixture
@@ -77,10 +94,3 @@ def small_disk(tmp_path) -> Iterator[Disk]:
         pytest.skip("mounting is not permitted here")
     yield Disk(folder)
     subprocess.run(["umount", folder], check=True)
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """`full` without inputs, as a newcomer runs it."""
-    folder = tmp_path_factory.mktemp("sample")
-    return folder / "ds", dafre("full", "--output", "ds", "--json", cwd=folder)

@@ -18,6 +18,7 @@ def new_executor(name: str, results: Results, **changes: Any) -> Executor[str]:
         "initialise": ready(work),
         "on_results": results.extend,
         "workers": 2,
+        "preload": [work.__module__],
         "job_timeout_seconds": 60,
     }
     return create(Spec(**{**usual, **changes}), name)

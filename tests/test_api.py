@@ -1,4 +1,4 @@
-"""The functions for people who write code, and the README's example."""
+"""The functions for people who write code."""
 
 import inspect
 import re
@@ -6,7 +6,6 @@ import subprocess
 import sys
 from importlib.metadata import version
 from io import BytesIO
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,8 +19,6 @@ from dafre_fast.core.settings.images import Bounds, Encoding, FaceImage, FullIma
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-
 
 def png(width: int, height: int) -> bytes:
     file = BytesIO()
@@ -31,22 +28,6 @@ def png(width: int, height: int) -> bytes:
 
 def size_of(data: bytes) -> tuple[int, int]:
     return Image.open(BytesIO(data)).size
-
-
-def test_the_example_of_the_readme_runs_on_what_make_full_leaves(sample, tmp_path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    (tmp_path / "out").symlink_to(sample[0])
-    (tmp_path / "example.py").write_text(example)
-    done = subprocess.run(
-        [sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    made = pl.read_parquet(tmp_path / "mine/manifest.parquet")
-    assert made.height > 5
-    paths = made.filter(status="success")["path"]
-    full = (tmp_path / f"mine/fullMin256/{path}" for path in paths)
-    assert {min(size_of(path.read_bytes())) for path in full} == {64}
-    assert all((tmp_path / f"mine/faces/{path}").exists() for path in paths)
 
 
 def test_an_original_in_memory_is_resized_as_the_settings_say() -> None:

@@ -51,7 +51,7 @@ def loaded(ds: Path, script: str) -> object:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_images_come_in_batches_through_workers(ds, context) -> None:
     script = f"""
 images = Images(ds, "train", images="both", transform=Square(16), tag_names=read_tag_names(ds))
@@ -74,17 +74,17 @@ print(json.dumps({{
     }
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2, 5])
-def test_workers_of_shards_lose_no_sample_and_take_none_twice(ds, workers) -> None:
-    script = f"""
+def test_workers_of_shards_lose_no_sample_and_take_none_twice(ds) -> None:
+    script = """
 data = Shards(shards, transform=Square(16), seed=1)
-ids = [int(i) for batch in DataLoader(data, 2, num_workers={workers}) for i in batch["id"]]
-print(json.dumps(sorted(ids)))
+loaders = (DataLoader(data, 2, num_workers=workers) for workers in (0, 1, 2, 5))
+print(json.dumps([sorted(int(i) for batch in loader for i in batch["id"]) for loader in loaders]))
 """
-    assert loaded(ds, script) == TRAIN
+    assert loaded(ds, script) == [TRAIN] * 4
 
 
-@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers_that_persist_are_told_of_the_epoch(ds, context) -> None:
     script = f"""
 data = Shards(shards, transform=Square(16), seed=1)
@@ -120,17 +120,17 @@ print(json.dumps([int(batch["id"]) for batch in loader]))
 """
 MADE = "data = Shards(shards, transform=Square(16))\n"
 LAUNCHED = "import os\nos.environ |= dict(zip(['RAN' 'K', 'WORLD_SIZE'], ['RANK', '2']))\n"
-slow = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begin", "context"),
     [
         pytest.param(GROUP + MADE, "fork", id="group first, fork"),
-        pytest.param(GROUP + MADE, "spawn", id="group first, spawn", marks=slow),
-        pytest.param(GROUP + MADE, "forkserver", id="group first, forkserver", marks=slow),
-        pytest.param(MADE + GROUP, "spawn", id="group later, spawn", marks=slow),
-        pytest.param(LAUNCHED + MADE, "spawn", id="launched, no group, spawn", marks=slow),
+        pytest.param(GROUP + MADE, "spawn", id="group first, spawn"),
+        pytest.param(GROUP + MADE, "forkserver", id="group first, forkserver"),
+        pytest.param(MADE + GROUP, "spawn", id="group later, spawn"),
+        pytest.param(LAUNCHED + MADE, "spawn", id="launched, no group, spawn"),
     ],
 )
 def test_ranks_and_their_workers_share_the_samples(ds, tmp_path, begin, context) -> None:

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow  # as is mypy, where it has no cache
 def test_mypy_takes_the_right_calls_and_refuses_the_wrong_ones() -> None:
     flags = ("--strict", "--warn-unused-ignores")
     done = subprocess.run(

@@ -16,6 +16,7 @@ _SECRET = re.compile(
 )
 _PLAIN = re.compile(r"\d{1,20}|\{[^{}]*\}|")
 """Values that name an image rather than a person: numbers, and the fields of a template."""
+_OF_A_STORE = re.compile(r"(s3|gs):/+([^/].*)")
 _AROUND = ":,.;)]}'\">"
 
 
@@ -38,6 +39,14 @@ def public_reference(reference: str) -> str:
         place = f"//{_without_user(place[2:])}"
     fragment = _hidden(fragment) if _SECRET.search(fragment.partition("=")[0]) else fragment
     return f"{place}{mark}{_hidden(query)}{hash_}{fragment}"
+
+
+def store_address(path: object) -> str | None:
+    """Return the address of an object store that a path or text stands for, such as
+    `s3://bucket/prefix`, None if it is a folder. In a `Path` one slash is left of two.
+    """
+    found = _OF_A_STORE.fullmatch(str(path))
+    return f"{found[1]}://{found[2].rstrip('/')}" if found else None
 
 
 def scrubbed(text: str) -> str:

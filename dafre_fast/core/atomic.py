@@ -40,13 +40,34 @@ def check_writable(folder: Path, flag: str) -> None:
         raise OutputError(f"{folder}: {why}; name another folder with {flag}")
 
 
+_writer = ""
+
+
+@contextmanager
+def writing_as(name: str) -> Iterator[None]:
+    """Have this process use temporary names of its own in `replacing` and `scratch` meanwhile, with
+    `name` in them: others may write the same files at the same time.
+    """
+    global _writer  # noqa: PLW0603  (whoever writes a table knows nothing of parts)
+    before, _writer = _writer, name
+    try:
+        yield
+    finally:
+        _writer = before
+
+
+def own_temporary(path: Path) -> Path:
+    """Return a path like that of `temporary`, which only this writer uses (`writing_as`)."""
+    return temporary(path.with_name(f"{path.name}.{_writer}") if _writer else path)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; at the end that file replaces `path`. On an error nothing changes.
 
     Raises OutputError if the system refuses.
     """
-    part = temporary(path)
+    part = own_temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -67,7 +88,7 @@ def scratch(output: Path, name: str) -> Iterator[Path]:
 
     Raises OutputError if the folder cannot be made, or a file cannot be written in it.
     """
-    folder = temporary(output / name)
+    folder = own_temporary(output / name)
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -5,8 +5,10 @@
     ├── InputError    a table, folder or address cannot be read            exit status 2
     ├── OutputError   the output cannot be written (a full disk)           exit status 1
     ├── SourceError   the source must not be asked any more                exit status 1
+    ├── PartsError    parts of a run are missing or unfinished             exit status 1
     ├── WorkerError   no worker process can be started, or all die         exit status 1
     │   └── NoMainGuard   a script starts workers when it is imported
+    ├── TrainingError   a training cannot go on (a loss that is no number)   exit status 1
     └── Refusal       one image cannot be made; the engine records it as an outcome
 
 The message of each is one line for a person, in which addresses are `public`. A `Refusal` never
@@ -40,8 +42,16 @@ class SourceError(DafreError):
     """The source cannot or must not be asked any more; everything finished so far is kept."""
 
 
+class PartsError(DafreError):
+    """Parts of a run are missing or unfinished; everything finished so far is kept."""
+
+
 class WorkerError(DafreError):
     """No worker process can be started, or they die; everything finished so far is kept."""
+
+
+class TrainingError(DafreError):
+    """A training cannot go on; the model of the last whole epoch is kept."""
 
 
 class NoMainGuard(WorkerError, SystemExit):

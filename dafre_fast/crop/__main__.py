@@ -8,7 +8,7 @@ from dafre_fast.core.settings.images import (
     FaceImage,
     Recipe,
 )
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.crop.settings import CropRun, HeadsTable
 
@@ -22,7 +22,7 @@ from dafre_fast.crop.settings import CropRun, HeadsTable
     FaceImage,
     Encoding,
     Bounds,
-    Running,
+    Dividing,
     Reporting,
 )
 def command(
@@ -33,15 +33,17 @@ def command(
     face: FaceImage,
     encoding: Encoding,
     bounds: Bounds,
-    running: Running,
+    running: Dividing,
     reporting: Reporting,
 ) -> int:
     from dafre_fast.crop.run import crop_table
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(face=face, encoding=encoding, bounds=bounds)
     with terminal() as tell:
-        summary = crop_table(table, run, selection, counting, recipe, running, tell)
+        rules = (table, run, selection, counting, recipe, running)
+        summary = carry_out(crop_table, rules, run.output, None, tell)
     return cli.report(summary, reporting)
 
 

@@ -1,22 +1,29 @@
 """Crop the heads of a table out of a tree of originals."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.detecting import Counting
+from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.images import HEAD_CROP, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Step, Summary
 from dafre_fast.crop.all_heads import OriginalsOfHeads, ask_heads
 from dafre_fast.crop.settings import CropRun, HeadsTable
+from dafre_fast.dataset.manifest import rows_of
 from dafre_fast.engine.apart import refuse_manifest, refuse_same, refuse_shared_buckets
 from dafre_fast.engine.boxes import record_boxes
 from dafre_fast.engine.images import make_with_manifest
 from dafre_fast.engine.inputs import CHECK, summarize, with_names
 from dafre_fast.engine.originals import Originals
+from dafre_fast.engine.parts import Facts, sharing
 from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.sources.tree import Tree
 from dafre_fast.tables.bad_rows import refuse_too_many, write_bad_rows
@@ -72,12 +79,43 @@ def crop(
     asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
     originals = with_names(Originals(Tree(run.input, CHECK, tell), folder=None), faces)
-    record_boxes(run.output, asked, resume=running.resume)
-    bad_rows = write_bad_rows(catalogue.bad_rows, run.output / STATE / BAD_ROWS)
-    done = make_with_manifest(
-        "faces", asked, originals, recipe, running, run.output, run.manifest, tell
-    )
-    return bad_rows.added_to(summarize(*done, catalogue.funnel))
+    job = _Job("faces", asked, originals, catalogue.bad_rows, catalogue.funnel)
+    return _carry_out(job, run, {"selection": selection}, recipe, running, tell)
+
+
+class _Job(NamedTuple):
+    """Crops to make: their label on the screen, the plan, originals, bad rows, and the funnel."""
+
+    label: str
+    asked: pl.DataFrame
+    originals: Originals
+    bad_rows: pl.DataFrame
+    funnel: Sequence[Step]
+
+
+def _carry_out(
+    job: _Job,
+    run: CropRun,
+    rules: Mapping[str, Group],
+    recipe: Recipe,
+    running: Running,
+    tell: Tell,
+) -> Summary:
+    """Make crops, all or those of a part. `rules` are the settings that chose them."""
+    with sharing(run.output, running) as share:
+        record_boxes(run.output, job.asked, resume=running.resume)
+        bad_rows = write_bad_rows(job.bad_rows, run.output / STATE / BAD_ROWS)
+        path = None if share else run.manifest
+        done = make_with_manifest(
+            job.label, job.asked, job.originals, recipe, running, run.output, path, tell
+        )
+        if not share:
+            return bad_rows.added_to(summarize(*done, job.funnel))
+        summary = bad_rows.added_to(summarize(*done))
+        facts = Facts(share.place(run.manifest), job.funnel, *bad_rows)
+        rows = rows_of(job.asked.lazy(), recipe.outputs).collect()
+        share.record("crop", {**rules, "recipe": recipe}, rows, facts, summary)
+        return summary
 
 
 def crop_all(
@@ -111,13 +149,9 @@ def crop_all(
     asked = ask_heads(heads, run.output)
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
     originals = Originals(OriginalsOfHeads(Tree(run.input, CHECK, tell)), folder=None)
-    record_boxes(run.output, asked, resume=running.resume)
-    bad_rows = write_bad_rows(bad, run.output / STATE / BAD_ROWS)
-    done = make_with_manifest(
-        "heads", asked, originals, recipe, running, run.output, run.manifest, tell
-    )
     funnel = [
         Step("boxes of heads.parquet", rows.height, rows["tag_id"].drop_nulls().n_unique()),
         Step(f"score >= {threshold}", heads.height, heads["tag_id"].drop_nulls().n_unique()),
     ]
-    return bad_rows.added_to(summarize(*done, funnel))
+    job = _Job("heads", asked, originals, bad, funnel)
+    return _carry_out(job, run, {"counting": counting}, recipe, running, tell)

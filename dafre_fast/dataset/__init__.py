@@ -1,1 +1,1 @@
-"""The dataset on disk: ledger, outcomes, manifest, places of pictures, spools, shards, locks."""
+"""A dataset on disk or in an object store: ledger, outcomes, parts, manifest, places, shards."""

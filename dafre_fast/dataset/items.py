@@ -51,6 +51,9 @@ class Square(NamedTuple):
 class Making(NamedTuple):
     """Rules for making items: of which images (`dataset.outputs.choose_outputs`), with which
     transform of their pixels, and which tags are reported in `tags`.
+
+    A transform that shrinks pictures may have an attribute `least_side`: it then gets pictures that
+    were shrunk while they were decoded, to a short side of no less (`pixels.tensors.decode`).
     """
 
     images: str
@@ -67,9 +70,10 @@ class Making(NamedTuple):
         Raises InputError if a picture cannot be decoded.
         """
         item: Item = {"id": image, "class_id": class_id}
+        least_side = getattr(self.transform, "least_side", None)
         for output, data in files.items():
             try:
-                pixels = decode(data)
+                pixels = decode(data, least_side)
             except Refusal as refusal:
                 raise InputError(f"{file_of(output, image)}: {refusal}") from refusal
             item[output.name] = self.transform(pixels) if self.transform else pixels

@@ -17,6 +17,7 @@ Ledgers of several machines can be concatenated; the last line of a key counts.
 import fcntl
 import os
 import re
+import shutil
 import time
 from array import array
 from collections import Counter
@@ -40,6 +41,7 @@ from dafre_fast.dataset.recorder import LocalRecorder, Recorder, append_lines
 Kind = TypeVar("Kind", bound=Made | Detected)
 NAME, LOCK = "ledger.jsonl", "lock"
 _PATIENCE_SECONDS = 2.0
+_COPIED_BYTES = 1 << 20
 _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are escaped
 
 
@@ -55,6 +57,8 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self.paths = [self.path]
+        """The ledgers that count in this run, this one last (`dataset.parts`)."""
         self._lock_path = folder / LOCK
         self._mended = 0
 
@@ -65,7 +69,7 @@ class Ledger:
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
         try:
-            self._take_lock()
+            take_lock(self._lock, self.path.parent, fcntl.LOCK_EX)
             self._file = self._open()  # after locking: the last holder may have replaced the file
             self.mend()
         except BaseException:
@@ -98,6 +102,15 @@ class Ledger:
         """Remove all outcomes, so that everything is made again."""
         os.truncate(self._file, 0)
         self._mended = 0
+
+    def add(self, other: Self) -> None:
+        """Append all lines of another ledger, which is open, too. Raises OutputError."""
+        try:
+            with other.path.open("rb") as source, self.path.open("ab") as target:
+                shutil.copyfileobj(source, target, _COPIED_BYTES)
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+        self._mended = os.fstat(self._file).st_size
 
     def outcome(self, key: str, kind: type[Kind]) -> Kind | None:
         """Return the outcome of this kind that this run recorded for an image, None if there is
@@ -138,21 +151,23 @@ class Ledger:
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error
 
-    def _take_lock(self) -> None:
-        """Take the lock; wait a moment if workers of a killed run are still finishing."""
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > end:
-                    message = f"{self.path.parent}: another run is at work here"
-                    raise UsageError(message) from error
-                time.sleep(_PATIENCE_SECONDS / 40)
-            except OSError as error:
-                raise OutputError(f"{self._lock_path}: {error.strerror}") from error
-            else:
-                return
+
+def take_lock(lock: int, folder: Path, kind: int) -> None:
+    """Take the lock of a state folder; wait a moment if workers of a killed run are still
+    finishing. Raises UsageError if another run holds it, OutputError if it cannot be locked.
+    """
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise UsageError(f"{folder}: another run is at work here") from error
+            time.sleep(_PATIENCE_SECONDS / 40)
+        except OSError as error:
+            raise OutputError(f"{folder / LOCK}: {error.strerror}") from error
+        else:
+            return
 
 
 def whole_lines(folder: Path) -> bytes:

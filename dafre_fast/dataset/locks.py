@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.dataset.ledger import LOCK
+from dafre_fast.dataset.parts import refuse_while_parts_work
 
 
 @contextmanager
@@ -26,6 +27,7 @@ def undisturbed(state: Path, *, exclusive: bool = False) -> Iterator[None]:
         raise InputError(f"{state / LOCK}: {error.strerror}") from error
     try:
         _take(lock, state, exclusive=exclusive)
+        refuse_while_parts_work(state.parent)
         yield
     finally:
         os.close(lock)

@@ -7,7 +7,7 @@ import polars as pl
 
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import Output
-from dafre_fast.dataset.outcomes import status
+from dafre_fast.dataset.outcomes import last_outcomes, status
 from dafre_fast.dataset.outputs import asked_column, columns_of
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
@@ -55,11 +55,22 @@ def build_manifest(
         .join(download, on="key", how="left")
         .with_columns(url=pl.coalesce("url", "original"))
     )
-    inner = {*_OF_ENGINE, *(asked_column(output.name) for output in outputs)}
-    names = [name for name in asked.collect_schema().names() if name not in inner]
-    joined = asked.select(names).join(outcome, on="key", how="left", maintain_order="left")
-    names.remove("key")
+    rows = rows_of(asked, outputs)
+    joined = rows.join(outcome, on="key", how="left", maintain_order="left")
+    names = [name for name in rows.collect_schema().names() if name != "key"]
     return joined.select(*names, *_OF_OUTCOME, *columns_of(outputs))
+
+
+def rows_of(asked: pl.LazyFrame, outputs: Sequence[Output]) -> pl.LazyFrame:
+    """Return the rows of `asked` without the columns that only the engine needs."""
+    inner = {*_OF_ENGINE, *(asked_column(output.name) for output in outputs)}
+    return asked.select(name for name in asked.collect_schema().names() if name not in inner)
+
+
+def manifest_of_ledger(ledger: Path, rows: pl.DataFrame, outputs: Sequence[Output]) -> pl.DataFrame:
+    """Build the manifest of a finished run from its ledger; `rows` are those of `rows_of`."""
+    made, fetched = (last_outcomes(ledger, stage, outputs) for stage in ("make", "fetch"))
+    return build_manifest(rows.lazy(), made, fetched, outputs).collect()
 
 
 def manifest_of_originals(asked: pl.LazyFrame, fetched: pl.LazyFrame) -> pl.LazyFrame:

@@ -26,19 +26,27 @@ _TRANSIENT = [reason.value for reason in Reason if reason.transient]
 
 
 def last_outcomes(
-    ledger: Path | bytes, stage: str, outputs: Sequence[Output] = (FULL_IMAGE, HEAD_CROP)
+    ledger: Path | bytes | Sequence[Path],
+    stage: str,
+    outputs: Sequence[Output] = (FULL_IMAGE, HEAD_CROP),
 ) -> pl.LazyFrame:
     """Return the last outcome of each key in one stage: `fetch`, `make` or `detect`.
 
-    `ledger` is a path, or the lines of a ledger. Columns are named like the fields of the records,
-    and those of the outputs as in `dataset.outputs`; a ledger that is missing or empty has no rows.
+    `ledger` is a path, the lines of a ledger, or paths of ledgers that follow one another. Columns
+    are named like the fields of the records, and those of the outputs as in `dataset.outputs`; a
+    ledger that is missing or empty has no rows.
     """
     schema = _SCHEMA | columns_of(outputs) | (_OF_DETECTION if stage == "detect" else {})
-    size = len(ledger) if isinstance(ledger, bytes) else ledger.exists() and ledger.stat().st_size
-    if not size:
+    texts: bytes | list[Path] = ledger if isinstance(ledger, bytes) else _filled(ledger)
+    if not texts:
         return pl.LazyFrame(schema=schema)
-    lines = pl.scan_ndjson(ledger, schema=schema).filter(stage=stage)
+    lines = pl.scan_ndjson(texts, schema=schema).filter(stage=stage)
     return lines.unique("key", keep="last", maintain_order=True)
+
+
+def _filled(ledgers: Path | Sequence[Path]) -> list[Path]:
+    paths = [ledgers] if isinstance(ledgers, Path) else ledgers
+    return [path for path in paths if path.exists() and path.stat().st_size]
 
 
 def settled(

@@ -18,6 +18,7 @@ from dafre_fast.core.layout import image_path
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.outputs import members_of, prefix_of, read_outputs
 from dafre_fast.dataset.places import columns, places_of
+from dafre_fast.dataset.stored import read_at
 
 
 def file_of(output: Output, image_id: int) -> str:
@@ -38,10 +39,10 @@ class Place(NamedTuple):
     size: int | None = None
 
     def read(self, dataset: Path) -> bytes:
-        """Return the bytes at this place, unchecked. Raises OSError."""
-        with (dataset / self.file).open("rb") as file:
-            file.seek(self.offset)
-            return file.read(-1 if self.size is None else self.size)
+        """Return the bytes at this place, unchecked. Raises OSError, and InputError if they lie in
+        an object store that cannot be read.
+        """
+        return read_at(dataset, self.file, self.offset, self.size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ import polars as pl
 from dafre_fast.core.layout import FULL, SHARDS
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.outputs import members_of, prefix_of, read_outputs
+from dafre_fast.dataset.stored import archives_of
 from dafre_fast.tables.writing import write_parquet
 
 
@@ -41,7 +42,8 @@ def places_of(dataset: Path) -> pl.DataFrame | None:
 
 def places_in_shards(dataset: Path, outputs: Sequence[Output]) -> pl.DataFrame:
     """Return the places of all images in the shards of a dataset."""
-    return places_in(dataset, sorted((dataset / SHARDS).glob("*/*.tar")), outputs)
+    archives = {*(dataset / SHARDS).glob("*/*.tar"), *map(dataset.joinpath, archives_of(dataset))}
+    return places_in(dataset, sorted(archives), outputs)
 
 
 def places_in(dataset: Path, archives: Sequence[Path], outputs: Sequence[Output]) -> pl.DataFrame:

@@ -13,10 +13,11 @@ def holds_products(folder: Path) -> bool:
     state = folder / STATE
     if not os.path.isdir(state):  # noqa: PTH112  (False, too, where nobody may look)
         return False
-    if os.path.exists(state / MAKINGS):  # noqa: PTH110
+    parts = [*state.glob("parts/*-*")]
+    if any(os.path.exists(folder / MAKINGS) for folder in (state, *parts)):  # noqa: PTH110
         return True
     try:
         with (state / NAME).open("rb") as ledger:  # of a version that recorded no settings
             return any(line.startswith(b'{"stage":"make"') for line in ledger)
     except OSError:  # a pack has no ledger, but the lock of a run
-        return os.path.exists(state / LOCK)  # noqa: PTH110
+        return not parts and os.path.exists(state / LOCK)  # noqa: PTH110

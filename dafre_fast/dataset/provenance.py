@@ -91,26 +91,39 @@ _LOOPBACK = tuple(f"{host}:" for host in _THIS_MACHINE)
 T = TypeVar("T")
 
 
-def record_making(output: Path, recipe: Recipe, *, resume: bool) -> None:
+def record_making(output: Path, recipe: Recipe, *, resume: bool, state: Path | None = None) -> None:
     """Record settings and versions of this run besides those of earlier runs, or, without `resume`,
-    in place of them. Raises OutputError if the record cannot be written.
+    in place of them. The state folder is that of the output, unless another is given. Raises
+    OutputError if the record cannot be written.
     """
-    path = output / STATE / NAME
+    add_makings(
+        state or output / STATE, [Making(*recipe.hashes(), recipe, _versions())], resume=resume
+    )
+
+
+def add_makings(state: Path, others: Sequence[Making], *, resume: bool = True) -> None:
+    """Record settings and versions in a state folder, besides those that it has, or, without
+    `resume`, in place of them. Raises OutputError if the record cannot be written.
+    """
     known = list[Making]()
     if resume:
-        with suppress(InputError):  # the record is damaged: only this run is known
-            known = makings(output)
-    making = Making(*recipe.hashes(), recipe, _versions())
-    if making not in known:
-        with replacing(path) as part:
-            part.write_bytes(msgspec.json.format(msgspec.json.encode([*known, making])))
+        with suppress(InputError):  # the record is damaged: only what is added is known
+            known = makings_in(state)
+    if more := [making for making in others if making not in known]:
+        with replacing(state / NAME) as part:
+            part.write_bytes(msgspec.json.format(msgspec.json.encode([*known, *more])))
 
 
 def makings(output: Path) -> list[Making]:
     """Return the settings and versions of every run that contributed to a dataset, oldest first; an
     empty list if none is recorded. Raises InputError if the record is damaged.
     """
-    return _read(output / STATE / NAME, list[Making]) or []
+    return makings_in(output / STATE)
+
+
+def makings_in(state: Path) -> list[Making]:
+    """Return the settings and versions recorded in a state folder, as `makings` does."""
+    return _read(state / NAME, list[Making]) or []
 
 
 def record_choice(

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from dafre_fast.core.findings import Flaw
 from dafre_fast.core.findings import Output as RecordedFile
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.pictures import Pictures
+from dafre_fast.dataset.stored import read_at, size_in_store
 
 
 class Damaged(Struct, frozen=True):
@@ -62,25 +64,50 @@ def _read(
 
 
 def read_as_recorded(folder: str, recorded: RecordedFile) -> bytes | tuple[Flaw, str]:
-    """Return the bytes of a picture if they are as recorded, else the flaw and a description."""
-    path = f"{folder}/{recorded.shard or recorded.file}"
+    """Return the bytes of a picture if they are as recorded, else the flaw and a description.
+    Raises InputError if they lie in an object store that cannot be read.
+    """
     try:
-        status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
-        if not S_ISREG(status.st_mode):  # reading a pipe could block for ever
-            return Flaw.UNREADABLE, "is no regular file"
-        size = status.st_size
-        if recorded.shard and recorded.bytes is not None:
-            size = min(max(size - recorded.offset, 0), recorded.bytes)
-        if size != recorded.bytes:
-            return Flaw.WRONG_SIZE, f"{size} bytes, recorded {recorded.bytes}"
-        with open(path, "rb") as file:  # noqa: PTH123
-            file.seek(recorded.offset)
-            data = file.read(size)
+        data = _of_file(f"{folder}/{recorded.shard or recorded.file}", recorded)
     except (FileNotFoundError, NotADirectoryError):
-        return Flaw.MISSING, ""
+        data = _of_store(Path(folder), recorded)
     except OSError as error:
         return Flaw.UNREADABLE, str(error.strerror)
+    if not isinstance(data, bytes):
+        return data
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != recorded.sha256:
         return Flaw.WRONG_HASH, f"SHA-256 {sha256[:12]}…, recorded {recorded.sha256[:12]}…"
     return data
+
+
+def _of_file(path: str, recorded: RecordedFile) -> bytes | tuple[Flaw, str]:
+    status = os.stat(path)  # noqa: PTH116  (a Path per file costs)
+    if not S_ISREG(status.st_mode):  # reading a pipe could block for ever
+        return Flaw.UNREADABLE, "is no regular file"
+    if wrong := _wrong_size(status.st_size, recorded):
+        return wrong
+    with open(path, "rb") as file:  # noqa: PTH123
+        file.seek(recorded.offset)
+        return file.read(recorded.bytes or 0)
+
+
+def _of_store(dataset: Path, recorded: RecordedFile) -> bytes | tuple[Flaw, str]:
+    archive = recorded.shard
+    if archive is None or (size := size_in_store(dataset, archive)) is None:
+        return Flaw.MISSING, ""
+    if wrong := _wrong_size(size, recorded):
+        return wrong
+    try:
+        return read_at(dataset, archive, recorded.offset, recorded.bytes or 0)
+    except FileNotFoundError:
+        return Flaw.MISSING, ""
+
+
+def _wrong_size(of_file: int, recorded: RecordedFile) -> tuple[Flaw, str] | None:
+    size = of_file
+    if recorded.shard and recorded.bytes is not None:
+        size = min(max(size - recorded.offset, 0), recorded.bytes)
+    if size == recorded.bytes:
+        return None
+    return Flaw.WRONG_SIZE, f"{size} bytes, recorded {recorded.bytes}"

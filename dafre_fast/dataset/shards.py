@@ -11,14 +11,19 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.errors import InputError
+from dafre_fast.dataset.object_store import open_store
+from dafre_fast.dataset.stored_shards import find_stored
 from dafre_fast.dataset.tar_files import Index, Place
 
 _Kind = TypeVar("_Kind")
+_WINDOW_BYTES = 8 << 20
 
 
 class Shard(NamedTuple):
@@ -29,6 +34,11 @@ class Shard(NamedTuple):
     path: Path
     samples: int
     members: dict[str, str]
+    address: str | None = None
+    """That of the folder, if it lies in an object store."""
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.path.name}" if self.address else str(self.path)
 
 
 class _Stats(msgspec.Struct):
@@ -37,16 +47,21 @@ class _Stats(msgspec.Struct):
 
 
 def find_shards(folder: Path) -> list[Shard]:
-    """Return all shards of a folder in the order of their names. Raises InputError if there are
-    none, or the counts beside one cannot be read.
+    """Return all shards of a folder, or of the address of one in an object store, in the order of
+    their names. Raises InputError if there are none, or the counts beside one cannot be read.
     """
-    paths = sorted(folder.glob("*.tar"))
-    if not paths:
-        raise InputError(f"{folder}: no shard is there")
-    counts = (_read(_beside(path, "_stats.json"), _Stats) for path in paths)
+    address = store_address(folder)
+    if address:
+        found = find_stored(address)
+    else:
+        paths = sorted(folder.glob("*.tar"))
+        found = {path.name: _read_file(_beside(path, "_stats.json")) for path in paths}
+    if not found:
+        raise InputError(f"{address or folder}: no shard is there")
+    counts = {name: _decoded(folder / name, data, _Stats) for name, data in found.items()}
     return [
-        Shard(path, stats.successes, stats.pictures)
-        for path, stats in zip(paths, counts, strict=True)
+        Shard(folder / name, stats.successes, stats.pictures, address)
+        for name, stats in counts.items()
     ]
 
 
@@ -135,33 +150,95 @@ class Order(NamedTuple):
         return random.Random(f"{self.seed} {of}")  # noqa: S311  (not a secret)
 
 
+Sample = tuple[str, dict[str, Place]]
+"""The key of a sample, and the places of its members by their endings."""
+
+
 def read_samples(shard: Shard, numbers: Sequence[int]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield samples of a shard in the order of `numbers`: the key, and the bytes of its members by
-    their endings (`jpg`, `cls`). Raises InputError if the shard does not match its index.
+    their endings (`jpg`, `cls`). Raises InputError if the shard does not match its index, or cannot
+    be read.
     """
-    index = _read(_beside(shard.path, ".json"), Index)
-    samples = _samples(index)
-    if len(samples) != shard.samples:
-        raise InputError(f"{shard.path}: {len(samples):,} samples, not {shard.samples:,}")
+    if shard.address:
+        yield from _read_stored(shard, shard.address, numbers)
+        return
+    index = _decoded(shard, _read_file(_beside(shard.path, ".json")), Index)
+    samples = _samples(shard, index)
+    yield from _read_archive(shard, shard.path, index.filesize, [samples[one] for one in numbers])
+
+
+def _read_archive(
+    shard: Shard, path: Path, size: int, samples: Iterable[Sample]
+) -> Iterator[tuple[str, dict[str, bytes]]]:
     try:
-        file = os.open(shard.path, os.O_RDONLY)
+        file = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise InputError(f"{shard.path}: {error.strerror}") from error
+        raise InputError(f"{shard}: {error.strerror}") from error
     try:
-        if os.fstat(file).st_size != index.filesize:
-            raise InputError(f"{shard.path}: its index is that of an archive of another size")
-        for number in numbers:
-            key, members = samples[number]
+        if os.fstat(file).st_size != size:
+            raise InputError(f"{shard}: its index is that of an archive of another size")
+        for key, members in samples:
             yield key, {name: os.pread(file, at.size, at.offset) for name, at in members.items()}
     finally:
         os.close(file)
 
 
-def _samples(index: Index) -> list[tuple[str, dict[str, Place]]]:
+def _read_stored(
+    shard: Shard, address: str, numbers: Sequence[int]
+) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Read samples of a shard in a store: a few megabytes by one request, or, if most of them are
+    wanted in another order than that of the shard, by way of a temporary copy.
+    """
+    store, name = open_store(address), shard.path.name
+    try:
+        index = _decoded(shard, store.read(_beside(shard.path, ".json").name), Index)
+        every = _samples(shard, index)
+        samples = [every[one] for one in numbers]
+        if store.look(name).bytes != index.filesize:
+            raise InputError(f"{shard}: its index is that of an archive of another size")
+        if len(samples) * 2 > len(every) and sorted(numbers) != [*numbers]:
+            with TemporaryDirectory(prefix="dafre_fast-") as folder:
+                store.fetch(name, copy := Path(folder) / name)
+                yield from _read_archive(shard, copy, index.filesize, samples)
+            return
+        for window in _windows(samples):
+            spans = [_span(members) for _, members in window]
+            for (key, members), (begin, _), data in zip(
+                window, spans, store.read_spans(name, spans), strict=True
+            ):
+                view = {one: (at.offset - begin, at.size) for one, at in members.items()}
+                yield key, {one: data[at : at + length] for one, (at, length) in view.items()}
+    except FileNotFoundError as error:
+        raise InputError(str(error)) from error
+
+
+def _windows(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """Cut samples into runs of up to `_WINDOW_BYTES`, but at least one."""
+    window, left = list[Sample](), _WINDOW_BYTES
+    for sample in samples:
+        _, size = _span(sample[1])
+        if window and size > left:
+            yield window
+            window, left = [], _WINDOW_BYTES
+        window.append(sample)
+        left -= size
+    if window:
+        yield window
+
+
+def _span(members: dict[str, Place]) -> tuple[int, int]:
+    """Return the first byte of a sample, and its size with all between its members."""
+    begin = min(at.offset for at in members.values())
+    return begin, max(at.offset + at.size for at in members.values()) - begin
+
+
+def _samples(shard: Shard, index: Index) -> list[Sample]:
     samples = dict[str, dict[str, Place]]()
     for name, place in index.files.items():
         key, _, rest = name.partition(".")
         samples.setdefault(key, {})[rest] = place
+    if len(samples) != shard.samples:
+        raise InputError(f"{shard}: {len(samples):,} samples, not {shard.samples:,}")
     return [*samples.items()]
 
 
@@ -169,10 +246,15 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.stem}{ending}")
 
 
-def _read(path: Path, kind: type[_Kind]) -> _Kind:
+def _read_file(path: Path) -> bytes:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _decoded(shard: Shard | Path | str, data: bytes, kind: type[_Kind]) -> _Kind:
+    try:
+        return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{shard}: what is beside it is damaged: {error}") from error

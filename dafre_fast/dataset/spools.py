@@ -16,10 +16,13 @@ import polars as pl
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.layout import SHARDS, STATE
+from dafre_fast.core.parts import Part
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.ledger import NAME as LEDGER
+from dafre_fast.dataset.object_store import ObjectStore
 from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.outputs import read_outputs
+from dafre_fast.dataset.parts import spools_folder
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import (
     places_in,
@@ -29,16 +32,20 @@ from dafre_fast.dataset.places import (
     within,
 )
 from dafre_fast.dataset.shard_order import shard_names
+from dafre_fast.dataset.stored import archives_of, read_stored
 
 _FOLDER = f"{STATE}/spools"
 
 
 class Spools:
-    """The spools of a dataset whose images lie in shards, or are to."""
+    """The spools of a dataset whose images lie in shards, or are to; or of one part, which has its
+    own.
+    """
 
-    def __init__(self, dataset: Path, shard_size: int) -> None:
-        self.dataset, self._folder, self._shard_size = dataset, dataset / _FOLDER, shard_size
-        self._run = f"{time.time_ns():x}"
+    def __init__(self, dataset: Path, shard_size: int, part: Part | None = None) -> None:
+        self.dataset, self._shard_size = dataset, shard_size
+        self._folder = spools_folder(dataset, part)
+        self._run = f"{time.time_ns():x}" + (f"-{part.folder}" if part else "")
         """Part of the names of spools, so that no run appends to those of an earlier one."""
 
     def assigned(self, asked: pl.DataFrame) -> pl.DataFrame:
@@ -53,6 +60,15 @@ class Spools:
         shards = shard_names(asked, self._shard_size).str.replace("/", "-")
         return asked.with_columns(spool=pl.format(f"{self._folder}/{{}}-{self._run}", shards))
 
+    def places(self, made: pl.LazyFrame, outputs: Sequence[Output]) -> pl.DataFrame:
+        """Return `all_places` for these spools and those of the whole dataset."""
+        own = str(self._folder.relative_to(self.dataset))
+        found = [all_places(self.dataset, made, outputs)]
+        if own != _FOLDER:
+            spools = places_in_spools(made, own, outputs)
+            found = [_that_stand(self.dataset, spools), *found]
+        return pl.concat(found)
+
     def pictures(self, rows: pl.DataFrame) -> Pictures:
         """Find the pictures of these rows of the manifest, in spools or shards."""
         self._places = find(self.dataset, rows)
@@ -66,9 +82,18 @@ class Spools:
             FileNotFoundError
         ):  # the table first, so that the archive is never without it
             shutil.copyfile(archive.with_suffix(".parquet"), spool.with_suffix(".parquet"))
-            archive.replace(spool)
+            self._move(archive, spool)
         for ending in (".tar", ".json", ".parquet", "_stats.json"):
             archive.with_name(f"{archive.stem}{ending}").unlink(missing_ok=True)
+
+    def _move(self, archive: Path, spool: Path) -> None:
+        """Move an archive, or fetch it from the store that it lies in."""
+        stored = None if archive.exists() else read_stored(self.dataset / SHARDS)
+        if stored:
+            name = str(archive.relative_to(self.dataset / SHARDS))
+            ObjectStore(stored.address).fetch(name, spool)
+        else:
+            archive.replace(spool)
 
     def needed_by(self, parts: Sequence[pl.DataFrame]) -> dict[Path, set[int]]:
         """Return for each spool the numbers of the parts that are read from it. A part is a table
@@ -96,8 +121,13 @@ def all_places(dataset: Path, made: pl.LazyFrame, outputs: Sequence[Output]) -> 
     """
     spools = places_in_spools(made, _FOLDER, outputs)
     retired = places_in(dataset, sorted((dataset / _FOLDER).glob("*.tar")), outputs)
-    found = pl.concat([spools, retired, places_in_shards(dataset, outputs)])
-    return within(found, {name: _size(dataset / name) for name in found["file"].unique()})
+    return _that_stand(dataset, pl.concat([spools, retired, places_in_shards(dataset, outputs)]))
+
+
+def _that_stand(dataset: Path, found: pl.DataFrame) -> pl.DataFrame:
+    there = archives_of(dataset)
+    sizes = {name: _size(dataset / name, there.get(name, -1)) for name in found["file"].unique()}
+    return within(found, sizes)
 
 
 def find(dataset: Path, images: pl.DataFrame) -> pl.DataFrame:
@@ -112,8 +142,8 @@ def clear_spools(dataset: Path) -> None:
     shutil.rmtree(dataset / _FOLDER, ignore_errors=True)
 
 
-def _size(path: Path) -> int:
+def _size(path: Path, in_store: int) -> int:
     try:
         return os.stat(path).st_size  # noqa: PTH116  (a Path per file costs)
     except OSError:
-        return -1
+        return in_store

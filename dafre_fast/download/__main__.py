@@ -1,19 +1,28 @@
 """The command line of `download`: flags in, exit status out."""
 
 from dafre_fast import cli
-from dafre_fast.core.settings.fetching import Fetching, Watching
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.fetching import SharedFetching, Watching
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import FacesTable, Selection
 from dafre_fast.download.settings import DownloadRun
 
 
-@cli.command("download", FacesTable, DownloadRun, Selection, Fetching, Running, Watching, Reporting)
+@cli.command(
+    "download",
+    FacesTable,
+    DownloadRun,
+    Selection,
+    SharedFetching,
+    Dividing,
+    Watching,
+    Reporting,
+)
 def command(
     faces: FacesTable,
     run: DownloadRun,
     selection: Selection,
-    fetching: Fetching,
-    running: Running,
+    fetching: SharedFetching,
+    running: Dividing,
     watching: Watching,
     reporting: Reporting,
 ) -> int:
@@ -25,10 +34,12 @@ def command(
         found = simulate(faces.faces, run, selection, fetching, running)
         show(found, as_json=reporting.json)
         return 0
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
+    rules = (faces.faces, run, selection, fetching, running)
     with terminal(watching) as tell:
-        summary = download(faces.faces, run, selection, fetching, running, tell)
+        summary = carry_out(download, rules, run.output, run.source, tell)
     return cli.report(summary, reporting)
 
 

@@ -30,6 +30,7 @@ from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.loops import run
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
+from dafre_fast.engine.parts import own_rows
 from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.work import discard, read_original
@@ -202,9 +203,10 @@ def detect_all(
     """
     watch.tell(Doing("reading the ledger"))
     recipe = model.recipe()
-    with resumed(output, resume=running.resume) as ledger:
-        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
-        found = last_outcomes(ledger.path, "detect").collect().lazy()
+    asked = own_rows(asked, running)
+    with resumed(output, running) as ledger:
+        fetched = last_outcomes(ledger.paths, "fetch").collect().lazy()
+        found = last_outcomes(ledger.paths, "detect").collect().lazy()
         standing = settled(found, recipes=[recipe], retry_failed=running.retry_failed)
         again = asked_again(standing, asked, fetched, originals.identity, running, watch)
         standing = standing.join(again, on="key", how="anti")
@@ -228,7 +230,7 @@ def detect_all(
         watch.tell(Doing("gathering outcomes"))
         ledger.mend()
         work = msgspec.structs.replace(work, refused_before=refused_before)
-        return _table(asked, last_outcomes(ledger.path, "detect")), work
+        return outcomes_of(asked, last_outcomes(ledger.paths, "detect")), work
 
 
 def _as_asked(rows: pl.DataFrame) -> pl.DataFrame:
@@ -245,7 +247,8 @@ def _unused(found: pl.LazyFrame, use: Use) -> pl.LazyFrame:
     return pl.LazyFrame({"key": unused}, schema={"key": pl.String()})
 
 
-def _table(asked: pl.DataFrame, found: pl.LazyFrame) -> pl.DataFrame:
+def outcomes_of(asked: pl.DataFrame, found: pl.LazyFrame) -> pl.DataFrame:
+    """Return the last outcomes of searching (`found`) for each row of `asked`, as `detect_all`."""
     columns = ("key", "reason", "detail", "original_width", "original_height", "heads")
     joined = asked.lazy().join(found.select(*columns), on="key", how="left", maintain_order="left")
     return joined.with_columns(pl.col("heads").fill_null([])).collect()

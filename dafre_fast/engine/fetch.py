@@ -12,6 +12,7 @@ from dafre_fast.dataset.manifest import manifest_of_originals
 from dafre_fast.dataset.outcomes import last_outcomes, standing_refusals
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, fetch_originals, table_of_originals
+from dafre_fast.engine.parts import own_rows
 from dafre_fast.engine.refusals import reopened, tell_of_reopened
 from dafre_fast.engine.resume import resumed
 from dafre_fast.engine.timing import run_measured
@@ -20,14 +21,16 @@ from dafre_fast.engine.timing import run_measured
 def fetch_all(
     asked: pl.DataFrame, originals: Originals, running: Running, output: Path, watch: Watch
 ) -> tuple[pl.DataFrame, Work]:
-    """Fetch the original of every row of `asked`; return the manifest and what this run did.
+    """Fetch the original of every row of `asked`, or of those of a part (`engine.parts`). Returns
+    the manifest and what this run did.
 
     Originals that this source refused for good in earlier runs are not asked for again. Raises
     KeyboardInterrupt if the run is stopped; what was finished is kept.
     """
     watch.tell(Doing("reading the ledger"))
-    with resumed(output, resume=running.resume) as ledger:
-        fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
+    asked = own_rows(asked, running)
+    with resumed(output, running) as ledger:
+        fetched = last_outcomes(ledger.paths, "fetch").collect().lazy()
         open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
         if not running.retry_failed:
             tell_of_reopened(asked, reopened(fetched, originals.identity), watch)
@@ -43,7 +46,7 @@ def fetch_all(
         refused_before = asked.height - open_.height
         downloads = watch.tally.downloads(loop)
         work = Work(todo.height, loop.all, loop.cpu, downloads, refused_before)
-        fetched = last_outcomes(ledger.path, "fetch")
+        fetched = last_outcomes(ledger.paths, "fetch")
         return manifest_of_originals(asked.lazy(), fetched).collect(), work
 
 

@@ -2,23 +2,27 @@
 
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
-from dafre_fast.core.events import Tell
-from dafre_fast.core.layout import MANIFEST, ORIGINALS
+from dafre_fast.core.events import Tell, silent
+from dafre_fast.core.layout import MANIFEST, ORIGINALS, STATE
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
-from dafre_fast.core.summaries import Work
-from dafre_fast.dataset.manifest import write_manifest
+from dafre_fast.core.summaries import Summary, Work
+from dafre_fast.dataset.ledger import NAME as LEDGER
+from dafre_fast.dataset.manifest import manifest_of_ledger, write_manifest
 from dafre_fast.engine.apart import refuse_source
-from dafre_fast.engine.inputs import open_metadata, open_originals
+from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
 from dafre_fast.engine.observers import watching
 from dafre_fast.engine.originals import Originals
+from dafre_fast.engine.parts import Facts, Finishing
 from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.engine.run import make_all
+from dafre_fast.tables.bad_rows import BadRows
 from dafre_fast.tables.image_paths import image_paths
 
 
@@ -72,3 +76,14 @@ def make_with_manifest(
     if manifest_path:
         write_manifest(manifest, manifest_path)
     return manifest, work
+
+
+def finish(output: Path, done: Finishing, _tell: Tell = silent) -> Summary:
+    """Write the manifest of images whose parts are merged; return the summary of the whole."""
+    facts = msgspec.convert(done.plan.facts, Facts)
+    recipe = msgspec.convert(done.plan.settings["recipe"], Recipe)
+    manifest = manifest_of_ledger(output / STATE / LEDGER, done.rows, recipe.outputs)
+    if facts.manifest:
+        write_manifest(manifest, output / facts.manifest)
+    summary = summarize(manifest, done.work, facts.funnel)
+    return BadRows(facts.bad_rows, facts.bad_rows_list).added_to(summary)

@@ -10,7 +10,7 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Tell
 from dafre_fast.core.limits import most_downloads
 from dafre_fast.core.reasons import SUCCESS
-from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.fetching import Fetching, sharers_of
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Step, Summary, Work
 from dafre_fast.engine.judge import Judge
@@ -47,7 +47,8 @@ def open_originals(
 
     Raises UsageError if it is of no known kind, InputError if a list of archives cannot be read.
     """
-    fetching = replace(fetching, connections=min(fetching.connections, most_downloads()))
+    shared = fetching.connections // sharers_of(fetching)
+    fetching = replace(fetching, connections=max(min(shared, most_downloads()), 1))
     chosen = choose(source, folder, fetching, CHECK, tell)
     return Originals(
         chosen,

@@ -5,7 +5,7 @@ One that was made with other settings would be lost by making it anew, which is 
 demand alone. What was refused is tried again under other settings, other bounds and a new revision.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,36 +14,41 @@ from msgspec.structs import replace
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Notice
-from dafre_fast.core.layout import STATE
+from dafre_fast.core.parts import Part
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.images import Output, Recipe
-from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.dataset.ledger import whole_lines
 from dafre_fast.dataset.outcomes import last_outcomes, settled
 from dafre_fast.dataset.outputs import prefix_of
-from dafre_fast.dataset.provenance import makings
+from dafre_fast.dataset.parts import ledgers
+from dafre_fast.dataset.provenance import makings_in
 
 
 def refuse_remaking(output: Path, asked: pl.DataFrame, recipe: Recipe, running: Running) -> None:
     """Raise UsageError if this run would replace images that were made with other settings, before
     anything is written.
     """
-    remaking = Remaking(output, recipe)
+    remaking = Remaking(output, recipe, part_of(running))
     if running.resume and remaking.may_concern_images:
-        made = last_outcomes(whole_lines(output / STATE), "make", recipe.outputs)
+        lines = b"".join(map(whole_lines, ledgers(output, part_of(running))))
+        made = last_outcomes(lines, "make", recipe.outputs)
         remaking.refuse(asked, made.collect().lazy())
 
 
 class Remaking:
     """The settings of a run, beside those of earlier runs on the same output."""
 
-    def __init__(self, output: Path, recipe: Recipe) -> None:
+    def __init__(self, output: Path, recipe: Recipe, part: Part | None = None) -> None:
         self._output, self._recipe = output, recipe
-        self._recorded: Mapping[str, Recipe] = {}
-        with suppress(InputError):  # the record is damaged: other settings cannot be named
-            self._recorded = {
-                text: one.settings for one in makings(output) for text in (one.pixels, one.bounded)
-            }
+        self._recorded: dict[str, Recipe] = {}
+        for state in ledgers(output, part):
+            with suppress(InputError):  # the record is damaged: other settings cannot be named
+                self._recorded |= {
+                    text: one.settings
+                    for one in makings_in(state)
+                    for text in (one.pixels, one.bounded)
+                }
         self._own = {*recipe.hashes()}
         alike = [one for one in self._recorded.values() if _pixels(one) == _pixels(recipe)]
         alike += [replace(recipe, revision=number) for number in range(1, recipe.revision)]

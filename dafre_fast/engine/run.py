@@ -10,18 +10,19 @@ from msgspec.structs import replace
 from dafre_fast.core.events import Doing, Notice
 from dafre_fast.core.records import Made
 from dafre_fast.core.settings.images import Recipe
-from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.core.summaries import Work
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.manifest import build_manifest
 from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.provenance import record_making
-from dafre_fast.dataset.spools import Spools, all_places
+from dafre_fast.dataset.spools import Spools
 from dafre_fast.engine.discarding import discard_all
 from dafre_fast.engine.executors.base import ready
 from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
+from dafre_fast.engine.parts import own_rows
 from dafre_fast.engine.plan import remaining, remaining_of_spools
 from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.remaking import Remaking
@@ -55,21 +56,23 @@ def make_all(
     """Bring every row of `asked` (`engine.plan`) to an outcome. `spools` are those of the output,
     if its images are to lie in shards.
 
-    Outcomes of earlier runs in the ledger of `output` are kept if they are still valid. Returns the
-    manifest and what this run did. Raises UsageError if images of other settings would be lost, and
-    KeyboardInterrupt if the run was stopped; everything that was finished is then in the ledger.
+    Outcomes of earlier runs in the ledger of `output` are kept if they are still valid. A run of a
+    part makes its own rows of `asked` alone (`engine.parts`). Returns the manifest and what this
+    run did. Raises UsageError if images of other settings would be lost, and KeyboardInterrupt if
+    the run was stopped; everything that was finished is then in the ledger.
     """
     if turbo() is None:
         watch.tell(_SLOWER_JPEG)
     watch.tell(Doing("reading the ledger"))
-    with resumed(output, resume=running.resume) as ledger:
-        made = last_outcomes(ledger.path, "make", recipe.outputs).collect().lazy()
+    if spools:
+        asked = spools.assigned(asked)
+    asked = own_rows(asked, running)
+    with resumed(output, running) as ledger:
+        made = last_outcomes(ledger.paths, "make", recipe.outputs).collect().lazy()
         standing = _standing(asked, made, recipe, running, output, watch)
-        record_making(output, recipe, resume=running.resume)
-        if spools:
-            asked = spools.assigned(asked)
+        record_making(output, recipe, resume=running.resume, state=ledger.path.parent)
         if originals:
-            fetched = last_outcomes(ledger.path, "fetch").collect().lazy()
+            fetched = last_outcomes(ledger.paths, "fetch").collect().lazy()
             originals = originals.with_record(fetched)
             again = asked_again(standing, asked, fetched, originals.identity, running, watch)
             standing = standing.join(again, on="key", how="anti", maintain_order="left")
@@ -84,7 +87,7 @@ def make_all(
         work = replace(work, refused_before=refused_before)
         ledger.mend()  # a worker may have died in the middle of a line
         made, fetched = (
-            last_outcomes(ledger.path, stage, recipe.outputs) for stage in ("make", "fetch")
+            last_outcomes(ledger.paths, stage, recipe.outputs) for stage in ("make", "fetch")
         )
         return build_manifest(asked.lazy(), made, fetched, recipe.outputs).collect(), work
 
@@ -100,7 +103,7 @@ def _standing(
     """Return the last outcomes that need not be repeated; say what becomes of others. Raises
     UsageError if images would be lost.
     """
-    remaking = Remaking(output, recipe)
+    remaking = Remaking(output, recipe, part_of(running))
     remaking.refuse(asked, made)
     for notice in remaking.notices(asked, made):
         watch.tell(notice)
@@ -118,7 +121,7 @@ def _todo(
     are left alone.
     """
     if spools:
-        places = all_places(spools.dataset, made, recipe.outputs)
+        places = spools.places(made, recipe.outputs)
         todo = remaining_of_spools(asked, standing, places, recipe.outputs)
     else:
         todo = remaining(asked, standing, recipe.outputs, _size)

@@ -7,15 +7,16 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from dafre_fast.core.addresses import public
-from dafre_fast.core.layout import STATE
 from dafre_fast.core.records import Sought
-from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.core.summaries import Place, Simulation
 from dafre_fast.dataset.ledger import whole_lines
 from dafre_fast.dataset.outcomes import last_outcomes
+from dafre_fast.dataset.parts import ledgers
 from dafre_fast.engine import loops
 from dafre_fast.engine.fetch import unrefused
 from dafre_fast.engine.originals import Originals, sought, table_of_originals
+from dafre_fast.engine.parts import own_rows
 from dafre_fast.sources.interface import Planned
 
 _ARCHIVES = (".tar", ".zip")
@@ -25,7 +26,8 @@ def simulate_all(
     asked: pl.DataFrame, originals: Originals, running: Running, output: Path
 ) -> Simulation:
     """Return what `fetch_all` would do now with the same arguments."""
-    lines = whole_lines(output / STATE) if running.resume else b""
+    asked, states = own_rows(asked, running), ledgers(output, part_of(running))
+    lines = b"".join(map(whole_lines, states)) if running.resume else b""
     fetched = last_outcomes(lines, "fetch")
     open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
     rows = table_of_originals(open_, fetched, originals)

@@ -1,15 +1,13 @@
 """The command line of `full`: flags in, exit status out."""
 
-import shlex
 from contextlib import ExitStack
-from pathlib import Path
 
 from msgspec.structs import replace
 
 from dafre_fast import cli
 from dafre_fast.core.events import Notice, Tell
 from dafre_fast.core.settings.detecting import Detecting
-from dafre_fast.core.settings.fetching import Fetching, Keeping, Watching
+from dafre_fast.core.settings.fetching import Keeping, SharedFetching, Watching
 from dafre_fast.core.settings.images import (
     Bounds,
     Encoding,
@@ -17,12 +15,11 @@ from dafre_fast.core.settings.images import (
     FullImage,
     Recipe,
 )
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.full.inputs import refuse_unfit
 from dafre_fast.full.settings import FullRun, Search
-from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.settings import Plotting
 
 
@@ -35,13 +32,13 @@ from dafre_fast.stats.settings import Plotting
     Plotting,
     Search,
     Detecting,
-    Fetching,
+    SharedFetching,
     Keeping,
     FullImage,
     FaceImage,
     Encoding,
     Bounds,
-    Running,
+    Dividing,
     Watching,
     Reporting,
 )
@@ -53,38 +50,38 @@ def command(
     plotting: Plotting,
     search: Search,
     detecting: Detecting,
-    fetching: Fetching,
+    fetching: SharedFetching,
     keeping: Keeping,
     full: FullImage,
     face: FaceImage,
     encoding: Encoding,
     bounds: Bounds,
-    running: Running,
+    running: Dividing,
     watching: Watching,
     reporting: Reporting,
 ) -> int:
     from dafre_fast.full.finding import Finding
     from dafre_fast.full.run import full as make
-    from dafre_fast.pack.show import show as show_pack
+    from dafre_fast.full.show import show
+    from dafre_fast.full.storing import put_dataset
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
-    refuse_unfit(run, fetching, search, detecting)
+    refuse_unfit(run, fetching, search, detecting, running)
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         tell = stack.enter_context(terminal(watching))
         identity = None if run.source else "sample"  # whichever port it is served on
         finding = Finding(search, detecting) if detecting.detector else None
         run, fetching = _with_inputs(run, fetching, detecting, stack, tell)
-        rules = (selection, splitting, steps, plotting, fetching, recipe, running)
-        summary = make(run, *rules, tell, identity, keeping, finding)
-    status = cli.report(summary, reporting)
-    if summary.packed and not reporting.json:
-        show_pack(summary.packed, as_json=False)
-    if run.report:
-        _write_report(run.output, reporting)
-    if summary.success and not reporting.json:
-        _show_next(run.output)
-    return status
+        rules = (run, selection, splitting, steps, plotting, fetching, recipe, running)
+        more = {"identity": identity, "keeping": keeping, "finding": finding}
+        alone = finding or run.into  # the heads of all are found first; a store has one writer
+        summary = carry_out(make, rules, run.output, None if alone else run.source, tell, **more)
+    if running.part:
+        return cli.report(summary, reporting)
+    put = (lambda tell: put_dataset(run, tell)) if run.into else None
+    return show(summary, run.output, reporting, run.report, put)
 
 
 _POSTS_OF_SAMPLE = Notice(
@@ -92,28 +89,9 @@ _POSTS_OF_SAMPLE = Notice(
 )
 
 
-def _write_report(output: Path, reporting: Reporting) -> None:
-    from dafre_fast.report.page import show
-    from dafre_fast.report.run import write_report
-    from dafre_fast.views.terminal import terminal
-
-    with terminal() as tell:
-        written = write_report(ReportRun(output=output), tell)
-    if not reporting.json:
-        show(written, as_json=False)
-
-
-def _show_next(output: Path) -> None:
-    folder = shlex.quote(str(output))
-    print(
-        f"next: `dafre-fast gallery --output {folder}` shows the images;"
-        " verify, audit and pack take the same flag"
-    )
-
-
 def _with_inputs(
-    run: FullRun, fetching: Fetching, detecting: Detecting, stack: ExitStack, tell: Tell
-) -> tuple[FullRun, Fetching]:
+    run: FullRun, fetching: SharedFetching, detecting: Detecting, stack: ExitStack, tell: Tell
+) -> tuple[FullRun, SharedFetching]:
     """Return settings with the inputs of the sample, if none are named; the sample's server runs
     until `stack` is closed. With a detector, the sample's own faces.tsv is not among them.
 

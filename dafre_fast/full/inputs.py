@@ -8,16 +8,32 @@ from dafre_fast.core.settings.build import fields
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.running import Dividing
 from dafre_fast.full.settings import FullRun, Search
 
 _OF_TAGS_TOO = ("ratings", "tag_ids")
 
 
-def refuse_unfit(run: FullRun, fetching: Fetching, search: Search, detecting: Detecting) -> None:
-    """Refuse tables of heads together with a detector, and inputs of which some are missing.
+def refuse_unfit(
+    run: FullRun, fetching: Fetching, search: Search, detecting: Detecting, running: Dividing
+) -> None:
+    """Refuse tables of heads together with a detector, inputs of which some are missing, and parts
+    of what has none.
 
     Raises UsageError.
     """
+    if running.part and not run.source:
+        raise UsageError("--part needs --faces, --tag-ids and --source: a sample has no parts")
+    if run.into and (running.part or (running.engines or 1) > 1):
+        raise UsageError(
+            f"--{'part' if running.part else 'engines'} does not go with --into: a store has one"
+            " writer; `pack --into` puts the merged dataset there"
+        )
+    if detecting.detector and (running.part or (running.engines or 1) > 1):
+        raise UsageError(
+            f"--{'part' if running.part else 'engines'} does not go with --detector, since tables"
+            " follow from the heads of all: run `heads` in parts first, then this with its --faces"
+        )
     if detecting.detector and run.faces:
         raise UsageError("--faces has heads already, which --detector would find: give one of both")
     if detecting.detector:

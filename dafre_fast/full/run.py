@@ -1,10 +1,13 @@
 """Run the whole journey: heads, catalogue, labels, tags, originals, images, manifest, shards."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import polars as pl
 from msgspec.structs import replace
 
+from dafre_fast.core.atomic import digest
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import (
@@ -15,26 +18,31 @@ from dafre_fast.core.layout import (
     MANIFEST,
     ORIGINALS,
     SHARDS,
+    STATE,
 )
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.fetching import Fetching, Keeping
 from dafre_fast.core.settings.images import Recipe
-from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
-from dafre_fast.core.summaries import Step, Summary
-from dafre_fast.dataset.manifest import write_manifest
+from dafre_fast.core.summaries import Step, Summary, TagsSummary, Work
+from dafre_fast.dataset.ledger import NAME as LEDGER
+from dafre_fast.dataset.manifest import manifest_of_ledger, rows_of, write_manifest
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.provenance import record_choice
 from dafre_fast.dataset.spools import Spools
+from dafre_fast.engine import parts
 from dafre_fast.engine.apart import refuse_source
 from dafre_fast.engine.inputs import open_metadata, open_originals, summarize, with_names
 from dafre_fast.engine.observers import watching
+from dafre_fast.engine.parts import Finishing, own_rows, sharing
 from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.engine.remaking import refuse_remaking
 from dafre_fast.engine.run import make_all
 from dafre_fast.full.finding import Finding, discard_unlabelled, find, with_tables
 from dafre_fast.full.settings import FullRun
+from dafre_fast.full.storing import begin, put_records
 from dafre_fast.heads.run import Within
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
@@ -68,8 +76,9 @@ def full(
     and shards where images are to lie in those. `identity` stands for the fingerprint of a source
     that has another address in each run.
     """
-    output, keep = run.output, keeping.keep_originals
+    output, keep, part = run.output, keeping.keep_originals, part_of(running)
     selection = splitting.complete(selection)
+    begin(run, resume=running.resume, tell=tell)
     spools, found, making = _spools(run, running), None, running
     if finding:
         within = Within(output, keep, identity)
@@ -84,30 +93,93 @@ def full(
     refuse_source(run.source, output, () if spools else folders.values(), buckets_of(asked))
     refuse_remaking(output, asked, recipe, making)
     tell(Doing("reading metadata"))
-    metadata = open_metadata(run.source, fetching, asked, selection)
-    bad_rows = _write_tables(catalogue, metadata, output, splitting, tell)
-    tags = None
-    if run.tags:
-        tags = tag_tables(fetching.metadata, output, steps, plotting, tell, resume=running.resume)
-    tables = [path for path in (run.faces, run.tag_ids) if path]
-    made_with = steps if tags else None
-    record_choice(output, tables, run.source, selection, fetching.metadata, made_with, splitting)
-    with watching("images", tell) as watch:
-        originals = open_originals(run.source, output / ORIGINALS, fetching, metadata, watch.tell)
-        originals = with_names(originals, run.faces)
-        originals = originals._replace(identity=identity or originals.identity, keep=keep)
-        if found:
-            discard_unlabelled(originals, asked, output)
-        manifest, work = make_all(asked, originals, recipe, making, output, watch, spools)
+    metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
+    with sharing(output, running) as share:
+        bad_rows = _write_tables(catalogue, metadata, output, splitting, tell)
+        tags = None
+        if part is None or part.number == 1:  # tags are the same for all parts
+            if run.tags:
+                records, resume = fetching.metadata, running.resume
+                tags = tag_tables(records, output, steps, plotting, tell, resume=resume)
+            chosen = (selection, fetching.metadata, steps if tags else None, splitting)
+            record_choice(output, _tables(run), run.source, *chosen)
+        with watching("images", tell) as watch:
+            folder = output / ORIGINALS
+            originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
+            originals = with_names(originals, run.faces)
+            originals = originals._replace(identity=identity or originals.identity, keep=keep)
+            if found:
+                discard_unlabelled(originals, asked, output)
+            manifest, work = make_all(asked, originals, recipe, making, output, watch, spools)
+        funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
+        shards = run.shard_size if spools else None
+        facts = Facts(MANIFEST, funnel, *bad_rows, shards, report=run.report)
+        if share:
+            summary = replace(bad_rows.added_to(summarize(manifest, work)), tags=tags)
+            rows = rows_of(asked.lazy(), recipe.outputs).collect()
+            settings = _settings(run, selection, splitting, recipe)
+            share.record("full", settings, rows, facts, summary)
+            return summary
+        ends = (tags, running.workers, tell, lambda: put_records(run))
+        return replace(_finish(output, manifest, work, facts, *ends), heads=found)
+
+
+def _tables(run: FullRun) -> list[Path]:
+    return [path for path in (run.faces, run.tag_ids) if path]
+
+
+def _settings(
+    run: FullRun, selection: Selection, splitting: Splitting, recipe: Recipe
+) -> Mapping[str, object]:
+    """Return what has to be the same in all parts: tables by their contents, and settings."""
+    return {
+        **{path.name: digest(path).sha256[:16] for path in _tables(run)},
+        "selection": selection,
+        "splitting": replace(splitting, splits=None),
+        "recipe": recipe,
+        "shard_size": run.shard_size if run.pack else None,
+    }
+
+
+class Facts(parts.Facts, frozen=True):
+    """What `full` knows of all images alike. `shard_size` is None if images are files."""
+
+    shard_size: int | None = None
+    report: bool = False
+
+
+def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
+    """Write manifest and shards of parts that are merged; return the summary of the whole."""
+    facts = msgspec.convert(done.plan.facts, Facts)
+    recipe = msgspec.convert(done.plan.settings["recipe"], Recipe)
+    manifest = manifest_of_ledger(output / STATE / LEDGER, done.rows, recipe.outputs)
+    tags = msgspec.convert(done.summaries[0].get("tags"), TagsSummary | None)
+    return _finish(output, manifest, done.work, facts, tags, None, tell)
+
+
+def _finish(
+    output: Path,
+    manifest: pl.DataFrame,
+    work: Work,
+    facts: Facts,
+    tags: TagsSummary | None,
+    workers: int | None,
+    tell: Tell,
+    put: Callable[[], None] | None = None,
+) -> Summary:
+    """Write the manifest, and shards if images lie in those; return the summary of the whole. `put`
+    is called before shards are written.
+    """
     tell(Doing("writing the manifest"))
     write_manifest(manifest, output / MANIFEST)
-    funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
-    summary = summarize(manifest, work, [*funnel, _made(manifest)])
-    summary = replace(summary, tags=tags, heads=found)
-    if spools and summary.success:
-        into_shards = PackRun(output=output, shard_size=run.shard_size, workers=running.workers)
+    summary = summarize(manifest, work, [*facts.funnel, _made(manifest)])
+    summary = replace(summary, tags=tags)
+    if facts.shard_size and summary.success:
+        if put:
+            put()
+        into_shards = PackRun(output=output, shard_size=facts.shard_size, workers=workers)
         summary = replace(summary, packed=pack(into_shards, tell, digests=False))
-    return bad_rows.added_to(summary)
+    return BadRows(facts.bad_rows, facts.bad_rows_list).added_to(summary)
 
 
 def _write_tables(
@@ -134,7 +206,7 @@ def _spools(run: FullRun, running: Running) -> Spools | None:
             f"{output / SHARDS}: images lie in shards here; go on with --pack webdataset,"
             " or make files of all anew with --no-resume"
         )
-    return Spools(output, run.shard_size) if run.pack else None
+    return Spools(output, run.shard_size, part_of(running)) if run.pack else None
 
 
 def _made(manifest: pl.DataFrame) -> Step:

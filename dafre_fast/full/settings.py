@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import Group, ShardSize
+from dafre_fast.core.settings.groups import STORES, Group, ShardSize
 from dafre_fast.heads.settings import Candidates
 
 
@@ -28,6 +28,13 @@ class FullRun(Group, frozen=True):
     pack: Annotated[
         Literal["webdataset"] | None,
         Meta(description="Put images straight into shards (packs/webdataset-both): no trees."),
+    ] = None
+    into: Annotated[
+        Path | None,
+        Meta(
+            description="Object store for shards, labels and records: s3://BUCKET/PREFIX.",
+            extra=STORES,
+        ),
     ] = None
     shard_size: ShardSize = 10_000
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")

@@ -26,12 +26,15 @@ from pathlib import Path
 
 import msgspec
 from aiohttp import web, web_response
+from msgspec.structs import replace
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.outputs import word_of
 from dafre_fast.dataset.pictures import Pictures, Place
+from dafre_fast.dataset.stored import at_hand, size_in_store
 from dafre_fast.gallery import queries
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.pages import STATIC, Pages, static
@@ -69,7 +72,15 @@ def gallery(run: GalleryRun, opened: Callable[[str, int], None], tell: Tell = si
     """
     _prefix(run)
     _allowed(run)
-    index = _indexed(run, tell)
+    with at_hand(run.output) as folder:
+        _serve_folder(replace(run, output=folder), run.output, opened, tell)
+
+
+def _serve_folder(
+    run: GalleryRun, asked: Path, opened: Callable[[str, int], None], tell: Tell
+) -> None:
+    """Serve the dataset whose records lie in the folder of `run`; `asked` is its name."""
+    index = _indexed(run, asked, tell)
     if not _is_loopback(run.host):
         tell(
             Notice(
@@ -90,9 +101,9 @@ async def _serve(run: GalleryRun, index: Index, opened: Callable[[str, int], Non
         await stop.wait()
 
 
-def _indexed(run: GalleryRun, tell: Tell) -> Index:
+def _indexed(run: GalleryRun, asked: Path, tell: Tell) -> Index:
     folder = run.index or run.output / STATE / "gallery"
-    notice = Notice(f"{run.output} is new or has changed: building its index")
+    notice = Notice(f"{store_address(asked) or asked} is new or has changed: building its index")
     index_dataset(run.output, folder, begin=lambda: tell(notice))
     return open_index(folder)
 
@@ -348,7 +359,7 @@ class _Server:
         try:
             content, tag = await asyncio.to_thread(_read_inside, self._pictures.folder, place)
         except OSError as error:
-            raise web.HTTPNotFound(text=f"{place.name}: {error.strerror}") from error
+            raise web.HTTPNotFound(text=f"{place.name}: {error.strerror or error}") from error
         answer = _unless_known(request, tag, content, "image/jpeg")
         answer.headers["Cache-Control"] = f"private, max-age={_SECONDS_OF_PICTURES}"
         return answer
@@ -373,8 +384,12 @@ def _read_inside(root: Path, wanted: Place) -> tuple[bytes, str]:
     """Return the bytes of a picture below `root`, and an entity tag for them.
 
     The tag is made of the file's change time and size, and the offset of the picture in it. Raises
-    OSError if the file does not exist, or if any part of its path is a symbolic link.
+    OSError if the file does not exist, or if any part of its path is a symbolic link, and
+    InputError if it lies in an object store that cannot be read.
     """
+    if size_in_store(root, wanted.file) is not None and not (root / wanted.file).exists():
+        content = wanted.read(root)
+        return content, sha256(content).hexdigest()
     place = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         *folders, name = wanted.file.split("/")

@@ -5,13 +5,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.groups import STORES, Group
 
 
 class GalleryRun(Group, frozen=True):
     """Dataset and address of the gallery."""
 
-    output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    output: Annotated[
+        Path, Meta(description="Folder of the dataset, or s3://BUCKET/PREFIX.", extra=STORES)
+    ] = Path("dataset")
     host: Annotated[
         str, Meta(min_length=1, description="Name or IP address to serve the gallery at.")
     ] = "127.0.0.1"

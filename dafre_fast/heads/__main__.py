@@ -2,9 +2,9 @@
 
 from dafre_fast import cli
 from dafre_fast.core.settings.detecting import Detecting
-from dafre_fast.core.settings.fetching import Fetching, Watching
+from dafre_fast.core.settings.fetching import SharedFetching, Watching
 from dafre_fast.core.settings.images import Bounds
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import Selection, Tolerance
 from dafre_fast.heads.settings import Candidates, HeadsRun
 
@@ -15,9 +15,9 @@ from dafre_fast.heads.settings import Candidates, HeadsRun
     Candidates,
     Detecting,
     Tolerance,
-    Fetching,
+    SharedFetching,
     Bounds,
-    Running,
+    Dividing,
     Watching,
     Reporting,
 )
@@ -26,22 +26,22 @@ def command(
     rules: Candidates,
     detecting: Detecting,
     tolerance: Tolerance,
-    fetching: Fetching,
+    fetching: SharedFetching,
     bounds: Bounds,
-    running: Running,
+    running: Dividing,
     watching: Watching,
     reporting: Reporting,
 ) -> int:
     from dafre_fast.heads.run import heads
-    from dafre_fast.heads.show import show
+    from dafre_fast.heads.show import show_whole
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
     selection = Selection(max_bad_rows=tolerance.max_bad_rows)
+    groups = (run, rules, detecting, selection, fetching, bounds, running)
     with terminal(watching) as tell:
-        summary = heads(run, rules, detecting, selection, fetching, bounds, running, tell)
-    show(summary, as_json=reporting.json)
-    refused = sum(summary.refused.values())
-    return 1 if refused == summary.images else cli.judge(refused, reporting)
+        summary = carry_out(heads, groups, run.output, run.source, tell)
+    return show_whole(summary, reporting)
 
 
 if __name__ == "__main__":

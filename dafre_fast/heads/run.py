@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import polars as pl
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from dafre_fast.core.layout import (
     HEADS_TABLE,
     MANIFEST,
     ORIGINALS,
+    STATE,
 )
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.detecting import Detecting
@@ -27,18 +29,21 @@ from dafre_fast.core.settings.images import Bounds
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import HeadsSummary, Judged, Step, Work
+from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.manifest import write_manifest
-from dafre_fast.dataset.outcomes import status
+from dafre_fast.dataset.outcomes import last_outcomes, status
+from dafre_fast.engine import parts
 from dafre_fast.engine.apart import refuse_source
-from dafre_fast.engine.detection import Model, Use, detect_all, find_model
+from dafre_fast.engine.detection import Use, detect_all, find_model, outcomes_of
 from dafre_fast.engine.inputs import open_metadata, open_originals
 from dafre_fast.engine.observers import watching
-from dafre_fast.heads.candidates import Chosen, choose
+from dafre_fast.engine.parts import Finishing, Share, own_rows, sharing
+from dafre_fast.heads.candidates import choose
 from dafre_fast.heads.evaluation import judge
 from dafre_fast.heads.plot import draw_quality
 from dafre_fast.heads.settings import Candidates, HeadsRun
 from dafre_fast.heads.writing import single_heads, write_faces, write_tag_ids
-from dafre_fast.tables.bad_rows import write_bad_rows
+from dafre_fast.tables.bad_rows import BadRows, write_bad_rows
 from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.heads import BOXES, Search, is_sure, write_heads
@@ -47,6 +52,9 @@ from dafre_fast.tables.writing import write_csv
 
 FACES, TAG_IDS = "faces.tsv", "tagIds.tsv"
 EVALUATION, QUALITY = "evaluation.csv", "evaluation.svg"
+
+
+_TAGS = {"class_name": pl.String(), "tag_id": pl.Int64()}
 
 
 class Within(NamedTuple):
@@ -80,12 +88,30 @@ def heads(
         raise UsageError(f"{'--detector' if fetching.metadata else '--metadata'} is needed")
     within = within or Within(run.output)
     refuse_source(run.source, within.folder)
+    with sharing(within.folder, running) as share:
+        rules_of_all = (rules, detecting, selection, fetching, bounds, running)
+        return _search(run, *rules_of_all, within, share, tell)
+
+
+def _search(
+    run: HeadsRun,
+    rules: Candidates,
+    detecting: Detecting,
+    selection: Selection,
+    fetching: Fetching,
+    bounds: Bounds,
+    running: Running,
+    within: Within,
+    share: Share | None,
+    tell: Tell,
+) -> HeadsSummary:
+    """Search all originals, or those of a part (`share`)."""
     model = find_model(detecting, within.folder, fetching, tell)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
     asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
-    metadata = open_metadata(run.source, fetching, asked, selection)
+    metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
     bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
     tell(Notice(str(model.used)))
     model.record(run.output / DETECTOR)
@@ -99,18 +125,59 @@ def heads(
         found, work = detect_all(
             asked, originals, model, use, bounds, running, within.folder, watch
         )
+    facts = Facts(
+        MANIFEST,
+        chosen.funnel,
+        *bad_rows,
+        model=model.name,
+        threshold=model.count_threshold,
+        detector=Path((detecting.detector or "").partition("?")[0]).name,
+        tags=chosen.tags.select("class_name", "tag_id").rows(),
+        evaluate=None if run.evaluate is None else str(run.evaluate.absolute()),
+    )
+    if share:
+        boxes = _boxes(found, model.name)
+        manifest = _manifest(found, boxes, facts.threshold)
+        summary = bad_rows.added_to(_summary(manifest, work, ()))
+        settings = {"detector": model.recipe(), "count_threshold": facts.threshold}
+        share.record("heads", settings, asked, facts, summary)
+        return summary
+    return _finish(run.output, found, work, facts, tell)
+
+
+class Facts(parts.Facts, frozen=True):
+    """What `heads` knows of all images alike: the first digits of the model's SHA-256, the score
+    from which a box counts, the name of the model's file, name and id of each tag, and the known
+    boxes to judge by.
+    """
+
+    model: str = ""
+    threshold: float = 0.0
+    detector: str = ""
+    tags: Sequence[tuple[str, int]] = ()
+    evaluate: str | None = None
+
+
+def finish(output: Path, done: Finishing, tell: Tell = silent) -> HeadsSummary:
+    """Write the tables of parts that are merged; return the summary of the whole."""
+    found = outcomes_of(done.rows, last_outcomes(output / STATE / LEDGER, "detect"))
+    return _finish(output, found, done.work, msgspec.convert(done.plan.facts, Facts), tell)
+
+
+def _finish(
+    output: Path, found: pl.DataFrame, work: Work, facts: Facts, tell: Tell
+) -> HeadsSummary:
+    """Write the tables of heads, and judge them if boxes are known; return the summary."""
     tell(Doing("writing tables of heads"))
-    boxes = _boxes(found, model)
-    manifest = _manifest(found, boxes, model.count_threshold)
-    write_manifest(manifest, run.output / MANIFEST)
-    name = Path(detecting.detector.partition("?")[0]).name
-    search = Search(name, model.count_threshold)
-    funnel = _write(run.output, chosen, found, boxes, search)
+    boxes = _boxes(found, facts.model)
+    manifest = _manifest(found, boxes, facts.threshold)
+    write_manifest(manifest, output / MANIFEST)
+    funnel = _write(output, facts, found, boxes)
     summary = _summary(manifest, work, funnel)
-    if run.evaluate:
+    if facts.evaluate:
         tell(Doing("judging the heads found"))
-        summary = replace(summary, judged=_evaluate(run.evaluate, run.output, found, boxes))
-    return bad_rows.added_to(summary)
+        summary = replace(summary, judged=_evaluate(Path(facts.evaluate), output, found, boxes))
+    return BadRows(facts.bad_rows, facts.bad_rows_list).added_to(summary)
 
 
 def _evaluate(
@@ -130,30 +197,26 @@ def _evaluate(
     return judged
 
 
-def _boxes(found: pl.DataFrame, model: Model) -> pl.DataFrame:
+def _boxes(found: pl.DataFrame, model: str) -> pl.DataFrame:
     """Return a row per box; columns are `tables.heads.BOXES`."""
     box = pl.col("heads")
     edges = {name: box.list.get(place) for place, name in enumerate((*Box._fields, "score"))}
     rows = found.select("id", "tag_id", "heads").explode("heads").drop_nulls("heads")
-    return (
-        rows.with_columns(**edges, model=pl.lit(model.name)).select(*BOXES).cast(pl.Schema(BOXES))
-    )
+    return rows.with_columns(**edges, model=pl.lit(model)).select(*BOXES).cast(pl.Schema(BOXES))
 
 
-def _write(
-    output: Path, chosen: Chosen, found: pl.DataFrame, boxes: pl.DataFrame, search: Search
-) -> Sequence[Step]:
+def _write(output: Path, facts: Facts, found: pl.DataFrame, boxes: pl.DataFrame) -> Sequence[Step]:
     """Write the tables of heads; return the funnel."""
-    single = single_heads(boxes, search.count_threshold)
+    single = single_heads(boxes, facts.threshold)
     readable = found.filter(pl.col("reason").is_null(), pl.col("tag_id").is_not_null())
     funnel = [
-        *chosen.funnel,
+        *facts.funnel,
         Step("readable", readable.height, readable["tag_id"].n_unique()),
         Step("exactly one head", single.height, single["tag_id"].n_unique()),
     ]
     write_faces(single, output / FACES)
-    write_tag_ids(chosen.tags, output / TAG_IDS)
-    write_heads(boxes, output / HEADS_TABLE, search)
+    write_tag_ids(pl.DataFrame(facts.tags, _TAGS, orient="row"), output / TAG_IDS)
+    write_heads(boxes, output / HEADS_TABLE, Search(facts.detector, facts.threshold))
     write_funnel(funnel, output / FUNNEL)
     return funnel
 

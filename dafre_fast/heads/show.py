@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from dafre_fast import cli
+from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.summaries import HeadsSummary, Judged
 from dafre_fast.views import show as shown
 from dafre_fast.views.summary import columns, lines_of_search
@@ -10,6 +12,14 @@ from dafre_fast.views.summary import columns, lines_of_search
 def show(summary: HeadsSummary, *, as_json: bool) -> None:
     """Print it."""
     shown.show(summary, _lines(summary), as_json=as_json)
+
+
+def show_whole(summary: HeadsSummary, reporting: Reporting) -> int:
+    """Print the summary of a run, and return its exit status. A part may have no images."""
+    show(summary, as_json=reporting.json)
+    refused = sum(summary.refused.values())
+    none = summary.images > 0 and refused == summary.images
+    return 1 if none else cli.judge(refused, reporting)
 
 
 def _lines(summary: HeadsSummary) -> Iterator[str]:

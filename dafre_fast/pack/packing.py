@@ -5,7 +5,6 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.atomic import digest
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.events import Tell
 from dafre_fast.core.layout import SHARDS
@@ -22,6 +21,7 @@ from dafre_fast.pack.receipts import all_recorded, forget, recorded
 from dafre_fast.pack.records import Shard
 from dafre_fast.pack.rows import Packable, recorded_columns
 from dafre_fast.pack.settings import PackRun
+from dafre_fast.pack.target import Target
 from dafre_fast.pack.writing import Task, carry_out_all
 
 
@@ -37,14 +37,16 @@ class Packing:
     which their images are read.
     """
 
-    def __init__(self, run: PackRun, folder: Path, packable: Packable, *, digests: bool) -> None:
-        self._run, self._folder = run, folder
+    def __init__(self, run: PackRun, target: Target, packable: Packable, *, digests: bool) -> None:
+        self._run, self._target, self._folder = run, target, target.folder
         self._recorded = packable.asked.filter(status=SUCCESS).select(
             "id", *recorded_columns(packable.outputs)
         )
         self._digests, self.cpu_seconds = digests, 0.0
-        own = holds_dataset(run, folder)
+        own = holds_dataset(run, target.folder)
         self._spools = Spools(run.output, run.shard_size) if own else None
+        self.doomed, self.forgotten = set[str](), list[str]()
+        """Files, and names of parts, of an object store that no longer belong to the pack."""
         self._pictures = self._find_pictures()
 
     def _find_pictures(self) -> Pictures:
@@ -59,9 +61,15 @@ class Packing:
             stands = {name for name, shard in shards.items() if shard}
             self._remove_all_but(stands)
             left = [part for part in parts if part.name not in stands]
+            if left or self.doomed:
+                self._target.reopen()
             shards |= self._write_all(left, advance)
         if self._spools:
             clear_spools(self._run.output)
+        self.doomed.difference_update(
+            *(_files_of(name, shard) for name, shard in shards.items() if shard)
+        )
+        self.forgotten = [name for name in self.forgotten if name not in shards]
         return [shard for shard in shards.values() if shard], len(left)
 
     def _standing(self, part: Part, advance: Advance) -> Shard | None:
@@ -71,11 +79,10 @@ class Packing:
         shard = recorded(self._folder, part.name)
         if shard is None or shard.contents != part.contents:
             return None
-        path = self._folder / part.name
         try:
             for name, file in shard.files.items():
-                found = path.with_name(name)
-                if found.stat().st_size != file.bytes or (self._digests and digest(found) != file):
+                found = str(Path(part.name).with_name(name))
+                if not self._target.has(shard, found, file, digests=self._digests):
                     return None
         except OSError:
             return None
@@ -90,8 +97,9 @@ class Packing:
         """Remove other parts of earlier runs: whoever reads all shards would read images twice."""
         names = {*all_recorded(self._folder)}
         if self._spools:  # a copy may have come without its state
-            archives = self._folder.glob("*/*.tar")
-            names |= {str(path.relative_to(self._folder).with_suffix("")) for path in archives}
+            archives = [str(one.relative_to(self._folder)) for one in self._folder.glob("*/*.tar")]
+            archives += (name for name in self._target.there if name.endswith(".tar"))
+            names |= {name.removesuffix(".tar") for name in archives}
         for name in names:
             if name not in standing:
                 self._remove(name)
@@ -103,9 +111,13 @@ class Packing:
         try:
             if self._spools:
                 self._spools.take(path.with_name(f"{path.name}.tar"))
-            for file in shard.files if shard else ():
-                path.with_name(Path(file).name).unlink(missing_ok=True)
-            forget(self._folder, name)
+            for file in _files_of(name, shard) if shard else ():
+                (self._folder / file).unlink(missing_ok=True)
+            if self._target.address:  # what is there stays until all parts are written
+                self.doomed |= _files_of(name, shard) if shard else {f"{name}.tar"}
+                self.forgotten.append(name)
+            else:
+                forget(self._folder, name)
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
 
@@ -120,7 +132,7 @@ class Packing:
         workers = min(self._run.workers or usable_cores(), len(parts))
         if workers < 2:
             for number, part in enumerate(parts):
-                take(number, Task(self._folder, part, self._pictures).carry_out(advance))
+                take(number, Task(self._target, part, self._pictures).carry_out(advance))
             return written
 
         def take_from_worker(number: int, shard: Shard) -> None:
@@ -128,11 +140,16 @@ class Packing:
             _advance(advance, shard)
 
         tasks = (
-            Task(self._folder, part, self._pictures.of_images(part.rows["id"])) for part in parts
+            Task(self._target, part, self._pictures.of_images(part.rows["id"])) for part in parts
         )
         running = carry_out_all(tasks, self._folder, workers, take_from_worker)
         self.cpu_seconds += loops.run(running)
         return written
+
+
+def _files_of(name: str, shard: Shard) -> set[str]:
+    """Return the paths in the pack of the files of a part."""
+    return {str(Path(name).with_name(Path(file).name)) for file in shard.files}
 
 
 def _advance(advance: Advance, shard: Shard, *, earlier: bool = False) -> None:

@@ -11,14 +11,14 @@ from dafre_fast.pack.records import Shard
 
 def record(folder: Path, name: str, shard: Shard) -> None:
     """Record a part that is written. Raises OutputError."""
-    with replacing(_path(folder, name)) as temporary:
+    with replacing(record_path(folder, name)) as temporary:
         temporary.write_bytes(msgspec.json.encode(shard))
 
 
 def recorded(folder: Path, name: str) -> Shard | None:
     """Return the record of a part, or None if it is missing or damaged."""
     try:
-        return msgspec.json.decode(_path(folder, name).read_bytes(), type=Shard)
+        return msgspec.json.decode(record_path(folder, name).read_bytes(), type=Shard)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
@@ -33,8 +33,9 @@ def all_recorded(folder: Path) -> list[str]:
 
 def forget(folder: Path, name: str) -> None:
     """Delete the record of a part. Raises OSError."""
-    _path(folder, name).unlink(missing_ok=True)
+    record_path(folder, name).unlink(missing_ok=True)
 
 
-def _path(folder: Path, name: str) -> Path:
+def record_path(folder: Path, name: str) -> Path:
+    """Return the path of the record of a part."""
     return folder / STATE / f"{name}.json"

@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from dafre_fast.core.atomic import File, check_writable, replacing
+from dafre_fast.core.addresses import store_address
+from dafre_fast.core.atomic import File, replacing
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.layout import (
@@ -25,7 +26,7 @@ from dafre_fast.core.layout import (
 )
 from dafre_fast.core.summaries import Packed
 from dafre_fast.dataset.exclusions import read_excluded
-from dafre_fast.dataset.locks import alone, undisturbed
+from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import choose_outputs, read_outputs
 from dafre_fast.dataset.samples import Damaged
 from dafre_fast.engine.apart import refuse_pack
@@ -35,8 +36,15 @@ from dafre_fast.pack.part import Part
 from dafre_fast.pack.records import Shard
 from dafre_fast.pack.rows import read_packable
 from dafre_fast.pack.settings import PackRun
-
-SUMS, DAMAGED, CARD = "SHA256SUMS", "damaged.csv", "README.md"
+from dafre_fast.pack.target import (
+    CARD,
+    CARD_RECORD,
+    DAMAGED,
+    SUMS,
+    Target,
+    opened,
+    refuse_unwritable,
+)
 
 
 def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
@@ -49,8 +57,8 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
     began, cpu = time.monotonic(), time.process_time()
     choose_outputs(read_outputs(run.output), run.images)  # it becomes the name of a folder
     format, folder = FORMATS[run.format], run.into or _default_folder(run)
-    check_writable(folder, "--into")
-    if run.into:
+    refuse_unwritable(run.into, folder)
+    if run.into and not store_address(run.into):
         refuse_pack(run.into, run.output)
     exclude = _excluded(run, folder)
     with undisturbed(run.output / STATE, exclusive=False):
@@ -60,14 +68,15 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
         )
         if not packable.made:
             raise InputError(f"{run.output / MANIFEST}: no image was made")
-        with alone(folder / STATE):
+        with opened(run.into, folder, run.output) as target:
             parts = format.parts(run, packable)
-            packing = Packing(run, folder, packable, digests=digests)
+            packing = Packing(run, target, packable, digests=digests)
             shards, written = packing.carry_out(parts, tell)
             tell(Doing("describing the pack"))
             if format.card:
-                _write_card(folder, format.card(run, packable), tell)
-            files = _sum_up(folder, parts, shards)
+                _write_card(target, format.card(run, packable), tell)
+            files = _sum_up(target.folder, parts, shards)
+            target.finish(packing.doomed, packing.forgotten)
     damaged = {one.id: one for shard in shards for one in reversed(shard.damaged)}
     flaws = Counter(one.flaw for one in damaged.values())
     return Packed(
@@ -76,11 +85,11 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
         refused=packable.refused,
         damaged=flaws,
         excluded=packable.excluded,
-        damaged_list=str(folder / DAMAGED) if damaged else None,
+        damaged_list=f"{target}/{DAMAGED}" if damaged else None,
         written=written,
         kept=len(parts) - written,
         bytes=sum(file.bytes for file in files.values()),
-        folder=str(folder),
+        folder=str(target),
         seconds=time.monotonic() - began,
         cpu_seconds=time.process_time() - cpu + packing.cpu_seconds,
     )
@@ -127,11 +136,11 @@ def _sum_up(folder: Path, parts: Sequence[Part], shards: Sequence[Shard]) -> dic
     return files
 
 
-def _write_card(folder: Path, text: str, tell: Tell) -> None:
+def _write_card(target: Target, text: str, tell: Tell) -> None:
     """Write the card and its hash beside the records of parts; one that somebody else wrote or
     edited is kept.
     """
-    path, record = folder / CARD, folder / STATE / "card.sha256"
+    path, record = target.folder / CARD, target.folder / CARD_RECORD
     try:
         there = path.read_bytes()
         ours = record.read_text() if record.exists() else None
@@ -141,7 +150,8 @@ def _write_card(folder: Path, text: str, tell: Tell) -> None:
         raise OutputError(f"{path}: {error.strerror}") from error
     if there is not None and hashlib.sha256(there).hexdigest() != ours:
         if there != text.encode():
-            tell(Notice(f"{path} is not as it was written and is kept; move it away for a new one"))
+            why = "is not as it was written and is kept; move it away for a new one"
+            tell(Notice(f"{target}/{CARD} {why}"))
         return
     _write_text(path, text)
     _write_text(record, hashlib.sha256(text.encode()).hexdigest())

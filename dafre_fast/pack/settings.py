@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import Count, Group, ShardSize
+from dafre_fast.core.settings.groups import STORES, Count, Group, ShardSize
 
 
 class PackRun(Group, frozen=True):
@@ -36,7 +36,10 @@ class PackRun(Group, frozen=True):
     ] = None
     into: Annotated[
         Path | None,
-        Meta(description="Folder of the pack. Default: packs/FORMAT-IMAGES in the dataset."),
+        Meta(
+            description="Folder of the pack, or s3://BUCKET/PREFIX. Default: packs/FORMAT-IMAGES.",
+            extra=STORES,
+        ),
     ] = None
     title: Annotated[
         str | None,

@@ -17,14 +17,15 @@ from dafre_fast.engine.executors.choose import create
 from dafre_fast.pack.part import Part, Reading
 from dafre_fast.pack.receipts import record
 from dafre_fast.pack.records import Shard
+from dafre_fast.pack.target import Target, put_part
 
 _PRELOAD = ("dafre_fast.pack.writing", "dafre_fast.cli")
 
 
 class Task(NamedTuple):
-    """A part to write, the folder of its pack, and the pictures of the dataset."""
+    """A part to write, the place of its pack, and the pictures of the dataset."""
 
-    folder: Path
+    target: Target
     part: Part
     pictures: Pictures
 
@@ -32,11 +33,14 @@ class Task(NamedTuple):
         """Write the part, then record it; `advance` is called for each image, with what is wrong
         with it, if anything. Raises OutputError if a file cannot be written.
         """
-        part, path = self.part, self.folder / self.part.name
+        part, folder = self.part, self.target.folder
+        path = folder / part.name
         reading = Reading(read_samples(self.pictures, part.rows, part.outputs), advance)
         files = {f"{path.name}{end}": file for end, file in part.write(path, reading).items()}
         shard = Shard(part.contents, part.rows.height, reading.damaged, files)
-        record(self.folder, part.name, shard)
+        if self.target.address:
+            shard = put_part(self.target.address, folder, part.name, shard)
+        record(folder, part.name, shard)
         return shard
 
 
@@ -72,7 +76,7 @@ async def carry_out_all(
         try:
             async with executor:
                 for number, task in enumerate(tasks):
-                    paths.append(task.folder / task.part.name)
+                    paths.append(folder / task.part.name)
                     kept = keeping / str(number)
                     kept.write_bytes(pickle.dumps(task))  # too large for a message
                     await executor.submit(kept)

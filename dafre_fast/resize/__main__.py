@@ -7,25 +7,26 @@ from dafre_fast.core.settings.images import (
     FullImage,
     Recipe,
 )
-from dafre_fast.core.settings.running import Reporting, Running
+from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.resize.settings import ResizeRun
 
 
-@cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Running, Reporting)
+@cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Dividing, Reporting)
 def command(
     run: ResizeRun,
     full: FullImage,
     encoding: Encoding,
     bounds: Bounds,
-    running: Running,
+    running: Dividing,
     reporting: Reporting,
 ) -> int:
+    from dafre_fast.merge.engines import carry_out
     from dafre_fast.resize.run import resize
     from dafre_fast.views.terminal import terminal
 
     recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
     with terminal() as tell:
-        summary = resize(run, recipe, running, tell)
+        summary = carry_out(resize, (run, recipe, running), run.output, None, tell)
     return cli.report(summary, reporting)
 
 

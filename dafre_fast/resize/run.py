@@ -6,11 +6,13 @@ from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.summaries import Summary
+from dafre_fast.dataset.manifest import rows_of
 from dafre_fast.dataset.outputs import asked_column
 from dafre_fast.engine.apart import refuse_manifest, refuse_replacing, refuse_same, refuse_taken
 from dafre_fast.engine.images import make_with_manifest
 from dafre_fast.engine.input_files import originals_in
 from dafre_fast.engine.inputs import summarize
+from dafre_fast.engine.parts import Facts, sharing
 from dafre_fast.engine.plan import ask_files, renamed
 from dafre_fast.resize.settings import ResizeRun
 
@@ -30,10 +32,15 @@ def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent
     outputs = asked[asked_column(FULL_IMAGE.name)]
     refuse_replacing(asked["original"].to_list(), found.links, outputs.to_list())
     _tell_renamed(asked["key"].to_list(), outputs.to_list(), len(f"{run.output}/"), tell)
-    done = make_with_manifest(
-        "images", asked, None, recipe, running, run.output, run.manifest, tell
-    )
-    return replace(summarize(*done), bad_rows=found.problems)
+    with sharing(run.output, running) as share:
+        path = None if share else run.manifest
+        done = make_with_manifest("images", asked, None, recipe, running, run.output, path, tell)
+        summary = replace(summarize(*done), bad_rows=found.problems)
+        if share:
+            facts = Facts(share.place(run.manifest), bad_rows=found.problems)
+            rows = rows_of(asked.lazy(), recipe.outputs).collect()
+            share.record("resize", {"recipe": recipe}, rows, facts, summary)
+    return summary
 
 
 def _tell_renamed(keys: list[str], outputs: list[str], prefix: int, tell: Tell) -> None:

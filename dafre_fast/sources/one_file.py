@@ -18,7 +18,7 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.huggingface import endpoint, find_token
 from dafre_fast.sources.manners.effort import Budget, Effort
 from dafre_fast.sources.manners.hosts import Hosts
-from dafre_fast.sources.stretch import stretch
+from dafre_fast.sources.stretch import Stretch
 from dafre_fast.sources.transports.http import Http
 from dafre_fast.sources.transports.urls import origin, url_of
 
@@ -117,7 +117,7 @@ async def _copy(transport: Http, address: str, effort: Effort, path: Path) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part, part.open("wb") as file:
         async with (
-            stretch(transport, address, effort) as body,
+            Stretch(transport, address, effort) as body,
             aclosing(body.chunks()) as chunks,
         ):
             async for chunk in chunks:

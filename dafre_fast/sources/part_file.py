@@ -22,6 +22,7 @@ class PartFile:
 
     def __init__(self, path: Path, *, sync: bool) -> None:
         self.path, self._part, self._sync = path, temporary(path), sync
+        self._part_name = os.fspath(self._part)
         self._file: int | None = None
         self._exists = False
 
@@ -70,7 +71,7 @@ class PartFile:
                 os.fdatasync(self._file)
             file, self._file = self._file, None
             os.close(file)
-            self._part.replace(self.path)
+            os.replace(self._part_name, self.path)  # noqa: PTH105  (a Path costs more)
             self._exists = False
             if self._sync:
                 _sync_folder(self.path.parent)
@@ -97,7 +98,7 @@ class PartFile:
     def _create(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
         try:
-            return os.open(self._part, flags, 0o666)
+            return os.open(self._part_name, flags, 0o666)
         except FileNotFoundError:
             self._part.parent.mkdir(parents=True, exist_ok=True)
             if self._sync:

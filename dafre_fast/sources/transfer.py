@@ -15,7 +15,7 @@ from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Span, Transport
 from dafre_fast.sources.manners.effort import Effort, Passing
 from dafre_fast.sources.outcome import fetched
-from dafre_fast.sources.stretch import stretch
+from dafre_fast.sources.stretch import Stretch
 
 
 class Transfer:
@@ -50,8 +50,9 @@ class Transfer:
             return await effort.persist(
                 self._address, lambda: self._attempt(transport, effort), gives_way
             )
-        finally:
+        except BaseException:
             self._arrival.discard()
+            raise
 
     async def _attempt(self, transport: Transport, effort: Effort) -> Fetched:
         try:
@@ -77,7 +78,7 @@ class Transfer:
         span = Span(arrival.size) if etag and arrival.size else None
         self._etag = None  # resume once: after a wrong answer it starts over
         known = etag if span else None
-        async with stretch(transport, self._address, effort, span, known) as body:
+        async with Stretch(transport, self._address, effort, span, known) as body:
             if body.start != arrival.size:
                 arrival.start_over()
             self._check_total(body)

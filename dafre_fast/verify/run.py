@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import temporary
 from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.findings import Finding, Flaw, Verification
-from dafre_fast.core.layout import LABELS, MANIFEST, STATE, image_path
+from dafre_fast.core.layout import LABELS, MANIFEST, SHARDS, STATE, image_path
 from dafre_fast.core.settings.images import Output
 from dafre_fast.core.settings.running import Workers
 from dafre_fast.core.splits import SPLITS
@@ -27,6 +29,7 @@ from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find
+from dafre_fast.dataset.stored import archives_of, at_hand, read_stored
 from dafre_fast.engine import loops
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
@@ -60,14 +63,23 @@ def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verificatio
     if run.remove and run.manifest:  # another folder's would make orphans of everything
         raise UsageError("--remove needs the records of the folder itself: leave out --manifest")
     began, cpu = time.monotonic(), time.process_time()
-    with undisturbed(run.output / STATE, exclusive=run.remove):
-        tell(Doing("reading manifest and ledger"))
+    if run.remove and (store_address(run.output) or read_stored(run.output / SHARDS)):
+        raise UsageError(
+            "--remove: shards lie in an object store; `full` with --into writes damaged ones again"
+        )
+    tell(Doing("reading manifest and ledger"))
+    with (
+        at_hand(run.output) as folder,
+        undisturbed(folder / STATE, exclusive=run.remove),
+    ):
+        run = replace(run, output=folder)
         records = _read(run)
         in_shards = records.whole and lies_in_shards(run.output)
         outputs = _outputs(records, run.output if in_shards else None)
         compared, refused = _compare(run.output, records)
-        with counted(tell, "files", outputs.height, bad="found") as advance:
-            damaged, cpu_of_workers = loops.run(_check_files(outputs, run, workers, advance))
+        looked_at = outputs if run.deep else _not_in_store(outputs, run.output)
+        with counted(tell, "files", looked_at.height, bad="found") as advance:
+            damaged, cpu_of_workers = loops.run(_check_files(looked_at, run, workers, advance))
         tell(Doing("looking for other files"))
         strays = dict(_strays(run.output, set(outputs["file"]), records))
         if in_shards:
@@ -175,6 +187,14 @@ async def _check_files(
 
     look = partial(check, str(run.output), run.deep)
     return found, await look_at(outputs, look, take, workers, _PRELOAD)
+
+
+def _not_in_store(outputs: pl.DataFrame, dataset: Path) -> pl.DataFrame:
+    """Leave out pictures in archives of a store, which are compared as a whole: a request for each
+    picture would take longer, and cost more.
+    """
+    archives = [*archives_of(dataset)]
+    return outputs.filter(~pl.col("shard").is_in(archives).fill_null(value=False))
 
 
 def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tuple[Path, Finding]]:

@@ -5,14 +5,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.groups import STORES, Group
 
 
 class VerifyRun(Group, frozen=True):
     """Settings of a verification: the folder, how thorough it is, and whether files are removed."""
 
     output: Annotated[
-        Path, Meta(description="Folder of a dataset, or of full images or head crops alone.")
+        Path,
+        Meta(
+            description="Folder of a dataset, or of full images or head crops alone, or"
+            " s3://BUCKET/PREFIX of a dataset.",
+            extra=STORES,
+        ),
     ] = Path("dataset")
     manifest: Annotated[
         Path | None,

@@ -61,6 +61,7 @@ def ask(kernels: Path) -> str:
     return asked.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_kernel_is_compiled_and_so_reported_once_and_when_one_that_it_inlines_changes(kernels):
     assert ask(kernels) == "compiling: 1 0"
     assert ask(kernels) == "1 1"

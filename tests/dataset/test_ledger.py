@@ -156,8 +156,9 @@ def test_a_process_that_was_given_a_recorder_keeps_the_lock_until_it_ends(tmp_pa
     with pytest.raises(UsageError, match="another run"), Ledger(tmp_path):
         pass
     go_on.set()
-    with Ledger(tmp_path):  # it waits for a moment
-        holder.join()
+    holder.join()
+    with Ledger(tmp_path):
+        pass
     assert keys(tmp_path) == ["of a worker"]
 
 

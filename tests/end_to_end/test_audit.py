@@ -11,7 +11,7 @@ from PIL import Image
 
 from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.dataset.ledger import LOCK
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 from tests.edits import IMAGES, cropped, drawn, jpeg, saved, shrunk
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ def made(tmp_path_factory) -> Path:
     )
     (folder / "faces.tsv").write_text("".join(heads))
     (folder / "tagIds.tsv").write_text("even\t0\nodd\t1\n")
-    assert dafre("full", *FLAGS, cwd=folder).returncode == 0
+    assert here("full", *FLAGS, cwd=folder).returncode == 0
     return folder
 
 
@@ -83,7 +83,7 @@ def change(ds: Path, rows: pl.Expr) -> None:
 
 
 def audit(folder: Path, *flags: object):
-    done = dafre("audit", "--output", "ds", "--workers", 1, "--json", *flags, cwd=folder)
+    done = here("audit", "--output", "ds", "--workers", 1, "--json", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -164,7 +164,7 @@ def test_the_summary_counts_every_image_and_every_group(folder, ds) -> None:
 
 
 def test_the_text_names_the_leaks_and_the_list_of_exclusions(folder) -> None:
-    done = dafre("audit", "--output", "ds", cwd=folder)
+    done = here("audit", "--output", "ds", cwd=folder)
     assert done.returncode == 0
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert {"test+train 2", "test in train 2", "other split 3", "same split 1"} <= {*lines}
@@ -186,7 +186,7 @@ def test_one_worker_or_two_write_the_same_bytes_and_the_dataset_stays_sound(fold
         del tables["audit/summary.json"]  # tells how long it took
         written.append(tables)
     assert written[0] == written[1]
-    assert dafre("verify", "--output", "ds", cwd=folder).returncode == 0
+    assert here("verify", "--output", "ds", cwd=folder).returncode == 0
 
 
 # Flaws
@@ -222,42 +222,40 @@ def test_damaged_and_missing_images_are_counted_and_listed_and_others_compared(f
 @pytest.mark.parametrize(("most", "status"), [(3, 1), (4, 0)])
 def test_more_damaged_images_than_allowed_are_exit_status_1(folder, ds, most, status) -> None:
     damage(ds)
-    done = dafre("audit", "--output", "ds", "--max-refused", most, cwd=folder)
+    done = here("audit", "--output", "ds", "--max-refused", most, cwd=folder)
     assert done.returncode == status
     assert "wrong_hash" in done.stdout
 
 
 def test_a_folder_without_a_manifest_is_an_error_in_one_line_that_names_it(tmp_path) -> None:
-    assert_one_line(
-        dafre("audit", "--output", "absent", cwd=tmp_path), 2, "absent/manifest.parquet"
-    )
+    assert_one_line(here("audit", "--output", "absent", cwd=tmp_path), 2, "absent/manifest.parquet")
 
 
 def test_a_manifest_without_a_needed_column_is_an_error_in_one_line(folder, ds) -> None:
     pl.read_parquet(ds / MANIFEST).drop("sha256").write_parquet(ds / MANIFEST)
-    assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "sha256")
+    assert_one_line(here("audit", "--output", "ds", cwd=folder), 2, "sha256")
 
 
 def test_a_row_without_an_id_is_an_error_in_one_line(folder, ds) -> None:
     rows = pl.read_parquet(ds / MANIFEST)
     rows.with_columns(id=pl.when(pl.col("id") != 3).then("id")).write_parquet(ds / MANIFEST)
-    assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "row 10 names no image")
+    assert_one_line(here("audit", "--output", "ds", cwd=folder), 2, "row 10 names no image")
 
 
 def test_a_dataset_without_a_full_image_is_an_error_in_one_line(folder, ds) -> None:
     change(ds, pl.col("sha256").is_null())
-    assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "no full image")
+    assert_one_line(here("audit", "--output", "ds", cwd=folder), 2, "no full image")
 
 
 def test_an_audit_does_not_start_during_a_run(folder, ds) -> None:
     with (ds / STATE / LOCK).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert_one_line(dafre("audit", "--output", "ds", cwd=folder), 2, "at work")
+        assert_one_line(here("audit", "--output", "ds", cwd=folder), 2, "at work")
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(folder, ds) -> None:
     (ds / "audit").touch()
-    done = dafre("audit", "--output", "ds", "--json", cwd=folder)
+    done = here("audit", "--output", "ds", "--json", cwd=folder)
     assert done.returncode == 1
     assert "audit" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -268,7 +266,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(folder, ds) -> 
 
 def test_the_report_shows_excluded_images_beside_those_that_are_kept(folder, ds) -> None:
     audit(folder)
-    done = dafre("report", "--output", "ds", "--pairs", 3, cwd=folder)
+    done = here("report", "--output", "ds", "--pairs", 3, cwd=folder)
     assert done.returncode == 0, done.stderr
     page = (ds / "report/index.html").read_text()
     assert page.count('<ul class="twins">') == 1
@@ -283,7 +281,7 @@ def test_the_report_shows_excluded_images_beside_those_that_are_kept(folder, ds)
 
 def test_a_report_without_an_audit_says_so(folder, ds) -> None:
     shutil.rmtree(ds / "audit", ignore_errors=True)
-    assert dafre("report", "--output", "ds", cwd=folder).returncode == 0
+    assert here("report", "--output", "ds", cwd=folder).returncode == 0
     page = (ds / "report/index.html").read_text()
     assert "No audit was made" in page
 
@@ -291,7 +289,7 @@ def test_a_report_without_an_audit_says_so(folder, ds) -> None:
 def test_a_broken_list_of_an_audit_leaves_only_the_pairs_out_of_the_report(folder, ds) -> None:
     audit(folder)
     (ds / "audit/exclude.csv").write_text("nothing\n")
-    done = dafre("report", "--output", "ds", cwd=folder)
+    done = here("report", "--output", "ds", cwd=folder)
     assert done.returncode == 0, done.stderr
     page = (ds / "report/index.html").read_text()
     assert "which stays" not in page

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 
 TABLES = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 BOX = "0.25, 0.25, 0.75, 0.75 0.95"
@@ -46,7 +46,7 @@ def run(work: Path, name: str, *flags: object):
     source = {"crop": "--input", "full": "--source", "download": "--source"}.get(name)
     originals = (source, "originals") if source else ()
     chosen = ("--min-images", 1, "--output", "out", "--json", *flags)
-    return dafre(name, *tables, *originals, *chosen, cwd=work)
+    return here(name, *tables, *originals, *chosen, cwd=work)
 
 
 def listed(path: Path) -> list[tuple[str, int, str]]:
@@ -190,7 +190,7 @@ def test_a_list_of_originals_is_accounted_for_line_by_line(work) -> None:
     )
     (work / "list").write_bytes(b"\xef\xbb\xbf" + lines)
     flags = ("--input", "list", "--output", "out", "--json")
-    done = dafre("resize", *flags, cwd=work)
+    done = here("resize", *flags, cwd=work)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["success"], summary["refused"]) == (1, {"missing_original": 2})

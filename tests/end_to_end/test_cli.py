@@ -23,6 +23,7 @@ from dafre_fast.core.settings.running import Reporting, Running
 from dafre_fast.core.settings.tables import CatalogueTables, Selection
 from dafre_fast.core.summaries import Summary
 from tests import commands
+from tests.commands import here
 
 INPUTS = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
 
@@ -40,6 +41,11 @@ def folder(tmp_path) -> Path:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return commands.run([sys.executable, *arguments], folder)
+
+
+def main(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the main command in this process."""
+    return here("", *arguments, cwd=folder)
 
 
 def assert_fails_with_one_line(
@@ -107,7 +113,16 @@ def test_wrong_usage_or_input_is_status_2_and_one_line_that_names_it(folder, wro
         content = wrong.config if isinstance(wrong.config, bytes) else wrong.config.encode()
         (folder / "config.toml").write_bytes(content)
         arguments += ("--config", "config.toml")
-    done = run(folder, "-m", "dafre_fast.labels", *arguments)
+    assert_fails_with_one_line(here("labels", *arguments, cwd=folder), 2, wrong.named)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [one for one in WRONG if one.what in {"out of bounds", "a path that is not UTF-8"}],
+    ids=lambda wrong: wrong.what,
+)
+def test_a_process_of_its_own_ends_no_other_way(folder, wrong):
+    done = run(folder, "-m", "dafre_fast.labels", *wrong.arguments)
     assert_fails_with_one_line(done, 2, wrong.named)
 
 
@@ -121,7 +136,7 @@ def test_wrong_usage_or_input_is_status_2_and_one_line_that_names_it(folder, wro
     ],
 )
 def test_wrong_usage_of_the_main_command_is_status_2_and_one_line(folder, arguments, named):
-    assert_fails_with_one_line(run(folder, "-m", "dafre_fast", *arguments), 2, named)
+    assert_fails_with_one_line(main(folder, *arguments), 2, named)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +148,7 @@ def test_wrong_usage_of_the_main_command_is_status_2_and_one_line(folder, argume
     ],
 )
 def test_a_misspelt_command_or_flag_gets_a_suggestion(folder, arguments, hint):
-    assert_fails_with_one_line(run(folder, "-m", "dafre_fast", *arguments), 2, hint)
+    assert_fails_with_one_line(main(folder, *arguments), 2, hint)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +168,7 @@ def test_a_misspelt_command_or_flag_gets_a_suggestion(folder, arguments, hint):
 )
 def test_the_error_for_a_wrong_value_says_what_is_allowed(folder, command, flags, message):
     required = INPUTS if command == "labels" else ()
-    done = run(folder, "-m", f"dafre_fast.{command}", *required, *flags)
+    done = here(command, *required, *flags, cwd=folder)
     assert_fails_with_one_line(done, 2, f"dafre-fast {command}: {message}\n")
 
 
@@ -167,7 +182,7 @@ def test_the_error_for_a_wrong_value_says_what_is_allowed(folder, command, flags
 )
 def test_the_error_for_a_wrong_value_in_the_file_says_what_is_allowed(folder, config, message):
     (folder / "config.toml").write_text(config)
-    done = run(folder, "-m", "dafre_fast.labels", *INPUTS, "--config", "config.toml")
+    done = here("labels", *INPUTS, "--config", "config.toml", cwd=folder)
     assert_fails_with_one_line(done, 2, message)
 
 
@@ -205,14 +220,15 @@ def test_an_interrupted_command_says_so_with_status_130(tmp_path):
 
 def test_an_output_that_cannot_be_written_is_status_1_and_one_line(folder):
     (folder / "taken").touch()
-    done = run(folder, "-m", "dafre_fast.labels", *INPUTS, "--output", "taken")
+    done = here("labels", *INPUTS, "--output", "taken", cwd=folder)
     assert_fails_with_one_line(done, 1, "taken")
 
 
 @pytest.mark.parametrize("name", [*COMMANDS])
-def test_help_of_a_command_is_the_same_for_both_ways_to_start_it(tmp_path, name):
+def test_help_of_a_command_is_the_same_for_both_ways_to_start_it(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
     module = run(tmp_path, "-m", f"dafre_fast.{name}", "--help")
-    inside = run(tmp_path, "-m", "dafre_fast", name, "-h")
+    inside = main(tmp_path, name, "-h")
     assert module.returncode == inside.returncode == 0
     assert module.stdout == inside.stdout
     assert f"dafre-fast {name}" in module.stdout
@@ -220,7 +236,7 @@ def test_help_of_a_command_is_the_same_for_both_ways_to_start_it(tmp_path, name)
 
 
 def test_help_of_the_main_command_lists_every_command(tmp_path):
-    done = run(tmp_path, "-m", "dafre_fast", "--help")
+    done = main(tmp_path, "--help")
     assert done.returncode == 0
     assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == [*COMMANDS]
     assert "_DAFRE_FAST_COMPLETE=bash_source" in done.stdout
@@ -228,11 +244,11 @@ def test_help_of_the_main_command_lists_every_command(tmp_path):
 
 @pytest.mark.parametrize("name", [*COMMANDS])
 def test_the_list_of_commands_has_the_first_line_of_each_commands_own_help(tmp_path, name):
-    listed = re.sub(r"\s+", " ", run(tmp_path, "-m", "dafre_fast", "--help").stdout)
-    own = re.sub(r"\s+", " ", run(tmp_path, "-m", "dafre_fast", name, "--help").stdout)
+    listed = re.sub(r"\s+", " ", main(tmp_path, "--help").stdout)
+    own = re.sub(r"\s+", " ", main(tmp_path, name, "--help").stdout)
     first = cli.description(name).splitlines()[0]
     assert f"{name} {first}" in listed
-    assert f"[OPTIONS] {first}" in own
+    assert re.search(rf"\[OPTIONS\]( \[[A-Z]+\]…)? {re.escape(first)}", own)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +273,7 @@ def test_help_of_the_main_command_imports_no_command(tmp_path):
 
 
 def test_the_help_of_a_command_has_its_flags_in_sections_each_flag_once(tmp_path):
-    text = run(tmp_path, "-m", "dafre_fast", "full", "--help").stdout
+    text = main(tmp_path, "full", "--help").stdout
     sections = re.split(r"^(\S.*):$", text, flags=re.MULTILINE)[1:]
     flags = {
         heading: re.findall(r"^  (--[a-z-]+)", body, re.MULTILINE)
@@ -308,7 +324,7 @@ def test_a_command_does_the_same_for_both_ways_to_start_it(folder):
 
 def test_settings_may_all_come_from_the_file(folder):
     (folder / "config.toml").write_text('faces = "faces.tsv"\ntag_ids = "tagIds.tsv"\njson = true')
-    done = run(folder, "-m", "dafre_fast.labels", "--config", "config.toml")
+    done = here("labels", "--config", "config.toml", cwd=folder)
     assert done.returncode == 0
     assert '"images": 40' in done.stdout
     assert (folder / "labels/train.csv").exists()
@@ -377,7 +393,7 @@ def test_a_key_that_only_another_command_knows_is_no_error(settings_of):
 @pytest.mark.parametrize("name", [*COMMANDS])
 def test_every_command_refuses_a_file_with_a_name_that_none_knows(tmp_path, name):
     (tmp_path / "config.toml").write_text("wrokers = 2")
-    done = run(tmp_path, "-m", "dafre_fast", name, "--config", "config.toml")
+    done = main(tmp_path, name, "--config", "config.toml")
     assert_fails_with_one_line(done, 2, "no command has a setting wrokers; did you mean workers?")
 
 

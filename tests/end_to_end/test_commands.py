@@ -10,17 +10,18 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from dafre_fast.sample.cast import Kind, Portrait, portraits, write_tables
+from dafre_fast.sample.cast import Portrait, portraits
 from dafre_fast.sample.originals import write_original
 from dafre_fast.sample.serving import serving
-from tests.commands import dafre, ledger_keys, tree
+from tests.commands import dafre, here, ledger_keys, tree
 from tests.gates import Gate
 from tests.torture.drawn import broken_off, gifs, jpegs, no_images, others, pngs, turned
 
+FEW = 4
 CHARACTER = 4
-"""A character of the sample with 20 images, all of which can be decoded."""
+"""A character of the sample all of whose images can be decoded."""
+TABLES = ("--faces", "faces.tsv", "--min-images", 1)
 
-SPLITS = ("train", "val", "test")
 IMAGES = Path(__file__).resolve().parents[2] / "../shared/images"
 
 
@@ -36,80 +37,23 @@ def originals(tmp_path) -> Path:
 
 @pytest.fixture
 def few(tmp_path) -> list[Portrait]:
-    """Write one character of the sample, 20 images: tables, and originals in a tree."""
-    chosen = [portrait for portrait in portraits() if portrait.character == CHARACTER]
+    """Write a few originals of the sample into a tree, and tables of them."""
+    chosen = [portrait for portrait in portraits() if portrait.character == CHARACTER][:FEW]
     for portrait in chosen:
         write_original(portrait, tmp_path / "originals")
-    write_tables(chosen, tmp_path / "faces.tsv", tmp_path / "tagIds.tsv")
+    rows = (f"{one.id % 1000:04}\\{one.id}.jpg\t7\t0.1, 0.1, 0.6, 0.6 0.9\n" for one in chosen)
+    (tmp_path / "faces.tsv").write_text("".join(rows))
+    (tmp_path / "tagIds.tsv").write_text("someone\t7\n")
     return chosen
-
-
-def test_full_without_inputs_makes_the_sample(sample) -> None:
-    _, done = sample
-    assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout)
-    assert (summary["images"], summary["success"]) == (200, 198)
-    assert summary["refused"] == {"truncated": 1, "not_an_image": 1}
-    assert [step["images"] for step in summary["funnel"][2:]] == [200, 138, 19, 43, 198]
-
-
-def test_the_sample_comes_with_tags_of_every_image_and_their_plots(sample) -> None:
-    folder, done = sample
-    tags = json.loads(done.stdout)["tags"]
-    assert (tags["images"], tags["tagged"], tags["untagged"]) == (200, 200, {})
-    tables = (pl.read_parquet(folder / f"labels/{split}_tags.parquet") for split in SPLITS)
-    assert sum("1 girl" in row for table in tables for row in table["tags_cat0"]) == 200
-    assert {path.suffix for path in (folder / "stats").iterdir()} >= {".png", ".json", ".txt"}
-
-
-def test_the_sample_ends_with_a_report(sample) -> None:
-    folder, done = sample
-    assert "<h1>ds</h1>" in (folder / "report/index.html").read_text()
-    assert "index.html" not in done.stdout  # stdout is JSON alone
-
-
-def test_every_kept_row_of_the_sample_is_in_the_manifest_with_an_outcome(sample) -> None:
-    folder, _ = sample
-    manifest = pl.read_parquet(folder / "manifest.parquet")
-    assert sorted(manifest["id"]) == sorted(portrait.id for portrait in portraits())
-    assert manifest["status"].null_count() == 0
-    refused = dict(
-        manifest.filter(pl.col("status") != "success").select("id", "status").iter_rows()
-    )
-    assert refused == {
-        portrait.id: "truncated" if portrait.kind is Kind.TRUNCATED else "not_an_image"
-        for portrait in portraits()
-        if portrait.kind in {Kind.TRUNCATED, Kind.HTML}
-    }
-
-
-def test_originals_of_the_sample_are_fetched_under_their_real_extension(sample) -> None:
-    folder, _ = sample
-    fetched = {
-        name.removeprefix("original/") for name in tree(folder) if name.startswith("original/")
-    }
-    assert fetched == {
-        portrait.name
-        for portrait in portraits()
-        if portrait.kind not in (Kind.HTML, Kind.TRUNCATED)
-    }
-
-
-def test_the_same_command_again_has_nothing_left_to_do(sample) -> None:
-    folder, _ = sample
-    before = tree(folder)
-    done = dafre("full", "--output", "ds", "--json", cwd=folder.parent)
-    assert json.loads(done.stdout)["work"]["images"] == 0
-    assert tree(folder) == before
 
 
 @pytest.mark.slow
 def test_a_url_and_a_local_tree_give_the_same_dataset(few, tmp_path) -> None:
-    tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv")
+    flags = (*TABLES, "--tag-ids", "tagIds.tsv", "--no-report", "--source")
     with serving(tmp_path / "originals", latency_seconds=0) as address:
         template = f"{address}/original/{{bucket}}/{{id}}.{{ext}}"
-        dafre("full", *tables, "--source", template, "--output", "a", "--no-report", cwd=tmp_path)
-    dafre("full", *tables, "--source", "originals", "--output", "b", "--no-report", cwd=tmp_path)
+        here("full", *flags, template, "--output", "a", cwd=tmp_path)
+    here("full", *flags, "originals", "--output", "b", cwd=tmp_path)
     one, other = tree(tmp_path / "a"), tree(tmp_path / "b")
     assert len(other) == 5 + 1 + 2 * len(few)
     other.pop("manifest.parquet")
@@ -118,22 +62,16 @@ def test_a_url_and_a_local_tree_give_the_same_dataset(few, tmp_path) -> None:
 
 def test_download_alone_fetches_the_kept_rows_and_again_asks_for_nothing(few, tmp_path) -> None:
     with serving(tmp_path / "originals", latency_seconds=0) as address:
-        flags = (
-            "--faces",
-            "faces.tsv",
-            "--source",
-            f"{address}/original/{{bucket}}/{{id}}.{{ext}}",
-        )
+        flags = (*TABLES, "--source", f"{address}/original/{{bucket}}/{{id}}.{{ext}}")
         first = dafre("download", *flags, "--json", cwd=tmp_path)
-    again = dafre("download", *flags, "--json", cwd=tmp_path)  # the server is gone
+    again = here("download", *flags, "--json", cwd=tmp_path)  # the server is gone
     assert [json.loads(done.stdout)["success"] for done in (first, again)] == [len(few)] * 2
     assert tree(tmp_path / "original") == tree(tmp_path / "originals")
 
 
 def test_crop_cuts_the_heads_of_the_originals_on_disk_and_counts_the_others(few, tmp_path) -> None:
     (tmp_path / "originals" / few[0].name).unlink()
-    flags = ("--faces", "faces.tsv", "--input", "originals", "--json")
-    done = dafre("crop", *flags, cwd=tmp_path)
+    done = dafre("crop", *TABLES, "--input", "originals", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["refused"] == {"missing_original": 1}
     assert len(tree(tmp_path / "faces")) == len(few) - 1
 
@@ -149,7 +87,7 @@ def test_resize_has_defaults_for_everything(originals) -> None:
 def test_any_number_of_workers_makes_the_same_bytes(originals) -> None:
     for workers in (1, 64):
         flags = ("--workers", workers, "--output", f"out{workers}")
-        assert dafre("resize", *flags, cwd=originals.parent).returncode == 0
+        assert here("resize", *flags, cwd=originals.parent).returncode == 0
     assert tree(originals.parent / "out1") == tree(originals.parent / "out64")
 
 
@@ -192,34 +130,34 @@ def test_sixty_four_workers_make_every_real_image_and_refuse_other_files(tmp_pat
 
 
 def test_another_setting_remakes_everything_where_that_is_asked_for(originals) -> None:
-    dafre("resize", cwd=originals.parent)
-    refused = dafre("resize", "--size", 128, cwd=originals.parent)
+    here("resize", cwd=originals.parent)
+    refused = here("resize", "--size", 128, cwd=originals.parent)
     assert (refused.returncode, "8 images were made with --size 256" in refused.stderr) == (2, True)
-    done = dafre("resize", "--size", 128, "--no-resume", "--json", cwd=originals.parent)
+    done = here("resize", "--size", 128, "--no-resume", "--json", cwd=originals.parent)
     assert json.loads(done.stdout)["work"]["images"] == 8
     with Image.open(originals.parent / "fullMin256/0003/3.jpg") as image:
         assert image.size == (128, 170)
 
 
 def test_an_output_that_was_deleted_is_made_again_and_no_other(originals) -> None:
-    dafre("resize", cwd=originals.parent)
+    here("resize", cwd=originals.parent)
     whole = tree(originals.parent / "fullMin256")
     (originals.parent / "fullMin256/0003/3.jpg").unlink()
-    done = dafre("resize", "--json", cwd=originals.parent)
+    done = here("resize", "--json", cwd=originals.parent)
     assert json.loads(done.stdout)["work"]["images"] == 1
     assert tree(originals.parent / "fullMin256") == whole
 
 
 def test_more_refusals_than_allowed_are_exit_status_1(originals) -> None:
     (originals / "0003/3.png").write_text("{}")
-    assert dafre("resize", cwd=originals.parent).returncode == 0
-    assert dafre("resize", "--max-refused", 1, cwd=originals.parent).returncode == 0
-    assert dafre("resize", "--max-refused", 0, cwd=originals.parent).returncode == 1
+    assert here("resize", cwd=originals.parent).returncode == 0
+    assert here("resize", "--max-refused", 1, cwd=originals.parent).returncode == 0
+    assert here("resize", "--max-refused", 0, cwd=originals.parent).returncode == 1
 
 
 def test_an_output_that_cannot_be_written_is_exit_status_1_and_one_line(originals) -> None:
     (originals.parent / "taken").write_text("a file")
-    done = dafre("resize", "--output", "taken", cwd=originals.parent)
+    done = here("resize", "--output", "taken", cwd=originals.parent)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "taken" in done.stderr
 
@@ -231,9 +169,9 @@ def test_the_manifest_notes_how_much_of_a_truncated_file_was_kept(originals) -> 
     noise.save(path)
     path.write_bytes(path.read_bytes()[:9000])
     flags = ("--manifest", "m.parquet", "--json")
-    refused = dafre("resize", *flags, cwd=originals.parent)
+    refused = here("resize", *flags, cwd=originals.parent)
     assert json.loads(refused.stdout)["refused"] == {"truncated": 1}
-    kept = dafre("resize", "--truncated", "keep", *flags, cwd=originals.parent)
+    kept = here("resize", "--truncated", "keep", *flags, cwd=originals.parent)
     summary = json.loads(kept.stdout)
     assert (summary["success"], summary["work"]["images"]) == (9, 1)
     row = pl.read_parquet(originals.parent / "m.parquet").row(
@@ -245,7 +183,7 @@ def test_the_manifest_notes_how_much_of_a_truncated_file_was_kept(originals) -> 
 
 @pytest.mark.parametrize("flags", [("--input", "nowhere"), ("--workers", "0"), ("--size", "x")])
 def test_wrong_usage_is_exit_status_2_and_one_line(originals, flags) -> None:
-    done = dafre("resize", *flags, cwd=originals.parent)
+    done = here("resize", *flags, cwd=originals.parent)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert flags[1] in done.stderr
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
-from tests.commands import dafre
+from tests.commands import here
 from tests.hosts import Host, host
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ def served() -> Iterator[Host]:
 
 def download(folder: Path, served: Host, *flags: object, template: str = "{bucket}/{id}.{ext}"):
     source = ("--source", f"{served.address}/{template}", "--min-images", 1, "--retries", 0)
-    return dafre("download", "--faces", "faces.tsv", *source, *flags, cwd=folder)
+    return here("download", "--faces", "faces.tsv", *source, *flags, cwd=folder)
 
 
 def summary(folder: Path, served: Host, *flags: object) -> dict[str, object]:
@@ -284,7 +284,7 @@ def test_full_uses_metadata_and_its_manifest_records_each_download(folder, serve
     source = f"{served.address}/{{bucket}}/{{id}}.{{ext}}"
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--metadata", "meta.json")
     flags = (*tables, "--source", source, "--min-images", 1, "--output", "ds", "--json")
-    done = dafre("full", *flags, cwd=folder)
+    done = here("full", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["work"]["downloads"]["requests"] == 4
     manifest = pl.read_parquet(folder / "ds/manifest.parquet")
@@ -294,11 +294,11 @@ def test_full_uses_metadata_and_its_manifest_records_each_download(folder, serve
     assert manifest["proof"].to_list() == ["md5"] * 4
     assert manifest["attempts"].to_list() == [1] * 4
     (folder / "ds/fullMin256/0003/3.jpg").unlink()
-    again = dafre("full", *flags, cwd=folder)
+    again = here("full", *flags, cwd=folder)
     assert json.loads(again.stdout)["work"]["images"] == 1
     assert len(served.asked) == 4
     assert pl.read_parquet(folder / "ds/manifest.parquet").equals(manifest)
-    assert dafre("verify", "--output", "ds", "--deep", cwd=folder).returncode == 0
+    assert here("verify", "--output", "ds", "--deep", cwd=folder).returncode == 0
 
 
 def test_metrics_are_in_the_file_when_the_run_is_over(folder, served) -> None:

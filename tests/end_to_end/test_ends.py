@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from tests.commands import dafre
+from tests.commands import here
 from tests.hosts import host
 from tests.pixels.pictures import encoded, smooth
 
@@ -40,9 +40,9 @@ def test_download_and_resize_judge_alike(tmp_path) -> None:
         served.files |= files
         flags = ("--source", f"{served.address}/{{id}}.{{ext}}", "--min-images", 1)
         flags = (*flags, "--faces", "faces.tsv", "--manifest", "fetched.parquet", "--retries", 0)
-        dafre("download", *flags, cwd=tmp_path)
+        here("download", *flags, cwd=tmp_path)
     manifest = ("--manifest", "made.parquet", "--json")
-    made = dafre("resize", "--input", "served", "--output", "made", *manifest, cwd=tmp_path)
+    made = here("resize", "--input", "served", "--output", "made", *manifest, cwd=tmp_path)
     fetched = pl.read_parquet(tmp_path / "fetched.parquet").select("id", "status")
     resized = pl.read_parquet(tmp_path / "made.parquet").select(
         pl.col("path").str.extract(r"(\d+)\.\w+$").cast(int).alias("id"), "status", "notes"

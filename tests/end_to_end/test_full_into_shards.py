@@ -21,7 +21,7 @@ from dafre_fast.core.layout import FACES, FULL, MANIFEST, SHARDS, STATE
 from dafre_fast.core.records import Box, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
-from tests.commands import dafre, ledger_keys, tree
+from tests.commands import here, ledger_keys, tree
 from tests.torture.kills import await_true
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,7 @@ def flags(inputs: Path) -> list[object]:
 
 
 def full(inputs: Path, folder: Path, *more: object) -> dict[str, object]:
-    done = dafre("full", *flags(inputs), "--json", *more, cwd=folder)
+    done = here("full", *flags(inputs), "--json", *more, cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -82,12 +82,12 @@ def shards(folder: Path) -> dict[str, bytes]:
 
 
 def verified(folder: Path) -> list[dict[str, str]]:
-    return json.loads(dafre("verify", "--output", "ds", "--json", cwd=folder).stdout)["findings"]
+    return json.loads(here("verify", "--output", "ds", "--json", cwd=folder).stdout)["findings"]
 
 
 def test_shards_equal_those_that_pack_makes_of_files(inputs, made, tmp_path) -> None:
     full(inputs, tmp_path)
-    dafre("pack", "--output", "ds", "--shard-size", 9, cwd=tmp_path)
+    here("pack", "--output", "ds", "--shard-size", 9, cwd=tmp_path)
     assert shards(made) == shards(tmp_path)
     assert len([name for name in shards(made) if name.endswith(".tar")]) == 8
 
@@ -106,7 +106,7 @@ def test_the_summary_counts_every_image(inputs, tmp_path) -> None:
 
 
 def test_verify_checks_every_image_in_the_shards(made) -> None:
-    done = dafre("verify", "--output", "ds", "--deep", "--json", cwd=made)
+    done = here("verify", "--output", "ds", "--deep", "--json", cwd=made)
     printed = json.loads(done.stdout)
     assert (printed["findings"], printed["images"], printed["files"]) == (
         [],
@@ -221,7 +221,7 @@ def test_a_kill_while_shards_are_rewritten_loses_no_image(inputs, folder, moment
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert dafre("pack", *again, cwd=folder).returncode == 0
+    assert here("pack", *again, cwd=folder).returncode == 0
     assert verified(folder) == []
     assert into_shards(inputs, folder, size=4)["work"]["images"] == 0
 
@@ -260,7 +260,7 @@ def test_an_image_with_other_bytes_in_its_spool_is_left_out_and_made_by_the_next
     data = bytearray(spool.read_bytes())
     data[10] ^= 1
     spool.write_bytes(data)
-    done = dafre(
+    done = here(
         "full", *flags(inputs), "--pack", "webdataset", "--shard-size", 9, "--max-refused", 1,
         "--json", cwd=tmp_path,
     )  # fmt: skip
@@ -280,7 +280,7 @@ def test_a_damaged_picture_is_found_removed_and_remade(inputs, made, folder) -> 
         ("wrong_hash", where),
         ("wrong_hash", f"{where}/{row['id']}.face.jpg"),
     }
-    dafre("verify", "--output", "ds", "--remove", cwd=folder)
+    here("verify", "--output", "ds", "--remove", cwd=folder)
     assert into_shards(inputs, folder)["work"]["images"] == 1
     assert shards(folder) == shards(made)
 
@@ -308,12 +308,12 @@ def test_a_copy_without_the_state_folder_is_sound(folder) -> None:
     shutil.rmtree(folder / "ds" / STATE)
     shutil.rmtree(folder / "ds" / SHARDS / STATE)
     assert verified(folder) == []
-    assert dafre("pack", "--output", "ds", "--shard-size", 13, cwd=folder).returncode == 0
+    assert here("pack", "--output", "ds", "--shard-size", 13, cwd=folder).returncode == 0
     assert verified(folder) == []
 
 
 def test_files_are_not_made_beside_shards_unless_everything_is_remade(inputs, folder) -> None:
-    done = dafre("full", *flags(inputs), cwd=folder)
+    done = here("full", *flags(inputs), cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "images lie in shards here" in done.stderr
     full(inputs, folder, "--no-resume")
@@ -322,7 +322,7 @@ def test_files_are_not_made_beside_shards_unless_everything_is_remade(inputs, fo
 
 def test_shards_are_not_made_beside_files(inputs, tmp_path) -> None:
     full(inputs, tmp_path)
-    done = dafre("full", *flags(inputs), "--pack", "webdataset", cwd=tmp_path)
+    done = here("full", *flags(inputs), "--pack", "webdataset", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "images are files here" in done.stderr
 
@@ -352,7 +352,7 @@ def test_pack_makes_the_same_archives_from_shards_and_from_files(inputs, made, f
     full(inputs, files)
     for where in (folder, files):
         for format in ("tar", "hf"):
-            done = dafre("pack", "--output", "ds", "--format", format, cwd=where)
+            done = here("pack", "--output", "ds", "--format", format, cwd=where)
             assert done.returncode == 0, done.stderr
     for name in ("tar-both", "hf-both"):
         assert tree(folder / "ds/packs" / name) == tree(files / "ds/packs" / name)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tests.commands import dafre
+from tests.commands import here
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def folder(tmp_path) -> Path:
 
 def full(folder: Path, *flags: object) -> subprocess.CompletedProcess[str]:
     tables = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--source", "originals")
-    return dafre(
+    return here(
         "full", *tables, "--output", "ds", "--no-plots", "--no-report", "--json", *flags, cwd=folder
     )
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dafre_fast.tables.heads import Search, read_search
-from tests.commands import dafre, ledger_keys, tree
+from tests.commands import here, ledger_keys, tree
 from tests.heads.drawn import ONE, OTHER, picture, write_inputs
 from tests.hosts import host
 from tests.pixels.detectors import models
@@ -32,7 +32,7 @@ def heads(folder: Path, *flags: object):
     given = (*FLAGS, *flags)
     if "--detector" not in flags:
         given = (*given, "--detector", "model.onnx")
-    return dafre("heads", *given, cwd=folder)
+    return here("heads", *given, cwd=folder)
 
 
 def test_exactly_one_head_makes_a_row(folder) -> None:
@@ -58,7 +58,7 @@ def test_every_box_is_kept_in_a_table(folder) -> None:
 def test_the_tables_lead_to_labels(folder) -> None:
     heads(folder)
     tables = ("--faces", "heads/faces.tsv", "--tag-ids", "heads/tagIds.tsv", "--min-images", 1)
-    assert dafre("labels", *tables, cwd=folder).returncode == 0
+    assert here("labels", *tables, cwd=folder).returncode == 0
     assert (folder / "labels/classid_classname.csv").read_text() == "0,reimu\n1,cirno\n"
 
 
@@ -155,7 +155,7 @@ def test_a_missing_setting_is_named(folder) -> None:
     for flag in ("--detector", "--metadata"):
         given = ["--source", "originals", "--detector", "model.onnx", "--metadata", "posts.json"]
         at = given.index(flag)
-        done = dafre("heads", *given[:at], *given[at + 2 :], cwd=folder)
+        done = here("heads", *given[:at], *given[at + 2 :], cwd=folder)
         assert (done.returncode, f"{flag} is needed" in done.stderr) == (2, True)
 
 
@@ -192,7 +192,7 @@ def test_all_heads_of_all_posts_are_cut_and_leave_the_tables_as_they_are(folder)
     for name in ("faces.tsv", "tagIds.tsv", "funnel.json"):
         assert (folder / "heads" / name).read_bytes() == (folder / "usual" / name).read_bytes()
     given = ("--all-heads", "heads/heads.parquet", "--input", "originals", "--json")
-    done = dafre("crop", *given, "--manifest", "crops.parquet", cwd=folder)
+    done = here("crop", *given, "--manifest", "crops.parquet", cwd=folder)
     assert (done.returncode, json.loads(done.stdout)["success"]) == (0, 6), done.stderr
     crops = sorted(path.name for path in folder.glob("faces/*/*.jpg"))
     assert crops == ["1_0.jpg", "3_0.jpg", "3_1.jpg", "4_0.jpg", "4_1.jpg", "5_0.jpg"]

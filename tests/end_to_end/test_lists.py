@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 from tests.hosts import host
 from tests.pixels.pictures import encoded, smooth
 
@@ -33,7 +33,7 @@ def folder(tmp_path) -> Path:
 
 
 def lists(folder: Path, *flags: object) -> subprocess.CompletedProcess[str]:
-    return dafre("lists", "--labels", "labels", *flags, cwd=folder)
+    return here("lists", "--labels", "labels", *flags, cwd=folder)
 
 
 def written(folder: Path) -> dict[str, str]:
@@ -127,7 +127,7 @@ def test_a_file_or_flag_that_makes_no_sense_is_one_line_and_status_2(
 def test_only_the_lists_command_fetches_names_from_a_list(folder) -> None:
     (folder / "faces.tsv").write_text("0001\\1.jpg\t1\t0.1, 0.1, 0.9, 0.9 0.95\n")
     flags = ("--faces", "faces.tsv", "--source", "https://h/{name}", "--min-images", 1)
-    done = dafre("download", *flags, cwd=folder)
+    done = here("download", *flags, cwd=folder)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "lists" in done.stderr
 
@@ -162,7 +162,7 @@ def test_all_images_of_the_published_splits_are_found_in_a_list_of_any_order(tmp
     files += [f"./original/{path.removesuffix('jpg')}png\n" for path in paths]
     random.Random(0).shuffle(files)
     (tmp_path / "files.txt").write_text("".join(files))
-    done = dafre("lists", "--labels", SHARED, "--files", "files.txt", cwd=tmp_path)
+    done = here("lists", "--labels", SHARED, "--files", "files.txt", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     made = written(tmp_path)
     assert made["val_512jpg.txt"] + made["test_512jpg.txt"] == "".join(

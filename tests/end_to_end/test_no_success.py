@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.commands import dafre
+from tests.commands import here
 from tests.hosts import Host, host
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ def test_a_run_without_a_single_success_is_status_1_and_says_why(
     (folder / "empty").mkdir()
     flags = [str(flag).format(address=served.address) for flag in flags]
     for _ in range(2):  # the second one, too, whether it tries again or not
-        done = dafre(command, *flags, "--json", cwd=folder)
+        done = here(command, *flags, "--json", cwd=folder)
         assert done.returncode == 1
         assert json.loads(done.stdout)["refused"] == {reason: 2}
         assert f"none of 2 images succeeded: 2 {reason} (" in done.stderr.splitlines()[-1]
@@ -71,7 +71,7 @@ def test_a_run_without_a_single_success_is_status_1_and_says_why(
 def test_a_run_with_nothing_left_to_do_is_status_0(folder, served) -> None:
     flags = (*TABLE, "--source", f"{served.address}/right/{{id}}.png")
     for images in (2, 2):
-        done = dafre("download", *flags, "--json", cwd=folder)
+        done = here("download", *flags, "--json", cwd=folder)
         assert (done.returncode, json.loads(done.stdout)["success"]) == (0, images)
     assert len(served.asked) == 2
 
@@ -79,12 +79,12 @@ def test_a_run_with_nothing_left_to_do_is_status_0(folder, served) -> None:
 def test_older_refusals_are_told_of_with_the_way_to_try_them(folder, served) -> None:
     served.files.pop("/right/2.png")
     flags = (*TABLE, "--source", f"{served.address}/right/{{id}}.png")
-    dafre("download", *flags, cwd=folder)
-    again = dafre("download", *flags, cwd=folder)
+    here("download", *flags, cwd=folder)
+    again = here("download", *flags, cwd=folder)
     assert again.returncode == 0
     line = "1 of them was refused by earlier runs and not tried again; --retry-failed tries them"
     assert line in again.stdout.splitlines()
-    as_json = dafre("download", *flags, "--json", cwd=folder)
+    as_json = here("download", *flags, "--json", cwd=folder)
     assert json.loads(as_json.stdout)["work"]["refused_before"] == 1
 
 
@@ -99,17 +99,17 @@ def test_a_proxy_that_wants_a_login_ends_the_run_and_with_it_all_come(
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "")
     flags = (*TABLE, "--source", "http://pictures.example/{id}.png")
-    done = dafre("download", *flags, cwd=folder)
+    done = here("download", *flags, cwd=folder)
     assert done.returncode == 1
     assert "put USER:PASSWORD@ before its host in http_proxy" in done.stderr.splitlines()[-1]
     served.statuses = {}
     monkeypatch.setenv("http_proxy", served.address.replace("//", "//me:secret@"))
-    again = dafre("download", *flags, "--json", cwd=folder)
+    again = here("download", *flags, "--json", cwd=folder)
     assert (again.returncode, json.loads(again.stdout)["success"]) == (0, 2)
 
 
 def test_a_host_on_which_nobody_listens_is_named_with_its_error(folder) -> None:
-    done = dafre("download", *TABLE, "--source", "http://127.0.0.1:9/{id}.png", cwd=folder)
+    done = here("download", *TABLE, "--source", "http://127.0.0.1:9/{id}.png", cwd=folder)
     assert done.returncode == 1
     assert "127.0.0.1:9: never answered (network_error: Cannot connect" in done.stderr
     assert "none of 2 images succeeded: 2 network_error" in done.stderr.splitlines()[-1]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.ledger import NAME
-from tests.commands import dafre, ledger_keys, tree
+from tests.commands import here, ledger_keys, tree
 from tests.gates import Gate
 from tests.torture.kills import await_true, processes_of, survive_kills, workers_of, write_originals
 
@@ -47,7 +47,7 @@ def start(short_tmpdir) -> Callable[..., subprocess.Popen[str]]:
 
 
 def summary(folder: Path, *flags: object) -> dict[str, object]:
-    done = dafre("resize", *flags, "--json", cwd=folder)
+    done = here("resize", *flags, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -116,7 +116,7 @@ def test_a_killed_run_leaves_no_half_written_file_even_if_the_original_is_gone(
 def test_a_full_disk_ends_the_run_with_one_line_and_with_more_space_it_continues(
     folder, small_disk
 ) -> None:
-    done = dafre("resize", "--output", small_disk.folder, "--workers", 2, cwd=folder)
+    done = here("resize", "--output", small_disk.folder, "--workers", 2, cwd=folder)
     assert done.returncode == 1
     assert [line.rpartition(": ")[2] for line in messages(done.stderr)] == [
         "No space left on device"
@@ -135,7 +135,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_with_more_space_it_continues
 
 def test_a_read_only_output_is_exit_status_1_and_one_line(folder, small_disk) -> None:
     small_disk.remount("ro")
-    done = dafre("resize", "--output", small_disk.folder, cwd=folder)
+    done = here("resize", "--output", small_disk.folder, cwd=folder)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.endswith("Read-only file system")
@@ -157,7 +157,7 @@ def test_only_a_missing_original_is_refused_and_it_is_made_once_it_exists(folder
 def test_another_setting_remakes_images_on_demand_alone_and_says_what_is_lost(folder) -> None:
     summary(folder)
     before = tree(folder)
-    done = dafre("resize", "--quality", 80, cwd=folder)
+    done = here("resize", "--quality", 80, cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert messages(done.stderr) == [
         (
@@ -174,7 +174,7 @@ def test_another_setting_remakes_images_on_demand_alone_and_says_what_is_lost(fo
 def test_another_bound_remakes_the_images_that_depended_on_it_and_says_so(folder) -> None:
     Image.effect_noise((200, 200), 90).save(folder / "original/large.png")
     assert summary(folder, "--max-bytes", 10_000)["refused"] == {"too_many_bytes": 1}
-    done = dafre("resize", "--json", cwd=folder)
+    done = here("resize", "--json", cwd=folder)
     assert images_of(json.loads(done.stdout)) == 1
     assert messages(done.stderr) == ["1 image was refused with other settings and is tried again"]
 
@@ -182,7 +182,7 @@ def test_another_bound_remakes_the_images_that_depended_on_it_and_says_so(folder
 @pytest.mark.slow
 def test_the_same_settings_print_no_message(folder) -> None:
     summary(folder)
-    assert not messages(dafre("resize", cwd=folder).stderr)
+    assert not messages(here("resize", cwd=folder).stderr)
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_the_second_of_two_runs_on_one_output_says_why_it_does_not_start(folder,
     gate = Gate(folder / "fullMin256/0004/4.jpg")
     first = start(folder, "--workers", 1)
     gate.await_worker(first.pid)
-    second = dafre("resize", cwd=folder)
+    second = here("resize", cwd=folder)
     gate.let_through()
     first.communicate()
     gate.remove()

@@ -27,7 +27,7 @@ from dafre_fast.stats.settings import Plotting
 from dafre_fast.tables.record_files import tables_of
 from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 from tests.permissions import as_nobody, unprivileged
 
 pytestmark = pytest.mark.slow
@@ -98,9 +98,9 @@ def test_the_folder_of_originals_is_no_output(folder, command: Command, output) 
 
 
 def test_a_whole_command_says_it_in_one_line_and_ends_with_status_2(folder) -> None:
-    done = dafre("resize", "--input", "original", "--output", ".", cwd=folder / "original")
+    done = here("resize", "--input", "original", "--output", ".", cwd=folder / "original")
     assert (done.returncode, done.stdout) == (2, "")
-    done = dafre("resize", "--input", ".", "--output", "../original", cwd=folder / "original")
+    done = here("resize", "--input", ".", "--output", "../original", cwd=folder / "original")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "dafre-fast resize: --output ../original is the folder that --input . reads: outputs would"
@@ -225,7 +225,7 @@ def test_names_that_are_not_utf8_are_made_and_found_again(folder) -> None:
     for number, name in enumerate(("caf\\xe9.jpg", "caf\\x5cxe9.jpg", "d\\xff/1.jpg")):
         blue = Image.open(Path("out", name)).getpixel((9, 9))[2]
         assert abs(blue - 80 * number) < 4
-    done = dafre("verify", "--output", "out", cwd=folder)
+    done = here("verify", "--output", "out", cwd=folder)
     assert (done.returncode, "all as recorded" in done.stdout) == (0, True)
 
 

@@ -28,7 +28,7 @@ from dafre_fast.dataset.ledger import LOCK
 from dafre_fast.dataset.provenance import record_choice
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 from tests.datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 from tests.sources.archived import fetch, originals, served
 from tests.torture.kills import await_true, workers_of
@@ -671,20 +671,20 @@ def test_two_classes_of_one_name_get_different_names_for_hugging_face(ds) -> Non
 
 def test_the_text_accounts_for_every_image(ds) -> None:
     damage(ds)
-    done = dafre("pack", "--output", ds, "--max-refused", 3, cwd=ds)
+    done = here("pack", "--output", ds, "--max-refused", 3, cwd=ds)
     assert done.returncode == 1, done.stderr
     assert "12 images = 7 packed + 1 refused before + 4 damaged" in done.stdout
     assert "damaged.csv" in done.stdout
-    assert dafre("pack", "--output", ds, "--max-refused", 4, cwd=ds).returncode == 0
+    assert here("pack", "--output", ds, "--max-refused", 4, cwd=ds).returncode == 0
 
 
 def test_the_json_has_the_same_counts(ds) -> None:
-    done = dafre("pack", "--output", ds, "--format", "parquet", "--json", cwd=ds)
+    done = here("pack", "--output", ds, "--format", "parquet", "--json", cwd=ds)
     printed = json.loads(done.stdout)
     assert (printed["images"], printed["packed"], printed["written"]) == (IMAGES, MADE, 3)
 
 
 def test_a_folder_without_a_dataset_is_one_line_and_status_2(tmp_path) -> None:
-    done = dafre("pack", "--output", tmp_path, cwd=tmp_path)
+    done = here("pack", "--output", tmp_path, cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "manifest.parquet" in done.stderr

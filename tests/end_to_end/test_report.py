@@ -31,7 +31,7 @@ from dafre_fast.stats.run import stats
 from dafre_fast.stats.settings import Plotting, StatsRun
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 
 pytestmark = pytest.mark.slow
 
@@ -206,7 +206,7 @@ def write_statistics(ds: Path) -> None:
 @pytest.fixture(scope="module")
 def report(finished) -> Path:
     """Make the report of the finished dataset; tests must not change it."""
-    done = dafre("report", "--output", "ds", cwd=finished.parent)
+    done = here("report", "--output", "ds", cwd=finished.parent)
     assert (done.returncode, done.stderr) == (0, "")
     return finished / "report"
 
@@ -225,7 +225,7 @@ def ds(finished, tmp_path) -> Path:
 
 
 def page_of(ds: Path, *flags: object) -> Page:
-    done = dafre("report", "--output", "ds", *flags, cwd=ds.parent)
+    done = here("report", "--output", "ds", *flags, cwd=ds.parent)
     assert (done.returncode, done.stderr) == (0, "")
     return Page((ds / "report/index.html").read_text())
 
@@ -383,7 +383,7 @@ def test_missing_or_broken_files_are_listed_and_others_are_shown(ds) -> None:
     (ds / "faces/0008/8.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     (ds / "faces/0009/9.jpg").unlink()
     (ds / "faces/0009/9.jpg").mkdir()
-    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    done = here("report", "--output", "ds", cwd=ds.parent)
     assert done.returncode == 0, done.stderr
     broken = ["faces/0008/8.jpg", "faces/0009/9.jpg", "fullMin256/0005/5.jpg"]
     assert done.stdout.splitlines()[-3:] == [f"could not be read: {name}" for name in broken]
@@ -398,7 +398,7 @@ def test_missing_or_broken_files_are_listed_and_others_are_shown(ds) -> None:
 def test_a_section_without_data_is_left_out_with_the_reason(ds) -> None:
     for folder in ("labels", "stats", STATE):
         shutil.rmtree(ds / folder)
-    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    done = here("report", "--output", "ds", cwd=ds.parent)
     assert sorted(done.stdout.splitlines()[1:]) == [
         "left out: funnel (labels/funnel.json is not there)",
         "left out: settings (settings and versions were not recorded)",
@@ -454,7 +454,7 @@ def test_the_data_card_speaks_of_the_source_that_was_used(ds) -> None:
 )
 def test_a_damaged_record_is_named_and_its_section_left_out(ds, name) -> None:
     (ds / name).write_bytes(b'{"steps": [\xff')
-    assert f"could not be read: {name}" in dafre("report", "--output", "ds", cwd=ds.parent).stdout
+    assert f"could not be read: {name}" in here("report", "--output", "ds", cwd=ds.parent).stdout
 
 
 def test_a_manifest_with_only_the_needed_columns_is_enough(ds) -> None:
@@ -474,7 +474,7 @@ def test_a_dataset_without_any_image_has_a_report(ds) -> None:
 
 def test_the_json_lists_missing_sections_and_unreadable_files(ds) -> None:
     (ds / "labels/funnel.json").unlink()
-    printed = json.loads(dafre("report", "--output", "ds", "--json", cwd=ds.parent).stdout)
+    printed = json.loads(here("report", "--output", "ds", "--json", cwd=ds.parent).stdout)
     files = tree(ds / "report")
     assert printed == {
         "index": "ds/report/index.html",
@@ -514,7 +514,7 @@ def test_an_unreadable_manifest_leaves_the_earlier_report(ds, harm) -> None:
         "cut": lambda: path.write_bytes(path.read_bytes()[:200]),
         "gone": path.unlink,
     }[harm]()
-    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    done = here("report", "--output", "ds", cwd=ds.parent)
     assert done.returncode == 2
     assert done.stderr.startswith("dafre-fast report: ds/manifest.parquet: ")
     assert len(done.stderr.splitlines()) == 1
@@ -525,7 +525,7 @@ def test_an_unreadable_manifest_leaves_the_earlier_report(ds, harm) -> None:
 def test_a_folder_that_is_not_a_report_is_left_alone(ds) -> None:
     (ds / "report").mkdir()
     (ds / "report/thesis.tex").write_text("mine")
-    done = dafre("report", "--output", "ds", cwd=ds.parent)
+    done = here("report", "--output", "ds", cwd=ds.parent)
     line = "dafre-fast report: ds/report: is there and is no report; move it away\n"
     assert (done.returncode, done.stderr) == (1, line)
     assert tree(ds / "report") == {"thesis.tex": b"mine"}
@@ -537,7 +537,7 @@ def test_a_full_disk_leaves_no_report_and_no_part_of_one(ds, small_disk) -> None
     )
     for folder in ("fullMin256", "faces"):
         (small_disk.folder / folder).symlink_to(ds / folder)
-    done = dafre("report", "--output", small_disk.folder, cwd=ds.parent)
+    done = here("report", "--output", small_disk.folder, cwd=ds.parent)
     assert done.returncode == 1
     assert done.stderr.endswith("report: No space left on device\n")
     assert {path.name for path in small_disk.folder.iterdir()} == {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 from tests.sources.archived import served, write_index
 from tests.sources.s3 import S3, s3_server
 from tests.sources.test_rsync import daemon_of
@@ -45,7 +45,7 @@ def made(folder: Path, source: str) -> dict[str, bytes]:
     shutil.rmtree(output, ignore_errors=True)
     flags = ("--faces", "faces.tsv", "--tag-ids", "tagIds.tsv", "--min-images", 1, "--workers", 1)
     end = ("--max-refused", 0, "--no-report", "--source", source, "--output", output)
-    done = dafre("full", *flags, *end, cwd=folder)
+    done = here("full", *flags, *end, cwd=folder)
     assert done.returncode == 0, done.stderr + done.stdout
     return {name: data for name, data in tree(output).items() if name.startswith(MADE)}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def folder(tmp_path) -> Path:
 
 
 def test_a_tag_table_is_counted_as_text_json_and_parquet(folder) -> None:
-    done = dafre("stats", "--input", "val_tags.csv", "--title", "DAF:re", "--no-plots", cwd=folder)
+    done = here("stats", "--input", "val_tags.csv", "--title", "DAF:re", "--no-plots", cwd=folder)
     assert done.returncode == 0, done.stderr
     text = (folder / "stats/stats.txt").read_text()
     assert text == done.stdout
@@ -81,7 +81,7 @@ def test_a_tag_table_is_counted_as_text_json_and_parquet(folder) -> None:
 
 
 def test_a_tag_table_gives_plots_and_one_line_about_the_others(folder) -> None:
-    done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
+    done = here("stats", "--input", "val_tags.csv", cwd=folder)
     names = {name.removesuffix(".png") for name in tree(folder / "stats") if ".png" in name}
     kinds = ("tags_cat0", "words_cat0", "tags_cat3", "tags_cat4")
     assert names == {"classes_long_tail"} | {
@@ -99,7 +99,7 @@ def test_a_tag_table_gives_plots_and_one_line_about_the_others(folder) -> None:
 
 
 def test_metadata_has_formats_and_sizes(folder) -> None:
-    done = dafre("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
+    done = here("stats", "--input", "metadata.parquet", "--no-words", "--json", cwd=folder)
     printed = json.loads(done.stdout)
     assert printed["title"] == "metadata"
     assert printed["extensions"] == {"jpg": 6, "png": 3}
@@ -116,14 +116,14 @@ def test_metadata_has_formats_and_sizes(folder) -> None:
 
 
 def test_without_plots_only_counts_are_written(folder) -> None:
-    done = dafre("stats", "--input", "metadata.parquet", "--no-plots", cwd=folder)
+    done = here("stats", "--input", "metadata.parquet", "--no-plots", cwd=folder)
     assert "not drawn" not in done.stdout
     assert tree(folder / "stats").keys() == COUNTED
 
 
 def test_as_many_tags_are_listed_as_asked_for(folder) -> None:
     flags = ("--input", "val_tags.csv", "--top-k", 1, "--no-plots")
-    dafre("stats", *flags, cwd=folder)
+    here("stats", *flags, cwd=folder)
     printed = json.loads((folder / "stats/stats.json").read_bytes())
     assert [len(one["top"]) for one in printed["vocabularies"]] == [1, 1, 1, 1]
     assert pl.read_parquet(folder / "stats/tag_counts.parquet").height == 11
@@ -132,7 +132,7 @@ def test_as_many_tags_are_listed_as_asked_for(folder) -> None:
 def test_funnels_beside_the_input_are_plotted(folder) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     (folder / "tags_funnel.json").write_text(json.dumps({"steps": [TAG_STEP]}))
-    dafre("stats", "--input", "val_tags.csv", "--format", "svg", "--no-words", cwd=folder)
+    here("stats", "--input", "val_tags.csv", "--format", "svg", "--no-words", cwd=folder)
     drawn = (folder / "stats/funnel.svg").read_text()
     for text in ("rows of faces.tsv", "977,356", "49,087", "symbols removed", "9,786,067"):
         assert f"<!-- {text} -->" in drawn
@@ -140,7 +140,7 @@ def test_funnels_beside_the_input_are_plotted(folder) -> None:
 
 def test_a_funnel_can_be_named(folder) -> None:
     (folder / "other.json").write_text(json.dumps({"steps": [STEP]}))
-    done = dafre("stats", "--input", "val_tags.csv", "--funnel", "other.json", cwd=folder)
+    done = here("stats", "--input", "val_tags.csv", "--funnel", "other.json", cwd=folder)
     assert (folder / "stats/funnel.png").is_file()
     assert "not drawn: sizes" in done.stdout
 
@@ -148,7 +148,7 @@ def test_a_funnel_can_be_named(folder) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"steps": [{"name": "x"}]}'])
 def test_a_file_that_is_not_a_funnel_is_an_error_in_one_line(folder, text) -> None:
     (folder / "funnel.json").write_text(text)
-    done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
+    done = here("stats", "--input", "val_tags.csv", cwd=folder)
     assert done.returncode == 2
     assert done.stderr.startswith("dafre-fast stats: funnel.json: is not a funnel: ")
     assert len(done.stderr.splitlines()) == 1
@@ -159,7 +159,7 @@ def test_the_same_input_gives_the_same_bytes(folder, format) -> None:
     (folder / "funnel.json").write_text(json.dumps({"steps": [STEP]}))
     for output in ("one", "other"):
         flags = ("--input", "metadata.parquet", "--format", format, "--output", output)
-        assert dafre("stats", *flags, cwd=folder).returncode == 0
+        assert here("stats", *flags, cwd=folder).returncode == 0
     one = tree(folder / "one")
     assert one == tree(folder / "other")
     assert sum(name.endswith(format) for name in one) == 12
@@ -169,7 +169,7 @@ def test_rows_set_aside_are_counted_listed_and_named(folder) -> None:
     with (folder / "val_tags.csv").open("a") as table:
         table.write("8,,0,[broken,[],[]\n5,,0,[],[],[]\n")
     flags = ("--input", "val_tags.csv", "--max-bad-rows", 0.5, "--no-plots")
-    done = dafre("stats", *flags, cwd=folder)
+    done = here("stats", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "val_tags.csv: 1 row set aside: bad_tags (line 4)" in done.stdout
     assert (folder / "stats/bad_rows.csv").read_text() == (
@@ -181,7 +181,7 @@ def test_rows_set_aside_are_counted_listed_and_named(folder) -> None:
 def test_more_bad_rows_than_allowed_are_status_2_and_leave_nothing(folder) -> None:
     with (folder / "val_tags.csv").open("a") as table:
         table.write("8,,0,[broken,[],[]\n")
-    done = dafre("stats", "--input", "val_tags.csv", cwd=folder)
+    done = here("stats", "--input", "val_tags.csv", cwd=folder)
     assert done.returncode == 2
     assert "val_tags.csv: 1 of 4 rows are malformed" in done.stderr
     assert tree(folder / "stats") == {}
@@ -189,26 +189,26 @@ def test_more_bad_rows_than_allowed_are_status_2_and_leave_nothing(folder) -> No
 
 def test_an_empty_table_is_an_error_that_says_so(folder) -> None:
     (folder / "empty.csv").touch()
-    done = dafre("stats", "--input", "empty.csv", cwd=folder)
+    done = here("stats", "--input", "empty.csv", cwd=folder)
     assert (done.returncode, done.stderr) == (2, "dafre-fast stats: empty.csv: is empty\n")
 
 
 @pytest.mark.parametrize("flags", [(), ("--input", "")])
 def test_an_input_is_needed(folder, flags) -> None:
-    done = dafre("stats", *flags, cwd=folder)
+    done = here("stats", *flags, cwd=folder)
     assert (done.returncode, done.stderr) == (2, "dafre-fast stats: --input is needed\n")
 
 
 @pytest.mark.parametrize("flags", [("--format", "gif"), ("--top-k", 0), ("--max-bad-rows", 2)])
 def test_a_setting_out_of_bounds_is_named(folder, flags) -> None:
-    done = dafre("stats", "--input", "val_tags.csv", *flags, cwd=folder)
+    done = here("stats", "--input", "val_tags.csv", *flags, cwd=folder)
     assert done.returncode == 2
     assert done.stderr.startswith(f"dafre-fast stats: {flags[0]} ")
 
 
 def test_an_output_that_cannot_be_written_is_status_1(folder) -> None:
     (folder / "taken").touch()
-    done = dafre("stats", "--input", "val_tags.csv", "--output", "taken", cwd=folder)
+    done = here("stats", "--input", "val_tags.csv", "--output", "taken", cwd=folder)
     assert done.returncode == 1
     assert done.stderr.startswith("dafre-fast stats: taken")
     assert len(done.stderr.splitlines()) == 1
@@ -218,5 +218,5 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(folder) -> None:
     left = folder / "stats/.rows.part/0/0.parquet"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
-    dafre("stats", "--input", "val_tags.csv", "--no-plots", cwd=folder)
+    here("stats", "--input", "val_tags.csv", "--no-plots", cwd=folder)
     assert not (folder / "stats/.rows.part").exists()

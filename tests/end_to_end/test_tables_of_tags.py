@@ -16,7 +16,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.tags.run import tags
 from dafre_fast.tags.settings import TagsRun
-from tests.commands import dafre
+from tests.commands import here
 from tests.tables.archives import tar
 from tests.tag_model import Preparation
 
@@ -78,7 +78,7 @@ def rows_of(path: Path) -> list[dict[str, object]]:
 
 
 def test_both_shapes_of_metadata_give_a_table_in_the_published_format(folder) -> None:
-    done = dafre(
+    done = here(
         "tags", "--metadata", "posts.json", "--labels", "labels", "--output", "out", cwd=folder
     )
     assert done.returncode == 0, done.stderr
@@ -99,7 +99,7 @@ def test_metadata_is_read_as_it_is_handed_out(folder) -> None:
     (folder / "given/README.md").write_text("# Posts")
     (folder / "posts.json").write_text(json.dumps([OLD, NEW], indent=1))
     for metadata in ("given", "given/metadata,of 2018.json.tar.xz", "posts.json"):
-        done = dafre("tags", "--metadata", metadata, "--output", "out", cwd=folder)
+        done = here("tags", "--metadata", metadata, "--output", "out", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert pl.read_parquet(folder / "out/tags.parquet")["id"].to_list() == [263167, 332446]
 
@@ -108,7 +108,7 @@ def test_the_error_for_too_many_bad_records_names_file_line_field_and_what_is_wa
     folder,
 ) -> None:
     write(folder / "posts.json", OLD, NEW | {"is_banned": "maybe"})
-    done = dafre("tags", "--metadata", "posts.json", "--output", "out", cwd=folder)
+    done = here("tags", "--metadata", "posts.json", "--output", "out", cwd=folder)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "dafre-fast tags: posts.json: 1 of 2 rows are malformed (at most 1.00% may be); most often"
@@ -207,7 +207,7 @@ def test_existing_and_opened_images_are_those_of_the_manifest(folder) -> None:
 )
 def test_steps_that_lack_an_input_are_refused_by_name(folder, flags) -> None:
     asked, needed, *more = flags
-    done = dafre("tags", "--metadata", "posts.json", asked, *more, cwd=folder)
+    done = here("tags", "--metadata", "posts.json", asked, *more, cwd=folder)
     assert done.returncode == 2
     assert asked in done.stderr
     assert needed in done.stderr
@@ -231,7 +231,7 @@ def test_the_error_that_no_post_is_left_lists_the_steps(folder) -> None:
 @pytest.mark.parametrize("content", ["", "\n\n"])
 def test_metadata_without_records_ends_in_one_line_and_status_2(folder, content) -> None:
     (folder / "posts.json").write_text(content)
-    done = dafre("tags", "--metadata", "posts.json", "--output", "out", cwd=folder)
+    done = here("tags", "--metadata", "posts.json", "--output", "out", cwd=folder)
     assert done.returncode == 2
     assert done.stderr == "dafre-fast tags: posts.json: holds no records\n"
 
@@ -239,10 +239,10 @@ def test_metadata_without_records_ends_in_one_line_and_status_2(folder, content)
 def test_bad_records_are_counted_and_listed_and_fatal_above_the_bound(folder) -> None:
     write(folder / "posts.json", OLD, "{", NEW, NEW, {"id": 4}, {"id": "x", "tags": []})
     flags = ("--metadata", "posts.json", "--output", "out")
-    done = dafre("tags", *flags, cwd=folder)
+    done = here("tags", *flags, cwd=folder)
     assert done.returncode == 2
     assert "posts.json: 4 of 6 rows are malformed (at most 1.00% may be)" in done.stderr
-    done = dafre("tags", *flags, "--max-bad-records", "0.7", cwd=folder)
+    done = here("tags", *flags, "--max-bad-records", "0.7", cwd=folder)
     assert done.returncode == 0
     assert "posts.json: 1 row set aside: duplicate_id (line 4)" in done.stdout
     assert (folder / "out/bad_records.csv").read_text() == (
@@ -357,7 +357,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_leaves_nothing_half_written(
 ) -> None:
     posts = (NEW | {"id": n, "tag_string_general": f"{n:x} {n**7:x}"} for n in range(3000))
     write(folder / "posts.json", *posts)
-    done = dafre("tags", "--metadata", "posts.json", "--output", small_disk.folder, cwd=folder)
+    done = here("tags", "--metadata", "posts.json", "--output", small_disk.folder, cwd=folder)
     assert done.returncode == 1
     assert done.stderr.startswith(f"dafre-fast tags: {small_disk.folder}/")
     assert done.stderr.endswith(": No space left on device\n")

@@ -38,7 +38,7 @@ from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.settings import Plotting
 from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 
 pytestmark = pytest.mark.slow
 
@@ -277,7 +277,7 @@ def test_it_is_an_archive_of_its_tree(ds) -> None:
 
 
 def test_it_can_be_packed_alone(ds) -> None:
-    done = dafre("pack", "--output", ds, "--images", "bust", cwd=ds)
+    done = here("pack", "--output", ds, "--images", "bust", cwd=ds)
     assert done.returncode == 0, done.stderr
     with tarfile.open(ds / "packs/webdataset-bust/train/00000.tar") as shard:
         first = shard.getmembers()[0]

@@ -17,7 +17,7 @@ from dafre_fast.core.settings.running import Workers
 from dafre_fast.dataset.ledger import LOCK, NAME, Ledger
 from dafre_fast.verify.run import verify
 from dafre_fast.verify.settings import VerifyRun
-from tests.commands import dafre, tree
+from tests.commands import dafre, here, tree
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def made(tmp_path_factory) -> Path:
     os.truncate(path, path.stat().st_size // 2)
     (folder / "faces.tsv").write_text("".join(rows))
     (folder / "tagIds.tsv").write_text('even,_they_say\t0\n"odd"\t1\n')
-    assert dafre("full", *FLAGS, cwd=folder).returncode == 0
+    assert here("full", *FLAGS, cwd=folder).returncode == 0
     return folder
 
 
@@ -117,7 +117,7 @@ def test_labelled_images_that_were_refused_are_counted_but_not_a_finding(ds) -> 
 
 
 def test_a_sound_dataset_is_exit_status_0_and_a_line(folder) -> None:
-    done = dafre("verify", "--output", "ds", cwd=folder)
+    done = here("verify", "--output", "ds", cwd=folder)
     assert done.returncode == 0
     assert f"{FILES} files of {ROWS - 1} images verified: all as recorded\n" in done.stdout
 
@@ -126,7 +126,7 @@ def test_findings_are_exit_status_1_and_a_table_with_counts_and_ten_examples(fol
     for image in range(12):
         (folder / "ds/faces" / name(image)).unlink()
     (folder / "ds/fullMin256/extra.txt").touch()
-    done = dafre("verify", "--output", "ds", cwd=folder)
+    done = here("verify", "--output", "ds", cwd=folder)
     assert done.returncode == 1
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[1] == ["missing", "12", f"faces/{name(0)}"]
@@ -138,7 +138,7 @@ def test_findings_are_exit_status_1_and_a_table_with_counts_and_ten_examples(fol
 def test_every_finding_is_in_the_json(folder) -> None:
     for image in range(12):
         (folder / "ds/faces" / name(image)).unlink()
-    done = dafre("verify", "--output", "ds", "--json", cwd=folder)
+    done = here("verify", "--output", "ds", "--json", cwd=folder)
     assert done.returncode == 1
     printed = json.loads(done.stdout)
     assert printed["files"] == FILES
@@ -211,9 +211,9 @@ def test_a_file_that_no_row_names_is_found(ds, extra) -> None:
 
 def test_a_name_that_is_not_utf8_is_found_and_can_be_printed(folder) -> None:
     (folder / os.fsdecode(b"ds/faces/\xff\n.jpg")).touch()
-    done = dafre("verify", "--output", "ds", cwd=folder)
+    done = here("verify", "--output", "ds", cwd=folder)
     assert (done.returncode, done.stdout.splitlines()[1].split()[:2]) == (1, ["orphan", "1"])
-    done = dafre("verify", "--output", "ds", "--json", cwd=folder)
+    done = here("verify", "--output", "ds", "--json", cwd=folder)
     assert (
         json.loads(done.stdout)["findings"][0]["where"] == "faces/\N{REPLACEMENT CHARACTER}\n.jpg"
     )
@@ -452,12 +452,12 @@ def test_a_manifest_that_cannot_be_read_is_exit_status_2_and_a_line_that_names_i
     folder, kept
 ) -> None:
     os.truncate(folder / "ds" / MANIFEST, kept)
-    assert_one_line(dafre("verify", "--output", "ds", cwd=folder), MANIFEST)
+    assert_one_line(here("verify", "--output", "ds", cwd=folder), MANIFEST)
 
 
 def test_a_table_that_is_not_a_manifest_is_exit_status_2_and_a_line_that_names_it(folder) -> None:
     pl.DataFrame({"path": ["a.jpg"]}).write_parquet(folder / "other.parquet")
-    done = dafre("verify", "--output", "ds", "--manifest", "other.parquet", cwd=folder)
+    done = here("verify", "--output", "ds", "--manifest", "other.parquet", cwd=folder)
     assert_one_line(done, "other.parquet")
 
 
@@ -475,7 +475,7 @@ def test_a_ledger_that_cannot_be_read_is_exit_status_2_and_a_line_that_names_the
 ) -> None:
     with (folder / "ds" / STATE / NAME).open("a") as file:
         file.write(line)
-    done = dafre("verify", "--output", "ds", cwd=folder)
+    done = here("verify", "--output", "ds", cwd=folder)
     assert_one_line(done, NAME)
     assert why in done.stderr
 
@@ -483,20 +483,20 @@ def test_a_ledger_that_cannot_be_read_is_exit_status_2_and_a_line_that_names_the
 def test_labels_that_cannot_be_read_are_exit_status_2_and_a_line_that_names_them(folder) -> None:
     (folder / "ds/labels/val.csv").unlink()
     (folder / "ds/labels/val.csv").mkdir()
-    assert_one_line(dafre("verify", "--output", "ds", cwd=folder), "val.csv")
+    assert_one_line(here("verify", "--output", "ds", cwd=folder), "val.csv")
 
 
 @pytest.mark.parametrize("output", ["nowhere", "originals", "ds/labels"])
 def test_a_folder_without_a_dataset_is_exit_status_2_and_a_line_that_names_it(
     folder, output
 ) -> None:
-    assert_one_line(dafre("verify", "--output", output, cwd=folder), output)
+    assert_one_line(here("verify", "--output", output, cwd=folder), output)
     assert not (folder / output / STATE).exists()
 
 
 def test_a_dataset_is_not_verified_during_a_run(folder) -> None:
     with Ledger(folder / "ds" / STATE):
-        assert_one_line(dafre("verify", "--output", "ds", cwd=folder), "at work")
+        assert_one_line(here("verify", "--output", "ds", cwd=folder), "at work")
 
 
 def test_verifications_may_run_at_the_same_time_but_not_beside_one_that_removes(ds) -> None:
@@ -522,7 +522,7 @@ def test_the_same_command_remakes_removed_files(made, folder, ds) -> None:
     (ds / "fullMin256/0003/extra.jpg").touch()
     (ds / "faces/0003/.3.jpg.part").touch()
     (ds / "faces" / name(4)).unlink()
-    done = dafre("verify", "--output", "ds", "--remove", "--json", cwd=folder)
+    done = here("verify", "--output", "ds", "--remove", "--json", cwd=folder)
     assert done.returncode == 1
     assert sorted(json.loads(done.stdout)["removed"]) == [
         "faces/0003/.3.jpg.part",
@@ -530,9 +530,9 @@ def test_the_same_command_remakes_removed_files(made, folder, ds) -> None:
         "fullMin256/0003/extra.jpg",
         f"fullMin256/{name(HEADLESS)}",
     ]
-    again = dafre("full", *FLAGS, "--json", cwd=folder)
+    again = here("full", *FLAGS, "--json", cwd=folder)
     assert json.loads(again.stdout)["work"]["images"] == 3
-    assert dafre("verify", "--output", "ds", cwd=folder).returncode == 0
+    assert here("verify", "--output", "ds", cwd=folder).returncode == 0
     assert tree(ds) == tree(made / "ds")
 
 
@@ -559,7 +559,7 @@ def resized(folder) -> Path:
     """Make full images in `out`, some of originals that differ only in their extension."""
     for extension in ("jpg", "gif"):
         Image.new("RGB", (40, 30)).save(folder / f"originals/0003/3.{extension}")
-    assert dafre("resize", *RESIZE, cwd=folder).returncode == 0
+    assert here("resize", *RESIZE, cwd=folder).returncode == 0
     return folder / "out"
 
 
@@ -582,7 +582,7 @@ def test_damage_of_full_images_alone_is_found_and_remade(folder, resized) -> Non
         (Flaw.MISSING, "0003/3.gif.jpg"),
     }
     assert verification.removed == ["0003/3.png.jpg"]
-    assert dafre("resize", *RESIZE, cwd=folder).returncode == 0
+    assert here("resize", *RESIZE, cwd=folder).returncode == 0
     assert tree(resized) == whole
 
 
@@ -620,7 +620,7 @@ def test_records_with_paths_outside_the_folder_are_refused_and_nothing_is_remove
 
 def test_face_crops_alone_are_verified_by_their_ledger(folder) -> None:
     flags = ("--faces", "faces.tsv", "--input", "originals", "--min-images", 8)
-    dafre("crop", *flags, "--output", "crops", cwd=folder)
+    here("crop", *flags, "--output", "crops", cwd=folder)
     verification = found(folder / "crops")
     assert (verification.findings, verification.files) == ([], ROWS - 2)
     (folder / "crops" / name(3)).unlink()
@@ -631,6 +631,6 @@ def test_nothing_is_removed_because_of_a_manifest_from_elsewhere(folder, ds) -> 
     (folder / "other.parquet").write_bytes((ds / "manifest.parquet").read_bytes())
     before = tree(ds)
     flags = ("--output", "ds", "--manifest", "other.parquet", "--remove")
-    done = dafre("verify", *flags, cwd=folder)
+    done = here("verify", *flags, cwd=folder)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert tree(ds) == before

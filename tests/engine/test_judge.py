@@ -32,26 +32,34 @@ def judge():
     one._end()
 
 
+@pytest.fixture(scope="module")
+def working():
+    """One whose process has been started."""
+    one = Judge()
+    one(WITHOUT_END)
+    yield one
+    one._end()
+
+
 def test_a_sound_file_needs_no_process(judge) -> None:
     assert judge(WHOLE) is True
     assert judge._process is None
 
 
-def test_a_file_that_lacks_no_pixel_is_good(judge) -> None:
-    assert judge(WITHOUT_END) is False
+def test_a_file_that_lacks_no_pixel_is_good(working) -> None:
+    assert working(WITHOUT_END) is False
 
 
-def test_a_file_that_breaks_off_is_refused(judge) -> None:
+def test_a_file_that_breaks_off_is_refused(working) -> None:
     with pytest.raises(Refusal) as refused:
-        judge(BROKEN_OFF)
+        working(BROKEN_OFF)
     assert refused.value.reason is Reason.TRUNCATED
 
 
-def test_one_process_judges_many_files(judge) -> None:
-    judge(WITHOUT_END)
-    first = judge._process.pid
-    assert judge(WITHOUT_END) is False
-    assert judge._process.pid == first
+def test_one_process_judges_many_files(working) -> None:
+    first = working._process.pid
+    assert working(WITHOUT_END) is False
+    assert working._process.pid == first
 
 
 def test_where_the_process_dies_the_file_is_left_to_the_workers(judge) -> None:

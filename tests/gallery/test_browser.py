@@ -200,6 +200,7 @@ def test_every_picture_of_a_page_is_drawn(open_page) -> None:
     assert grey.evaluate("one => getComputedStyle(one).filter") == "grayscale(1)"
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_everything_stays_below_its_prefix(open_page, behind_proxy) -> None:
     page = open_page("/photos/", base_url=behind_proxy)
     asked = list[str]()
@@ -226,6 +227,7 @@ def test_behind_a_proxy_everything_stays_below_its_prefix(open_page, behind_prox
     assert all(one.startswith(f"{behind_proxy}/photos/") for one in asked)
 
 
+@pytest.mark.slow
 def test_a_class_can_be_chosen_by_keyboard(open_page) -> None:
     page = open_page()
     page.keyboard.press("/")
@@ -280,6 +282,7 @@ def test_keys_in_a_field_are_typed(open_page) -> None:
     expect(page).to_have_url(re.compile(rf"/image/{FIRST.id}$"))
 
 
+@pytest.mark.slow
 def test_scrolling_loads_more_pages_and_updates_the_address(open_page) -> None:
     page = open_page()
     tiles = page.locator(".grid > li")
@@ -300,6 +303,7 @@ def scroll(page: Page, to: str) -> None:
     page.evaluate(f"scrollTo({{top: {to}, behavior: 'instant'}})")
 
 
+@pytest.mark.slow
 def test_a_long_name_written_right_to_left_does_not_break_the_page(open_page) -> None:
     page = open_page(f"/?{urlencode({'class': ODD})}", viewport={"width": 390, "height": 844})
     assert page.locator(".grid .refusal").count() > 0
@@ -358,6 +362,7 @@ def test_pages_are_accessible(open_page, pictures, width, scheme) -> None:
         assert inside, f"{path} is wider than the window"
 
 
+@pytest.mark.slow
 def test_the_completion_is_accessible(open_page) -> None:
     page = open_page()
     page.keyboard.press("/")

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.commands import dafre
+from tests.commands import here
 from tests.gallery.small_dataset import IMAGES
 
 
@@ -78,20 +78,20 @@ def test_serving_to_other_machines_prints_a_warning(dataset) -> None:
 def test_a_port_in_use_is_an_error_in_one_line(dataset, tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = dafre("gallery", "--output", dataset, "--port", port, cwd=tmp_path)
+        done = here("gallery", "--output", dataset, "--port", port, cwd=tmp_path)
     assert done.returncode == 2
     assert f"--host 127.0.0.1 --port {port}: " in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a..b", "203.0.113.9"])
 def test_a_host_that_is_not_this_machine_is_an_error_in_one_line(dataset, tmp_path, host) -> None:
-    done = dafre("gallery", "--output", dataset, "--port", "0", "--host", host, cwd=tmp_path)
+    done = here("gallery", "--output", dataset, "--port", "0", "--host", host, cwd=tmp_path)
     assert done.returncode == 2
     assert f"dafre-fast gallery: --host {host} --port 0: " in done.stderr.splitlines()[-1]
 
 
 def test_a_folder_without_a_manifest_is_an_error_in_one_line_and_stays_empty(tmp_path) -> None:
-    done = dafre("gallery", "--output", tmp_path, cwd=tmp_path)
+    done = here("gallery", "--output", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert f"{tmp_path / 'manifest.parquet'}: " in done.stderr
     assert [*tmp_path.iterdir()] == []

@@ -15,7 +15,7 @@ def test_every_extra_that_is_named_anywhere_exists() -> None:
     named = {
         name for path in sources for name in re.findall(r"dafre_fast\[(\w+)\]", path.read_text())
     }
-    assert {"heic", "objects", "torch"} <= named <= {*EXTRAS}
+    assert {"heic", "objects", "torch", "train"} <= named <= {*EXTRAS}
 
 
 def test_loaders_without_pytorch_say_what_to_install() -> None:

@@ -49,9 +49,10 @@ def test_no_line_names_a_host_or_a_path() -> None:
     assert not any(re.search(r"://|@|/|--", line) for line in LINES)
 
 
-def test_pytorch_is_in_no_lock_and_no_extra_but_its_own() -> None:
+def test_pytorch_is_in_no_lock_and_no_extra_but_those_that_need_it() -> None:
     assert "torch" not in {pin.name for pin in LOCKED}
     extras = PROJECT["optional-dependencies"]
     assert {name for name, lines in extras.items() if any("torch" in line for line in lines)} == {
-        "torch"
+        "torch",
+        "train",
     }

@@ -1,6 +1,7 @@
 """One filter for every lane: the same picture saved in every format gives the same outputs."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.pixels.pictures import encoded, png_of_16_bits, recipe
 SMALL, LARGE = (200, 150), (560, 420)
 
 
+@cache
 def picture(size):
     """Soft noise from 0 to 255 in at most 200 colours, so that a palette holds them."""
     width, height = size

@@ -19,7 +19,7 @@ from dafre_fast.sources.interface import HEAD_BYTES, Check
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.testing.plays import first, right
 from dafre_fast.testing.server import Exchange, Play, Server, head
-from tests.commands import dafre, tree
+from tests.commands import here, tree
 from tests.pixels.pictures import encoded, smooth
 from tests.sources.loopback import JPEG, OTHER_JPEG, WHOLE, fetch_from, files, one_from
 
@@ -158,13 +158,13 @@ def calls(monkeypatch, tmp_path) -> list[str]:
 
     for name in ("fsync", "fdatasync"):
         monkeypatch.setattr(os, name, tell(name, getattr(os, name)))
-    real_replace = Path.replace
+    real_replace = os.replace
 
-    def replace(path: Path, target: Path) -> Path:
+    def replace(part: str, target: Path) -> None:
         told.append("rename")
-        return real_replace(path, target)
+        real_replace(part, target)
 
-    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(os, "replace", replace)
     return told
 
 
@@ -206,14 +206,14 @@ def test_a_full_disk_is_exit_status_1_and_one_line_and_with_room_the_run_goes_on
         async with Server(right, JPEG).on("127.0.0.1") as port:
             flags = ("--faces", faces, "--source", f"http://127.0.0.1:{port}/{{id}}.{{ext}}")
             flags = (*flags, "--output", small_disk.folder, "--connections", 1)
-            done = await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            done = await asyncio.to_thread(here, "download", *flags, cwd=tmp_path)
             assert done.returncode == 1
             assert "No space left on device" in done.stderr.splitlines()[-1]
             kept = tree(small_disk.folder)
             assert 0 < len(kept) < 20
             assert set(kept.values()) == {JPEG}
             small_disk.remount("size=1m")
-            done = await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            done = await asyncio.to_thread(here, "download", *flags, cwd=tmp_path)
             assert done.returncode == 0
             assert len(tree(small_disk.folder)) == 20
 

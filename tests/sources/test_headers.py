@@ -18,7 +18,7 @@ from dafre_fast.sources.interface import Span
 from dafre_fast.sources.transports import codings, http_answers
 from dafre_fast.testing.plays import body, first, redirect, right, status
 from dafre_fast.testing.server import Exchange, Server, head
-from tests.commands import dafre
+from tests.commands import here
 from tests.sources.loopback import FAST, JPEG, fetch_from, files, one_from
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_a_wrong_header_ends_no_command(tmp_path) -> None:
         async with Server(play, JPEG).on("127.0.0.1") as port:
             source = f"http://127.0.0.1:{port}/{{id}}.{{ext}}"
             flags = ("--faces", faces, "--source", source, "--min-images", "1", "--output", "into")
-            return await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            return await asyncio.to_thread(here, "download", *flags, cwd=tmp_path)
 
     done = asyncio.run(main())
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)

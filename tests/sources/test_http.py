@@ -35,7 +35,7 @@ from dafre_fast.testing.plays import (
     status,
 )
 from dafre_fast.testing.server import Exchange, Server, head
-from tests.commands import dafre
+from tests.commands import here
 from tests.sources.loopback import (
     FAST,
     JPEG,
@@ -364,7 +364,7 @@ def test_a_challenge_is_exit_status_1(tmp_path) -> None:
         async with server.on("127.0.0.1") as port:
             source = f"http://127.0.0.1:{port}/{{id}}.{{ext}}"
             flags = ("--faces", faces, "--source", source)
-            return await asyncio.to_thread(dafre, "download", *flags, cwd=tmp_path)
+            return await asyncio.to_thread(here, "download", *flags, cwd=tmp_path)
 
     done = asyncio.run(main())
     assert done.returncode == 1

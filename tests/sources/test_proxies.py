@@ -14,7 +14,7 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.testing.plays import body, redirect, right
 from dafre_fast.testing.server import Server
-from tests.commands import dafre
+from tests.commands import here
 from tests.sources.loopback import JPEG, fetch, files
 
 # The library of object stores keeps connections until its objects are collected; to a server whose
@@ -104,7 +104,7 @@ def test_a_proxy_that_speaks_socks_is_exit_status_2_and_one_line(tmp_path, monke
     faces.write_text("0007\\7.jpg\t5\t0.1, 0.1, 0.5, 0.5 0.9\n")
     monkeypatch.setenv("ALL_PROXY", "socks5://me:secret@127.0.0.1:1080")
     flags = ("--faces", faces, "--source", "http://h/{id}.jpg", "--min-images", "1")
-    done = dafre("download", *flags, cwd=tmp_path)
+    done = here("download", *flags, cwd=tmp_path)
     assert (done.returncode, "secret" in done.stderr, "Traceback" in done.stderr) == (
         2,
         False,

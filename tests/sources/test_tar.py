@@ -20,7 +20,7 @@ from dafre_fast.sources.archives.members import Member
 from dafre_fast.sources.interface import Span
 from dafre_fast.testing.plays import body, status
 from dafre_fast.testing.server import Exchange, Server
-from tests.commands import dafre
+from tests.commands import here
 from tests.sources.archived import (
     FAST,
     KEYS,
@@ -146,7 +146,7 @@ def test_a_member_that_is_written_again_is_the_last_one_of_a_download(tmp_path) 
     (tmp_path / "in/a.tar").write_bytes(data)
     with served(tmp_path / "in") as (address, _):
         source = ("--source", f"{address}/a.tar", "--output", "out", "--json")
-        done = dafre("download", "--faces", faces, "--min-images", "1", *source, cwd=tmp_path)
+        done = here("download", "--faces", faces, "--min-images", "1", *source, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert originals(tmp_path / "out")["0007/7.jpg"] == NEW
 

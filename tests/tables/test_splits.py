@@ -104,7 +104,7 @@ def test_the_funnel_has_the_rows_that_are_listed(tmp_path, files):
         b"\xef\xbb\xbf10\n12",
         b"0010\n000012\n",
         b" 10 \n\n12\t\n",
-        gzip.compress(b"10\n12\n"),
+        gzip.compress(b"10\n12\n", mtime=0),
     ],
 )
 def test_ids_are_read_however_their_lines_are_written(tmp_path, files, data):

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.groups import STORES, Group
 
 G = TypeVar("G", bound=Group)
 
@@ -31,12 +32,28 @@ def build(
     """
     kinds = {field.encode_name: field.type for field in fields(group)}
     own = {name: values[name] for name in kinds.keys() & values.keys()}
+    for name, value in own.items():
+        if not _fits(kinds[name], value):
+            raise UsageError(
+                f"{spell(name)} {store_address(value)}: must be a folder or file of this machine;"
+                " --into of `full` and `pack` takes object stores, and `verify` and `gallery` read"
+                " them"
+            )
     try:
         return msgspec.convert(own, group, strict=strict, dec_hook=_to_path)
     except msgspec.ValidationError as error:
         name = str(error).partition(" - at `$.")[2].partition("`")[0].partition("[")[0]
         must = must_be(kinds[name])
         raise UsageError(f"{spell(name)} {own[name]!r}: must be {must}") from error
+
+
+def _fits(kind: inspect.Type, value: object) -> bool:
+    """Return False for the address of an object store as a path that cannot be one: it would become
+    a folder `s3:`.
+    """
+    extra = (kind.extra or {}) if isinstance(kind, inspect.Metadata) else {}
+    is_path = must_be(kind) == must_be(inspect.CustomType(Path))
+    return not is_path or extra == STORES or store_address(value) is None
 
 
 def _to_path(kind: type, value: Any) -> Any:

@@ -83,6 +83,23 @@ class Fetching(Originals, frozen=True):
     ] = False
 
 
+class SharedFetching(Fetching, frozen=True):
+    """Downloads: sources of metadata, rate limits, retries and timeouts."""
+
+    runs_at_once: Annotated[
+        Count,
+        Meta(
+            description="Runs that ask the same hosts at the same time, such as parts on other"
+            " machines: each takes its share of rates and connections."
+        ),
+    ] = 1
+
+
+def sharers_of(fetching: Fetching) -> int:
+    """Return how many runs share the hosts that a run asks, itself included."""
+    return fetching.runs_at_once if isinstance(fetching, SharedFetching) else 1
+
+
 class Keeping(Group, frozen=True):
     """Originals that were fetched."""
 

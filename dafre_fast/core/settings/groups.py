@@ -14,5 +14,9 @@ Count = Annotated[int, Meta(ge=1)]
 ShardSize = Annotated[Count, Meta(description="Most images in a shard.")]
 
 
+STORES = {"stores": True}
+"""Extra of the `Meta` of a path that may be the address of an object store."""
+
+
 class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all groups of settings."""

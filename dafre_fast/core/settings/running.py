@@ -1,10 +1,11 @@
-"""Settings of a run: workers, resuming, printing."""
+"""Settings of a run: workers, resuming, parts, printing."""
 
 import os
 from typing import Annotated
 
 from msgspec import Meta
 
+from dafre_fast.core.parts import Part
 from dafre_fast.core.settings.groups import Count, Group
 
 
@@ -26,6 +27,38 @@ class Running(Workers, frozen=True):
     retry_failed: Annotated[
         bool, Meta(description="Retry images that an earlier run refused permanently.")
     ] = False
+
+
+class Dividing(Running, frozen=True):
+    """Worker processes, parts, and what to do with results of earlier runs.
+
+    Raises UsageError if `part` is none.
+    """
+
+    part: Annotated[
+        str | None,
+        Meta(description="Do part I of N alone, such as 3/10; `merge` joins all N parts."),
+    ] = None
+    engines: Annotated[
+        Count | None,
+        Meta(
+            description="Processes that each download and make a part, and share the workers."
+            " Default: one for each 8 cores."
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        _ = self.own_part
+
+    @property
+    def own_part(self) -> Part | None:
+        """The part to do, None for the whole."""
+        return None if self.part is None else Part.parse(self.part)
+
+
+def part_of(running: Running) -> Part | None:
+    """Return the part that a run does, None for the whole."""
+    return running.own_part if isinstance(running, Dividing) else None
 
 
 class Printing(Group, frozen=True):

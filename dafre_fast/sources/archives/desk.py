@@ -21,7 +21,7 @@ from dafre_fast.sources.archives.members import Index, Member, NoIndex
 from dafre_fast.sources.arrival import Arrival, Expected
 from dafre_fast.sources.interface import Body, Check, Span, Transport
 from dafre_fast.sources.manners.effort import Budget, Effort
-from dafre_fast.sources.stretch import stretch
+from dafre_fast.sources.stretch import Stretch
 
 _MOST_INDEX_BYTES = 1 << 26
 _INDEX_REVISION = 2
@@ -163,7 +163,7 @@ class Desk:
         """Read an object of at most 64 MiB, or a span of one, into memory. Raises Refusal."""
 
         async def attempt() -> tuple[bytes, Body]:
-            async with stretch(self.transport, address, effort, span) as body:
+            async with Stretch(self.transport, address, effort, span) as body:
                 parts, size = [], 0
                 async with aclosing(body.chunks()) as chunks:
                     async for chunk in chunks:

@@ -16,7 +16,7 @@ from dafre_fast.sources.archives.members import GAP_BYTES, REQUEST_BYTES, Member
 from dafre_fast.sources.interface import Span, Take
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.outcome import refused
-from dafre_fast.sources.stretch import stretch
+from dafre_fast.sources.stretch import Stretch
 
 
 async def read_by_range(
@@ -119,7 +119,7 @@ class Request:
         span = Span(members[0].member.record.start, members[-1].member.record.stop)
         whole = self._archive.is_compressed
         asked = None if whole else span
-        async with stretch(self._desk.transport, address, effort, asked) as body:
+        async with Stretch(self._desk.transport, address, effort, asked) as body:
             self.by_range = self.by_range and not whole and body.start == span.start
             async with aclosing(self._archive.plain(body.chunks())) as chunks:
                 cursor = Cursor(address, chunks, body.start)

@@ -14,7 +14,7 @@ from dafre_fast.sources.archives.inventory import Inventory, Link
 from dafre_fast.sources.archives.members import Member, by_key, write_index
 from dafre_fast.sources.interface import Span, Take
 from dafre_fast.sources.manners.effort import Passing
-from dafre_fast.sources.stretch import is_beyond, stretch
+from dafre_fast.sources.stretch import Stretch, is_beyond
 
 _FOREVER = float("inf")
 
@@ -66,7 +66,7 @@ class TarStream:
             raise Refusal(Reason.BAD_INDEX, detail)
         span = None if archive.is_compressed or not self._at else Span(self._at)
         try:
-            async with stretch(self._desk.transport, archive.address, effort, span) as body:
+            async with Stretch(self._desk.transport, archive.address, effort, span) as body:
                 self._total = body.total
                 async with aclosing(archive.plain(body.chunks())) as chunks:
                     cursor = Cursor(archive.address, chunks, body.start)

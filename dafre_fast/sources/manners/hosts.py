@@ -19,7 +19,7 @@ from aiolimiter import AsyncLimiter
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Down, Held, Tell, Up, Waited
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.fetching import Fetching, sharers_of
 from dafre_fast.sources.lookup import look_up
 from dafre_fast.sources.manners.effort import Effort
 from dafre_fast.sources.manners.slots import Slot
@@ -153,14 +153,15 @@ class Host:
     """The state of one host: its rate, its connections, its demands to wait and its failures."""
 
     def __init__(self, name: str, reach: Reach, settings: Fetching) -> None:
-        public = reach is Reach.PUBLIC
+        public, sharers = reach is Reach.PUBLIC, sharers_of(settings)
         rate = settings.rate or (PUBLIC_RATE if public else None)
+        rate = rate / sharers if rate else None
         self.name = name
         # One second's worth at once: a rate below 1 still lets a single request through.
         self.limiter = AsyncLimiter(max(rate, 1), max(rate, 1) / rate) if rate else None
-        self.most = settings.connections_per_host or (
-            PUBLIC_CONNECTIONS if public else settings.connections
-        )
+        # Those of all hosts together are shared already.
+        of_host = settings.connections_per_host or (PUBLIC_CONNECTIONS if public else None)
+        self.most = max(of_host // sharers, 1) if of_host else settings.connections
         self.connections = asyncio.Semaphore(self.most)
         self.in_use = 0
         """Connections."""

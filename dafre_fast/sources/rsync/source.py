@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from dafre_fast.core.atomic import temporary
+from dafre_fast.core.atomic import own_temporary
 from dafre_fast.core.errors import Refusal, SourceError
 from dafre_fast.core.events import Tell
 from dafre_fast.core.records import Sought
@@ -43,7 +43,7 @@ class Rsync:
         tell: Tell,
     ) -> None:
         self._names = Names(source, folder, settings.extensions)
-        self._staging = Staging(temporary(folder / "rsync"))
+        self._staging = Staging(own_temporary(folder / "rsync"))
         self._max_bytes = settings.max_bytes
         hosts = Hosts(settings, tell)
         self._client = RsyncClient(self._names.module, self._staging.path, settings, hosts)

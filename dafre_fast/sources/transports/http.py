@@ -22,6 +22,7 @@ from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Answer, Effort, HostFailed, Passing
 from dafre_fast.sources.manners.hosts import Hosts, Reach, Turn, host_name
 from dafre_fast.sources.transports import certificates, http_answers, redirects
+from dafre_fast.sources.transports.exchange import Asker, Exchange, Limits
 from dafre_fast.sources.transports.http_body import HttpBody, Incoming, Request, Response
 from dafre_fast.sources.transports.proxies import Proxies
 from dafre_fast.sources.transports.redirects import Hop
@@ -65,6 +66,8 @@ class Http:
         self._settings, self._hosts, self._bearer = settings, hosts, bearer or {}
         self._proxies = Proxies()
         self._open_session: aiohttp.ClientSession | None = None
+        self._askers = dict[tuple[str, str], Asker]()
+        """By scheme and authority."""
 
     async def __aenter__(self) -> Self:
         self._open_session = _new_session(self._settings)
@@ -97,7 +100,8 @@ class Http:
         """Ask for an object (`dafre_fast.sources.interface.Transport.open`). Raises UsageError if
         the environment names a proxy or certificates for it that cannot be used.
         """
-        request, hop = Request(address, span, etag), Hop(redirects.parsed(address))
+        hop = Hop(redirects.parsed(address))
+        request = Request(address, hop.url, span, etag)
         for _ in range(redirects.MOST + 1):
             async with self._answer(hop, request, effort) as incoming:
                 response = incoming.response
@@ -142,27 +146,36 @@ class Http:
     def _trusted(self) -> ssl.SSLContext | bool:
         return False if self._settings.insecure else certificates.trusting()
 
-    async def _get(self, hop: Hop, request: Request) -> Response:
+    async def _get(self, hop: Hop, request: Request) -> Response | Exchange:
         """Return the answer, up to its body."""
         seconds = self._settings.stall_timeout
         try:
             with redirects.guarding(hop):
                 async with asyncio.timeout(seconds):
-                    response = await self._session.get(
-                        hop.url,
-                        headers=request.headers() | self._credentials(hop.url),
-                        allow_redirects=False,
-                        proxy=hop.proxy,
-                        ssl=hop.trusts,
-                    )
+                    return await self._ask(hop, request.headers() | self._credentials(hop.url))
         except TimeoutError as error:
             raise HostFailed(Reason.TOO_SLOW, f"no answer in {seconds:g} s") from error
         except ValueError as error:  # of the library, where it reads headers
             if isinstance(error, aiohttp.ClientError):
                 raise
             raise Passing(Reason.HTTP_ERROR, f"headers that cannot be read: {error}") from error
+
+    async def _ask(self, hop: Hop, headers: dict[str, str]) -> Response | Exchange:
+        url = hop.url
+        if hop.proxy is None and not url.raw_user and not url.raw_password:
+            return await self._asker(hop).ask(url, headers)
+        response = await self._session.get(
+            url, headers=headers, allow_redirects=False, proxy=hop.proxy, ssl=hop.trusts
+        )
         assert isinstance(response, Response)
         return response
+
+    def _asker(self, hop: Hop) -> Asker:
+        name = hop.url.scheme, hop.url.raw_authority
+        if name not in self._askers:
+            limits = Limits(_HEADER_BYTES, _CHUNK_BYTES)
+            self._askers[name] = Asker(self._session, hop.url, hop.trusts, limits)
+        return self._askers[name]
 
     def _credentials(self, url: URL) -> dict[str, str]:
         token = None if url.raw_user else self._bearer.get(origin(url))

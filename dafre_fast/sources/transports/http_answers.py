@@ -135,8 +135,10 @@ def rate_limit(headers: Headers) -> float | None:
 
     The header is a list such as `"api";r=0;t=55` (draft-ietf-httpapi-ratelimit-headers-09).
     """
+    if "RateLimit" not in headers:
+        return None
     waits = []
-    for item in headers.get("RateLimit", "").split(","):
+    for item in headers["RateLimit"].split(","):
         said = dict(re.findall(r";\s?([rt])=(\d{1,18})(?![\w.])", item, re.ASCII))
         if "t" in said and int(said.get("r", 1)) == 0:
             waits.append(float(said["t"]))
@@ -194,8 +196,10 @@ def challenges(status: int, headers: Headers, page: bytes) -> bool:
     """
     if headers.get("cf-mitigated") == "challenge":
         return True
+    if not page or status not in _CHALLENGING:
+        return False
     text = page.lower()
-    return status in _CHALLENGING and any(mark in text for mark in _CHALLENGES)
+    return any(mark in text for mark in _CHALLENGES)
 
 
 class Part(NamedTuple):

@@ -14,8 +14,8 @@ from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.interface import Span
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.sources.transports import codings, http_answers
+from dafre_fast.sources.transports.exchange import Exchange, refuse_unasked
 from dafre_fast.sources.transports.stall import StallGuard
-from dafre_fast.sources.transports.urls import url_of
 
 _PAGE_BYTES = 1 << 14
 
@@ -24,6 +24,7 @@ class Request(NamedTuple):
     """An object, or a span of it, that is asked for (`interface.Transport.open`)."""
 
     address: str
+    url: URL
     span: Span | None
     etag: str | None
 
@@ -37,7 +38,7 @@ class Request(NamedTuple):
 
     def named(self, url: URL) -> str:
         """Return a URL as text: the address as it was given, if it is that."""
-        return self.address if url == url_of(self.address) else str(url)
+        return self.address if url == self.url else str(url)
 
 
 class Response(aiohttp.ClientResponse):
@@ -48,17 +49,14 @@ class Response(aiohttp.ClientResponse):
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         self.peer = connection.transport and connection.transport.get_extra_info("peername")
-        if connection.protocol.should_close:
-            # Bytes came before the request was answered: they are no answer to it. The library
-            # asks once more on another connection.
-            raise aiohttp.ServerDisconnectedError("it sent what nobody had asked for")
+        refuse_unasked(connection.protocol)
         return await super().start(connection)
 
 
 class Incoming:
     """A response and its bytes as they come."""
 
-    def __init__(self, response: Response, settings: Fetching) -> None:
+    def __init__(self, response: Response | Exchange, settings: Fetching) -> None:
         self.response = response
         self._stall = StallGuard(settings)
         self.peeked = b""
@@ -84,7 +82,13 @@ class Incoming:
         return peeked or await self._receive()
 
     async def _receive(self) -> bytes:
-        return await self._stall.receive(self.response.content.readany())
+        content = self.response.content
+        if data := content.read_nowait():  # without a timer, which would cost more
+            self._stall.count(data)
+            return data
+        if content.at_eof():
+            return b""
+        return await self._stall.receive(content.readany())
 
 
 class HttpBody:

@@ -29,7 +29,11 @@ class StallGuard:
             detail = f"{self._got:,} bytes in {self._seconds:g} s"
             raise Passing(Reason.TOO_SLOW, detail) from error
         self._waited += clock() - began
+        self.count(data)
+        return data
+
+    def count(self, data: bytes) -> None:
+        """Count bytes that came while nothing waited for them."""
         self._got += len(data)
         if self._got >= self._quota:
             self._waited, self._got = 0.0, 0
-        return data

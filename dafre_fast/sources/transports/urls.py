@@ -5,6 +5,7 @@ sent as they stand (RFC 3986, 2.1 and 6.2.2 allow to change them, and signatures
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from yarl import URL
@@ -45,10 +46,15 @@ def checked_host(url: URL) -> str:
     """
     if url.scheme not in {"http", "https"} or not url.raw_host:
         raise ValueError("not an address of HTTP")
-    if not re.fullmatch(r"[!-~]+", url.raw_host):
-        raise ValueError("a host with blanks or control characters")
-    url.raw_host.encode("idna")  # the resolver would raise this later
+    _check_host(url.raw_host)
     return url.raw_host
+
+
+@lru_cache
+def _check_host(host: str) -> None:
+    if not re.fullmatch(r"[!-~]+", host):
+        raise ValueError("a host with blanks or control characters")
+    host.encode("idna")  # the resolver would raise this later
 
 
 def _parsed(text: str) -> URL:
@@ -56,12 +62,16 @@ def _parsed(text: str) -> URL:
     if match is None:
         return URL(_escaped(text), encoded=True)
     scheme, authority, rest = match.groups()
-    begin = f"{scheme or ''}//{authority}"
-    if authority:
-        # Of this nothing is signed: the library brings host and port into their usual form.
-        begin = str(URL(begin)).removesuffix("/")
-    return URL(begin + _escaped(rest), encoded=True)
+    return URL(_usual(f"{scheme or ''}//{authority}") + _escaped(rest), encoded=True)
+
+
+@lru_cache
+def _usual(begin: str) -> str:
+    """Return scheme and authority in their usual form: nothing of this is signed."""
+    return begin if begin.endswith("//") else str(URL(begin)).removesuffix("/")
 
 
 def _escaped(text: str) -> str:
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     return quote(text, safe=_PRINTABLE, errors="surrogateescape")

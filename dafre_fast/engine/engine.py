@@ -1,0 +1,111 @@
+"""An engine: the process that carries out one part for `engine.engines`.
+
+`python -m dafre_fast.engine.engine` reads a pickled `Job` from standard input, and writes pickled
+messages to standard output: lists of events, and at the end whether the part is done. It stops when
+standard input ends, since its parent is gone then.
+"""
+
+import os
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pkgutil import resolve_name
+from threading import Event as Flag
+from threading import Lock, Thread
+from typing import IO
+
+from dafre_fast.core.errors import DafreError, WorkerError
+from dafre_fast.core.events import Event, Tell
+from dafre_fast.core.limits import raise_open_files
+from dafre_fast.core.stopping import Stopped, raise_stopped
+from dafre_fast.engine.engines import Failed, Finished, Job, Message
+
+_TELL_SECONDS = 0.1
+"""Interval at which events are passed on."""
+_TO_STOP_SECONDS = 12.0
+
+
+class _Telling:
+    """Collects events, and passes them on every so often."""
+
+    def __init__(self, told: IO[bytes]) -> None:
+        self._told, self._events, self._lock = told, list[Event](), Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._events.append(event)
+
+    def flush(self, last: Message = None) -> None:
+        with self._lock:
+            events, self._events = self._events, []
+            for message in (events or None, last):
+                if message is not None:
+                    pickle.dump(message, self._told)
+            self._told.flush()
+
+
+@contextmanager
+def _telling(told: IO[bytes]) -> Iterator["_Telling"]:
+    telling, over = _Telling(told), Flag()
+
+    def keep_telling() -> None:
+        while not over.wait(_TELL_SECONDS):
+            telling.flush()
+
+    thread = Thread(target=keep_telling, daemon=True)
+    thread.start()
+    try:
+        yield telling
+    finally:
+        over.set()
+        thread.join()
+
+
+def main() -> None:
+    """Carry out the job that comes on standard input."""
+    told = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not print among the messages
+    raise_stopped("engine")
+    raise_open_files()
+    job: Job = pickle.load(sys.stdin.buffer)  # noqa: S301  (from our own parent)
+    Thread(target=_stop_with_parent, daemon=True).start()
+    try:
+        with _telling(told) as telling:
+            last = _carry_out(job, telling)
+        telling.flush(last)
+    except Stopped as stopped:
+        os._exit(128 + stopped.number)
+    except BrokenPipeError:  # the parent is gone
+        os._exit(128 + signal.SIGTERM)
+    told.close()
+
+
+def _carry_out(job: Job, tell: Tell) -> Failed | Finished:
+    try:
+        resolve_name(job.function)(*job.arguments, tell=tell, **job.named)
+    except DafreError as error:
+        return Failed(_that_travels(error))
+    return Finished()
+
+
+def _that_travels(error: DafreError) -> BaseException:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
+    except Exception:  # noqa: BLE001  (whatever its class does)
+        return WorkerError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _stop_with_parent() -> None:
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_TO_STOP_SECONDS)
+    os._exit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

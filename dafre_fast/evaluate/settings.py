@@ -1,0 +1,26 @@
+"""Settings of `evaluate` alone."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from dafre_fast.core.settings.groups import Count, Group
+
+
+class EvaluateRun(Group, frozen=True):
+    """Model, dataset and split."""
+
+    model: Annotated[Path, Meta(description="Folder of the model, as `train` leaves it.")]
+    output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    split: Annotated[
+        Literal["train", "val", "test"], Meta(description="Images of the dataset that are judged.")
+    ] = "test"
+    into: Annotated[
+        Path | None,
+        Meta(description="Folder of the page. Default: evaluation/SPLIT in that of the model."),
+    ] = None
+    trained_on: Annotated[
+        bool, Meta(description="Judge images that the model was trained on, or refuse them.")
+    ] = False
+    batch_size: Annotated[Count, Meta(description="Images that are judged at once.")] = 64

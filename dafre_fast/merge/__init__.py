@@ -1,0 +1,5 @@
+"""Join the parts of a run (--part) to the dataset that one run makes.
+
+The ledgers of the parts become one, then manifest, shards and report are written. Nothing is made
+again, and it can be repeated.
+"""

@@ -1,0 +1,20 @@
+"""The command line of `merge`: flags in, exit status out."""
+
+from dafre_fast import cli
+from dafre_fast.core.settings.running import Reporting
+from dafre_fast.merge.settings import MergeRun
+
+
+@cli.command("merge", MergeRun, Reporting)
+def command(run: MergeRun, reporting: Reporting) -> int:
+    from dafre_fast.merge.run import merge
+    from dafre_fast.merge.show import show
+    from dafre_fast.views.terminal import terminal
+
+    with terminal() as tell:
+        merged = merge(run.output, tell)
+    return show(merged, run.output, reporting)
+
+
+if __name__ == "__main__":
+    cli.run(command)

@@ -1,0 +1,182 @@
+"""`full --pack webdataset --into s3://…`: a dataset whose shards and records lie in a store."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dafre_fast.core.layout import LABELS, MANIFEST, REPORT, SHARDS, STATE
+from dafre_fast.dataset.object_store import ObjectStore
+from tests.commands import dafre, tree
+from tests.sources import faulty_store as faults
+from tests.sources.faulty_store import Faults
+from tests.sources.stores import faulty_s3, needs_stores, new_store, objects, use
+
+pytestmark = [*needs_stores, pytest.mark.slow]
+IMAGES = 24
+TABLES = (MANIFEST, LABELS, SHARDS)
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Faults]:
+    with faulty_s3() as proxy:
+        yield proxy
+
+
+@pytest.fixture(autouse=True)
+def environment(proxy, monkeypatch) -> None:
+    use(proxy, monkeypatch)
+
+
+@pytest.fixture
+def store(proxy) -> ObjectStore:
+    return new_store(proxy)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "originals").mkdir()
+    chance = np.random.default_rng(1)
+    for number in range(IMAGES):
+        pixels = chance.integers(0, 255, (60, 40 + number, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"originals/{number}.png")
+    (folder / "originals/7.png").write_text("<html>")
+    line = "{0:04d}\\{0}.jpg\t{1}\t0.2, 0.2, 0.8, 0.8 0.9\n"
+    rows = [line.format(number, 7 + number % 2) for number in range(IMAGES)]
+    (folder / "faces.tsv").write_text("".join(rows))
+    (folder / "tagIds.tsv").write_text("cirno\t7\nreimu\t8\n")
+    return folder
+
+
+def flags(inputs: Path, *more: object) -> list[object]:
+    tables = ("--faces", inputs / "faces.tsv", "--tag-ids", inputs / "tagIds.tsv")
+    source = ("--source", inputs / "originals", "--output", "ds", "--workers", 1)
+    return [
+        *tables,
+        *source,
+        "--pack",
+        "webdataset",
+        "--shard-size",
+        5,
+        "--min-images",
+        8,
+        "--no-report",
+        *more,
+    ]
+
+
+def full(inputs: Path, folder: Path, *more: object) -> dict[str, object]:
+    folder.mkdir(exist_ok=True)
+    done = dafre("full", *flags(inputs, "--json", *more), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def expected(inputs, tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("expected")
+    full(inputs, folder)
+    return {name: data for name, data in tree(folder / "ds").items() if name.startswith(TABLES)}
+
+
+def dataset(store: ObjectStore) -> dict[str, bytes]:
+    return {name: data for name, data in objects(store).items() if name.startswith(TABLES)}
+
+
+def without_times(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out the manifest, which says how long a download took and names the folder."""
+    return {name: data for name, data in files.items() if name != MANIFEST}
+
+
+def archives(folder: Path) -> list[Path]:
+    return [path for path in (folder / "ds").rglob("*") if path.suffix in {".tar", ".jpg"}]
+
+
+def test_the_store_holds_the_dataset_and_this_machine_no_picture(
+    inputs, store, expected, tmp_path
+) -> None:
+    printed = full(inputs, tmp_path, "--into", store.address, "--report")
+    assert without_times(dataset(store)) == without_times(expected)
+    assert archives(tmp_path) == []
+    assert not (tmp_path / "ds" / STATE / "spools").exists()
+    assert printed["packed"]["folder"] == f"{store.address}/{SHARDS}"
+    names = store.names()
+    assert {MANIFEST, f"{REPORT}/index.html", f"{STATE}/ledger.jsonl"} <= names.keys()
+    assert not [name for name in names if name.endswith(("lock", ".part", "writable"))]
+    assert len([name for name in names if name.startswith(f"{REPORT}/") and "face" in name]) > 1
+
+
+def test_a_run_with_an_empty_disk_goes_on_from_the_store(
+    inputs, store, expected, tmp_path, proxy
+) -> None:
+    some = tmp_path / "some"
+    shutil.copytree(inputs, some)
+    (some / "originals/20.png").unlink()
+    full(some, tmp_path / "a", "--into", store.address)
+    shutil.copy(inputs / "originals/20.png", some / "originals")
+    proxy.forget()
+    printed = full(some, tmp_path / "b", "--into", store.address)
+    assert (printed["work"]["images"], printed["packed"]["written"]) == (1, 1)
+    assert without_times(dataset(store)) == without_times(expected)
+    assert len([path for path in proxy.puts() if path.endswith(".tar")]) == 1
+    store.put(part := f"{STATE}/parts/1-2/ledger.jsonl", b"")
+    store.put(f"{LABELS}/of_an_earlier_run.csv", b"")
+    again = full(some, tmp_path / "a", "--into", store.address)
+    assert part in store.names()
+    assert f"{LABELS}/of_an_earlier_run.csv" not in store.names()
+    assert (again["work"]["images"], again["packed"]["written"]) == (0, 0)
+
+
+def test_shards_of_another_size_are_made_of_those_in_the_store(
+    inputs, store, tmp_path, expected
+) -> None:
+    full(inputs, tmp_path / "a", "--into", store.address, "--shard-size", 9)
+    printed = full(inputs, tmp_path / "b", "--into", store.address)
+    assert printed["work"]["images"] == 0
+    assert without_times(dataset(store)) == without_times(expected)
+
+
+def test_a_store_that_fails_in_the_middle_loses_no_image(
+    inputs, store, tmp_path, expected, proxy
+) -> None:
+    proxy.plan(faults.status(403), "PUT", "/train/00001.tar")
+    done = dafre("full", *flags(inputs, "--into", store.address), cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"{store.address}/{SHARDS}/train/00001.tar" in done.stderr.splitlines()[-1]
+    proxy.forget()
+    for fault in (faults.status(503), faults.cut_in_the_middle, faults.half_stored):
+        proxy.plan(fault, "PUT", ".tar")
+        proxy.plan(fault, "PUT", LABELS)
+    printed = full(inputs, tmp_path, "--into", store.address)
+    assert (printed["work"]["images"], printed["packed"]["kept"]) == (0, 1)
+    assert without_times(dataset(store)) == without_times(expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--into", "s3://nobody-has-this"), "--into s3://nobody-has-this: cannot be written"),
+        (("--into", "folder"), "--into folder: must be an object store"),
+    ],
+)
+def test_a_place_that_cannot_be_written_ends_it_before_the_first_image(
+    inputs, tmp_path, more, said
+) -> None:
+    done = dafre("full", *flags(inputs, *more), cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "ds" / STATE / "ledger.jsonl").exists()
+
+
+def test_the_same_output_without_the_store_says_where_the_images_are(
+    inputs, store, tmp_path
+) -> None:
+    full(inputs, tmp_path, "--into", store.address)
+    done = dafre("full", *flags(inputs), cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"go on with --into {store.address}" in done.stderr

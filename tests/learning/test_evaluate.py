@@ -1,0 +1,151 @@
+"""`evaluate` on datasets drawn in a moment."""
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.layout import AUDIT, EXCLUDE, FACES, image_path
+from tests.commands import dafre
+from tests.learning.drawn import NAMES, draw_classes, edit_manifest
+
+pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("safetensors", reason="safetensors is not installed")
+
+from dafre_fast.evaluate.run import ANSWERS, Evaluated, evaluate
+from dafre_fast.evaluate.settings import EvaluateRun
+from dafre_fast.learning.settings import Computing
+
+
+def judged(made, into: Path, dataset: Path | None = None, **settings: object) -> Evaluated:
+    run = EvaluateRun(model=made.model, output=dataset or made.dataset, into=into, **settings)
+    return evaluate(run, Computing(threads=1))
+
+
+@pytest.fixture
+def copied(made, tmp_path) -> Path:
+    return Path(shutil.copytree(made.dataset, tmp_path / "ds"))
+
+
+@pytest.mark.parametrize(("split", "images"), [("val", 6), ("test", 12)])
+def test_a_split_is_judged_and_every_row_is_counted(made, tmp_path, split, images) -> None:
+    found = judged(made, tmp_path, split=split)
+    assert (found.rows, found.judged, found.refused) == (images, images, {})
+    assert (found.top1, found.top5, found.macro) == (1.0, 1.0, 1.0)
+    assert found.by_size["1-19"].images == images
+    low, high = found.intervals["top1"]
+    assert low < high == 1.0
+
+
+def test_images_that_were_trained_on_are_refused_unless_told(made, tmp_path) -> None:
+    with pytest.raises(UsageError, match="42 trained_on; --trained-on judges them"):
+        judged(made, tmp_path, split="train")
+    assert judged(made, tmp_path, split="train", trained_on=True).judged == 42
+
+
+def test_a_test_image_whose_original_was_trained_on_is_refused_and_counted(
+    made, tmp_path, copied
+) -> None:
+    table = pl.read_parquet(copied / "manifest.parquet")
+    seen = table.filter(split="train")["original_sha256"][0]
+    first = table.filter(split="test")["id"][0]
+    of_first = pl.when(id=first).then(pl.lit(seen)).otherwise("original_sha256")
+    edit_manifest(copied, of_first.alias("original_sha256"))
+    found = judged(made, tmp_path / "page", copied)
+    assert (found.rows, found.judged, found.refused) == (12, 11, {"trained_on": 1})
+
+
+def test_rows_that_were_not_made_classes_unknown_and_damaged_files_are_counted(
+    made, tmp_path, copied
+) -> None:
+    of_test = pl.read_parquet(copied / "manifest.parquet").filter(split="test")
+    ids = of_test.filter(class_id=0)["id"].to_list()
+    edit_manifest(
+        copied,
+        pl.when(id=ids[0]).then(pl.lit("not_found")).otherwise("status").alias("status"),
+        pl.col("class_name").replace(NAMES[2], "somebody else"),
+    )
+    (copied / FACES / image_path(ids[1])).write_bytes(b"no picture")
+    found = judged(made, tmp_path / "page", copied)
+    assert found.refused == {"not_found": 1, "unknown_class": 4, "damaged": 1}
+    assert found.rows == 12 == found.judged + sum(found.refused.values())
+
+
+def test_classes_of_another_dataset_are_found_by_their_names(made, tmp_path) -> None:
+    other = draw_classes(tmp_path / "other", first=7000, seed=9)
+    turned = pl.col("class_id").replace_strict({0: 2, 1: 1, 2: 0})
+    edit_manifest(other, turned)  # the numbers are others, the names the same
+    assert judged(made, tmp_path / "page", other, split="train").top1 == 1.0
+
+
+def test_wrong_answers_are_confused_pairs_with_pictures(made, tmp_path, copied) -> None:
+    red, green, _ = NAMES
+    edit_manifest(copied, pl.col("class_name").replace(red, green))
+    table = pl.read_parquet(copied / "manifest.parquet")
+    merged = pl.when(class_id=0).then(1).otherwise("class_id").alias("class_id")
+    edit_manifest(copied, merged)
+    found = judged(made, tmp_path / "page", copied)
+    (pair,) = found.confused
+    assert (pair.class_name, pair.answer, pair.images, pair.of) == (green, red, 4, 8)
+    assert {*pair.ids} == {*table.filter(class_id=0, split="test")["id"]}
+    page = (tmp_path / "page/index.html").read_text()
+    for image in pair.ids[:3]:
+        assert f"pictures/{image}.jpg" in page
+        assert (tmp_path / f"page/pictures/{image}.jpg").exists()
+    assert (tmp_path / "page/reliability.svg").exists()
+
+
+def test_the_table_has_an_answer_for_every_image_judged(made, tmp_path) -> None:
+    judged(made, tmp_path)
+    answers = pl.read_parquet(tmp_path / ANSWERS)
+    assert answers.height == 12
+    assert answers["right"].all()
+    assert answers["likeliest"].list.len().to_list() == [3] * 12
+    assert (answers["probabilities"].list.sum() - 1).abs().max() < 1e-5
+
+
+def test_near_duplicates_that_an_audit_knows_across_the_split_are_counted(
+    made, tmp_path, copied
+) -> None:
+    table = pl.read_parquet(copied / "manifest.parquet")
+    train, test, val = (table.filter(split=split)["id"] for split in ("train", "test", "val"))
+    (copied / AUDIT).mkdir()
+    (copied / AUDIT / EXCLUDE).write_text(
+        "id,split,kept_id,kept_split\n"
+        f"{train[0]},train,{test[0]},test\n"
+        f"{test[1]},test,{train[1]},train\n"
+        f"{test[2]},test,{val[0]},val\n"
+    )
+    assert judged(made, tmp_path / "page", copied).near_duplicates == 2
+    assert judged(made, tmp_path / "other").near_duplicates is None
+
+
+def test_a_folder_without_a_model_says_so(made, tmp_path) -> None:
+    run = EvaluateRun(model=tmp_path, output=made.dataset)
+    with pytest.raises(InputError, match="holds no model of `train`"):
+        evaluate(run, Computing())
+
+
+def test_damaged_weights_are_named(made, tmp_path) -> None:
+    model = shutil.copytree(made.model, tmp_path / "model")
+    (model / "model.safetensors").write_bytes(b"no weights")
+    run = EvaluateRun(model=model, output=made.dataset)
+    with pytest.raises(InputError, match=r"model\.safetensors: cannot be read"):
+        evaluate(run, Computing())
+
+
+@pytest.mark.slow
+def test_the_command_prints_shares_as_json(made, tmp_path) -> None:
+    flags = ("--model", made.model, "--output", made.dataset, "--into", "page")
+    done = dafre("evaluate", *flags, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["top1"], found["top5"], found["macro"]) == (1, 1, 1)
+    assert [*found["by_size"]] == ["1-19", "20-49", "50-199", "200+"]
+    assert found["rows"] == found["judged"] + sum(found["refused"].values())
+    told = dafre("evaluate", *flags, cwd=tmp_path).stdout
+    assert "12 rows of test = 12 judged + 0 refused" in told
+    assert "top-1: 100.0%" in told
