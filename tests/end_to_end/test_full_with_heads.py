@@ -15,7 +15,6 @@ from tests.pixels.detectors import models
 
 pytestmark = pytest.mark.slow
 
-FACEBOXES = Path(__file__).resolve().parents[3] / "shared/heads/faceboxes.onnx"
 INPUTS = ("--metadata", "posts.json", "--detector", "model.onnx", "--min-images", 1)
 
 
@@ -298,35 +297,3 @@ def test_the_report_shows_the_heads_found_with_their_boxes(folder) -> None:
     assert 'alt="Image 1, reimu: one head, score 1.00"' in page
     assert "The detector is model.onnx." in page
     assert "original not kept" not in page
-
-
-# The sample
-
-
-@pytest.mark.timeout(900)  # on a busy machine, with OpenCV
-@pytest.mark.skipif(not FACEBOXES.exists(), reason="../shared/heads is not here")
-def test_a_real_detector_finds_the_heads_of_the_sample(sample, tmp_path) -> None:
-    inputs = sample[0] / "sample"
-    done = dafre(
-        "full",
-        *("--metadata", inputs / "metadata", "--source", inputs / "original"),
-        *("--detector", FACEBOXES, "--detect-side", 1024, "--min-images", 1),
-        *("--min-confidence", 0.3, "--no-tags", "--no-report", "--output", "ds", "--json"),
-        cwd=tmp_path,
-    )
-    summary = summary_of(done)
-    assert summary["heads"]["images"] - sum(summary["heads"]["refused"].values()) == 198
-    assert summary["heads"]["single"] == summary["success"] >= 195
-
-
-def test_a_detector_without_inputs_searches_the_sample(sample, folder) -> None:
-    (folder / "ds").mkdir()
-    (folder / "ds/sample").symlink_to(sample[0] / "sample")  # drawn already
-    done = dafre(
-        "full",
-        *("--detector", "model.onnx", "--no-tags", "--no-report", "--output", "ds", "--json"),
-        cwd=folder,
-    )
-    assert "the sample has the originals of some of its posts" in done.stderr
-    found = pl.read_parquet(folder / "ds/heads/manifest.parquet")
-    assert (found.height, found["heads"].drop_nulls().len()) == (629, 198)

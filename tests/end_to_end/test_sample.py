@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -12,10 +13,12 @@ from PIL import Image
 
 from dafre_fast.sample.cast import Kind, portraits
 from tests.commands import dafre, tree
+from tests.heads.drawn import write_inputs
 
 pytestmark = pytest.mark.slow  # it takes most of a minute to make
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+FACEBOXES = Path(__file__).resolve().parents[3] / "shared/heads/faceboxes.onnx"
 SPLITS = ("train", "val", "test")
 
 
@@ -96,5 +99,39 @@ def test_the_example_of_the_readme_runs_on_what_make_full_leaves(sample, tmp_pat
     assert made.height > 5
     paths = made.filter(status="success")["path"]
     full = (tmp_path / f"mine/fullMin256/{path}" for path in paths)
-    assert {min(Image.open(path).size) for path in full} == {64}
+    assert {min(Image.open(BytesIO(path.read_bytes())).size) for path in full} == {64}
     assert all((tmp_path / f"mine/faces/{path}").exists() for path in paths)
+
+
+# Detectors
+
+
+@pytest.mark.timeout(900)  # on a busy machine, with OpenCV
+@pytest.mark.skipif(not FACEBOXES.exists(), reason="../shared/heads is not here")
+def test_a_real_detector_finds_the_heads_of_the_sample(sample, tmp_path) -> None:
+    inputs = sample[0] / "sample"
+    done = dafre(
+        "full",
+        *("--metadata", inputs / "metadata", "--source", inputs / "original"),
+        *("--detector", FACEBOXES, "--detect-side", 1024, "--min-images", 1),
+        *("--min-confidence", 0.3, "--no-tags", "--no-report", "--output", "ds", "--json"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["heads"]["images"] - sum(summary["heads"]["refused"].values()) == 198
+    assert summary["heads"]["single"] == summary["success"] >= 195
+
+
+def test_a_detector_without_inputs_searches_the_sample(sample, tmp_path) -> None:
+    write_inputs(tmp_path)
+    (tmp_path / "ds").mkdir()
+    (tmp_path / "ds/sample").symlink_to(sample[0] / "sample")  # drawn already
+    done = dafre(
+        "full",
+        *("--detector", "model.onnx", "--no-tags", "--no-report", "--output", "ds", "--json"),
+        cwd=tmp_path,
+    )
+    assert "the sample has the originals of some of its posts" in done.stderr
+    found = pl.read_parquet(tmp_path / "ds/heads/manifest.parquet")
+    assert (found.height, found["heads"].drop_nulls().len()) == (629, 198)
