@@ -64,10 +64,10 @@ def make_all(
     if turbo() is None:
         watch.tell(_SLOWER_JPEG)
     watch.tell(Doing("reading the ledger"))
-    if spools:
-        asked = spools.assigned(asked)
-    asked = own_rows(asked, running)
     with resumed(output, running) as ledger:
+        if spools:
+            asked = spools.assigned(asked)
+        asked = own_rows(asked, running)
         made = last_outcomes(ledger.paths, "make", recipe.outputs).collect().lazy()
         standing = _standing(asked, made, recipe, running, output, watch)
         record_making(output, recipe, resume=running.resume, state=ledger.path.parent)
