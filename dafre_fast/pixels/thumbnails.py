@@ -48,7 +48,8 @@ def searched(data: bytes, size: int, bounds: Bounds) -> Thumbnail:
     sees it: decoded as outputs are, upright and on white. Raises Refusal as `show_picture` does.
     """
     _, pixels = show_picture(data, bounds, size)
-    return _encoded(pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3])))
+    picture = pyvips.Image.new_from_array(np.ascontiguousarray(pixels[..., :3]))
+    return _encoded(picture.thumbnail_image(size, height=size, size="down"))
 
 
 class Joined(NamedTuple):

@@ -1,5 +1,6 @@
 """A real detector finds the heads of the sample, and of real pictures, whatever runs it."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,10 +13,18 @@ from dafre_fast.pixels.detectors.decide import Options
 from dafre_fast.pixels.detectors.detector import Detector, load
 from dafre_fast.pixels.making import show_picture
 from dafre_fast.tables.faces import read_faces
+from tests.commands import run
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/heads"
 FROM_BEHIND = {"164032.jpg": 0, "a4_Fate_1080p.jpg": 0}
 """Pictures with a head that is seen from behind, and its number in heads.tsv."""
+
+DRAW = """
+from pathlib import Path
+from dafre_fast.sample import served_sample
+with served_sample(Path("sample")):
+    pass
+"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,9 +54,10 @@ def overlap(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 @pytest.fixture(scope="module")
-def originals(sample) -> dict[Path, Box]:
-    """The originals of the sample with the boxes of their heads."""
-    folder = sample[0] / "sample"
+def originals(tmp_path_factory) -> dict[Path, Box]:
+    """Draw the originals of the sample; return them with the boxes of their heads."""
+    folder = tmp_path_factory.mktemp("drawn") / "sample"
+    run([sys.executable, "-c", DRAW], cwd=folder.parent).check_returncode()
     rows = read_faces(folder / "faces.tsv").unique("id", keep="first", maintain_order=True)
     boxes = {row["id"]: Box(*(row[edge] for edge in Box._fields)) for row in rows.to_dicts()}
     paths = sorted((folder / "original").rglob("*.*"))
