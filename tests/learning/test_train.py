@@ -24,6 +24,8 @@ from tests.learning.drawn import NAMES, TINY, draw_classes, edit_manifest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
+pytestmark = pytest.mark.slow  # it trains networks
+
 from dafre_fast.learning.feeding import Order  # noqa: E402
 from dafre_fast.learning.models import Computer, load_model  # noqa: E402
 from dafre_fast.learning.records import read_config, read_trained_on  # noqa: E402
@@ -332,7 +334,6 @@ def command(ds: Path, into: Path, *more: object) -> list[str]:
     return [*map(str, (*words, *flags, *more))]
 
 
-@pytest.mark.slow
 def test_after_a_kill_the_same_command_goes_on_and_ends_with_the_same_metrics(ds, tmp_path) -> None:
     whole, killed = (command(ds, tmp_path / name, "--epochs", 6) for name in ("whole", "killed"))
     subprocess.run([sys.executable, *whole], check=True, capture_output=True)
@@ -349,7 +350,6 @@ def test_after_a_kill_the_same_command_goes_on_and_ends_with_the_same_metrics(ds
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
-@pytest.mark.slow
 def test_two_processes_train_one_model(ds, tmp_path) -> None:
     words = ("--nproc-per-node", "2", *command(ds, tmp_path / "run", "--batch-size", 4, "--json"))
     launch = [sys.executable, "-m", "torch.distributed.run", *words]
@@ -367,7 +367,6 @@ def test_two_processes_train_one_model(ds, tmp_path) -> None:
     assert found.epochs[-1].top1 is not None
 
 
-@pytest.mark.slow
 def test_shuffled_labels_cannot_be_learnt(tmp_path) -> None:
     ds = draw_classes(tmp_path / "ds", images=100)
     edit_manifest(ds, pl.col("class_id").shuffle(seed=5))
