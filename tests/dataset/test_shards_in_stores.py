@@ -19,7 +19,7 @@ from tests.sources import faulty_store as faults
 from tests.sources.faulty_store import Faults
 from tests.sources.stores import faulty_s3, needs_stores, new_store, use
 
-pytestmark = [needs_stores, pytest.mark.slow]
+pytestmark = [*needs_stores, pytest.mark.slow]
 MAKING = Making("both", tag_names=["tag 1000", "tags_cat4"])
 
 
