@@ -64,7 +64,7 @@ class Kept(Struct, frozen=True):
 
 
 class _Sent(NamedTuple):
-    """What is sent: size, SHA-256, and the ETag it should have."""
+    """A file to send: size, SHA-256, and the ETag it should have."""
 
     bytes: int
     sha256: str

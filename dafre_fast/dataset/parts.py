@@ -39,7 +39,7 @@ _HASHED_ROWS = 100_000
 
 
 class Plan(Struct, frozen=True):
-    """What a part was asked for, and what it takes to finish the whole when all parts are done.
+    """The request of a part, and the facts that finish the whole when all parts are done.
 
     Parts belong together if `command`, `settings` (what decides the images and tables, as flags or
     names of files) and `rows` (the hash of the table of all images) are the same in all of them.
@@ -49,7 +49,7 @@ class Plan(Struct, frozen=True):
     settings: Mapping[str, Any]
     rows: str
     facts: Mapping[str, Any] = {}
-    """What the command knows of all images alike, such as its funnel."""
+    """Facts of the command about all images alike, such as its funnel."""
 
 
 class Done(Struct, frozen=True):

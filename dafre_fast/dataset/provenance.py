@@ -67,7 +67,7 @@ class Choice(Struct, frozen=True):
     metadata: Sequence[str] = ()
     tags: TagSteps | None = None
     split: SplitRule | None = None
-    """None in records that are older than this field."""
+    """The way the split was made; None in records older than this field."""
 
 
 NAME, CHOICE = "makings.json", "choice.json"

@@ -35,7 +35,7 @@ class Shard(NamedTuple):
     samples: int
     members: dict[str, str]
     address: str | None = None
-    """That of the folder, if it lies in an object store."""
+    """The address of the folder, if it lies in an object store."""
 
     def __str__(self) -> str:
         return f"{self.address}/{self.path.name}" if self.address else str(self.path)

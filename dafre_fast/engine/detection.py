@@ -84,7 +84,7 @@ class Model:
 
 
 class Used(msgspec.Struct, frozen=True):
-    """What is used of a detector, as in detector.json."""
+    """The settings a detector is used with, as in detector.json."""
 
     detector: str
     """The file or address, without passwords and signatures."""

@@ -67,7 +67,7 @@ class Finished(NamedTuple):
 
 
 Message = list[Event] | Failed | Finished | None
-"""What an engine tells; None at the end of its output."""
+"""A message of an engine; None at the end of its output."""
 
 
 def engines_for(running: Dividing, source: str | None, fetching: SharedFetching) -> int:

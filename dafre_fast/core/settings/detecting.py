@@ -15,7 +15,7 @@ BackendName = Literal["onnxruntime", "opencv"]
 
 
 class Counting(Group, frozen=True):
-    """What counts as a head."""
+    """The least score of a head."""
 
     count_threshold: Annotated[
         Share, Meta(description="Least score of a box that counts as a head.")
