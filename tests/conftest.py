@@ -14,6 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import dafre_fast
+from dafre_fast.dataset.object_store import ObjectStore
+from tests.sources.faulty_store import Faults
+from tests.sources.stores import faulty_s3, new_store, use
 
 PACKAGE = Path(dafre_fast.__file__).parent
 KERNELS = [path for path in sorted(PACKAGE.rglob("*.py")) if "\n@kernel(" in path.read_text()]
@@ -94,3 +97,22 @@ def small_disk(tmp_path) -> Iterator[Disk]:
         pytest.skip("mounting is not permitted here")
     yield Disk(folder)
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Faults]:
+    """Serve an object store behind a proxy with faults."""
+    with faulty_s3() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def environment(proxy, monkeypatch) -> None:
+    """Let this process and its children find the object store."""
+    use(proxy, monkeypatch)
+
+
+@pytest.fixture
+def store(proxy, environment) -> ObjectStore:  # noqa: ARG001  (it has the credentials)
+    """Make a bucket."""
+    return new_store(proxy)

@@ -79,3 +79,18 @@ def _draw(folder: Path, image: int) -> dict[str, object]:
             f"{prefix}sha256": data and sha256(data).hexdigest(),
         }
     return row
+
+
+def draw_inputs(folder: Path, images: int) -> Path:
+    """Write originals of two classes, the seventh no image, with faces.tsv and tagIds.tsv."""
+    (folder / "originals").mkdir()
+    chance = np.random.default_rng(1)
+    for number in range(images):
+        pixels = chance.integers(0, 255, (60, 40 + number, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"originals/{number}.png")
+    (folder / "originals/7.png").write_text("<html>")
+    line = "{0:04d}\\{0}.jpg\t{1}\t0.2, 0.2, 0.8, 0.8 0.9\n"
+    rows = [line.format(number, 7 + number % 2) for number in range(images)]
+    (folder / "faces.tsv").write_text("".join(rows))
+    (folder / "tagIds.tsv").write_text("cirno\t7\nreimu\t8\n")
+    return folder

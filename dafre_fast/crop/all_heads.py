@@ -10,7 +10,7 @@ from typing import Self
 import polars as pl
 from msgspec.structs import replace
 
-from dafre_fast.core.records import Fetched, Sought
+from dafre_fast.core.records import Box, Fetched, Sought
 from dafre_fast.core.settings.images import HEAD_CROP
 from dafre_fast.engine.plan import ask_catalogue
 from dafre_fast.sources.interface import Planned, Take
@@ -23,11 +23,8 @@ def ask_heads(heads: pl.DataFrame, folder: Path) -> pl.DataFrame:
     The table returned has the columns of the rows, `path`, and those of `engine.plan`.
     """
     crop = pl.format("{}_{}.jpg", image_paths().str.strip_suffix(".jpg"), "n")
-    rows = heads.select("id", "n", "tag_id", crop.alias("path"), *_BOX)
+    rows = heads.select("id", "n", "tag_id", crop.alias("path"), *Box._fields, "score", "model")
     return ask_catalogue(rows, {HEAD_CROP: folder}).with_columns(key="path")
-
-
-_BOX = ("left", "top", "right", "bottom", "score", "model")
 
 
 class OriginalsOfHeads:

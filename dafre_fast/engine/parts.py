@@ -56,7 +56,7 @@ def belongs(keys: pl.Series, part: Part) -> pl.Series:
 
 
 class Facts(Struct, frozen=True):
-    """What a command knows of all images alike, and needs when its parts are merged."""
+    """Facts of a command about all images alike, needed when its parts are merged."""
 
     manifest: str | None = None
     """Path of the manifest, relative to the output; None if none is asked for."""
@@ -66,7 +66,7 @@ class Facts(Struct, frozen=True):
 
 
 class Finishing(NamedTuple):
-    """What there is when all parts are merged: the plan of all, the rows of the whole, the
+    """The results of all parts when they are merged: the plan of all, the rows of the whole, the
     summaries of the parts in order, and the work of all together.
     """
 
@@ -77,7 +77,7 @@ class Finishing(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a run does for its part, to be recorded when it is finished."""
+    """A run of one part, to be recorded when it is finished."""
 
     output: Path
     part: Part

@@ -142,7 +142,7 @@ def _settings(
 
 
 class Facts(parts.Facts, frozen=True):
-    """What `full` knows of all images alike. `shard_size` is None if images are files."""
+    """Facts of `full` about all images alike. `shard_size` is None if images are files."""
 
     shard_size: int | None = None
     report: bool = False

@@ -146,7 +146,7 @@ def _search(
 
 
 class Facts(parts.Facts, frozen=True):
-    """What `heads` knows of all images alike: the first digits of the model's SHA-256, the score
+    """Facts of `heads` about all images alike: the first digits of the model's SHA-256, the score
     from which a box counts, the name of the model's file, name and id of each tag, and the known
     boxes to judge by.
     """

@@ -27,7 +27,7 @@ VIEWS = {
     "full": (FULL_IMAGE.name,),
     "both": (HEAD_CROP.name, FULL_IMAGE.name),
 }
-"""What a model looks at, by the word of `--images`: names of outputs, in the order of views."""
+"""The views of a model, by the word of `--images`: names of outputs, in the order of views."""
 _AHEAD = 4
 """Batches that a worker makes ready."""
 

@@ -22,7 +22,7 @@ _RESAMPLES = 1000
 
 
 class Answers(Struct, frozen=True):
-    """What a model answered for n images: the likeliest classes, the first the likeliest, int64
+    """The answers of a model for n images: the likeliest classes, the first the likeliest, int64
     (n, k), their probabilities, float (n, k), and the right classes, int64 (n,).
     """
 

@@ -149,7 +149,7 @@ DEVIATIONS = (
     "The embedding is made of the mean of the last feature map, not of all its places.",
     "The loss is cross-entropy; pictures are squashed to a square and cropped at random.",
 )
-"""What the recipe `original` does in its own way, or by guess."""
+"""Deviations of the recipe `original` from the source, and guesses."""
 
 _LEAST_BATCH, _BATCHES = 8, 32
 _LEAST_EPOCHS, _IMAGES_PER_EPOCH = 14, 15

@@ -1,4 +1,4 @@
-"""What a run of training leaves in its folder, and how that is read."""
+"""Records of a training in its folder, and how they are read."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,10 @@ from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.dataset import object_store
 from dafre_fast.dataset.object_store import Kept, ObjectStore
 from tests.sources import faulty_store as faults
-from tests.sources.faulty_store import Faults
-from tests.sources.stores import faulty_s3, needs_stores, new_store, use
+from tests.sources.stores import needs_stores
 
 pytestmark = needs_stores
 BYTES = bytes(range(256)) * 5_000
-
-
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[Faults]:
-    with faulty_s3() as proxy:
-        yield proxy
-
-
-@pytest.fixture(autouse=True)
-def environment(proxy, monkeypatch) -> None:
-    use(proxy, monkeypatch)
-
-
-@pytest.fixture
-def store(proxy) -> ObjectStore:
-    return new_store(proxy)
 
 
 @pytest.fixture

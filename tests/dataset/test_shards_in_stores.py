@@ -1,7 +1,6 @@
 """Readers of shards in an object store read what readers of a folder read."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,10 @@ from dafre_fast.pack.settings import PackRun
 from tests.commands import run
 from tests.datasets_drawn import draw_dataset
 from tests.sources import faulty_store as faults
-from tests.sources.faulty_store import Faults
-from tests.sources.stores import faulty_s3, needs_stores, new_store, use
+from tests.sources.stores import needs_stores, new_store, use
 
 pytestmark = [*needs_stores, pytest.mark.slow]
 MAKING = Making("both", tag_names=["tag 1000", "tags_cat4"])
-
-
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[Faults]:
-    with faulty_s3() as proxy:
-        yield proxy
 
 
 @pytest.fixture(scope="module")

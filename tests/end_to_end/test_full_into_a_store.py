@@ -2,19 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from dafre_fast.core.layout import LABELS, MANIFEST, REPORT, SHARDS, STATE
 from dafre_fast.dataset.object_store import ObjectStore
 from tests.commands import dafre, tree
+from tests.datasets_drawn import draw_inputs
 from tests.sources import faulty_store as faults
-from tests.sources.faulty_store import Faults
-from tests.sources.stores import faulty_s3, needs_stores, new_store, objects, use
+from tests.sources.stores import needs_stores, objects
 
 pytestmark = [*needs_stores, pytest.mark.slow]
 IMAGES = 24
@@ -22,35 +19,9 @@ TABLES = (MANIFEST, LABELS, SHARDS)
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[Faults]:
-    with faulty_s3() as proxy:
-        yield proxy
-
-
-@pytest.fixture(autouse=True)
-def environment(proxy, monkeypatch) -> None:
-    use(proxy, monkeypatch)
-
-
-@pytest.fixture
-def store(proxy) -> ObjectStore:
-    return new_store(proxy)
-
-
-@pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
-    (folder / "originals").mkdir()
-    chance = np.random.default_rng(1)
-    for number in range(IMAGES):
-        pixels = chance.integers(0, 255, (60, 40 + number, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / f"originals/{number}.png")
-    (folder / "originals/7.png").write_text("<html>")
-    line = "{0:04d}\\{0}.jpg\t{1}\t0.2, 0.2, 0.8, 0.8 0.9\n"
-    rows = [line.format(number, 7 + number % 2) for number in range(IMAGES)]
-    (folder / "faces.tsv").write_text("".join(rows))
-    (folder / "tagIds.tsv").write_text("cirno\t7\nreimu\t8\n")
-    return folder
+    return draw_inputs(folder, IMAGES)
 
 
 def flags(inputs: Path, *more: object) -> list[object]:

@@ -11,10 +11,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
 
 from dafre_fast.core.errors import OutputError
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, SHARDS, STATE
@@ -22,6 +20,7 @@ from dafre_fast.core.records import Box, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.engine.work import make
 from tests.commands import here, ledger_keys, tree
+from tests.datasets_drawn import draw_inputs
 from tests.torture.kills import await_true
 
 pytestmark = pytest.mark.slow
@@ -34,17 +33,7 @@ SPOOLS = f"{STATE}/spools"
 def inputs(tmp_path_factory) -> Path:
     """Write sixty originals of two classes; one is not an image."""
     folder = tmp_path_factory.mktemp("inputs")
-    (folder / "originals").mkdir()
-    chance = np.random.default_rng(1)
-    for number in range(IMAGES):
-        pixels = chance.integers(0, 255, (60, 40 + number, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / f"originals/{number}.png")
-    (folder / "originals/7.png").write_text("<html>")
-    line = "{0:04d}\\{0}.jpg\t{1}\t0.2, 0.2, 0.8, 0.8 0.9\n"
-    rows = [line.format(number, 7 + number % 2) for number in range(IMAGES)]
-    (folder / "faces.tsv").write_text("".join(rows))
-    (folder / "tagIds.tsv").write_text("cirno\t7\nreimu\t8\n")
-    return folder
+    return draw_inputs(folder, IMAGES)
 
 
 def flags(inputs: Path) -> list[object]:

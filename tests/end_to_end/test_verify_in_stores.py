@@ -16,16 +16,9 @@ from dafre_fast.verify.settings import VerifyRun
 from tests.commands import dafre
 from tests.end_to_end.test_full_into_a_store import IMAGES, full, inputs  # noqa: F401
 from tests.sources import faulty_store as faults
-from tests.sources.faulty_store import Faults
-from tests.sources.stores import faulty_s3, needs_stores, new_store, use
+from tests.sources.stores import needs_stores, new_store, use
 
 pytestmark = [*needs_stores, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[Faults]:
-    with faulty_s3() as proxy:
-        yield proxy
 
 
 @pytest.fixture(scope="module")

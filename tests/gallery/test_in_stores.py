@@ -1,6 +1,5 @@
 """The gallery of a dataset in an object store: pictures are read out of its shards."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -15,21 +14,9 @@ from tests.commands import dafre
 from tests.datasets_drawn import IMAGES, draw_dataset, path_of
 from tests.gallery.test_command import started
 from tests.sources import faulty_store as faults
-from tests.sources.faulty_store import Faults
-from tests.sources.stores import faulty_s3, needs_stores, new_store, use
+from tests.sources.stores import needs_stores, new_store
 
 pytestmark = [*needs_stores, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[Faults]:
-    with faulty_s3() as proxy:
-        yield proxy
-
-
-@pytest.fixture(autouse=True)
-def environment(proxy, monkeypatch) -> None:
-    use(proxy, monkeypatch)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -19,28 +18,11 @@ from dafre_fast.pack.settings import PackRun
 from tests.commands import dafre, tree
 from tests.datasets_drawn import draw_dataset
 from tests.sources import faulty_store as faults
-from tests.sources.faulty_store import Faults
-from tests.sources.stores import faulty_s3, needs_stores, new_store, objects, use
+from tests.sources.stores import needs_stores, objects
 
 pytestmark = [*needs_stores, pytest.mark.slow]
 FORMATS = ["tar", "webdataset", "parquet", "hf"]
 SUMS = "SHA256SUMS"
-
-
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[Faults]:
-    with faulty_s3() as proxy:
-        yield proxy
-
-
-@pytest.fixture(autouse=True)
-def environment(proxy, monkeypatch) -> None:
-    use(proxy, monkeypatch)
-
-
-@pytest.fixture
-def store(proxy) -> ObjectStore:
-    return new_store(proxy)
 
 
 @pytest.fixture

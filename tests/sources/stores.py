@@ -13,9 +13,13 @@ from tests.sources.faulty_store import Faults, faulty
 from tests.sources.s3 import S3, s3_server
 
 needs_stores = [
-    pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")
-    for name in ("obstore", "moto")
+    *(
+        pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")
+        for name in ("obstore", "moto")
+    ),
+    pytest.mark.usefixtures("environment"),
 ]
+"""Marks of tests that use the fixtures `proxy`, `environment` and `store`."""
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class _Type(Struct):
 
 
 class Beside(Struct, frozen=True):
-    """What the files beside a model say; nothing if there are none."""
+    """The contents of the files beside a model; nothing if there are none."""
 
     labels: tuple[str, ...] = ()
     """The names of the classes, by number."""

@@ -55,7 +55,7 @@ class Detector:
 
     @property
     def settings(self) -> Settings:
-        """What was decided of it: all that decides the boxes besides the network itself."""
+        """The settings that decide the boxes, besides the network itself."""
         family = self.family
         return Settings(
             family.name, self.side, self.fixed, family.fit, family.step, self.kind, self.nms

@@ -38,7 +38,7 @@ class Facts:
     step: int | None = None
     """Sides of its input are multiples of this, in pixels."""
     task: str = ""
-    """What the network does, such as detect; empty if the file does not say."""
+    """The task of the network, such as detect; empty if the file does not say."""
 
 
 class _Field(NamedTuple):

@@ -19,7 +19,7 @@ _PROVIDERS: dict[str, dict[str, Any]] = {
     },
     "CPUExecutionProvider": {},
 }
-"""What runs a network, the fastest first, with its options."""
+"""Providers that run a network, the fastest first, with their options."""
 
 
 def load(data: bytes, name: str) -> Network:
