@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from dafre_fast.core.jit import kernel
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.kernels.simd import add_times, load_word, same, store_clipped, store_word
+from dafre_fast.pixels.kernels.simd import (
+    add_sums,
+    add_times,
+    load_sums,
+    same,
+    store_clipped,
+    store_sums,
+)
 from dafre_fast.pixels.rasters import Pixels, Raster, raster
 
 _SUPPORT = 3
@@ -192,20 +199,27 @@ def add_row(total, row):  # type: ignore[no-untyped-def]
 
 
 @njit
+def _sum_across(total, whole, channels, block, out, at):  # type: ignore[no-untyped-def]
+    for x in range(whole):
+        begin = x * block * channels
+        found = load_sums(total, begin)
+        for k in range(1, block):
+            found = add_sums(found, load_sums(total, begin + k * channels))
+        store_sums(out, at + 3 * x, found)
+
+
+@njit
 def sum_blocks(total, size, channels, block, rows, out, at):  # type: ignore[no-untyped-def]
     """Write RGB sums over blocks to `out` from index `at`. `total` holds the sums of the columns
     over `rows` rows, at most `block`, of `size` pixels.
 
-    Four channels are added in one word, since each sum fits its 16 bits. The fourth channel that is
-    stored is overwritten by the first channel of the next pixel.
+    The fourth channel that is stored is overwritten by the first channel of the next pixel.
     """
     whole = size // block
-    for x in range(whole):
-        begin = x * block * channels
-        word = load_word(total, begin)
-        for k in range(1, block):
-            word += load_word(total, begin + k * channels)
-        store_word(out, at + 3 * x, word)
+    if block == 2:  # compiled by itself, without the inner loop: most pictures need this
+        _sum_across(total, whole, channels, 2, out, at)
+    else:
+        _sum_across(total, whole, channels, block, out, at)
     rest = size - whole * block
     if rest:
         for c in range(3):
