@@ -24,11 +24,6 @@ def refuse_unfit(
     """
     if running.part and not run.source:
         raise UsageError("--part needs --faces, --tag-ids and --source: a sample has no parts")
-    if run.into and (running.part or (running.engines or 1) > 1):
-        raise UsageError(
-            f"--{'part' if running.part else 'engines'} does not go with --into: a store has one"
-            " writer; `pack --into` puts the merged dataset there"
-        )
     if detecting.detector and (running.part or (running.engines or 1) > 1):
         raise UsageError(
             f"--{'part' if running.part else 'engines'} does not go with --detector, since tables"
