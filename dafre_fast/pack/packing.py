@@ -11,6 +11,7 @@ from dafre_fast.core.layout import SHARDS
 from dafre_fast.core.parts import named as named_parts
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.running import usable_cores
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.samples import still_damaged
@@ -111,7 +112,7 @@ class Packing:
         names = {*all_recorded(self._folder)}
         if self._spools:  # a copy may have come without its state
             archives = [str(one.relative_to(self._folder)) for one in self._folder.glob("*/*.tar")]
-            archives += (name for name in self._target.there if name.endswith(".tar"))
+            archives += filter(_is_shard, self._target.there)
             names |= {name.removesuffix(".tar") for name in archives}
         for name in names:
             if name not in standing:
@@ -172,6 +173,11 @@ def refuse_unmade(place: str, there: Sequence[bool], parts: int) -> None:
             f"{place}: {shards} not as the ledger has it; run {named_parts(again)} of {parts:,}"
             " again, then merge"
         )
+
+
+def _is_shard(name: str) -> bool:
+    split, _, file = name.partition("/")
+    return split in SPLITS and file.endswith(".tar")
 
 
 def _files_of(name: str, shard: Shard) -> set[str]:
