@@ -19,6 +19,7 @@ from dafre_fast.core.settings.images import (
 from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.core.summaries import HeadsSummary
 from dafre_fast.full.inputs import refuse_unfit
 from dafre_fast.full.settings import FullRun, Search
 from dafre_fast.stats.settings import Plotting
@@ -65,6 +66,7 @@ def command(
     from dafre_fast.full.run import full as make
     from dafre_fast.full.show import show
     from dafre_fast.full.storing import begin
+    from dafre_fast.heads.show import show_whole
     from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
@@ -77,9 +79,13 @@ def command(
         run, fetching = _with_inputs(run, fetching, detecting, stack, tell)
         rules = (run, selection, splitting, steps, plotting, fetching, recipe, running)
         more = {"identity": identity, "keeping": keeping, "finding": finding}
-        source = None if finding else run.source  # the heads of all are found first
         started = partial(begin, run, running, tell)
-        summary = carry_out(make, rules, run.output, source, tell, started, **more)
+        summary = carry_out(make, rules, run.output, run.source, tell, started, **more)
+        if isinstance(summary, HeadsSummary) and not running.part:  # engines found those of all
+            rules = (*rules[:-1], replace(running, resume=True))
+            summary = carry_out(make, rules, run.output, run.source, tell, None, **more)
+    if isinstance(summary, HeadsSummary):
+        return show_whole(summary, reporting)
     if running.part:
         return cli.report(summary, reporting)
     return show(summary, run.output, reporting, run.report)

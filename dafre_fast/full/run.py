@@ -26,7 +26,7 @@ from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
-from dafre_fast.core.summaries import Packed, Step, Summary, TagsSummary, Work
+from dafre_fast.core.summaries import HeadsSummary, Packed, Step, Summary, TagsSummary, Work
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.manifest import manifest_of_ledger, rows_of, write_manifest
 from dafre_fast.dataset.places import lies_in_shards
@@ -44,7 +44,7 @@ from dafre_fast.engine.run import make_all
 from dafre_fast.full.finding import Finding, discard_unlabelled, find, with_tables
 from dafre_fast.full.settings import FullRun
 from dafre_fast.full.storing import Place, placed
-from dafre_fast.heads.run import Within
+from dafre_fast.heads.run import Within, read_merged
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.settings import Plotting
@@ -72,10 +72,13 @@ def full(
     identity: str | None = None,
     keeping: Keeping = KEEP,
     finding: Finding | None = None,
-) -> Summary:
+) -> Summary | HeadsSummary:
     """The whole run: heads (if `finding`), catalogue, labels, tags, originals, images, manifest,
     and shards where images are to lie in those. `identity` stands for the fingerprint of a source
     that has another address in each run.
+
+    A part finds its heads first, and returns their summary: tables follow from the heads of all.
+    When all parts are merged, it goes on with the images.
     """
     selection = splitting.complete(selection)
     rules = (selection, splitting, steps, plotting, fetching, recipe, running)
@@ -97,12 +100,15 @@ def _full(
     keep: bool,
     finding: Finding | None,
     place: Place,
-) -> Summary:
+) -> Summary | HeadsSummary:
     output, part, making = place.folder, part_of(running), place.running
     spools, found = _spools(run, place), None
     if finding:
         within = Within(output, keep, identity)
-        found = find(finding, run, selection, fetching, recipe.bounds, running, tell, within)
+        rules = (selection, fetching, recipe.bounds, running)
+        found, whole = find(finding, run, *rules, tell, within)
+        if not whole:
+            return found
         run, making = with_tables(run), replace(making, resume=True)  # it has begun anew by now
     assert run.faces
     assert run.source
@@ -126,16 +132,17 @@ def _full(
             record_choice(output, _tables(run), run.source, *chosen)
         with watching("images", tell) as watch:
             folder = run.output / ORIGINALS
-            originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
-            originals = with_names(originals, run.faces)
-            originals = originals._replace(identity=identity or originals.identity, keep=keep)
+            opened = open_originals(run.source, folder, fetching, metadata, watch.tell)
+            originals = with_names(opened, run.faces)._replace(
+                identity=identity or opened.identity, keep=keep
+            )
             if found:
                 discard_unlabelled(originals, asked, output)
             manifest, work = make_all(own, originals, recipe, making, output, watch, spools)
         funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
         shards = run.shard_size if spools else None
         in_store = run.output.resolve().name if place.part else None
-        facts = Facts(MANIFEST, funnel, *bad_rows, shards, run.report, in_store)
+        facts = Facts(MANIFEST, funnel, *bad_rows, shards, run.report, in_store, bool(found))
         if share:
             packed = _put_shards(run, place, manifest, numbers, tell)
             summary = replace(summarize(manifest, work), tags=tags, packed=packed)
@@ -198,12 +205,14 @@ def _settings(
 
 class Facts(parts.Facts, frozen=True):
     """Facts of `full` about all images alike. `shard_size` is None if images are files; `in_store`
-    is the name of the folder if the parts have put their shards into a store.
+    is the name of the folder if the parts have put their shards into a store; `found`: a detector
+    found the heads.
     """
 
     shard_size: int | None = None
     report: bool = False
     in_store: str | None = None
+    found: bool = False
 
 
 def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
@@ -213,7 +222,9 @@ def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
     manifest = manifest_of_ledger(output / STATE / LEDGER, done.rows, recipe.outputs)
     tags = msgspec.convert(done.summaries[0].get("tags"), TagsSummary | None)
     made_in = len(done.summaries) if facts.in_store else None
-    return _finish(output, manifest, done.work, facts, tags, None, tell, made_in=made_in)
+    summary = _finish(output, manifest, done.work, facts, tags, None, tell, made_in=made_in)
+    found = read_merged(output) if facts.found else None
+    return replace(summary, heads=found.summary if found else None)
 
 
 def _finish(

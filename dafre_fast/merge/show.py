@@ -21,7 +21,11 @@ def show(merged: Merged, output: Path, reporting: Reporting, name: str | None) -
     dataset stays, if not in the folder `output`.
     """
     own: Show = resolve_name(SHOWING.get(merged.plan.command, "dafre_fast.merge.show:show_images"))
-    return own(merged.summary, output, reporting, bool(merged.plan.facts.get("report")), name)
+    facts = merged.plan.facts
+    status = own(merged.summary, output, reporting, bool(facts.get("report")), name)
+    if facts.get("tables", ".") != "." and not reporting.json:
+        print(f"{output}: the heads of all are found; run all parts again, then merge")
+    return status
 
 
 def show_images(
