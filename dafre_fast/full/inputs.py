@@ -24,15 +24,10 @@ def refuse_unfit(
     """
     if running.part and not run.source:
         raise UsageError("--part needs --faces, --tag-ids and --source: a sample has no parts")
-    if run.into and (running.part or (running.engines or 1) > 1):
+    if detecting.detector and running.part and run.into:
         raise UsageError(
-            f"--{'part' if running.part else 'engines'} does not go with --into: a store has one"
-            " writer; `pack --into` puts the merged dataset there"
-        )
-    if detecting.detector and (running.part or (running.engines or 1) > 1):
-        raise UsageError(
-            f"--{'part' if running.part else 'engines'} does not go with --detector, since tables"
-            " follow from the heads of all: run `heads` in parts first, then this with its --faces"
+            "--part and --into do not go with --detector, since shards follow from the heads of"
+            " all: run `heads` first, then this with its --faces and --tag-ids"
         )
     if detecting.detector and run.faces:
         raise UsageError("--faces has heads already, which --detector would find: give one of both")

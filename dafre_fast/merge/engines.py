@@ -21,11 +21,13 @@ def carry_out(
     output: Path,
     source: str | None,
     tell: Tell,
+    begin: Callable[[], object] | None = None,
     **named: Any,
 ) -> S:
     """Return what a function of a command returns: its summary. If the run has several engines, it
     is called once in each of them, with their shares of workers and downloads, and what they made
-    is merged. `source` is where originals are fetched from, None if nothing is.
+    is merged. `source` is where originals are fetched from, None if nothing is. `begin` is called
+    before engines are started; where there is one, the function itself begins.
 
     Raises what the function does, and as `engine.engines.run_engines` and `merge` do.
     """
@@ -34,6 +36,8 @@ def carry_out(
     engines = engines_for(running, source, fetching)
     if engines == 1:
         return call(*arguments, tell=tell, **named)
+    if begin:
+        begin()
     make_way(output, resume=running.resume)
 
     def job_of(number: int, starts: int) -> Job:
@@ -44,7 +48,7 @@ def carry_out(
         return Job(f"{call.__module__}:{call.__qualname__}", shares, named)
 
     run_engines(job_of, engines, tell)
-    return cast("S", merge(output, tell).summary)
+    return cast("S", merge(output, tell, fetch=False).summary)
 
 
 def _share(argument: object, running: Dividing, engines: int) -> object:
