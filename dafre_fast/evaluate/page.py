@@ -49,7 +49,7 @@ def write_page(evaluated: Evaluated, dataset: Path, config: Config, into: Path) 
 def _pairs(evaluated: Evaluated, dataset: Path, config: Config, into: Path) -> list[Shown]:
     """Return the pairs that are confused most often, and copy pictures of them."""
     view = FULL_IMAGE if config.images == "full" else HEAD_CROP
-    rows = open_manifest(dataset).filter(split=evaluated.split, status=SUCCESS)
+    rows = open_manifest(dataset).filter(status=SUCCESS)
     pairs = evaluated.confused[:_SHOWN_PAIRS]
     answers = rows.filter(pl.col("class_name").is_in([pair.answer for pair in pairs]))
     by_class = answers.group_by("class_name").agg(pl.col("id").head(_OF_PAIR)).collect()

@@ -94,7 +94,7 @@ class Average:
     The decay rises from a half to `decay`, so that the first steps are soon forgotten.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: Recogniser, decay: float) -> None:
         self.model, self._decay = deepcopy(model).eval().requires_grad_(False), decay
 
     def update(self, model: nn.Module, step: int) -> None:

@@ -47,7 +47,7 @@ class Training:
         )
 
     @property
-    def model_to_use(self) -> nn.Module:
+    def model_to_use(self) -> Recogniser:
         """The model that is judged and kept: the average, if there is one."""
         return self.average.model if self.average else self.model
 

@@ -265,7 +265,7 @@ def _validate(training: Training, images: Images | None, run: TrainRun) -> Answe
     model = training.model_to_use.eval()
     lists = in_batches(len(images), recipe.batch_size)[group.rank :: group.ranks]
     feed = batches(images, VIEWS[run.images], recipe.shown, lists, group.computer.workers)
-    found, _, _ = answer(model, recipe, feed, images.class_ids.tolist(), group.device)
+    found = answer(model, recipe, feed, images.class_ids.tolist(), group.device).answers
     parts = [one for one in group.gathered(found) if len(one.truth)]
     if not parts:
         return None
