@@ -23,8 +23,6 @@ from dafre_fast.train.group import Group
 
 _UNWATCHED_STEPS = 20
 """Steps of a GPU after which losses are looked at: each look waits for it."""
-_MOST_GRADIENT = 5.0
-"""Largest norm of a gradient; longer ones are shortened."""
 
 
 class Training:
@@ -95,7 +93,8 @@ class Training:
         loss = loss_of(scores.float(), labels, self.recipe.smoothing)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), _MOST_GRADIENT)
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
         if self.average:
             self.average.update(self.model, step)

@@ -89,7 +89,7 @@ def train(run: TrainRun, figures: Figures, group: Group, tell: Tell = silent) ->
     _set_up(run)
     model = Recogniser(recipe, data.class_sizes, len(VIEWS[run.images]))
     model = model.to(group.device, memory_format=torch.channels_last)
-    average = Average(model, recipe.average) if recipe.average else None
+    average = Average(model, recipe.average, recipe.average_rise) if recipe.average else None
     training = Training(recipe, model, average, group, run.seed, _order(recipe, data, run, group))
     epochs = _resumed(run, training) if run.resume else []
     _all_epochs(run, config, data, training, epochs, tell)
