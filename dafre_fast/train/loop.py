@@ -82,6 +82,8 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = lr_at(self.recipe, step, self._steps)
         device, rank = self.group.device, self.group.rank
+        if len(batch.numbers) == 1:  # others were damaged; normalisation needs two
+            batch = Batch(batch.pictures.repeat(2, 1, 1, 1, 1), batch.numbers.repeat(2), ())
         labels = torch.from_numpy(self.order.class_ids[batch.numbers.numpy()]).to(device)
         draws = Generator().manual_seed(hash((self._seed, step, rank)) % 2**63)
         flat = batch.pictures.to(device, non_blocking=True).flatten(0, 1)
