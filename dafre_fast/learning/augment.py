@@ -27,7 +27,7 @@ def augment(pictures: Tensor, recipe: Recipe, draws: Generator) -> Tensor:
     if recipe.operations and recipe.magnitude:
         changed = _recoloured(_moved(pictures, recipe.side, drawn), drawn)
     else:
-        changed = _cropped(pictures, recipe.side, drawn).float() / 255
+        changed = _cropped(pictures, recipe.side, drawn).float().div_(255)
     return _erased(changed, drawn) if recipe.erase else changed
 
 

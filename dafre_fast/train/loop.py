@@ -12,13 +12,12 @@ from dafre_fast.core.errors import InputError, TrainingError
 from dafre_fast.core.events import Advanced, Notice, Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.learning.augment import augment
-from dafre_fast.learning.feeding import Batch, Order, batches
+from dafre_fast.learning.feeding import Batch, Order
 from dafre_fast.learning.losses import loss_of
 from dafre_fast.learning.networks import Average, Recogniser
 from dafre_fast.learning.recipes import Recipe
 from dafre_fast.learning.records import Epoch
 from dafre_fast.learning.schedules import lr_at
-from dafre_fast.torch import Images
 from dafre_fast.train.group import Group
 
 _UNWATCHED_STEPS = 20
@@ -34,11 +33,10 @@ class Training:
         model: Recogniser,
         average: Average | None,
         group: Group,
-        seed: int,
         order: Order,
     ) -> None:
         self.recipe, self.model, self.average, self.group = recipe, model, average, group
-        self.order, self._seed = order, seed
+        self.order = order
         self._joined = group.joined(model)
         self.optimiser = torch.optim.SGD(
             _decayed(model, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum
@@ -49,16 +47,13 @@ class Training:
         """The model that is judged and kept: the average, if there is one."""
         return self.average.model if self.average else self.model
 
-    def epoch(
-        self, number: int, images: Images, views: Sequence[str], workers: int, tell: Tell
-    ) -> Epoch:
-        """Train one epoch, from 0. Raises TrainingError if the loss is no number, or memory is
-        short; InputError if all images of a batch are damaged.
+    def epoch(self, number: int, feed: Iterator[Batch], tell: Tell) -> Epoch:
+        """Train one epoch, from 0, on the batches of this process.
+
+        Raises TrainingError if the loss is no number, or memory is short; InputError if all images
+        of a batch are damaged.
         """
         self._joined.train()
-        rank = self.group.rank
-        room = self.recipe.room
-        feed = batches(images, views, room, self.order.batches(number, rank), workers)
         watch = _Watch(number * self.order.steps, self.group.device.type == "cuda", tell)
         with _memory(self.recipe):
             for place, batch in enumerate(watch.waited(feed)):
@@ -85,7 +80,7 @@ class Training:
         if len(batch.numbers) == 1:  # others were damaged; normalisation needs two
             batch = Batch(batch.pictures.repeat(2, 1, 1, 1, 1), batch.numbers.repeat(2), ())
         labels = torch.from_numpy(self.order.class_ids[batch.numbers.numpy()]).to(device)
-        draws = Generator().manual_seed(hash((self._seed, step, rank)) % 2**63)
+        draws = Generator().manual_seed(hash((self.order.seed, step, rank)) % 2**63)
         flat = batch.pictures.to(device, non_blocking=True).flatten(0, 1)
         changed = augment(flat, self.recipe, draws)
         pictures = changed.unflatten(0, batch.pictures.shape[:2])
@@ -101,6 +96,18 @@ class Training:
         if self.average:
             self.average.update(self.model, step)
         return loss.detach()
+
+
+def new_training(
+    recipe: Recipe, class_sizes: Sequence[int], views: int, order: Order, group: Group
+) -> Training:
+    """Return a training at its beginning, on the device of the group."""
+    torch.manual_seed(order.seed)
+    torch.backends.cudnn.benchmark = True
+    model = Recogniser(recipe, class_sizes, views)
+    model = model.to(group.device, memory_format=torch.channels_last)
+    average = Average(model, recipe.average, recipe.average_rise) if recipe.average else None
+    return Training(recipe, model, average, group, order)
 
 
 def _decayed(model: nn.Module, decay: float) -> list[dict[str, object]]:

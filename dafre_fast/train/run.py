@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-import torch
 from msgspec import Struct, structs
 
 from dafre_fast.core.atomic import digest
@@ -26,7 +25,6 @@ from dafre_fast.learning.feeding import (
 )
 from dafre_fast.learning.metrics import MOST_LIKELY, Answers
 from dafre_fast.learning.models import answer, save_model
-from dafre_fast.learning.networks import Average, Recogniser
 from dafre_fast.learning.recipes import Recipe, fitted
 from dafre_fast.learning.records import (
     CONFIG,
@@ -43,7 +41,7 @@ from dafre_fast.learning.records import (
 from dafre_fast.torch import Images
 from dafre_fast.train.checkpoints import read_checkpoint, write_checkpoint
 from dafre_fast.train.group import Group
-from dafre_fast.train.loop import Training
+from dafre_fast.train.loop import Training, new_training
 from dafre_fast.train.page import write_page
 from dafre_fast.train.settings import Figures, TrainRun, resolve
 from dafre_fast.train.tensorboard import tensorboard
@@ -92,11 +90,9 @@ def _train(run: TrainRun, figures: Figures, group: Group, tell: Tell) -> Trained
     config = _config(run, recipe, data, group)
     _warn(config, data, tell)
     _prepare(run, config, data, group)
-    _set_up(run)
-    model = Recogniser(recipe, data.class_sizes, len(VIEWS[run.images]))
-    model = model.to(group.device, memory_format=torch.channels_last)
-    average = Average(model, recipe.average, recipe.average_rise) if recipe.average else None
-    training = Training(recipe, model, average, group, run.seed, _order(recipe, data, run, group))
+    class_ids, size = data.train.class_ids, recipe.batch_size
+    order = Order(class_ids, size, group.ranks, recipe.balance, run.seed)
+    training = new_training(recipe, data.class_sizes, len(VIEWS[run.images]), order, group)
     epochs = read_checkpoint(run.into, training) if run.resume else []
     _all_epochs(run, config, data, training, epochs, tell)
     exported = _export(run, training) if run.export and group.is_first else None
@@ -104,7 +100,7 @@ def _train(run: TrainRun, figures: Figures, group: Group, tell: Tell) -> Trained
         model=str(run.into / MODEL),
         images=len(data.train),
         classes=len(data.train.class_names),
-        parameters=sum(one.numel() for one in model.parameters()),
+        parameters=sum(one.numel() for one in training.model.parameters()),
         epochs=epochs,
         damaged=sum(one.damaged for one in epochs),
         exported=exported,
@@ -127,7 +123,9 @@ def _all_epochs(
         if len(epochs) < recipe.epochs:
             tell(Began("training images", recipe.epochs * per_epoch, standing, "damaged"))
         for number in range(len(epochs), recipe.epochs):
-            told = training.epoch(number, data.train, VIEWS[run.images], workers, tell)
+            numbers = training.order.batches(number, training.group.rank)
+            feed = batches(data.train, VIEWS[run.images], recipe.room, numbers, workers)
+            told = training.epoch(number, feed, tell)
             found = _validate(training, data.val, run)
             if found:
                 shares = float(found.right.mean()), float(found.among.mean())
@@ -241,17 +239,6 @@ def _check_same(run: TrainRun, before: Config, now: Config) -> None:
 def _told(config: Config) -> dict[str, object]:
     named = {"images": config.images, "seed": config.seed, "processes": config.processes}
     return structs.asdict(config.recipe) | named
-
-
-def _set_up(run: TrainRun) -> None:
-    """Make this process compute the same from the same seed."""
-    torch.manual_seed(run.seed)
-    torch.backends.cudnn.benchmark = True
-
-
-def _order(recipe: Recipe, data: _Data, run: TrainRun, group: Group) -> Order:
-    class_ids = data.train.class_ids
-    return Order(class_ids, recipe.batch_size, group.ranks, recipe.balance, run.seed)
 
 
 def _validate(training: Training, images: Images | None, run: TrainRun) -> Answers | None:
