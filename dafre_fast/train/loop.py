@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from math import isfinite
 
 import torch
@@ -14,6 +13,7 @@ from dafre_fast.core.reasons import Reason
 from dafre_fast.learning.augment import augment
 from dafre_fast.learning.feeding import Batch, Order
 from dafre_fast.learning.losses import loss_of
+from dafre_fast.learning.memory import memory
 from dafre_fast.learning.networks import Average, Recogniser
 from dafre_fast.learning.recipes import Recipe
 from dafre_fast.learning.records import Epoch
@@ -55,7 +55,7 @@ class Training:
         """
         self._joined.train()
         watch = _Watch(number * self.order.steps, self.group.device.type == "cuda", tell)
-        with _memory(self.recipe):
+        with memory(self.recipe, TrainingError):
             for place, batch in enumerate(watch.waited(feed)):
                 step = number * self.order.steps + place
                 watch.note(batch, self._step(batch, step))
@@ -191,22 +191,3 @@ def _together(epochs: Sequence[Epoch], lr: float) -> Epoch:
     }
     first = epochs[0]
     return Epoch(epoch=first.epoch, step=first.step, lr=lr, top1=None, top5=None, **mean, **total)
-
-
-@contextmanager
-def _memory(recipe: Recipe) -> Iterator[None]:
-    """Turn a lack of memory into one line that names the batch."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_lack_of_memory(error):
-            raise
-        raise TrainingError(
-            f"out of memory with a batch of {recipe.batch_size} images of {recipe.side} pixels;"
-            f" try --batch-size {max(recipe.batch_size // 2, 2)} in another folder"
-        ) from error
-
-
-def _is_lack_of_memory(error: RuntimeError) -> bool:
-    # PyTorch has a class for it on GPUs alone.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

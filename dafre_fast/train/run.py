@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct, structs
 
 from dafre_fast.core.atomic import digest
-from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.errors import InputError, TrainingError, UsageError
 from dafre_fast.core.events import Began, Doing, Ended, Notice, Tell, silent
 from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.core.settings.images import HEAD_CROP
@@ -23,6 +23,7 @@ from dafre_fast.learning.feeding import (
     in_batches,
     open_images,
 )
+from dafre_fast.learning.memory import memory
 from dafre_fast.learning.metrics import MOST_LIKELY, Answers
 from dafre_fast.learning.models import answer, save_model
 from dafre_fast.learning.recipes import Recipe, fitted
@@ -249,7 +250,8 @@ def _validate(training: Training, images: Images | None, run: TrainRun) -> Answe
     model = training.model_to_use.eval()
     lists = in_batches(len(images), recipe.batch_size)[group.rank :: group.ranks]
     feed = batches(images, VIEWS[run.images], recipe.shown, lists, group.computer.workers)
-    found = answer(model, recipe, feed, images.class_ids.tolist(), group.device).answers
+    with memory(recipe, TrainingError):
+        found = answer(model, recipe, feed, images.class_ids.tolist(), group.device).answers
     parts = [one for one in group.gathered(found) if len(one.truth)]
     if not parts:
         return None

@@ -299,6 +299,15 @@ def test_lack_of_memory_is_one_line_that_names_the_batch(ds, tmp_path, monkeypat
         trained(ds, tmp_path / "run")
 
 
+def test_lack_of_memory_while_val_is_judged_names_the_batch_too(ds, tmp_path, monkeypatch) -> None:
+    def answer(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(runs, "answer", answer)
+    with pytest.raises(TrainingError, match=r"a batch of 8 images of 32 pixels; .*--batch-size 4"):
+        trained(ds, tmp_path / "run")
+
+
 def order(balance: float, size: int = 4, ranks: int = 1) -> Order:
     return Order(np.array([0] * 90 + [1] * 10), size, ranks, balance, seed=1)
 
