@@ -39,4 +39,6 @@ def _figure(value: object) -> str:
     """Return a figure of a recipe as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(_figure, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
