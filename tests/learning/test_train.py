@@ -96,6 +96,17 @@ def test_pages_show_names_as_text(ds, tmp_path) -> None:
     assert "<b>ds" not in page
 
 
+def test_page_and_card_of_the_original_name_its_deviations_and_those_of_modern_none(
+    ds, tmp_path
+) -> None:
+    for recipe in ("original", "modern"):
+        trained(ds, tmp_path / recipe, recipe=recipe, epochs=1)
+        for name in ("report.html", "card.md"):
+            text = (tmp_path / recipe / name).read_text()
+            for deviation in ("7 x 7", "--clip", "never told"):
+                assert (deviation in text) == (recipe == "original")
+
+
 def test_a_model_knows_the_hash_of_each_image_it_was_trained_on(ds, tmp_path) -> None:
     trained(ds, tmp_path / "run", epochs=1)
     rows = pl.read_parquet(ds / MANIFEST)
@@ -497,7 +508,8 @@ def test_the_tensorboard_log_has_every_epoch_once_after_a_stop_too(ds, tmp_path)
 
 
 def test_two_processes_train_one_model(ds, tmp_path) -> None:
-    words = ("--nproc-per-node", "2", *command(ds, tmp_path / "run", "--batch-size", 4, "--json"))
+    figures = ("--batch-size", 4, "--epochs", 8, "--json")
+    words = ("--nproc-per-node", "2", *command(ds, tmp_path / "run", *figures))
     launch = [sys.executable, "-m", "torch.distributed.run", *words]
     done = subprocess.run(
         launch,
@@ -508,9 +520,9 @@ def test_two_processes_train_one_model(ds, tmp_path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = msgspec.json.decode(done.stdout, type=Trained)
-    assert [one.images for one in found.epochs] == [40, 40, 40]
+    assert [one.images for one in found.epochs] == [40] * 8
     assert read_config(tmp_path / "run").processes == 2
-    assert found.epochs[-1].top1 is not None
+    assert found.epochs[-1].top1 == 1.0  # as one process with batches of 8
 
 
 def test_shuffled_labels_cannot_be_learnt(tmp_path) -> None:
