@@ -75,6 +75,7 @@ class Reason(_Explained):
     # its output
     NO_PLACE = "no_place", "The output cannot have this name: a folder, or a file, is in its way."
     # the detector
+    NO_HEAD = "no_head", "The detector found no head in the picture."
     DETECTOR_FAILED = "detector_failed", "The detector failed, or returned no scores or boxes."
     # the process that worked on it
     DECODER_FAILED = "decoder_failed", "The decoder raised an unexpected error."

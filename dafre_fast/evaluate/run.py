@@ -9,25 +9,37 @@ import polars as pl
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from dafre_fast.core.errors import UsageError
+from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Advanced, Began, Doing, Ended, Notice, Tell, silent
 from dafre_fast.core.layout import AUDIT, EXCLUDE
-from dafre_fast.core.reasons import SUCCESS, Reason
-from dafre_fast.core.splits import TRAIN
+from dafre_fast.core.reasons import SUCCESS, Reason, RowProblem
+from dafre_fast.core.splits import SPLITS, TRAIN
 from dafre_fast.dataset.outputs import prefix_of
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.evaluate.settings import EvaluateRun
 from dafre_fast.learning.feeding import VIEWS, Batch, batches, open_images
+from dafre_fast.learning.memory import memory
 from dafre_fast.learning.metrics import Answers, Bin, OfSize, Rate, Scores, score
 from dafre_fast.learning.models import answer, load_model, set_up
-from dafre_fast.learning.records import Config, hashes_of, read_trained_on
+from dafre_fast.learning.records import (
+    ANSWERS,
+    EVALUATION,
+    SUMMARY,
+    Config,
+    hashes_of,
+    read_trained_on,
+    write_embeddings,
+    write_json,
+)
 from dafre_fast.learning.settings import Computing
+from dafre_fast.tables.marks import is_good
+from dafre_fast.tables.splits import read_ids
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 from dafre_fast.torch import Images
 
-ANSWERS = "answers.parquet"
 TRAINED_ON, UNKNOWN_CLASS, DAMAGED = "trained_on", "unknown_class", "damaged"
+_MOST_NOTICES = 3
 
 
 class Pair(Struct, frozen=True):
@@ -68,8 +80,11 @@ class Evaluated(Struct, frozen=True):
 
 
 class _Asked(Struct, frozen=True):
-    """Images that can be judged: their numbers in the dataset, and the right class by number."""
+    """Images that can be judged: their numbers in the dataset, and the right class by number; and
+    how many rows cannot, by the reason.
+    """
 
+    refused: Mapping[str, int]
     images: Images
     numbers: NDArray[np.int64]
     labels: Sequence[int]
@@ -85,50 +100,83 @@ def evaluate(run: EvaluateRun, computing: Computing, tell: Tell = silent) -> Eva
     tell(Doing("reading model and dataset"))
     computer = set_up(computing)
     config, model = load_model(run.model, computer.device)
-    refused, asked = _ask(run, config)
+    asked = _ask(run, config)
     lists = [
         part.tolist()
         for part in np.array_split(asked.numbers, -(-len(asked.numbers) // run.batch_size))
     ]
     feed = batches(asked.images, VIEWS[config.images], config.recipe.shown, lists, computer.workers)
     tell(Began("images judged", len(asked.numbers), bad=DAMAGED))
-    found, numbers, damaged = answer(
-        model, config.recipe, _told(feed, tell), asked.labels, computer.device
-    )
+    told = _told(feed, tell)
+    with memory(config.recipe, UsageError, run.batch_size):
+        answered = answer(model, config.recipe, told, asked.labels, computer.device)
     tell(Ended())
-    for message in damaged[:3]:
+    for message in answered.damaged[:_MOST_NOTICES]:
         tell(Notice(f"{message}: not judged"))
-    refused |= {DAMAGED: len(damaged)} if damaged else {}
-    ids = asked.images.ids[numbers]
-    scores = score(found, config.class_sizes)
-    into = run.into or run.model / "evaluation" / run.split
-    evaluated = _evaluated(run, config, scores, found, ids, refused, into)
-    write_parquet(_table(config, found, ids), into / ANSWERS)
+    if not answered.numbers:
+        raise InputError(f"all images that could be judged are damaged: {answered.damaged[0]}")
+    ids = asked.images.ids[[*answered.numbers]]
+    refused = dict(asked.refused) | ({DAMAGED: len(answered.damaged)} if answered.damaged else {})
+    into = run.into or run.model / EVALUATION / _name(run, config)
+    evaluated = _evaluated(run, config, answered.answers, ids, refused, into)
+    write_parquet(_table(config, answered.answers, ids), into / ANSWERS)
+    write_embeddings(answered.embeddings, into)
+    write_json(evaluated, into / SUMMARY)
     write_page(evaluated, run.output, config, into)
     return evaluated
 
 
-def _ask(run: EvaluateRun, config: Config) -> tuple[dict[str, int], _Asked]:
-    """Choose the images that can be judged; return how many rows cannot, by the reason."""
-    rows = open_manifest(run.output).filter(split=run.split).select("id", "status").collect()
-    refused = Counter(rows.filter(pl.col("status") != SUCCESS)["status"].to_list())
-    if rows.height == refused.total():
-        raise UsageError(f"{run.output}: no image of {run.split} was made")
-    images = open_images(run.output, run.split, config.images, config.recipe.shown)
+def _name(run: EvaluateRun, config: Config) -> str:
+    """Return the name of the folder of an evaluation."""
+    dataset, split = run.output.resolve().name, Path(run.split).name
+    return split if dataset == config.dataset else f"{dataset}-{split}"
+
+
+def _ask(run: EvaluateRun, config: Config) -> _Asked:
+    """Choose the images that can be judged. Raises UsageError if there is none."""
+    rows, refused = _rows(run)
+    made = rows.filter(status=SUCCESS)["id"]
+    refused.update(rows.filter(pl.col("status") != SUCCESS)["status"].to_list())
+    if made.is_empty():
+        why = f": {_told_of(refused)}" if refused else ""
+        raise UsageError(f"{run.output}: no image of {run.split} was made{why}")
+    images = open_images(run.output, None, config.images, config.recipe.shown)
     by_name = {name: number for number, name in reversed([*enumerate(config.classes)])}
     of_class = np.array([by_name.get(name, -1) for name in images.class_names])
     labels = of_class[images.class_ids]
-    seen = _trained_on(run, config, images.ids)
-    unknown = labels < 0
-    good = ~unknown if run.trained_on else ~unknown & ~seen
-    for name, there in ((UNKNOWN_CLASS, unknown), (TRAINED_ON, ~unknown & ~good)):
+    asked, known = np.isin(images.ids, made.to_numpy()), labels >= 0
+    seen = asked & known & _trained_on(run, config, images.ids) & (not run.trained_on)
+    good = asked & known & ~seen
+    for name, there in ((UNKNOWN_CLASS, asked & ~known), (TRAINED_ON, seen)):
         if there.any():
             refused[name] = int(there.sum())
     if not good.any():
-        why = ", ".join(f"{number:,} {reason}" for reason, number in refused.most_common())
         advice = "; --trained-on judges them all the same" if refused[TRAINED_ON] else ""
-        raise UsageError(f"{run.output}: no image of {run.split} can be judged: {why}{advice}")
-    return dict(refused), _Asked(images, np.flatnonzero(good), labels.tolist())
+        why = f"{_told_of(refused)}{advice}"
+        raise UsageError(f"{run.output}: no image of {run.split} can be judged: {why}")
+    return _Asked(dict(refused), images, np.flatnonzero(good), labels.tolist())
+
+
+def _rows(run: EvaluateRun) -> tuple[pl.DataFrame, Counter[str]]:
+    """Return `id` and `status` of the rows of a split, or of those listed in a file; and how many
+    lines of the file name no row, by the problem.
+    """
+    table = open_manifest(run.output).select("id", "status", "split")
+    if run.split in SPLITS:
+        return table.filter(split=run.split).collect(), Counter()
+    path = Path(run.split)
+    if not path.exists():
+        raise UsageError(f"--split {run.split!r}: is neither {', '.join(SPLITS)} nor a file of ids")
+    lines = read_ids(path)
+    good = lines.filter(is_good)
+    rows = table.collect().join(good, on="id", how="semi")
+    problems = Counter(lines.filter(~is_good)["problem"].to_list())
+    absent = good.height - rows.height
+    return rows, problems + Counter({RowProblem.NO_ROW.value: absent})
+
+
+def _told_of(refused: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {reason}" for reason, number in refused.most_common())
 
 
 def _trained_on(run: EvaluateRun, config: Config, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -139,7 +187,8 @@ def _trained_on(run: EvaluateRun, config: Config, ids: NDArray[np.int64]) -> NDA
         "id", seen=pl.col("hashes").list.eval(pl.element().is_in(known.implode())).list.any()
     )
     order = pl.DataFrame({"id": ids})
-    return order.join(table, on="id", how="left", maintain_order="left")["seen"].to_numpy()
+    found = order.join(table, on="id", how="left", maintain_order="left")
+    return found["seen"].fill_null(value=False).to_numpy()
 
 
 def _told(feed: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
@@ -153,7 +202,6 @@ def _told(feed: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
 def _evaluated(
     run: EvaluateRun,
     config: Config,
-    scores: Scores,
     found: Answers,
     ids: NDArray[np.int64],
     refused: Mapping[str, int],
@@ -161,11 +209,12 @@ def _evaluated(
 ) -> Evaluated:
     from dafre_fast.evaluate.page import PAGE
 
+    scores = score(found, config.class_sizes)
     rates: dict[str, Rate] = {"top1": scores.top1, "top5": scores.top5, "macro": scores.macro}
     return Evaluated(
         model=str(run.model),
         dataset=str(run.output),
-        split=run.split,
+        split=run.split if run.split in SPLITS else Path(run.split).name,
         rows=scores.images + sum(refused.values()),
         judged=scores.images,
         refused=refused,

@@ -1,7 +1,7 @@
 """Settings of `evaluate` alone."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -14,11 +14,18 @@ class EvaluateRun(Group, frozen=True):
     model: Annotated[Path, Meta(description="Folder of the model, as `train` leaves it.")]
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     split: Annotated[
-        Literal["train", "val", "test"], Meta(description="Images of the dataset that are judged.")
+        str,
+        Meta(
+            description="Images that are judged: train, val, test, or a file of ids, one per line,"
+            " plain or compressed."
+        ),
     ] = "test"
     into: Annotated[
         Path | None,
-        Meta(description="Folder of the page. Default: evaluation/SPLIT in that of the model."),
+        Meta(
+            description="Folder of the page. Default: evaluation/SPLIT in that of the model, or"
+            " evaluation/DATASET-SPLIT for another dataset."
+        ),
     ] = None
     trained_on: Annotated[
         bool, Meta(description="Judge images that the model was trained on, or refuse them.")

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError, UsageError
@@ -71,39 +73,54 @@ def load_model(run: Path, device: torch.device) -> tuple[Config, Recogniser]:
     return config, model.eval().to(device, memory_format=torch.channels_last)
 
 
-def probabilities(
-    model: nn.Module, recipe: Recipe, pictures: Tensor, device: torch.device
-) -> Tensor:
-    """Return the probability of each class, float32 (n, classes), on the CPU, for pictures, uint8
-    (n, views, 3, `recipe.shown`, `recipe.shown`).
+def look(
+    model: Recogniser, recipe: Recipe, pictures: Tensor, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the probability of each class, float32 (n, classes), and the embeddings, float32
+    (n, embedding) of length 1, both on the CPU.
+
+    `pictures` are uint8 (n, views, 3, `recipe.shown`, `recipe.shown`).
     """
     with torch.inference_mode():
         seen = middle(pictures.to(device, non_blocking=True), recipe.side)
-        scores = model(seen.float() / 255)
-        return scores.float().softmax(1).cpu()
+        embeddings = model.embed(seen.float() / 255).float()
+        shares = model.scores(embeddings).softmax(1)
+        return shares.cpu(), functional.normalize(embeddings).cpu()
+
+
+class Answered(NamedTuple):
+    """What a model answered for a number of images, the numbers of these in the dataset, and their
+    embeddings, float16 (n, embedding) of length 1; and a message for each that cannot be read.
+    """
+
+    answers: Answers
+    numbers: Sequence[int]
+    embeddings: NDArray[np.float16]
+    damaged: Sequence[str]
 
 
 def answer(
-    model: nn.Module,
+    model: Recogniser,
     recipe: Recipe,
     batches: Iterable[Batch],
     labels: Sequence[int],
     device: torch.device,
-) -> tuple[Answers, list[int], list[str]]:
-    """Return what a model answers for all images, their numbers, and a message for each that cannot
-    be read. `labels` are the right classes by number.
-    """
+) -> Answered:
+    """Ask a model about all images. `labels` are the right classes by number."""
     numbers, damaged = list[int](), list[str]()
-    classes, shares = [], []
+    kept = min(MOST_LIKELY, len(model.scores.margins))
+    classes, shares = [np.zeros((0, kept), np.int64)], [np.zeros((0, kept), np.float32)]
+    embeddings = [np.zeros((0, recipe.embedding), np.float16)]
     for batch in batches:
         damaged += batch.damaged
-        if len(batch.numbers):
-            numbers += batch.numbers.tolist()
-            found = probabilities(model, recipe, batch.pictures, device)
-            best = found.topk(min(MOST_LIKELY, found.shape[1]))
-            classes.append(best.indices.numpy())
-            shares.append(best.values.numpy())
-    truth = np.asarray(labels, np.int64)[numbers] if numbers else np.zeros(0, np.int64)
-    if not classes:
-        return Answers(truth, np.zeros((0, 1), np.int64), np.zeros((0, 1))), numbers, damaged
-    return Answers(truth, np.concatenate(classes), np.concatenate(shares)), numbers, damaged
+        if not len(batch.numbers):
+            continue
+        numbers += batch.numbers.tolist()
+        found, embedded = look(model, recipe, batch.pictures, device)
+        best = found.topk(kept)
+        classes.append(best.indices.numpy())
+        shares.append(best.values.numpy())
+        embeddings.append(embedded.half().numpy())
+    truth = np.asarray(labels, np.int64)[np.asarray(numbers, np.int64)]
+    answers = Answers(truth, np.concatenate(classes), np.concatenate(shares))
+    return Answered(answers, numbers, np.concatenate(embeddings), damaged)

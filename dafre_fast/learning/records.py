@@ -16,6 +16,7 @@ from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.learning.recipes import Recipe
+from dafre_fast.tables.unreadable import reading
 
 MODEL, CONFIG, METRICS, TRAINED_ON = (
     "model.safetensors",
@@ -24,6 +25,9 @@ MODEL, CONFIG, METRICS, TRAINED_ON = (
     "trained_on.npy",
 )
 CHECKPOINT = f"{STATE}/checkpoint.pt"
+EVALUATION = "evaluation"
+"""Folder of evaluations in that of a model; each has a folder of its own in it."""
+ANSWERS, EMBEDDINGS, SUMMARY = "answers.parquet", "embeddings.npy", "summary.json"
 _DIGITS = 16
 """Hexadecimal digits kept of a hash: 8 bytes."""
 
@@ -81,19 +85,6 @@ def write_json(record: Struct, path: Path) -> None:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
 
 
-def read_metrics(run: Path, epochs: int) -> list[Epoch]:
-    """Return the metrics of the first `epochs` epochs; fewer if the file has fewer."""
-    try:
-        lines = (run / METRICS).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    read = msgspec.json.Decoder(Epoch).decode
-    try:
-        return [read(line) for line in lines[:epochs]]
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise InputError(f"{run / METRICS}: {error}") from error
-
-
 def write_metrics(epochs: Iterable[Epoch], run: Path) -> None:
     """Write metrics.jsonl, whole or not at all. Raises OutputError."""
     with replacing(run / METRICS) as part:
@@ -140,3 +131,29 @@ def read_trained_on(run: Path) -> NDArray[Any]:
         return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def write_embeddings(embeddings: NDArray[np.float16], folder: Path) -> None:
+    """Write the embeddings of the rows of answers.parquet, float16 (n, embedding).
+
+    Raises OutputError.
+    """
+    with replacing(folder / EMBEDDINGS) as part, part.open("wb") as file:
+        np.save(file, embeddings)
+
+
+def read_embeddings(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    """Return the ids of the images of an evaluation (n,) and their embeddings, float16 (n,
+    embedding) of length 1, mapped from the disk. Raises InputError if they cannot be read, or are
+    of different evaluations.
+    """
+    answers, path = folder / ANSWERS, folder / EMBEDDINGS
+    with reading(answers):
+        ids = pl.read_parquet(answers, columns=["id"], glob=False)["id"].to_numpy()
+    try:
+        embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    if embeddings.ndim != 2 or len(embeddings) != len(ids):
+        raise InputError(f"{path}: does not fit {ANSWERS}: evaluate again")
+    return ids, embeddings

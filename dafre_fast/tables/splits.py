@@ -85,6 +85,15 @@ def _found(path: Path) -> Path:
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
+def read_ids(path: Path) -> pl.DataFrame:
+    """Return `line`, `id` and `problem` of every line of a file of ids, one id per line, plain or
+    compressed; an id that is there already is a problem, too. Raises InputError if the file cannot
+    be read.
+    """
+    rows = pl.concat(_judged(lines.lazy()).collect() for lines in read_lines(path))
+    return mark_repeats(rows, "id", RowProblem.DUPLICATE_ID)
+
+
 def _read(path: Path, split: str, max_bad_rows: float) -> pl.DataFrame:
     """Return `line`, `id`, `problem` and `split` of a file of ids. Raises as `by_files` does."""
     rows = pl.concat(_judged(lines.lazy()).collect() for lines in read_lines(path))

@@ -4,19 +4,23 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import AUDIT, EXCLUDE, FACES, image_path
+from dafre_fast.core.splits import SPLITS
 from tests.commands import dafre
 from tests.learning.drawn import NAMES, draw_classes, edit_manifest
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
-from dafre_fast.evaluate.run import ANSWERS, Evaluated, evaluate
+from dafre_fast.evaluate import run as runs
+from dafre_fast.evaluate.run import Evaluated, evaluate
 from dafre_fast.evaluate.settings import EvaluateRun
+from dafre_fast.learning.records import ANSWERS, SUMMARY, read_embeddings
 from dafre_fast.learning.settings import Computing
 
 
@@ -81,6 +85,79 @@ def test_classes_of_another_dataset_are_found_by_their_names(made, tmp_path) -> 
     assert judged(made, tmp_path / "page", other, split="train").top1 == 1.0
 
 
+def test_a_file_of_ids_is_a_split_and_every_line_of_it_is_counted(made, tmp_path) -> None:
+    rows = pl.read_parquet(made.dataset / "manifest.parquet")
+    train, val, test = (rows.filter(split=split)["id"].to_list() for split in SPLITS)
+    listed = [*test, val[0], train[0], test[0], 99_999, "no id"]
+    (tmp_path / "mine.txt").write_text("".join(f"{one}\n" for one in listed))
+    found = judged(made, tmp_path / "page", split=str(tmp_path / "mine.txt"))
+    assert (found.split, found.rows, found.judged) == ("mine.txt", len(listed), 13)
+    assert found.refused == {"trained_on": 1, "duplicate_row": 1, "no_row": 1, "bad_id": 1}
+    answers = pl.read_parquet(tmp_path / "page" / ANSWERS)
+    assert {*answers["id"]} == {*test, val[0]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "error"),
+    [
+        (None, "is neither train, val, test nor a file of ids"),
+        ("99999\n", "no image of .* was made: 1 no_row"),
+        ("", "is empty"),
+    ],
+)
+def test_a_list_of_no_image_is_one_line(made, tmp_path, lines, error) -> None:
+    path = tmp_path / "mine.txt"
+    if lines is not None:
+        path.write_text(lines)
+    with pytest.raises((InputError, UsageError), match=error):
+        judged(made, tmp_path / "page", split=str(path))
+
+
+def test_another_dataset_and_another_list_have_folders_of_their_own(made, tmp_path) -> None:
+    model = shutil.copytree(made.model, tmp_path / "model")
+    other = draw_classes(tmp_path / "other", first=7000, seed=9)
+    (tmp_path / "mine.txt").write_text("7009\n7109\n")
+    for dataset, split, name in (
+        (made.dataset, "test", "test"),
+        (other, "test", "other-test"),
+        (other, str(tmp_path / "mine.txt"), "other-mine.txt"),
+    ):
+        found = evaluate(EvaluateRun(model=model, output=dataset, split=split), Computing())
+        folder = model / "evaluation" / name
+        assert found.page == str(folder / "index.html")
+        assert json.loads((folder / SUMMARY).read_text())["judged"] == found.judged
+
+
+def test_the_embeddings_of_all_images_judged_are_kept_in_the_order_of_the_answers(
+    made, tmp_path
+) -> None:
+    judged(made, tmp_path)
+    ids, embeddings = read_embeddings(tmp_path)
+    answers = pl.read_parquet(tmp_path / ANSWERS)
+    assert ids.tolist() == answers["id"].to_list()
+    assert embeddings.dtype == np.float16
+    assert np.linalg.norm(embeddings.astype(float), axis=1) == pytest.approx(1, abs=1e-2)
+    likeness = embeddings.astype(np.float32) @ embeddings.astype(np.float32).T
+    np.fill_diagonal(likeness, -1)
+    names = answers["class_name"].to_numpy()
+    assert (names[likeness.argmax(1)] == names).all()
+
+
+def test_embeddings_of_another_evaluation_are_refused(made, tmp_path) -> None:
+    judged(made, tmp_path / "one")
+    judged(made, tmp_path / "two", split="val")
+    shutil.copy(tmp_path / "one/embeddings.npy", tmp_path / "two/embeddings.npy")
+    with pytest.raises(InputError, match=r"does not fit answers\.parquet"):
+        read_embeddings(tmp_path / "two")
+
+
+def test_if_all_images_are_damaged_nothing_is_judged(made, tmp_path, copied) -> None:
+    for path in (copied / FACES).rglob("*.jpg"):
+        path.write_bytes(b"no picture")
+    with pytest.raises(InputError, match="all images that could be judged are damaged"):
+        judged(made, tmp_path / "page", copied)
+
+
 def test_wrong_answers_are_confused_pairs_with_pictures(made, tmp_path, copied) -> None:
     red, green, _ = NAMES
     edit_manifest(copied, pl.col("class_name").replace(red, green))
@@ -121,6 +198,17 @@ def test_near_duplicates_that_an_audit_knows_across_the_split_are_counted(
     )
     assert judged(made, tmp_path / "page", copied).near_duplicates == 2
     assert judged(made, tmp_path / "other").near_duplicates is None
+
+
+def test_lack_of_memory_names_the_batch(made, tmp_path, monkeypatch) -> None:
+    def answer(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(runs, "answer", answer)
+    with pytest.raises(
+        UsageError, match=r"a batch of 64 images of 32 pixels; try --batch-size 32$"
+    ):
+        judged(made, tmp_path)
 
 
 def test_a_folder_without_a_model_says_so(made, tmp_path) -> None:

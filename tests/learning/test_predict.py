@@ -1,6 +1,7 @@
 """`predict` on pictures that were never trained on."""
 
 import json
+import os
 import shutil
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Notice, silent
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Bounds
@@ -20,17 +22,20 @@ from tests.learning.drawn import COLOURS, NAMES, jpeg
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
+from dafre_fast.learning import naming  # noqa: E402
 from dafre_fast.learning.models import load_model  # noqa: E402
 from dafre_fast.learning.settings import Computing  # noqa: E402
 from dafre_fast.predict.run import Predictions, predict  # noqa: E402
 from dafre_fast.predict.settings import PredictRun  # noqa: E402
 
 
-def named(model: Path, *pictures: object, detector: Path | None = None, **more: object):
+def named(
+    model: Path, *pictures: object, detector: Path | None = None, tell=silent, **more: object
+) -> Predictions:
     run = PredictRun(model=model, pictures=tuple(map(str, pictures)), **more)
     detecting = Detecting(detector=detector and str(detector))
     computing = Computing(threads=1)
-    return predict(run, detecting, Fetching(retries=0), Bounds(), computing)
+    return predict(run, detecting, Fetching(retries=0), Bounds(), computing, tell)
 
 
 def likeliest(predictions: Predictions) -> list[str]:
@@ -84,6 +89,66 @@ def test_urls_are_fetched_and_those_that_fail_are_counted(made, drawn) -> None:
     assert [one.picture[-6:] for one in found.refused] == ["/2.png"]
 
 
+def test_an_address_of_no_known_kind_and_a_file_that_is_not_there_are_told_apart(made) -> None:
+    with host() as served:
+        found = named(made.model, "ftp://example.invalid/1.png", f"{served.address}/2.png")
+    assert [one.reason for one in found.refused] == ["unreadable_original", "not_found"]
+    assert (found.pictures, found.named) == (2, [])
+
+
+def test_signatures_of_addresses_are_not_shown_and_still_count_apart(made, drawn) -> None:
+    with host() as served:
+        paths = [f"/1.png?token={secret}" for secret in ("hush", "quiet")]
+        served.files.update(dict.fromkeys(paths, drawn[1].read_bytes()))
+        found = named(made.model, *(f"{served.address}{path}" for path in paths))
+    assert (found.pictures, len(found.named)) == (2, 2)
+    assert {one.picture for one in found.named} == {f"{served.address}/1.png?token=***"}
+
+
+def test_names_of_files_that_are_not_utf_8_are_escaped(made, drawn, tmp_path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    shutil.copy(drawn[0], os.fsencode(folder) + b"/caf\xe9.jpg")
+    found = named(made.model, folder)
+    assert [one.picture for one in found.named] == [f"{folder}/caf\\xe9.jpg"]
+    assert json.dumps(found.named[0].picture).isascii()
+
+
+def test_an_error_in_a_decoder_costs_one_picture(made, drawn, monkeypatch) -> None:
+    real = naming.make_images
+
+    def failing(data: bytes, *args: object, **more: object) -> object:
+        if data == drawn[1].read_bytes():
+            raise ZeroDivisionError("by accident")
+        if data == drawn[2].read_bytes():
+            raise MemoryError
+        return real(data, *args, **more)
+
+    monkeypatch.setattr(naming, "make_images", failing)
+    found = named(made.model, *drawn)
+    assert [one.reason for one in found.refused] == ["decoder_failed", "out_of_memory"]
+    assert likeliest(found) == [NAMES[0]]
+
+
+def test_a_namer_gives_names_and_an_embedding_that_is_near_those_of_its_class(made, drawn) -> None:
+    namer = naming.open_namer(made.model, Computing(threads=1), Bounds(), names=1)
+    others = [jpeg(colour, (70, 90), 900 + number) for number, colour in enumerate(COLOURS)]
+    first = [namer.name(path.read_bytes())[0] for path in drawn]
+    second = [namer.name(data)[0] for data in others]
+    assert [[one.name for one in seen.names] for seen in second] == [[name] for name in NAMES]
+    likeness = np.array([[one.embedding @ other.embedding for other in second] for one in first])
+    assert likeness.argmax(1).tolist() == [0, 1, 2]
+    assert np.abs(likeness).max() < 1 + 1e-5
+    assert (first[0].head, first[0].score) == (None, None)
+
+
+def test_without_a_detector_a_model_of_heads_says_what_it_takes_for_one(made, drawn) -> None:
+    events = []
+    named(made.model, drawn[0], tell=events.append)
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert ["without --detector" in text for text in told] == [True]
+
+
 def test_nothing_to_do_is_said(made) -> None:
     with pytest.raises(UsageError, match="name a picture"):
         named(made.model)
@@ -103,9 +168,7 @@ def test_heads_are_found_and_cut_out_first(made, tmp_path) -> None:
     (one,) = found.named
     assert one.head == pytest.approx((1 / 16, 1 / 16, 9 / 16, 9 / 16), abs=0.01)
     assert one.score > 0.7
-    assert [(one.reason, one.detail) for one in found.refused] == [
-        ("empty_box", "no head was found")
-    ]
+    assert [(one.reason, one.detail) for one in found.refused] == [("no_head", "")]
 
 
 def test_the_onnx_model_gives_the_same_probabilities_and_embeddings(made, tmp_path) -> None:
