@@ -18,6 +18,29 @@ LIST = "<!-- commands -->"
 """The line of a page that the table of all commands replaces."""
 
 
+_GUIDES = {
+    "full": "../../quick-start.md",
+    "heads": "../../guides/heads.md",
+    "labels": "../formats/tables.md",
+    "download": "../../guides/originals.md",
+    "resize": "../../tutorials/folder.md",
+    "crop": "../../guides/heads.md#all-heads-of-a-picture",
+    "merge": "../../guides/many-machines.md#join-the-parts",
+    "tags": "../../guides/tags.md",
+    "lists": "../../guides/originals.md#rsync",
+    "stats": "../../guides/tags.md#statistics",
+    "report": "../../guides/gallery.md#the-report",
+    "pack": "../../guides/packing.md",
+    "gallery": "../../guides/gallery.md#the-gallery",
+    "verify": "../../guides/verifying.md",
+    "audit": "../../guides/duplicates.md",
+    "train": "../../guides/training.md",
+    "evaluate": "../../guides/training.md#what-evaluate-says",
+    "predict": "../../guides/training.md",
+}
+"""Where a command is explained with examples."""
+
+
 def command_of(name: str) -> Any:
     """Return the click command of this name, with its groups and sections."""
     return import_module(f"dafre_fast.{name}.__main__").command
@@ -25,7 +48,8 @@ def command_of(name: str) -> Any:
 
 def whole_page(name: str) -> str:
     """Return the page of a command for which nobody wrote one: what it does, and its flags."""
-    return f"# {name}\n\n{description(name)}\n\n{MARK}\n"
+    guide = f"[Examples and explanations]({_GUIDES[name]})\n\n" if name in _GUIDES else ""
+    return f"# {name}\n\n{description(name)}\n\n{guide}{MARK}\n"
 
 
 def flags(name: str) -> str:

@@ -20,6 +20,7 @@ from tests.heads.drawn import write_inputs
 
 pytestmark = pytest.mark.slow  # it takes most of a minute to make
 
+NOTEBOOK = ROOT / "examples/first_look.ipynb"
 README, PYTHON = ROOT / "README.md", ROOT / "docs/reference/python.md"
 FACEBOXES = Path(__file__).resolve().parents[3] / "shared/heads/faceboxes.onnx"
 SPLITS = ("train", "val", "test")
@@ -143,6 +144,20 @@ def test_the_commands_of_the_readme_run_one_after_the_other(sample, tmp_path) ->
     assert (
         pl.read_parquet(tmp_path / "dafre/manifest.parquet").filter(status="success").height > 150
     )
+
+
+def test_the_notebook_runs_from_its_first_cell_to_its_last(sample, tmp_path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    client = pytest.importorskip("nbclient").NotebookClient
+    pytest.importorskip("ipykernel")
+    (tmp_path / "out").symlink_to(sample[0])
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert all(not cell.get("outputs") for cell in notebook.cells)  # none is committed
+    client(notebook, resources={"metadata": {"path": tmp_path}}, timeout=120).execute()
+    shown = [cell.outputs[0] for cell in notebook.cells if cell.get("outputs")]
+    assert any("image/png" in one.get("data", {}) for one in shown)
+    assert "not_an_image" in str(shown[-1])
+    assert len([*(tmp_path / "small/faces").rglob("*.jpg")]) > 5
 
 
 _FEWER = {"full": ("--workers", 2)}
