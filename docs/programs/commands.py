@@ -1,5 +1,6 @@
 """Pages about commands and settings, made from the settings themselves."""
 
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -49,7 +50,7 @@ def command_of(name: str) -> Any:
 def whole_page(name: str) -> str:
     """Return the page of a command for which nobody wrote one: what it does, and its flags."""
     guide = f"[Examples and explanations]({_GUIDES[name]})\n\n" if name in _GUIDES else ""
-    return f"# {name}\n\n{description(name)}\n\n{guide}{MARK}\n"
+    return f"# {name}\n\n{with_flags(description(name))}\n\n{guide}{MARK}\n"
 
 
 def flags(name: str) -> str:
@@ -59,7 +60,7 @@ def flags(name: str) -> str:
     parts = [_usage(command), *_words(command, kinds)]
     for section in command.sections:
         rows = (_row(option, kinds[option.name]) for option in section.options)
-        parts.append(f"## {section.heading}\n\n{_HEAD}\n" + "\n".join(rows))
+        parts.append(f"## {with_flags(section.heading)}\n\n{_HEAD}\n" + "\n".join(rows))
     parts.append(_OTHERS)
     return "\n\n".join(parts)
 
@@ -121,7 +122,12 @@ def text_of(field: inspect.Field) -> str:
     """Return what a setting does, for a cell of a table."""
     assert isinstance(field.type, inspect.Metadata)
     text = str((field.type.extra_json_schema or {})["description"])
-    return text.replace("{", "&#123;").replace("|", "\\|").replace("*", "\\*")
+    return with_flags(text).replace("|", "\\|").replace("*", "\\*")
+
+
+def with_flags(text: str) -> str:
+    """Return a text with its flags as code; else `--` would become a dash, or be parted."""
+    return re.sub(r"(?<![\w`-])--[a-z][a-z-]*", r"`\g<0>`", text)
 
 
 def _default(field: inspect.Field) -> str:

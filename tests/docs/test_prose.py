@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, name_of
+from tests.docs.pages import PAGES, ROOT, name_of
 
 MOST_WORDS_IN_THE_MEAN = 20
 MOST_WORDS = 50
@@ -51,3 +51,7 @@ def test_lengths_are_counted_without_code_tables_and_links() -> None:
     text = "One two `a b c` [three](x.md)."
     page = f"# A head\n\n{text}\n\n| a b c d |\n\n- An item.\n- More: than it.\n"
     assert sentences(page) == ["One two code three.", "An item.", "than it."]
+
+
+def test_the_readme_is_read_within_minutes() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 1000
