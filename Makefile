@@ -29,7 +29,7 @@ unknown := $(filter-out $(variables),$(given))
 $(if $(unknown),$(error no such variable: $(unknown) (make help lists them)))
 
 .DEFAULT_GOAL := full
-.PHONY: help full train setup setup-dev turbojpeg test test-all test-newest lint check torture faults \
+.PHONY: help full train setup setup-dev turbojpeg docs test test-all test-newest lint check torture faults \
     fuzz bench bench-compare lock clean
 
 help: ## list the targets and the variables
@@ -76,6 +76,14 @@ turbojpeg: $(VENV)/base
 	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
 	echo 'libturbojpeg is not here and could not be installed; libvips serves in its place'
 
+$(VENV)/docs: $(VENV)/base
+	$(PIP) $(LOCKED) --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/docs ## build the documentation in build/site, and refuse broken links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo 'look at it:  $(BIN)/python -m http.server --directory build/site'
+
 # Tests of one file share a process, and so its fixtures.
 pytest = $(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
@@ -120,7 +128,7 @@ lock: ## write constraints.txt: the newest releases that the ranges of pyproject
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --upgrade uv
 	{ echo '# Releases of all dependencies, the developers’ too. `make lock` writes this file.'; \
-	  build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
+	  build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs \
 	      --no-annotate --no-header pyproject.toml; } >build/constraints.txt
 	mv build/constraints.txt constraints.txt
 

@@ -96,6 +96,7 @@ def command(
             flags.append(click.Argument([words], nargs=-1, metavar=f"[{words.upper()}]…"))
         return _Command(
             name,
+            groups,
             sections,
             callback=callback,
             params=[*flags, _config_option(), version_option()],
@@ -150,6 +151,7 @@ class _Command(click.Command):
     def __init__(
         self,
         name: str,
+        groups: Sequence[type[Group]],
         sections: Sequence[_Section],
         *,
         callback: Callable[..., int],
@@ -160,17 +162,17 @@ class _Command(click.Command):
         super().__init__(
             name, callback=callback, params=params, help=help, context_settings=context_settings
         )
-        self._sections = sections
+        self.groups, self.sections = groups, sections
 
     @property
     def settings(self) -> set[str]:
         """The names of the settings that it has flags for."""
-        return {option.name or "" for section in self._sections for option in section.options}
+        return {option.name or "" for section in self.sections for option in section.options}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        of_settings = {id(option) for section in self._sections for option in section.options}
+        of_settings = {id(option) for section in self.sections for option in section.options}
         others = [param for param in self.get_params(ctx) if id(param) not in of_settings]
-        shown = [(section.heading, section.options) for section in self._sections]
+        shown = [(section.heading, section.options) for section in self.sections]
         for heading, options in [*shown, ("Other options", others)]:
             records = [record for option in options if (record := option.get_help_record(ctx))]
             with formatter.section(heading):

@@ -107,7 +107,9 @@ class Shards(IterableDataset[Item]):
 
     Args:
         folder: The shards of a split.
-        images, transform, tag_names: As for `Images`.
+        images: `full`, `faces` or `both`.
+        transform: A function of pixels (height, width, 3), RGB, uint8.
+        tag_names: The tags in `tags`, in this order (`read_tag_names` reads them).
         seed: Shuffle by this number and the epoch; None for the order of the shards.
         even: "drop" or "pad" for the same number of samples in all ranks, and so of batches, if
             they have equally many workers; else DistributedDataParallel waits for ever at the end
@@ -116,10 +118,10 @@ class Shards(IterableDataset[Item]):
             have one more than others.
         batch_size: That of the DataLoader. Workers then take whole batches in turn, so that only
             the last batch of a rank can be smaller, and `len` of the DataLoader is exact.
-        rank, world_size: The number of this process, from 0, and of all processes. Default: those
-            of `torch.distributed`; without a process group those of the launcher (`RANK` and
-            `WORLD_SIZE`, which torchrun sets); else 0 and 1. Give 0 and 1 where something else
-            divides the samples, such as accelerate.
+        rank: The number of this process, from 0. Default: that of `torch.distributed`; without a
+            process group that of the launcher (`RANK`, which torchrun sets); else 0.
+        world_size: The number of all processes. Default: as for `rank` (`WORLD_SIZE`), else 1. Give
+            0 and 1 where something else divides the samples, such as accelerate.
 
     `len` is the number of samples of this rank in an epoch. `state_dict` and `load_state_dict` let
     it go on within an epoch; torchdata's StatefulDataLoader calls them in its workers.

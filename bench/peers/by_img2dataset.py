@@ -26,7 +26,7 @@ def interpreter() -> str | None:
     named = os.environ.get("BENCH_IMG2DATASET")
     if named or find_spec("img2dataset"):
         return named or sys.executable
-    print("img2dataset is not installed: see BENCH_IMG2DATASET in the README", file=sys.stderr)
+    print("img2dataset is not installed: docs/design/benchmarks.md says how", file=sys.stderr)
     return None
 
 

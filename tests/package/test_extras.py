@@ -11,7 +11,8 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 
 
 def test_every_extra_that_is_named_anywhere_exists() -> None:
-    sources = [ROOT / "README.md", *(ROOT / "dafre_fast").rglob("*.py")]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    sources = [*pages, *(ROOT / "dafre_fast").rglob("*.py")]
     named = {
         name for path in sources for name in re.findall(r"dafre_fast\[(\w+)\]", path.read_text())
     }
