@@ -21,10 +21,8 @@ from dafre_fast.core.errors import DafreError, WorkerError
 from dafre_fast.core.events import Event, Tell
 from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.stopping import Stopped, raise_stopped
-from dafre_fast.engine.engines import Failed, Finished, Job, Message
+from dafre_fast.engine.coordinator import Failed, Finished, Job, Message
 
-_TELL_SECONDS = 0.1
-"""Interval at which events are passed on."""
 _TO_STOP_SECONDS = 12.0
 
 
@@ -38,7 +36,7 @@ class _Telling:
         with self._lock:
             self._events.append(event)
 
-    def flush(self, last: Message = None) -> None:
+    def flush(self, last: Message | None = None) -> None:
         with self._lock:
             events, self._events = self._events, []
             for message in (events or None, last):
@@ -48,11 +46,11 @@ class _Telling:
 
 
 @contextmanager
-def _telling(told: IO[bytes]) -> Iterator["_Telling"]:
+def _telling(told: IO[bytes], seconds: float) -> Iterator["_Telling"]:
     telling, over = _Telling(told), Flag()
 
     def keep_telling() -> None:
-        while not over.wait(_TELL_SECONDS):
+        while not over.wait(seconds):
             telling.flush()
 
     thread = Thread(target=keep_telling, daemon=True)
@@ -73,7 +71,7 @@ def main() -> None:
     job: Job = pickle.load(sys.stdin.buffer)  # noqa: S301  (from our own parent)
     Thread(target=_stop_with_parent, daemon=True).start()
     try:
-        with _telling(told) as telling:
+        with _telling(told, job.tell_seconds) as telling:
             last = _carry_out(job, telling)
         telling.flush(last)
     except Stopped as stopped:

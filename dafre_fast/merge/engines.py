@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from dafre_fast.core.events import Tell
 from dafre_fast.core.settings.fetching import SharedFetching
 from dafre_fast.core.settings.running import Dividing
-from dafre_fast.engine.engines import Job, divided, engines_for, make_way, run_engines, shared
+from dafre_fast.engine.coordinator import Job
+from dafre_fast.engine.engines import divided, engines_for, make_way, run_engines, shared
 from dafre_fast.merge.run import merge
 
 S = TypeVar("S")

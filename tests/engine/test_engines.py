@@ -12,7 +12,8 @@ from dafre_fast.core.errors import SourceError, UsageError, WorkerError
 from dafre_fast.core.events import Advanced, Asked, Began, Ended, Event, Notice
 from dafre_fast.core.settings.fetching import Fetching, SharedFetching
 from dafre_fast.core.settings.running import Dividing
-from dafre_fast.engine.engines import Job, divided, engines_for, run_engines, shared
+from dafre_fast.engine.coordinator import Job
+from dafre_fast.engine.engines import divided, engines_for, run_engines, shared
 from dafre_fast.sources.manners.hosts import Host, Reach
 from tests.processes import needs_proc, runs
 from tests.torture.kills import await_true
