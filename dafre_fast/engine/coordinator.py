@@ -12,8 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from heapq import heappop, heappush
 from math import inf
-from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 from dafre_fast.core.errors import BusyError, WorkerError
 from dafre_fast.core.events import Event, Notice, Tell
@@ -79,18 +78,7 @@ class Start(NamedTuple):
 
 
 class Places(Protocol):
-    """Where parts are carried out. A context manager: at its end, parts still at work are stopped
-    and waited for.
-    """
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None: ...
+    """Where parts are carried out. Who made them stops what is still at work when a run ends."""
 
     def all(self) -> Collection[Place]:
         """Return the places that there are now, with those that are at work."""
@@ -125,12 +113,10 @@ def carry_out_parts(
 ) -> None:
     """Carry out the jobs of parts 1 to `parts`, as many at once as there are places.
 
-    Raises what a part raises, after the others are stopped; WorkerError if a part was lost too
+    Raises what a part raises, while others are still at work; WorkerError if a part was lost too
     often, after the others are done, or if no place is found. Raises KeyboardInterrupt as any run.
     """
-    coordinator = _Coordinator(job_of, parts, places, tell, rules, clock)
-    with places:
-        coordinator.work()
+    _Coordinator(job_of, parts, places, tell, rules, clock).work()
 
 
 class _Attempts:

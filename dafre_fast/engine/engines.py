@@ -102,10 +102,11 @@ def make_way(output: Path, *, resume: bool) -> None:
 
 def run_engines(job_of: Callable[[int, int], Job], engines: int, tell: Tell) -> None:
     """Carry out the jobs of parts 1 to `engines`; `job_of` takes the number of a part, and how
-    often its engine was started before. Raises as `engine.coordinator.carry_out_parts` does.
+    often its engine was started before. Raises as `engine.coordinator.carry_out_parts` does, when
+    all engines have ended.
     """
-    places = _Engines(engines)
-    carry_out_parts(lambda one: job_of(one.number, one.before), engines, places, tell, Rules())
+    with _Engines(engines) as places:
+        carry_out_parts(lambda one: job_of(one.number, one.before), engines, places, tell, Rules())
 
 
 class _Engines:
