@@ -1,14 +1,17 @@
 """Carry out the parts of a run at once on this machine, each in a process of its own, an engine.
 
 An engine is a whole run of a part (`engine.engine`). It tells its events to this process, which
-passes them on as those of one run (`engine.joined`). One that dies is started again; it goes on
-where it was. When this process stops or is gone, so are its engines.
+passes them on as those of one run (`engine.joined`). What one learns of a host, the others are
+told. One that dies is started again; it goes on where it was. When this process stops or is gone,
+so are its engines.
 """
 
+import os
 import pickle
 import queue
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
@@ -20,7 +23,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError, WorkerError
-from dafre_fast.core.events import Event, Notice, Tell
+from dafre_fast.core.events import Down, Event, Held, News, Notice, Tell, Up
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.fetching import SharedFetching
 from dafre_fast.core.settings.running import Dividing, usable_cores
@@ -154,6 +157,8 @@ class _Fleet:
         self._engines = [_Engine(number) for number in range(1, engines + 1)]
         self._joined = Joined(engines, tell)
         self._messages = queue.SimpleQueue[tuple[_Engine, Message]]()
+        self._news = dict[tuple[str, type[Event]], tuple[Held | Down, float]]()
+        """What is known of hosts, and when it was told."""
         self._dead: list[str] = []
         self._listeners: list[Thread] = []
 
@@ -194,6 +199,8 @@ class _Fleet:
                 case events:
                     for event in events:
                         self._joined.take(engine.number, event)
+                        if isinstance(event, News):
+                            self._pass_on(engine, event)
         if self._dead:
             raise WorkerError(
                 f"{'; '.join(self._dead)}: what is finished is kept, and the same command goes on"
@@ -217,6 +224,11 @@ class _Fleet:
         with suppress(OSError):  # it died at once: `_listen` says so
             process.stdin.write(pickle.dumps(job))
             process.stdin.flush()
+            os.set_blocking(process.stdin.fileno(), False)
+        for news, at in self._news.values():
+            seconds = news.seconds - (time.monotonic() - at)
+            if seconds > 0:
+                _tell(engine, replace(news, seconds=seconds))
 
     def _listen(self, engine: _Engine, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout
@@ -224,6 +236,16 @@ class _Fleet:
             while True:
                 self._messages.put((engine, pickle.load(process.stdout)))  # noqa: S301
         self._messages.put((engine, None))
+
+    def _pass_on(self, teller: _Engine, news: News) -> None:
+        """Tell the other engines what one learned of a host, and keep it for those to come."""
+        if isinstance(news, Up):
+            self._news.pop((news.host, Down), None)
+        else:
+            self._news[news.host, type(news)] = news, time.monotonic()
+        for engine in self._engines:
+            if engine is not teller:
+                _tell(engine, news)
 
     def _end(self, engine: _Engine) -> int:
         process, engine.process = engine.process, None
@@ -245,3 +267,10 @@ class _Fleet:
         else:
             self._joined.ended(engine.number)
             self._dead.append(f"{name} died {engine.fruitless} times ({how})")
+
+
+def _tell(engine: _Engine, news: News) -> None:
+    """Tell an engine news, unless it does not listen: then it has them from the host itself."""
+    if engine.process and engine.process.stdin:
+        with suppress(OSError):  # a pipe takes so few bytes as a whole, or not at all
+            os.write(engine.process.stdin.fileno(), pickle.dumps(news))
