@@ -135,6 +135,9 @@ class Pace(Event, frozen=True):
     why: str
 
 
+News = Held | Down | Up
+"""What one run learns of a host, and others that ask it should know."""
+
 Tell = Callable[[Event], None]
 """An observer: called with each event, in order, by the thread that does the work."""
 

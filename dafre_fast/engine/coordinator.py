@@ -14,8 +14,10 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from dafre_fast.core.errors import BusyError, WorkerError
-from dafre_fast.core.events import Event, Notice, Tell
+from dafre_fast.core.events import Down, Event, Held, News, Notice, Tell, Up
 from dafre_fast.engine.joined import Joined
 
 MOST_STARTS = 4
@@ -28,13 +30,14 @@ _SEARCH_SECONDS = 300.0
 
 class Job(NamedTuple):
     """A call that carries out one part: a function as `module:name`, and its arguments but `tell`.
-    It can be pickled. Events are told every `tell_seconds`.
+    It can be pickled. Events are told every `tell_seconds`; `news` of hosts are known before.
     """
 
     function: str
     arguments: Sequence[Any]
     named: Mapping[str, Any] = {}
     tell_seconds: float = 0.1
+    news: Sequence[News] = ()
 
 
 class Failed(NamedTuple):
@@ -85,6 +88,9 @@ class Places(Protocol):
 
     def start(self, number: int, place: Place, job: Job) -> None:
         """Start a part at a place that does none."""
+
+    def tell(self, number: int, news: News) -> None:
+        """Tell a part that is at work what another one learned of a host."""
 
     def messages(self) -> Iterable[tuple[int, Message]]:
         """Wait a second at most; return the messages that have come, with the numbers of parts."""
@@ -146,6 +152,8 @@ class _Coordinator:
         self._at_work = dict[int, Start]()
         self._attempts = dict[int, _Attempts]()
         self._given_up = list[str]()
+        self._news = dict[tuple[str, type[Event]], tuple[Held | Down, float]]()
+        """What is known of hosts, and when it was told."""
 
     def work(self) -> None:
         while self._waiting or self._paused or self._at_work:
@@ -190,7 +198,7 @@ class _Coordinator:
         attempts.starts += 1
         attempts.done_at_start = self._joined.done_by(number)
         self._at_work[number] = start
-        self._places.start(number, place, self._job_of(start))
+        self._places.start(number, place, self._job_of(start)._replace(news=self._known()))
 
     def _take(self, number: int, message: Message) -> None:
         match message:
@@ -205,6 +213,25 @@ class _Coordinator:
             case events:
                 for event in events:
                     self._joined.take(number, event)
+                    if isinstance(event, News):
+                        self._pass_on(number, event)
+
+    def _pass_on(self, teller: int, news: News) -> None:
+        """Tell the other parts what one learned of a host, and keep it for those to come."""
+        if isinstance(news, Up):
+            self._news.pop((news.host, Down), None)
+        else:
+            self._news[news.host, type(news)] = news, self._clock()
+        for number in self._at_work:
+            if number != teller:
+                self._places.tell(number, news)
+
+    def _known(self) -> list[News]:
+        """Return what is known of hosts, with the seconds that are left; forget what is over."""
+        now = self._clock()
+        left = {key: news.seconds - (now - at) for key, (news, at) in self._news.items()}
+        self._news = {key: self._news[key] for key, seconds in left.items() if seconds > 0}
+        return [replace(news, seconds=left[key]) for key, (news, _) in self._news.items()]
 
     def _end(self, number: int) -> None:
         del self._at_work[number], self._attempts[number]

@@ -1,7 +1,8 @@
 """Carry out the parts of a run at once on this machine, each in a process of its own, an engine.
 
-An engine is a whole run of a part (`engine.engine`). One that dies is started again; it goes on
-where it was (`engine.coordinator`). When this process stops or is gone, so are its engines.
+An engine is a whole run of a part (`engine.engine`). What one learns of a host, the others are
+told. One that dies is started again; it goes on where it was (`engine.coordinator`). When this
+process stops or is gone, so are its engines.
 """
 
 import queue
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.events import Tell
+from dafre_fast.core.events import News, Tell
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.fetching import SharedFetching
 from dafre_fast.core.settings.running import Dividing, usable_cores
@@ -133,6 +134,9 @@ class _Engines:
         name = f"engine {number} of {len(self._places)}"
         put = self._messages.put
         self._processes[number] = EngineProcess(name, job, lambda told: put((number, told)))
+
+    def tell(self, number: int, news: News) -> None:
+        self._processes[number].tell(news)
 
     def messages(self) -> Iterator[tuple[int, Message]]:
         with suppress(queue.Empty):

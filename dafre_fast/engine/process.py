@@ -1,5 +1,6 @@
 """The process of an engine (`engine.engine`), as its parent sees it."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
+from dafre_fast.core.events import News
 from dafre_fast.core.stopping import left_to_parent
 from dafre_fast.engine.coordinator import Failed, Finished, Job, Lost, Message
 
@@ -46,6 +48,13 @@ class EngineProcess:
         with suppress(OSError):  # it died at once: `_listen` says so
             self._process.stdin.write(pickle.dumps(job))
             self._process.stdin.flush()
+            os.set_blocking(self._process.stdin.fileno(), False)
+
+    def tell(self, news: News) -> None:
+        """Tell it news, unless it does not listen: then it has them from the host itself."""
+        assert self._process.stdin
+        with suppress(OSError, ValueError):  # a pipe takes so few bytes as a whole, or not at all
+            os.write(self._process.stdin.fileno(), pickle.dumps(news))
 
     def terminate(self) -> None:
         """Ask it to stop."""

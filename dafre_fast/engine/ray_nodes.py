@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.events import News
 from dafre_fast.core.stopping import SIGNALS
 from dafre_fast.engine.coordinator import Failed, Finished, Job, Lost, Message, Place
 from dafre_fast.engine.process import EngineProcess
@@ -127,6 +128,9 @@ class RayNodes:
         sent = pickle.dumps(job._replace(tell_seconds=_TELL_SECONDS))
         told = task.remote(sent, place.name, str(Path.cwd()), self.proof)
         self._tasks[number] = _Task(place, told)
+
+    def tell(self, number: int, news: News) -> None:
+        """Do nothing: a part on another node has news from the host itself, or when it begins."""
 
     def messages(self) -> Iterator[tuple[int, Message]]:
         told = {task.told: number for number, task in self._tasks.items()}
