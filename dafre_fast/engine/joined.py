@@ -24,7 +24,7 @@ class Joined:
         self._left = {*range(1, runs + 1)}
         self._begun = dict[int, Began]()
         self._asked = dict[int, Asked]()
-        self._standing = 0
+        self._images = self._standing = 0
         self._done = dict.fromkeys(self._left, 0)
         self._making = set[int]()
         self._connections = dict[int, int]()
@@ -76,9 +76,13 @@ class Joined:
         if run not in self._asked:
             self._asked[run] = asked
             self._standing += asked.standing
+            if self._late:
+                self._images = max(self._images, asked.whole or asked.images)
+            else:
+                self._images += asked.images
             self._start()
             if self._late:
-                self._tell(Asked(self._images(), self._standing))
+                self._tell(Asked(self._images, self._standing))
                 self._advance(Advanced((None,) * asked.standing, earlier=True))
             return
         # It begins again: what it did before it died may not have been told.
@@ -94,19 +98,12 @@ class Joined:
             return
         standing = 0 if self._late else self._standing
         first = self._begun[min(self._asked)]
-        self._tell(Began(first.label, self._images(), standing, first.bad))
+        self._tell(Began(first.label, self._images, standing, first.bad))
         if not self._late:
-            self._tell(Asked(self._images(), standing))
+            self._tell(Asked(self._images, standing))
         early, self._early = self._early, None
         for event in early:
             self._tell(event)
-
-    def _images(self) -> int:
-        """Return how many images all runs together are asked for."""
-        asked = self._asked.values()
-        if self._late:
-            return max(one.whole or one.images for one in asked)
-        return sum(one.images for one in asked)
 
     def _advance(self, event: Advanced) -> None:
         if self._early is None:
