@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dafre_fast.core.layout import MANIFEST, STATE
-from dafre_fast.engine.engines import MOST_STARTS
+from dafre_fast.engine.coordinator import MOST_STARTS
 from tests.commands import dafre
 from tests.merge.small import IMAGES, contents, draw, make
 from tests.processes import children, descendants, runs

@@ -15,8 +15,9 @@ from typing import Self
 import pytest
 
 from dafre_fast.core.layout import STATE
+from tests.commands import dafre, tree
 from tests.end_to_end.test_engines import fetched, same, served
-from tests.merge.small import IMAGES, draw, make
+from tests.merge.small import IMAGES, contents, draw, make
 from tests.processes import runs
 from tests.ray_cluster import RayCluster, ray_cluster
 from tests.torture.kills import await_true
@@ -170,3 +171,46 @@ def test_one_signal_stops_all_parts(cluster, inputs, tmp_path, number) -> None:
     assert await_true(lambda: not any(map(runs, at_work)))
     assert driver.said.count("stopped; what is finished is kept") == 1
     assert "Traceback" not in driver.said
+
+
+@pytest.mark.parametrize("command", ["resize", "download"])
+def test_other_commands_end_in_the_bytes_of_one_run(cluster, inputs, tmp_path, command) -> None:
+    flags = {
+        "resize": ("--input", inputs / "originals"),
+        "download": ("--faces", inputs / "faces.tsv", "--source", inputs / "originals"),
+    }[command]
+    more = ("--max-bad-rows", 0.5) if command == "download" else ()
+    ray = ("--executor", "ray", "--ray-address", cluster.address, "--parts", 2)
+    for output, where in (("one", ()), ("nodes", ray)):
+        done = dafre(command, *flags, *more, *where, "--output", output, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert len(tree(tmp_path / "one")) >= IMAGES - 1
+    assert contents(tmp_path / "nodes") == contents(tmp_path / "one")
+
+
+def test_without_a_cluster_one_is_started_and_leaves_nobody(inputs, short_tmpdir) -> None:
+    command = [sys.executable, "-m", "dafre_fast.resize", "--executor", "ray", "--parts", "2"]
+    words = ["--input", str(inputs / "originals"), "--output", "ds", "--json"]
+    own = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(
+        [*command, *words],
+        cwd=short_tmpdir,
+        env=own | {"RAY_TMPDIR": short_tmpdir},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["images"] == IMAGES
+    assert await_true(lambda: not of_folder(short_tmpdir))
+
+
+def of_folder(folder: str) -> list[str]:
+    """Processes that Ray started with its files in a folder."""
+    own = f"RAY_TMPDIR={folder}".encode()
+    found = []
+    for path in Path("/proc").iterdir():
+        with suppress(OSError):
+            if path.name.isdecimal() and own in (path / "environ").read_bytes().split(b"\0"):
+                found.append(path.name)
+    return found
