@@ -18,7 +18,8 @@ list, and a command only from the few commands that it is built on (`tool.import
     dataset/    a dataset on disk and how it is read: ledger, outcomes, manifest, places, pictures,
                 shards, spools, object stores, locks, provenance
     engine/     a run: `inputs`, `plan` (asked for, less what is done), `originals`, `work` (one
-                image in a worker), `run`, `observers` (whom it reports to), `executors/`
+                image in a worker), `run`, `observers` (whom it reports to), `executors/`; many runs
+                at once, a part each: `coordinator`, `engines` (of this machine), `ray_nodes`
     api, cli, torch, sample/
                 Python functions; settings as flags; datasets for PyTorch; the drawn sample
     learning/   a recogniser of characters: networks, losses, augmentation, feeding, metrics, what a

@@ -1,12 +1,14 @@
 """Calls for engines (`engine.engines`)."""
 
 import os
+import queue
 import signal
 import time
 from pathlib import Path
 
 from dafre_fast.core.errors import SourceError
-from dafre_fast.core.events import Advanced, Asked, Began, Ended, Tell
+from dafre_fast.core.events import Advanced, Asked, Began, Ended, Held, News, Tell
+from dafre_fast.sources.manners import news
 
 
 def make_ten(folder: Path, number: int, tell: Tell) -> None:
@@ -51,3 +53,34 @@ def hang(folder: Path, number: int, tell: Tell) -> None:  # noqa: ARG001
     (folder / f"hanging {number} {os.getpid()}").touch()
     while True:
         time.sleep(0.1)
+
+
+def hang_when_stopped(folder: Path, number: int, tell: Tell) -> None:
+    """Do not end when asked to stop."""
+    try:
+        hang(folder, number, tell)
+    finally:
+        hang(folder / "stopped", number, tell)
+
+
+class _Listener:
+    def __init__(self) -> None:
+        self.heard = queue.SimpleQueue[News]()
+
+    def hear(self, told: News, _at: float) -> None:
+        self.heard.put(told)
+
+
+def listen(folder: Path, number: int, tell: Tell) -> None:
+    """Engine 1 tells what a host asks for; engine 2 hears it, dies, and hears it again."""
+    listener = _Listener()
+    known = news.listen(listener, "host")
+    if number == 1:
+        tell(Held("host", 60.0))
+    else:
+        told, _ = known[0] if known else (listener.heard.get(), 0.0)
+        path = folder / f"heard {len([*folder.glob('heard *')])}"
+        path.write_text(f"{told.host} {told.seconds > 1}")
+        if path.name == "heard 0":
+            os.kill(os.getpid(), signal.SIGKILL)
+    make_ten(folder / "images", number, tell)

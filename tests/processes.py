@@ -20,6 +20,12 @@ def runs(process: int) -> bool:
     return state(process)[:1] not in ([], ["Z"])
 
 
+def children(parent: int) -> list[int]:
+    """Processes that one has started, and that still run."""
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [number for number in numbers if state(number)[1:2] == [str(parent)] and runs(number)]
+
+
 def descendants(ancestor: int) -> list[int]:
     """Processes that come of one, whatever their session."""
     numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]

@@ -2,6 +2,7 @@
 
     DafreError
     ├── UsageError    a setting is missing, unknown or out of its bounds   exit status 2
+    │   └── BusyError     another run is at work on the output
     ├── InputError    a table, folder or address cannot be read            exit status 2
     ├── OutputError   the output cannot be written (a full disk)           exit status 1
     ├── SourceError   the source must not be asked any more                exit status 1
@@ -28,6 +29,10 @@ class DafreError(Exception):
 
 class UsageError(DafreError):
     """A setting is missing, unknown or out of its bounds."""
+
+
+class BusyError(UsageError):
+    """Another run is at work on the output."""
 
 
 class InputError(DafreError):

@@ -61,11 +61,14 @@ class Ended(StageEvent, frozen=True):
     """The stage is over: all its items are done, or an exception ended it."""
 
 
-class Asked(Event, frozen=True):
-    """A run is asked for `images`; `standing` of them were done by earlier runs."""
+class Asked(Event, frozen=True, omit_defaults=True):
+    """A run is asked for `images`; `standing` of them were done by earlier runs. `whole` is the
+    number of images of which a part is asked for some, 0 in a run of all.
+    """
 
     images: int
     standing: int
+    whole: int = 0
 
 
 class Outcome(Event, frozen=True):
@@ -131,6 +134,9 @@ class Pace(Event, frozen=True):
     connections: int
     why: str
 
+
+News = Held | Down | Up
+"""What one run learns of a host, and others that ask it should know."""
 
 Tell = Callable[[Event], None]
 """An observer: called with each event, in order, by the thread that does the work."""

@@ -61,6 +61,11 @@ def heed() -> None:
     _heeded.set()
 
 
+def is_asked() -> bool:
+    """Return whether this process was asked to stop, and has noticed."""
+    return _heeded.is_set()
+
+
 def end(name: str, number: int) -> NoReturn:
     """End this process, the command `name`, after a signal. No thread is waited for."""
     with suppress(OSError):

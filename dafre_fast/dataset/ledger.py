@@ -33,7 +33,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from dafre_fast.core.atomic import replacing
-from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.core.errors import BusyError, InputError, OutputError
 from dafre_fast.core.records import Detected, Made, Outcome
 from dafre_fast.dataset.ledger_lines import check, decode, encode
 from dafre_fast.dataset.recorder import LocalRecorder, Recorder, append_lines
@@ -48,7 +48,7 @@ _begin_of_line = re.compile(rb'(?={"stage":)')  # inside of one, quotes are esca
 class Ledger:
     """The ledger in a folder, open for one run at a time; a context manager.
 
-    It stays in the process that opened it; workers append through its `recorder`. Raises UsageError
+    It stays in the process that opened it; workers append through its `recorder`. Raises BusyError
     if another run has it open, OutputError if it cannot be written.
     """
 
@@ -154,7 +154,7 @@ class Ledger:
 
 def take_lock(lock: int, folder: Path, kind: int) -> None:
     """Take the lock of a state folder; wait a moment if workers of a killed run are still
-    finishing. Raises UsageError if another run holds it, OutputError if it cannot be locked.
+    finishing. Raises BusyError if another run holds it, OutputError if it cannot be locked.
     """
     end = time.monotonic() + _PATIENCE_SECONDS
     while True:
@@ -162,7 +162,7 @@ def take_lock(lock: int, folder: Path, kind: int) -> None:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() > end:
-                raise UsageError(f"{folder}: another run is at work here") from error
+                raise BusyError(f"{folder}: another run is at work here") from error
             time.sleep(_PATIENCE_SECONDS / 40)
         except OSError as error:
             raise OutputError(f"{folder / LOCK}: {error.strerror}") from error

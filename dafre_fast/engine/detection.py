@@ -203,7 +203,7 @@ def detect_all(
     """
     watch.tell(Doing("reading the ledger"))
     recipe = model.recipe()
-    asked = own_rows(asked, running)
+    whole, asked = asked.height, own_rows(asked, running)
     with resumed(output, running) as ledger:
         fetched = last_outcomes(ledger.paths, "fetch").collect().lazy()
         found = last_outcomes(ledger.paths, "detect").collect().lazy()
@@ -211,7 +211,7 @@ def detect_all(
         again = asked_again(standing, asked, fetched, originals.identity, running, watch)
         standing = standing.join(again, on="key", how="anti")
         todo = asked.lazy().join(standing, on="key", how="anti", maintain_order="left").collect()
-        watch.begin(asked.height, asked.height - todo.height)
+        watch.begin(asked.height, asked.height - todo.height, whole)
         if not originals.keep:
             searched = standing.join(asked.lazy(), on="key", how="semi")
             discard_all(originals, fetched, _unused(searched, use))

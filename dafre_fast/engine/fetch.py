@@ -28,7 +28,7 @@ def fetch_all(
     KeyboardInterrupt if the run is stopped; what was finished is kept.
     """
     watch.tell(Doing("reading the ledger"))
-    asked = own_rows(asked, running)
+    whole, asked = asked.height, own_rows(asked, running)
     with resumed(output, running) as ledger:
         fetched = last_outcomes(ledger.paths, "fetch").collect().lazy()
         open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
@@ -36,7 +36,7 @@ def fetch_all(
             tell_of_reopened(asked, reopened(fetched, originals.identity), watch)
         originals = originals.with_record(fetched)
         todo = table_of_originals(open_, fetched, originals)
-        watch.begin(asked.height, asked.height - todo.height)
+        watch.begin(asked.height, asked.height - todo.height, whole)
 
         async def take(_: Sought, fetched: Fetched) -> None:
             watch.advance(fetched.reason)

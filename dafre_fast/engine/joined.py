@@ -16,14 +16,15 @@ from dafre_fast.core.events import (
 class Joined:
     """Passes on the events of `runs` runs, numbered from 1, each of which makes images in one
     stage. These stages are shown as one, with the sums of their counts; it begins when all have
-    begun. A run may begin again.
+    begun, or, if some begin late, with the first of them. A run may begin again.
     """
 
-    def __init__(self, runs: int, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, runs: int, tell: Tell, *, late: bool = False) -> None:
+        self._tell, self._late = tell, late
         self._left = {*range(1, runs + 1)}
         self._begun = dict[int, Began]()
         self._asked = dict[int, Asked]()
+        self._images = self._standing = 0
         self._done = dict.fromkeys(self._left, 0)
         self._making = set[int]()
         self._connections = dict[int, int]()
@@ -64,6 +65,7 @@ class Joined:
         """Note that a run is over."""
         self._left.discard(run)
         self._making.discard(run)
+        self._connections.pop(run, None)
         if self._left:
             self._start()
         else:
@@ -73,7 +75,15 @@ class Joined:
         self._making.add(run)
         if run not in self._asked:
             self._asked[run] = asked
+            self._standing += asked.standing
+            if self._late:
+                self._images = max(self._images, asked.whole or asked.images)
+            else:
+                self._images += asked.images
             self._start()
+            if self._late:
+                self._tell(Asked(self._images, self._standing))
+                self._advance(Advanced((None,) * asked.standing, earlier=True))
             return
         # It begins again: what it did before it died may not have been told.
         untold = asked.standing - self._asked[run].standing - self._done[run]
@@ -83,13 +93,14 @@ class Joined:
 
     def _start(self) -> None:
         """Begin the stage of all together once all have begun."""
-        if self._early is None or not self._asked or not self._left <= self._asked.keys():
+        all_asked = self._late or self._left <= self._asked.keys()
+        if self._early is None or not self._asked or not all_asked:
             return
-        images = sum(asked.images for asked in self._asked.values())
-        standing = sum(asked.standing for asked in self._asked.values())
+        standing = 0 if self._late else self._standing
         first = self._begun[min(self._asked)]
-        self._tell(Began(first.label, images, standing, first.bad))
-        self._tell(Asked(images, standing))
+        self._tell(Began(first.label, self._images, standing, first.bad))
+        if not self._late:
+            self._tell(Asked(self._images, standing))
         early, self._early = self._early, None
         for event in early:
             self._tell(event)

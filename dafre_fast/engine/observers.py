@@ -34,10 +34,12 @@ class Watch(NamedTuple):
     tally: Tally
     tell: Tell
 
-    def begin(self, images: int, standing: int) -> None:
-        """Report that `images` are asked for, `standing` of them done by earlier runs."""
+    def begin(self, images: int, standing: int, whole: int = 0) -> None:
+        """Report that `images` are asked for, `standing` of them done by earlier runs; those of a
+        part are some of `whole`.
+        """
         self.tell(Began(self.label, images, standing))
-        self.tell(Asked(images, standing))
+        self.tell(Asked(images, standing, whole if whole > images else 0))
 
     def advance(self, *reasons: StrEnum | None) -> None:
         """Report images that are done: the reason of each refusal, None for a success."""

@@ -67,7 +67,7 @@ def make_all(
     with resumed(output, running) as ledger:
         if spools:
             asked = spools.assigned(asked)
-        asked = own_rows(asked, running)
+        whole, asked = asked.height, own_rows(asked, running)
         made = last_outcomes(ledger.paths, "make", recipe.outputs).collect().lazy()
         standing = _standing(asked, made, recipe, running, output, watch)
         record_making(output, recipe, resume=running.resume, state=ledger.path.parent)
@@ -77,7 +77,7 @@ def make_all(
             again = asked_again(standing, asked, fetched, originals.identity, running, watch)
             standing = standing.join(again, on="key", how="anti", maintain_order="left")
         todo, refused_before = _todo(asked, made, standing, recipe, spools)
-        watch.begin(asked.height, asked.height - todo.height)
+        watch.begin(asked.height, asked.height - todo.height, whole)
         if originals:
             discard_all(originals, fetched, asked.lazy().join(todo.lazy(), on="key", how="anti"))
             todo = table_of_originals(todo, fetched, originals)

@@ -109,7 +109,7 @@ async def _fetch(address: str, path: Path, settings: Fetching, tell: Tell) -> No
     token, place = find_token(), origin(url_of(endpoint()))
     bearer = {place: token} if token else None
     transport = Http(settings, Hosts(settings, tell), bearer)
-    async with transport, Effort(settings, Budget(settings.retry_budget), tell) as effort:
+    async with transport, Effort(settings, Budget.of(settings), tell) as effort:
         await effort.persist(address, lambda: _copy(transport, address, effort, path))
 
 

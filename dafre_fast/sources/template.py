@@ -39,7 +39,7 @@ class Template:
         self._addresses = Addresses(template, folder, settings.extensions)
         self._transport = transport
         self._settings, self._check, self._tell = settings, check, tell
-        self._budget = Budget(settings.retry_budget)
+        self._budget = Budget.of(settings)
         self._only_host: str | None = None
 
     async def __aenter__(self) -> Self:

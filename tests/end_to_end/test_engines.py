@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from dafre_fast.core.layout import MANIFEST, STATE
+from dafre_fast.engine.coordinator import MOST_STARTS
 from tests.commands import dafre
 from tests.merge.small import IMAGES, contents, draw, make
-from tests.processes import descendants, runs
+from tests.processes import children, descendants, runs
 from tests.torture.kills import await_true
 
 pytestmark = [
@@ -27,12 +28,22 @@ pytestmark = [
 ]
 
 
+WAIT_SECONDS = 4
+
+
+class Busy(Exception):
+    """A request comes at a bad time."""
+
+
 class Counting:
     """A host that answers slowly, and counts how many requests it answers at once."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
         self.most = self._now = 0
+        self.busy_at: int | None = None
+        """The number of a request that is told to come again later."""
+        self.told_to_wait: float | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -40,6 +51,9 @@ class Counting:
         with self._lock:
             self.asked.append(time.monotonic())
             self._now += 1
+            if len(self.asked) == self.busy_at:
+                self.told_to_wait = time.monotonic()
+                raise Busy
             self.most = max(self.most, self._now)
         try:
             yield
@@ -56,10 +70,15 @@ def served(folder: Path, seconds: float = 0.05) -> Iterator[tuple[str, Counting]
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            with counting.one():
-                time.sleep(seconds)
-                data = (folder / f"originals{self.path}").read_bytes()
-            self.send_response(200)
+            try:
+                with counting.one():
+                    time.sleep(seconds)
+                    data = (folder / f"originals{self.path}").read_bytes()
+                self.send_response(200)
+            except Busy:
+                data = b""
+                self.send_response(429)
+                self.send_header("Retry-After", str(WAIT_SECONDS))
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -139,6 +158,36 @@ def test_an_engine_that_is_killed_in_its_part_costs_nothing(inputs, whole, tmp_p
     assert same(tmp_path / "ds", whole)
 
 
+def test_a_worker_that_is_killed_in_an_engine_costs_nothing(inputs, whole, tmp_path) -> None:
+    with served(inputs, 0.3) as (source, _), start(tmp_path, inputs, source) as run:
+        assert await_true(lambda: fetched(tmp_path) > 2)
+        assert await_true(lambda: _workers(run.pid))
+        os.kill(_workers(run.pid)[0], signal.SIGKILL)
+        assert run.wait(timeout=120) == 0
+    assert same(tmp_path / "ds", whole)
+
+
+def test_an_engine_that_dies_again_and_again_is_given_up_and_the_others_finish(
+    inputs, whole, tmp_path
+) -> None:
+    with served(inputs, 0.3) as (source, _):
+        with start(tmp_path, inputs, source) as run:
+            assert await_true(lambda: len(_engines(run.pid)) == 2)
+            _, spared = _engines(run.pid)
+            while run.poll() is None:
+                for engine in {*_engines(run.pid)} - {spared}:
+                    os.kill(engine, signal.SIGKILL)
+            assert run.returncode == 1
+        said = (tmp_path / "errors").read_text()
+        assert said.count("died (killed by signal 9) and is started again") == MOST_STARTS - 1
+        assert re.search(rf"engine \d of 2 died {MOST_STARTS} times \(killed by signal 9\)", said)
+        assert "Traceback" not in said
+        assert fetched(tmp_path) >= IMAGES // 2 - 1  # one is no image
+        with start(tmp_path, inputs, source) as run:
+            assert run.wait(timeout=120) == 0
+    assert same(tmp_path / "ds", whole)
+
+
 def test_a_driver_that_is_killed_leaves_nobody_and_goes_on(inputs, whole, tmp_path) -> None:
     with served(inputs, 0.3) as (source, _):
         with start(tmp_path, inputs, source) as run:
@@ -177,6 +226,18 @@ def test_a_host_sees_no_more_of_two_engines_than_of_one(inputs, tmp_path) -> Non
     assert in_a_second <= 20 + 20  # a second's worth at once, and one more in that second
 
 
+def test_a_host_that_asks_one_engine_to_wait_is_asked_by_none(inputs, tmp_path) -> None:
+    with served(inputs) as (source, host):
+        host.busy_at = 8
+        done = dafre("full", *flags(inputs, source), "--rate", 10, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert host.told_to_wait
+    waits = [at - host.told_to_wait for at in host.asked]
+    assert not [wait for wait in waits if 0.5 < wait < WAIT_SECONDS]  # half a second on the way
+    assert [wait for wait in waits if wait > WAIT_SECONDS]
+    assert fetched(tmp_path) == IMAGES - 1  # one is no image
+
+
 def _engines(driver: int) -> list[int]:
     """Processes that are engines, of one driver."""
     found = []
@@ -186,3 +247,8 @@ def _engines(driver: int) -> list[int]:
             if words[1:3] == [b"-m", b"dafre_fast.engine.engine"]:
                 found.append(process)
     return found
+
+
+def _workers(driver: int) -> list[int]:
+    servers = [server for engine in _engines(driver) for server in children(engine)]
+    return [worker for server in servers for worker in children(server)]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from dafre_fast.core.errors import SourceError, UsageError, WorkerError
-from dafre_fast.core.events import Advanced, Asked, Began, Ended, Event, Notice
+from dafre_fast.core.events import Advanced, Asked, Began, Ended, Event, Held, Notice
 from dafre_fast.core.settings.fetching import Fetching, SharedFetching
 from dafre_fast.core.settings.running import Dividing
-from dafre_fast.engine.engines import Job, divided, engines_for, run_engines, shared
+from dafre_fast.engine.coordinator import Job
+from dafre_fast.engine.engines import divided, engines_for, run_engines, shared
 from dafre_fast.sources.manners.hosts import Host, Reach
 from tests.processes import needs_proc, runs
 from tests.torture.kills import await_true
@@ -51,6 +52,15 @@ def test_an_engine_that_is_killed_is_started_again_and_goes_on(tmp_path) -> None
     assert len([*tmp_path.glob("?-*")]) == 20
 
 
+def test_what_one_engine_learns_of_a_host_the_others_hear_and_who_is_started_again(
+    tmp_path,
+) -> None:
+    (tmp_path / "images").mkdir()
+    told = carry_out("listen", tmp_path)
+    assert told.count(Held("host", 60.0)) == 1
+    assert [path.read_text() for path in sorted(tmp_path.glob("heard *"))] == ["host True"] * 2
+
+
 def test_an_engine_that_always_dies_is_given_up_and_the_others_do_their_parts(tmp_path) -> None:
     with pytest.raises(WorkerError, match=r"engine 2 of 2 died 4 times \(exit status 7\)"):
         carry_out("die", tmp_path)
@@ -67,17 +77,19 @@ def test_an_error_in_one_engine_is_that_of_the_run_and_stops_the_others(tmp_path
 
 PARENT = (
     "import sys; from pathlib import Path\n"
+    "from dafre_fast.core import stopping\n"
+    "stopping.PATIENCE_SECONDS = 0\n"
     "from dafre_fast.core.stopping import raise_stopped\n"
     "from tests.engine.test_engines import carry_out\n"
     "raise_stopped('parent')\n"
-    "carry_out('hang', Path(sys.argv[1]))\n"
+    "carry_out(sys.argv[1], Path(sys.argv[2]))\n"
 )
 
 
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_engines_end_with_their_parent(tmp_path, number) -> None:
-    command = [sys.executable, "-c", PARENT, tmp_path]
+    command = [sys.executable, "-c", PARENT, "hang", tmp_path]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as parent:
         assert await_true(lambda: len([*tmp_path.glob("hanging *")]) == 2, seconds=60)
         engines = [process_of(tmp_path, engine) for engine in (1, 2)]
@@ -87,6 +99,20 @@ def test_engines_end_with_their_parent(tmp_path, number) -> None:
             parent.send_signal(number)
         parent.wait(timeout=60)
     assert await_true(lambda: not any(map(runs, engines)))
+
+
+@needs_proc
+def test_at_a_second_ctrl_c_engines_that_do_not_end_are_ended_at_once(tmp_path) -> None:
+    (tmp_path / "stopped").mkdir()
+    command = [sys.executable, "-c", PARENT, "hang_when_stopped", tmp_path]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as parent:
+        assert await_true(lambda: len([*tmp_path.glob("hanging *")]) == 2, seconds=60)
+        engines = [process_of(tmp_path, engine) for engine in (1, 2)]
+        os.killpg(parent.pid, signal.SIGINT)
+        assert await_true(lambda: len([*tmp_path.glob("stopped/hanging *")]) == 2)
+        os.killpg(parent.pid, signal.SIGINT)
+        assert parent.wait(timeout=5) == 128 + signal.SIGINT
+    assert await_true(lambda: not any(map(runs, engines)), seconds=5)  # else it takes them ten
 
 
 def test_workers_are_divided_and_each_engine_has_one_at_least() -> None:

@@ -1,5 +1,6 @@
 """Examples of schedulers: what they start is a command with these flags."""
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -8,7 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dafre_fast.core.settings.build import build, fields
+from dafre_fast.core.settings.fetching import SharedFetching
+from dafre_fast.core.settings.running import Dividing
 from dafre_fast.full.__main__ import command
+from dafre_fast.full.settings import FullRun
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -52,3 +57,27 @@ def test_an_indexed_job_has_as_many_parts_as_completions(name) -> None:
     args = spec["template"]["spec"]["containers"][0]["args"][0]
     assert f"+ 1))/{spec['completions']}" in args
     assert f"--runs-at-once {spec['parallelism']} " in args
+
+
+def test_the_job_for_ray_is_a_command_that_its_flags_allow() -> None:
+    spec = importlib.util.spec_from_file_location("ray_job", EXAMPLES / "ray_job.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    words = module.COMMAND
+    assert words[:3] == ["dafre-fast", "full", "--executor=ray"]
+    given = dict(word[2:].split("=") for word in words[2:])
+    values = {name.replace("-", "_"): value for name, value in given.items()}
+    groups = [FullRun, SharedFetching, Dividing]
+    known = {field.encode_name: group for group in groups for field in fields(group)}
+    assert values.keys() <= known.keys()
+    for group in groups:
+        own = {name: value for name, value in values.items() if known[name] is group}
+        build(group, own, str, strict=False)
+
+
+def test_the_cluster_has_no_part_where_the_command_runs() -> None:
+    cluster = yaml.safe_load((EXAMPLES / "ray_cluster.yaml").read_text())
+    kinds = cluster["available_node_types"]
+    assert kinds.pop(cluster["head_node_type"])["resources"] == {"CPU": 0}
+    (node,) = kinds.values()
+    assert node["min_workers"] == node["max_workers"] == cluster["max_workers"]

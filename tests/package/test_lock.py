@@ -24,7 +24,7 @@ def applies(requirement: Requirement, python: str) -> bool:
 
 def required(python: str) -> Iterator[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    names = ("dev", "bench", "detect", "docs", "heic", "objects")
+    names = ("dev", "bench", "detect", "docs", "heic", "objects", "ray")
     others = [line for name in names for line in extras[name]]
     for line in (*PROJECT["dependencies"], *others):
         requirement = Requirement(line)

@@ -9,7 +9,7 @@ import pytest
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Again, Event, Failed
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.fetching import Fetching, SharedFetching
 from dafre_fast.sources.manners import effort as module
 from dafre_fast.sources.manners.effort import Budget, Effort, Passing
 from tests.sources.loopback import ignore
@@ -49,6 +49,12 @@ def persist(
             return await effort.persist(URL, attempt)
 
     return asyncio.run(main()), told
+
+
+@pytest.mark.parametrize(("runs", "retries"), [(1, 100), (4, 25), (1000, 1)])
+def test_runs_that_share_hosts_share_the_free_retries_and_each_has_one(runs, retries) -> None:
+    budget = Budget.of(SharedFetching(runs_at_once=runs))
+    assert sum(budget.spend() for _ in range(200)) == retries
 
 
 def test_a_passing_failure_is_followed_by_another_attempt() -> None:

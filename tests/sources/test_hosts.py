@@ -24,6 +24,7 @@ from dafre_fast.pixels.damage import check_end
 from dafre_fast.pixels.sniff import sniff
 from dafre_fast.sources.interface import Check
 from dafre_fast.sources.manners import hosts as module
+from dafre_fast.sources.manners import news
 from dafre_fast.sources.manners.effort import Budget, Effort
 from dafre_fast.sources.manners.hosts import FAILURES_UNTIL_DOWN, Breaker, Hosts, Reach, reach_of
 from dafre_fast.sources.template import Template
@@ -587,6 +588,68 @@ def fetch(
 
     asyncio.run(main())
     return found, told
+
+
+# What other engines learned
+
+
+@pytest.fixture
+def no_news(monkeypatch) -> None:
+    monkeypatch.setattr(news, "_news", {})
+
+
+async def hear(*told: Event) -> None:
+    for one in told:
+        news.hear(one)
+    await asyncio.sleep(0)  # they come by way of the loop
+
+
+@pytest.mark.usefixtures("no_news")
+@pytest.mark.parametrize("told", [Held("host", 30.0), Down("host", 10, 30.0)])
+@pytest.mark.parametrize("early", [True, False])
+def test_a_host_that_waits_for_one_engine_is_asked_by_no_other(told, early) -> None:
+    async def main() -> int:
+        if early:
+            await hear(told)
+        hosts, _ = met(Fetching())
+        await hear(told)
+        return await done_at_once(ask(hosts))
+
+    assert asyncio.run(main()) == 0
+
+
+@pytest.mark.usefixtures("no_news")
+def test_when_it_answers_one_engine_the_others_ask_it_at_once() -> None:
+    async def main() -> tuple[int, int]:
+        hosts, _ = met(Fetching())
+        await hear(Down("host", 10, 30.0))
+        waiting = asyncio.ensure_future(ask(hosts))
+        await asyncio.sleep(0)
+        await hear(Up("host"))
+        async with asyncio.timeout(5):
+            await waiting
+        return await done_at_once(*(ask(hosts) for _ in range(9))), hosts.is_free("host")
+
+    assert asyncio.run(main()) == (9, True)
+
+
+@pytest.mark.usefixtures("no_news")
+def test_news_of_other_hosts_and_of_those_that_never_answered_change_nothing() -> None:
+    async def main() -> int:
+        hosts, _ = met(Fetching())
+        await hear(Held("other", 30.0), Down("other", 10, 30.0), Down("host", 4, 30.0, "refused"))
+        return await done_at_once(ask(hosts))
+
+    assert asyncio.run(main()) == 1
+
+
+def test_whoever_hears_that_a_host_is_down_tries_it_if_nobody_tells_more() -> None:
+    breaker = Breaker()
+    breaker.rest_until(12.0, now=2.0)
+    assert (breaker.wait(2.0), breaker.wait(12.0)) == (10.0, 0.0)
+    trial = breaker.begin()
+    breaker.rest_until(99.0, now=13.0)  # news do not undo a trial that is on its way
+    assert (trial, breaker.wait(13.0)) == (1, inf)
 
 
 def busy_once(host: str, times: int, seconds: int = 1) -> web.Response:

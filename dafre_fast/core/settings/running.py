@@ -1,10 +1,11 @@
 """Settings of a run: workers, resuming, parts, printing."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from dafre_fast.core.errors import UsageError
 from dafre_fast.core.parts import Part
 from dafre_fast.core.settings.groups import Count, Group
 
@@ -32,7 +33,7 @@ class Running(Workers, frozen=True):
 class Dividing(Running, frozen=True):
     """Worker processes, parts, and what to do with results of earlier runs.
 
-    Raises UsageError if `part` is none.
+    Raises UsageError if `part` is none, or settings exclude each other.
     """
 
     part: Annotated[
@@ -43,12 +44,37 @@ class Dividing(Running, frozen=True):
         Count | None,
         Meta(
             description="Processes that each download and make a part, and share the workers."
-            " Default: one for each 8 cores."
+            " Default: one for each 8 cores. With Ray: parts that a node does at once."
+        ),
+    ] = None
+    executor: Annotated[
+        Literal["local", "ray"],
+        Meta(
+            description="Where parts are done: by this machine, or by the nodes of a Ray cluster."
+        ),
+    ] = "local"
+    ray_address: Annotated[
+        str | None,
+        Meta(
+            description="HOST:PORT of the head node of a Ray cluster. Default: the one that is"
+            " found, or one on this machine."
+        ),
+    ] = None
+    parts: Annotated[
+        Count | None,
+        Meta(
+            description="Parts that are done on a Ray cluster. Default: ten for each node, or as"
+            " many as an earlier run that was stopped had."
         ),
     ] = None
 
     def __post_init__(self) -> None:
         _ = self.own_part
+        if self.part and self.executor == "ray":
+            raise UsageError("--part and --executor ray exclude each other: Ray does all parts")
+        for name, value in (("ray-address", self.ray_address), ("parts", self.parts)):
+            if value is not None and self.executor != "ray":
+                raise UsageError(f"--{name} needs --executor ray")
 
     @property
     def own_part(self) -> Part | None:

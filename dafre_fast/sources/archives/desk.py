@@ -118,7 +118,7 @@ class Desk:
         self.transport, self.settings, self._folder = transport, settings, folder
         self._check, self._tell = check, tell
         self._ignored = False
-        self._budget = Budget(settings.retry_budget)
+        self._budget = Budget.of(settings)
         self.requests = asyncio.Semaphore(settings.connections)
 
     def effort(self, images: float = 1) -> Effort:

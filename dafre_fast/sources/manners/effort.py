@@ -11,7 +11,7 @@ from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Again, Failed, Tell
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.fetching import Fetching
+from dafre_fast.core.settings.fetching import Fetching, sharers_of
 from dafre_fast.sources.manners.slots import Slot
 
 T = TypeVar("T")
@@ -38,13 +38,19 @@ class HostFailed(Passing):
 
 
 class Budget:
-    """The retries of a whole run: 100, and a share of one for each image.
+    """The retries of a whole run: 100, and a share of one for each image. Runs that share hosts
+    share the 100, too, and each has one at least.
 
     The idea is that of Finagle's retry budgets: if most attempts fail, more of them do harm.
     """
 
-    def __init__(self, per_image: float) -> None:
-        self._per_image, self._left = per_image, float(_FREE_RETRIES)
+    def __init__(self, per_image: float, sharers: int = 1) -> None:
+        self._per_image, self._left = per_image, max(_FREE_RETRIES / sharers, 1.0)
+
+    @classmethod
+    def of(cls, settings: Fetching) -> Self:
+        """Return the retries that a run with these settings begins with."""
+        return cls(settings.retry_budget, sharers_of(settings))
 
     def one_more_image(self) -> None:
         """Add the share of one image."""

@@ -4,6 +4,9 @@ Each host has a token bucket of requests and a maximum of connections. It gets n
 long as it asks (Retry-After) and, after failures in a row, for a pause that doubles each time
 (circuit breaker). A host that never answered gets no patience: while it rests, whoever wants to ask
 it is refused at once, with its error.
+
+What one engine learns of a host, the others hear (`manners.news`): all of them leave a host alone
+that asks one to wait, and one that is down is tried by the engine that noticed it.
 """
 
 import asyncio
@@ -17,10 +20,11 @@ from math import inf, isfinite
 from aiolimiter import AsyncLimiter
 
 from dafre_fast.core.errors import Refusal
-from dafre_fast.core.events import Down, Held, Tell, Up, Waited
+from dafre_fast.core.events import Down, Held, News, Tell, Up, Waited
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching, sharers_of
 from dafre_fast.sources.lookup import look_up
+from dafre_fast.sources.manners import news as others
 from dafre_fast.sources.manners.effort import Effort
 from dafre_fast.sources.manners.slots import Slot
 
@@ -138,6 +142,14 @@ class Breaker:
         long_ago = now - self._failing_since >= _SECONDS_OF_A_STRANGER
         return not self.answered and self.failures >= _FAILURES_OF_A_STRANGER and long_ago
 
+    def rest_until(self, until: float, now: float) -> None:
+        """Note that another run found the host down: no request before `until`, then a trial."""
+        if self._trial is not None:
+            return
+        if self.down_since is None:
+            self.down_since, self._rests = now, 0
+        self._until = max(self._until, until)
+
     def leave(self, trial: int | None) -> None:
         """Note that a request ended and says nothing about the host."""
         if trial == self._trial:
@@ -253,11 +265,17 @@ class Hosts:
     def __init__(self, settings: Fetching, tell: Tell) -> None:
         self._settings, self._tell = settings, tell
         self._hosts: dict[str, Host] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def add(self, name: str, reach: Reach) -> None:
         """Add a host, unless it is known."""
-        if name not in self._hosts:
-            self._hosts[name] = Host(name, reach, self._settings)
+        if name in self._hosts:
+            return
+        self._hosts[name] = Host(name, reach, self._settings)
+        with suppress(RuntimeError):  # outside of a loop nobody asks yet
+            self._loop = asyncio.get_running_loop()
+        for news, at in others.listen(self, name):
+            self._hear(news, at)
 
     async def find(self, host: str, port: int) -> str:
         """Return the name of a host; look up its reach if it is new."""
@@ -265,6 +283,28 @@ class Hosts:
         if name not in self._hosts:
             self.add(name, await find_reach(host, port))
         return name
+
+    def hear(self, news: News, at: float) -> None:
+        """Take over what another run learned at a time; may be called by any thread."""
+        if self._loop:
+            with suppress(RuntimeError):  # the loop is over
+                self._loop.call_soon_threadsafe(self._hear, news, at)
+
+    def _hear(self, news: News, at: float) -> None:
+        host = self._hosts.get(news.host)
+        if host is None:
+            return
+        match news:
+            case Held(_, seconds):
+                host.held_until = max(host.held_until, at + seconds)
+            case Down(_, _, seconds, ""):
+                # Whoever told makes the trial, and tells how it ended.
+                trial = self._settings.stall_timeout
+                host.breaker.rest_until(at + seconds + trial, time.monotonic())
+                host.end_trial()
+            case Up():
+                host.breaker.succeed()
+                host.end_trial()
 
     def is_free(self, name: str) -> bool:
         """Return whether a host can be asked at once, as one that is not known yet can."""

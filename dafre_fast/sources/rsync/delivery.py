@@ -47,7 +47,7 @@ class Delivery:
     ) -> None:
         self._client, self._staging = client, staging
         self._settings, self._check, self._tell = settings, check, tell
-        self.budget = Budget(settings.retry_budget)
+        self.budget = Budget.of(settings)
 
     def effort(self) -> Effort:
         """Return the effort of a portion: its retries.

@@ -37,7 +37,7 @@ async def list_files(
         await client.list_below(names, write)
 
     try:
-        await Effort(settings, Budget(settings.retry_budget), _ignore).persist(module, attempt)
+        await Effort(settings, Budget.of(settings), _ignore).persist(module, attempt)
     except Refusal as refusal:
         raise SourceError(str(refusal)) from refusal
 

@@ -1,0 +1,216 @@
+"""`--executor ray`: the bytes of one run, whichever node, process or driver dies."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from dafre_fast.core.layout import STATE
+from tests.commands import dafre, tree
+from tests.end_to_end.test_engines import fetched, same, served
+from tests.merge.small import IMAGES, contents, draw, make
+from tests.processes import runs
+from tests.ray_cluster import RayCluster, ray_cluster
+from tests.torture.kills import await_true
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
+]
+PARTS = 4
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    with ray_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    return draw(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def whole(inputs, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("whole") / "ds"
+    with served(inputs, 0) as (source, _):
+        make(inputs, output, source=source)
+    return output
+
+
+class Driver:
+    """The command on a cluster; its output lies in files of its folder."""
+
+    def __init__(self, folder: Path, inputs: Path, source: str, cluster: RayCluster) -> None:
+        tables = ("--faces", inputs / "faces.tsv", "--tag-ids", inputs / "tagIds.tsv")
+        rules = ("--min-images", 2, "--max-bad-rows", 0.5, "--no-report", "--json")
+        place = ("--executor", "ray", "--ray-address", cluster.address, "--output", "ds")
+        flags = (*tables, "--source", source, *rules, *place, "--parts", PARTS, "--connections", 2)
+        command = [sys.executable, "-m", "dafre_fast.full", *map(str, flags)]
+        self.folder = folder
+        with (folder / "said").open("w") as said, (folder / "printed").open("w") as printed:
+            self.process = subprocess.Popen(
+                command, cwd=folder, stderr=said, stdout=printed, start_new_session=True
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def status(self) -> int:
+        return self.process.wait(timeout=240)
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said").read_text()
+
+    @property
+    def summary(self) -> dict:
+        return json.loads((self.folder / "printed").read_text())
+
+
+def engines(folder: Path) -> list[int]:
+    """Processes that are engines, of the run in a folder."""
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdecimal():
+            with suppress(OSError):
+                words = (path / "cmdline").read_bytes().split(b"\0")
+                if words[1:3] == [b"-m", b"dafre_fast.engine.engine"] and (
+                    (path / "cwd").readlink() == folder
+                ):
+                    found.append(int(path.name))
+    return found
+
+
+def parent(process: int) -> int:
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"PPid:\s+(\d+)", status)[1])
+
+
+def two_at_work(folder: Path) -> bool:
+    return len(engines(folder)) == 2 and fetched(folder) > 2
+
+
+def test_two_nodes_end_in_the_bytes_of_one_run(cluster, inputs, whole, tmp_path) -> None:
+    with served(inputs, 0.3) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+        assert await_true(lambda: two_at_work(tmp_path))
+        assert driver.status() == 0, driver.said
+    assert (driver.summary["images"], driver.summary["work"]["images"]) == (IMAGES, IMAGES)
+    assert driver.said.count(f"images {IMAGES}/{IMAGES}") == 1
+    assert same(tmp_path / "ds", whole)
+
+
+def test_a_node_that_is_killed_costs_its_part_another_attempt(
+    cluster, inputs, whole, tmp_path
+) -> None:
+    with served(inputs, 0.5) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+        assert await_true(lambda: two_at_work(tmp_path))
+        cluster.kill()
+        cluster.add()
+        assert driver.status() == 0, driver.said
+    assert re.search(r"part \d was lost on node .* \(the node died\) and is started", driver.said)
+    assert same(tmp_path / "ds", whole)
+
+
+@pytest.mark.parametrize("whom", ["engine", "task"])
+def test_a_process_that_is_killed_on_a_node_costs_nothing(
+    cluster, inputs, whole, tmp_path, whom
+) -> None:
+    with served(inputs, 0.5) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+        assert await_true(lambda: two_at_work(tmp_path))
+        engine = engines(tmp_path)[0]
+        os.kill(engine if whom == "engine" else parent(engine), signal.SIGKILL)
+        assert driver.status() == 0, driver.said
+    how = "killed by signal 9" if whom == "engine" else "its process died"
+    assert f"({how}) and is started again" in driver.said
+    assert same(tmp_path / "ds", whole)
+
+
+def test_a_driver_that_is_killed_leaves_nobody_and_goes_on_with_its_parts(
+    cluster, inputs, whole, tmp_path
+) -> None:
+    with served(inputs, 0.5) as (source, _):
+        with Driver(tmp_path, inputs, source, cluster) as driver:
+            assert await_true(lambda: two_at_work(tmp_path))
+            at_work = engines(tmp_path)
+            os.kill(driver.process.pid, signal.SIGKILL)
+        assert await_true(lambda: not any(map(runs, at_work)))
+        before = (tmp_path / "ds" / STATE / "parts/division.json").read_bytes()
+        with Driver(tmp_path, inputs, source, cluster) as driver:
+            division = tmp_path / "ds" / STATE / "parts/division.json"
+            assert await_true(lambda: engines(tmp_path))
+            assert division.read_bytes() == before
+            assert driver.status() == 0, driver.said
+    assert not division.exists()
+    assert same(tmp_path / "ds", whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_all_parts(cluster, inputs, tmp_path, number) -> None:
+    with served(inputs, 0.5) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+        assert await_true(lambda: two_at_work(tmp_path))
+        at_work = engines(tmp_path)
+        os.killpg(driver.process.pid, number)
+        assert driver.status() == 128 + number
+    assert await_true(lambda: not any(map(runs, at_work)))
+    assert driver.said.count("stopped; what is finished is kept") == 1
+    assert "Traceback" not in driver.said
+
+
+@pytest.mark.parametrize("command", ["resize", "download"])
+def test_other_commands_end_in_the_bytes_of_one_run(cluster, inputs, tmp_path, command) -> None:
+    flags = {
+        "resize": ("--input", inputs / "originals"),
+        "download": ("--faces", inputs / "faces.tsv", "--source", inputs / "originals"),
+    }[command]
+    more = ("--max-bad-rows", 0.5) if command == "download" else ()
+    ray = ("--executor", "ray", "--ray-address", cluster.address, "--parts", 2)
+    for output, where in (("one", ()), ("nodes", ray)):
+        done = dafre(command, *flags, *more, *where, "--output", output, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert len(tree(tmp_path / "one")) >= IMAGES - 1
+    assert contents(tmp_path / "nodes") == contents(tmp_path / "one")
+
+
+def test_without_a_cluster_one_is_started_and_leaves_nobody(inputs, short_tmpdir) -> None:
+    command = [sys.executable, "-m", "dafre_fast.resize", "--executor", "ray", "--parts", "2"]
+    words = ["--input", str(inputs / "originals"), "--output", "ds", "--json"]
+    own = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(
+        [*command, *words],
+        cwd=short_tmpdir,
+        env=own | {"RAY_TMPDIR": short_tmpdir},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["images"] == IMAGES
+    assert await_true(lambda: not of_folder(short_tmpdir))
+
+
+def of_folder(folder: str) -> list[str]:
+    """Processes that Ray started with its files in a folder."""
+    own = f"RAY_TMPDIR={folder}".encode()
+    found = []
+    for path in Path("/proc").iterdir():
+        with suppress(OSError):
+            if path.name.isdecimal() and own in (path / "environ").read_bytes().split(b"\0"):
+                found.append(path.name)
+    return found
