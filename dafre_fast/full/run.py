@@ -155,8 +155,7 @@ def _full(
             if place.part:
                 place.part.put(tell)
             return summary
-        put = place.whole.put_records if place.whole else None
-        ends = (tags, running.workers, tell, put)
+        ends = tags, running.workers, tell, place.whole and place.whole.put_records
         return replace(_finish(output, manifest, work, facts, *ends), heads=found)
 
 
