@@ -18,7 +18,7 @@ from tests.docs.pages import PAGES, ROOT, blocks, name_of
 from tests.docs.test_formats import named, told_columns
 from tests.heads.drawn import write_inputs
 
-pytestmark = pytest.mark.slow  # it takes most of a minute to make
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # it takes most of a minute to make
 
 NOTEBOOK = ROOT / "examples/first_look.ipynb"
 README, PYTHON = ROOT / "README.md", ROOT / "docs/reference/python.md"
@@ -153,7 +153,12 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(sample, tmp_path) -> 
     (tmp_path / "out").symlink_to(sample[0])
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells)  # none is committed
-    client(notebook, resources={"metadata": {"path": tmp_path}}, timeout=120).execute()
+    client(
+        notebook,
+        resources={"metadata": {"path": str(tmp_path)}},
+        timeout=240,
+        kernel_name="python3",
+    ).execute()
     shown = [cell.outputs[0] for cell in notebook.cells if cell.get("outputs")]
     assert any("image/png" in one.get("data", {}) for one in shown)
     assert "not_an_image" in str(shown[-1])
