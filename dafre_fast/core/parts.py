@@ -41,3 +41,8 @@ def ranges(numbers: Iterable[int]) -> str:
         for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
     ]
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+def named(numbers: Sequence[int]) -> str:
+    """Return ascending numbers of parts in words: `part 3`, `parts 1-3, 5`."""
+    return f"part{'' if len(numbers) == 1 else 's'} {ranges(numbers)}"

@@ -21,7 +21,7 @@ import shutil
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -181,6 +181,27 @@ def whole_lines(folder: Path) -> bytes:
         return b""
     except OSError as error:
         raise InputError(f"{folder / NAME}: {error.strerror}") from error
+
+
+class _Key(Struct):
+    stage: str
+    key: str
+
+
+def last_lines(ledger: Path, keys: Iterable[str]) -> list[bytes]:
+    """Return the last complete line of each stage of each of these keys, in the order of the
+    ledger. Raises OSError.
+    """
+    wanted, decode = frozenset(keys), msgspec.json.Decoder(_Key).decode
+    found = dict[tuple[str, str], bytes]()
+    with ledger.open("rb") as file:
+        for line in file:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                one = decode(line)
+                if one.key in wanted and line.endswith(b"\n"):
+                    found.pop((one.stage, one.key), None)
+                    found[one.stage, one.key] = line
+    return [*found.values()]
 
 
 class Marks(NamedTuple):

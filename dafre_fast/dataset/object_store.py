@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from uuid import uuid4
 
 from msgspec import Struct
 
@@ -49,6 +50,8 @@ _READ_BYTES = 32 << 20
 _SLOWEST = 500_000
 """Bytes per second: a slower transfer is given up, and tried again."""
 _PATIENCE_SECONDS = 60.0
+TRIAL = f"{STATE}/trial"
+"""A folder for objects that are put to see whether it can be done."""
 _PUTS = 4
 """Attempts to put an object that arrives damaged."""
 
@@ -89,10 +92,10 @@ class ObjectStore:
         """Put a small object, list and delete it. Raises UsageError, which names the flag, if the
         store refuses.
         """
-        name = f"{STATE}/writable"
+        name = f"{TRIAL}/{uuid4().hex}"  # others may try at the same time
         try:
             self.put(name, b"")
-            self.names(STATE)
+            self.names(TRIAL)
             self.delete([name])
         except (InputError, OutputError) as error:
             raise UsageError(f"{flag} {self.address}: cannot be written: {error}") from error
@@ -110,6 +113,18 @@ class ObjectStore:
 
         try:
             return self._ask(folder, ask, InputError)
+        except FileNotFoundError as error:
+            raise InputError(str(error)) from error
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders right in a folder, without listing what lies in them."""
+
+        def ask(bucket: "Bucket") -> list[str]:
+            found = _obstore().list_with_delimiter(bucket.store, folder)
+            return [PurePosixPath(one).name for one in found["common_prefixes"]]
+
+        try:
+            return sorted(self._ask(folder, ask, InputError))
         except FileNotFoundError as error:
             raise InputError(str(error)) from error
 

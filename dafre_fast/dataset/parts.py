@@ -33,8 +33,11 @@ from dafre_fast.dataset.provenance import add_makings, makings_in
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
-_FOLDER = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)", re.ASCII)
-_DONE, _ANEW, _SPOOLS = "done.json", "anew", "spools"
+_NAMED = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)", re.ASCII)
+FOLDER = f"{STATE}/parts"
+"""The folder of parts in an output."""
+DONE = "done.json"
+_ANEW, _SPOOLS = "anew", "spools"
 _HASHED_ROWS = 100_000
 
 
@@ -69,7 +72,7 @@ def state_folder(output: Path, part: Part | None) -> Path:
 
 
 def _parts(output: Path) -> Path:
-    return output / STATE / "parts"
+    return output / FOLDER
 
 
 def spools_folder(output: Path, part: Part | None) -> Path:
@@ -87,8 +90,14 @@ def parts_of(output: Path) -> list[Part]:
         return []
     except OSError as error:
         raise InputError(f"{_parts(output)}: {error.strerror}") from error
-    found = (Part(*map(int, match.groups())) for match in map(_FOLDER.fullmatch, names) if match)
+    found = filter(None, map(part_named, names))
     return sorted(found, key=lambda part: (part.of, part.number))
+
+
+def part_named(folder: str) -> Part | None:
+    """Return the part of a folder by its name, such as `3-10`, None if it is none of a part."""
+    match = _NAMED.fullmatch(folder)
+    return Part(*map(int, match.groups())) if match else None
 
 
 def ledgers(output: Path, part: Part | None) -> list[Path]:
@@ -115,7 +124,7 @@ def open_part(output: Path, part: Part, *, resume: bool) -> Iterator[Ledger]:
         _refuse_others(output, part)
         ledger = stack.enter_context(Ledger(own))
         try:
-            (own / _DONE).unlink(missing_ok=True)
+            (own / DONE).unlink(missing_ok=True)
             if not resume:
                 (own / _ANEW).touch()
                 ledger.forget()
@@ -140,6 +149,26 @@ def _beside_other_parts(output: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def holding(output: Path, part: Part) -> Iterator[None]:
+    """Be the only one at a part, which has a ledger elsewhere; keep whole runs and merges from
+    starting. Raises UsageError if the part or a whole run is at work, OutputError if a folder
+    cannot be written.
+    """
+    own = state_folder(output, part)
+    with _beside_other_parts(output):
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+            lock = os.open(own / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise OutputError(f"{own}: {error.strerror}") from error
+        try:
+            take_lock(lock, own, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
 
 def _refuse_others(output: Path, part: Part) -> None:
@@ -201,7 +230,7 @@ def finish(
     if not table.exists():
         write_parquet(rows, table)
     done = Done(plan, msgspec.to_builtins(summary), *times)
-    with replacing(state_folder(output, part) / _DONE) as file:
+    with replacing(state_folder(output, part) / DONE) as file:
         file.write_bytes(msgspec.json.encode(done))
 
 
@@ -209,7 +238,7 @@ def done(output: Path, part: Part) -> Done | None:
     """Return what a finished part recorded, None if it is not finished. Raises InputError if the
     record is damaged.
     """
-    path = state_folder(output, part) / _DONE
+    path = state_folder(output, part) / DONE
     try:
         return msgspec.json.decode(path.read_bytes(), type=Done)
     except FileNotFoundError:
@@ -228,7 +257,12 @@ def all_rows(output: Path, plan: Plan) -> pl.DataFrame:
 
 
 def _table(output: Path, plan: Plan) -> Path:
-    return _parts(output) / f"rows-{plan.rows}.parquet"
+    return _parts(output) / rows_of(plan)
+
+
+def rows_of(plan: Plan) -> str:
+    """Return the name of the table of all images, in the folder of parts."""
+    return f"rows-{plan.rows}.parquet"
 
 
 def hash_of(rows: pl.DataFrame) -> str:

@@ -4,7 +4,7 @@ The folder of shards then has a record of the store's address and of the archive
 reads a picture that is not on this machine reads those bytes out of the store.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -18,7 +18,7 @@ from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import LABELS, MANIFEST, SHARDS, STATE
-from dafre_fast.dataset.object_store import ObjectStore, etag_of, open_store
+from dafre_fast.dataset.object_store import Kept, ObjectStore, etag_of, open_store
 
 _NAME = "stored"
 """JSON. The records of parts, beside it, have the ending."""
@@ -64,6 +64,13 @@ def record_stored(shards: Path, address: str) -> None:
     names = store.names()
     archives = {name: kept.bytes for name, kept in names.items() if name.endswith(".tar")}
     mirror(store, shards, lambda name: not name.endswith(".tar"))
+    record_archives(shards, address, archives)
+
+
+def record_archives(shards: Path, address: str, archives: Mapping[str, int]) -> None:
+    """Record that these archives, with their sizes in bytes, lie below an address. Raises
+    OutputError.
+    """
     with replacing(shards / STATE / _NAME) as part:
         part.write_bytes(msgspec.json.encode(Stored(address, archives)))
 
@@ -93,16 +100,34 @@ def _is_record(name: str) -> bool:
     )
 
 
-def mirror(store: ObjectStore, folder: Path, wanted: Callable[[str], bool]) -> list[str]:
-    """Fetch the wanted objects of a store that are not the same in a folder; return their names."""
-    kept = store.names()
+def look_at(store: ObjectStore, names: Sequence[str]) -> dict[str, Kept]:
+    """Return those of some objects that are there."""
+
+    def look(name: str) -> Kept | None:
+        with suppress(FileNotFoundError):
+            return store.look(name)
+        return None
+
+    with ThreadPoolExecutor(_CONNECTIONS) as threads:
+        found = zip(names, threads.map(look, names), strict=True)
+        return {name: kept for name, kept in found if kept}
+
+
+def mirror(
+    store: ObjectStore, folder: Path, wanted: Callable[[str], bool], below: str = ""
+) -> list[str]:
+    """Fetch the wanted objects of a store, or of a folder in it, that are not the same in a folder
+    of this machine; return their names. One that is deleted meanwhile is left out.
+    """
+    kept = store.names(below)
     names = [name for name in kept if wanted(name)]
 
     def fetch(name: str) -> None:
         with suppress(OSError):
             if etag_of(folder / name) == kept[name].etag:
                 return
-        store.fetch(name, folder / name)
+        with suppress(FileNotFoundError):
+            store.fetch(name, folder / name)
 
     with ThreadPoolExecutor(_CONNECTIONS) as threads:
         for _ in threads.map(fetch, names):

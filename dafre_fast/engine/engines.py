@@ -80,7 +80,7 @@ def divided(running: Dividing, number: int, engines: int) -> Dividing:
     workers = running.workers or usable_cores()
     share = workers // engines + (number <= workers % engines)
     part = f"{number}/{engines}"
-    return replace(running, part=part, engines=None, workers=max(share, 1))
+    return replace(running, part=part, engines=engines, workers=max(share, 1))
 
 
 def shared(fetching: SharedFetching, engines: int) -> SharedFetching:

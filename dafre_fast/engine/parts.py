@@ -4,7 +4,8 @@ The rule follows Danbooru's trees and the archives made of them: all images of a
 (`id % 1000`) belong to one part, so that the archive of a bucket is read by one part only. Bucket b
 belongs to part b % N + 1. Of more parts than buckets, each has a range of the ids of one bucket. A
 file in a folder that is named as a bucket counts as one of it; any other file belongs to the bucket
-that the CRC-32 of its path gives.
+that the CRC-32 of its path gives. Parts that go into an object store are cut by shards instead
+(`dataset.shard_order.of_part`).
 """
 
 import os

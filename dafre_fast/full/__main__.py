@@ -1,6 +1,7 @@
 """The command line of `full`: flags in, exit status out."""
 
 from contextlib import ExitStack
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from dafre_fast.core.settings.images import (
 from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.core.summaries import HeadsSummary
 from dafre_fast.full.inputs import refuse_unfit
 from dafre_fast.full.settings import FullRun, Search
 from dafre_fast.stats.settings import Plotting
@@ -63,7 +65,8 @@ def command(
     from dafre_fast.full.finding import Finding
     from dafre_fast.full.run import full as make
     from dafre_fast.full.show import show
-    from dafre_fast.full.storing import put_dataset
+    from dafre_fast.full.storing import begin
+    from dafre_fast.heads.show import show_whole
     from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
@@ -76,12 +79,16 @@ def command(
         run, fetching = _with_inputs(run, fetching, detecting, stack, tell)
         rules = (run, selection, splitting, steps, plotting, fetching, recipe, running)
         more = {"identity": identity, "keeping": keeping, "finding": finding}
-        alone = finding or run.into  # the heads of all are found first; a store has one writer
-        summary = carry_out(make, rules, run.output, None if alone else run.source, tell, **more)
+        started = partial(begin, run, running, tell)
+        summary = carry_out(make, rules, run.output, run.source, tell, started, **more)
+        if isinstance(summary, HeadsSummary) and not running.part:  # engines found those of all
+            rules = (*rules[:-1], replace(running, resume=True))
+            summary = carry_out(make, rules, run.output, run.source, tell, None, **more)
+    if isinstance(summary, HeadsSummary):
+        return show_whole(summary, reporting)
     if running.part:
         return cli.report(summary, reporting)
-    put = (lambda tell: put_dataset(run, tell)) if run.into else None
-    return show(summary, run.output, reporting, run.report, put)
+    return show(summary, run.output, reporting, run.report)
 
 
 _POSTS_OF_SAMPLE = Notice(

@@ -21,7 +21,7 @@ from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.engine.discarding import discard_all
 from dafre_fast.engine.originals import Originals
 from dafre_fast.full.settings import FullRun, Search
-from dafre_fast.heads.run import FACES, TAG_IDS, Within, heads
+from dafre_fast.heads.run import FACES, TAG_IDS, Found, Within, find_heads
 from dafre_fast.heads.settings import HeadsRun
 
 
@@ -41,8 +41,9 @@ def find(
     running: Running,
     tell: Tell,
     within: Within,
-) -> HeadsSummary:
-    """Find heads, and write their tables into the folder `heads` of the dataset.
+) -> Found:
+    """Find heads, and write their tables into the folder `heads` of the dataset. A part finds its
+    own; once the parts are merged, it has those of all.
 
     Raises as `heads` does, SourceError if no original could be searched, and InputError if none has
     exactly one head.
@@ -50,7 +51,14 @@ def find(
     assert run.source
     job = HeadsRun(source=run.source, output=run.output / HEADS)
     rules = (finding.search, finding.detecting, selection, fetching, bounds, running)
-    found = heads(job, *rules, tell, within)
+    searched = find_heads(job, *rules, within, tell)
+    if searched.whole:
+        _refuse_nothing(searched.summary)
+    return searched
+
+
+def _refuse_nothing(found: HeadsSummary) -> None:
+    """Raise SourceError or InputError if no image can be made."""
     refused = sum(found.refused.values())
     if refused == found.images:
         reason, number = max(found.refused.items(), key=lambda item: item[1])
@@ -64,7 +72,6 @@ def find(
             f" several, {refused:,} were refused; try another --detect-side, --count-threshold or"
             " --detector"
         )
-    return found
 
 
 def with_tables(run: FullRun) -> FullRun:

@@ -26,11 +26,12 @@ from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
-from dafre_fast.core.summaries import Step, Summary, TagsSummary, Work
+from dafre_fast.core.summaries import HeadsSummary, Packed, Step, Summary, TagsSummary, Work
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.manifest import manifest_of_ledger, rows_of, write_manifest
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.provenance import record_choice
+from dafre_fast.dataset.shard_order import Numbers, of_part
 from dafre_fast.dataset.spools import Spools
 from dafre_fast.engine import parts
 from dafre_fast.engine.apart import refuse_source
@@ -43,8 +44,8 @@ from dafre_fast.engine.remaking import refuse_remaking
 from dafre_fast.engine.run import make_all
 from dafre_fast.full.finding import Finding, discard_unlabelled, find, with_tables
 from dafre_fast.full.settings import FullRun
-from dafre_fast.full.storing import begin, put_records
-from dafre_fast.heads.run import Within
+from dafre_fast.full.storing import Place, placed
+from dafre_fast.heads.run import Within, read_merged
 from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.settings import Plotting
@@ -72,19 +73,44 @@ def full(
     identity: str | None = None,
     keeping: Keeping = KEEP,
     finding: Finding | None = None,
-) -> Summary:
+) -> Summary | HeadsSummary:
     """The whole run: heads (if `finding`), catalogue, labels, tags, originals, images, manifest,
     and shards where images are to lie in those. `identity` stands for the fingerprint of a source
     that has another address in each run.
+
+    A part finds its heads first, and returns their summary: tables follow from the heads of all.
+    When all parts are merged, it goes on with the images.
     """
-    output, keep, part = run.output, keeping.keep_originals, part_of(running)
     selection = splitting.complete(selection)
-    begin(run, resume=running.resume, tell=tell)
-    spools, found, making = _spools(run, running), None, running
+    rules = (selection, splitting, steps, plotting, fetching, recipe, running)
+    with placed(run, running, tell) as place:
+        return _full(run, *rules, tell, identity, keeping.keep_originals, finding, place)
+
+
+def _full(
+    run: FullRun,
+    selection: Selection,
+    splitting: Splitting,
+    steps: TagSteps,
+    plotting: Plotting,
+    fetching: Fetching,
+    recipe: Recipe,
+    running: Running,
+    tell: Tell,
+    identity: str | None,
+    keep: bool,
+    finding: Finding | None,
+    place: Place,
+) -> Summary | HeadsSummary:
+    output, part, making = place.folder, part_of(running), place.running
+    spools, found = _spools(run, place), None
     if finding:
         within = Within(output, keep, identity)
-        found = find(finding, run, selection, fetching, recipe.bounds, running, tell, within)
-        run, making = with_tables(run), replace(running, resume=True)  # it has begun anew by now
+        rules = (selection, fetching, recipe.bounds, running)
+        found, whole = find(finding, run, *rules, tell, within)
+        if not whole:
+            return found
+        run, making = with_tables(run), replace(making, resume=True)  # it has begun anew by now
     assert run.faces
     assert run.source
     tell(Doing(f"reading {run.faces.name}"))
@@ -92,38 +118,77 @@ def full(
     folders = {one: output / one.tree for one in recipe.outputs}
     asked = ask_catalogue(catalogue.kept, folders)
     refuse_source(run.source, output, () if spools else folders.values(), buckets_of(asked))
-    refuse_remaking(output, asked, recipe, making)
+    own, numbers = _own_shards(asked, run, place, tell)
+    refuse_remaking(output, own, recipe, making)
     tell(Doing("reading metadata"))
-    metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
-    with sharing(output, running) as share:
+    metadata = open_metadata(run.source, fetching, own_rows(own, making), selection)
+    with sharing(run.output, running) as share:
         record_boxes(output, asked, resume=running.resume)
-        bad_rows = _write_tables(catalogue, metadata, output, splitting, tell)
-        tags = None
-        if part is None or part.number == 1:  # tags are the same for all parts
+        bad_rows, tags = _write_tables(catalogue, metadata, output, splitting, tell), None
+        if part is None or part.number == 1 or place.part:  # tags are the same for all parts
             if run.tags:
+                plotting = replace(plotting, title=plotting.title or run.output.absolute().name)
                 records, resume = fetching.metadata, running.resume
                 tags = tag_tables(records, output, steps, plotting, tell, resume=resume)
             chosen = (selection, fetching.metadata, steps if tags else None, splitting)
             record_choice(output, _tables(run), run.source, *chosen)
         with watching("images", tell) as watch:
-            folder = output / ORIGINALS
-            originals = open_originals(run.source, folder, fetching, metadata, watch.tell)
-            originals = with_names(originals, run.faces)
-            originals = originals._replace(identity=identity or originals.identity, keep=keep)
+            opened = open_originals(
+                run.source, run.output / ORIGINALS, fetching, metadata, watch.tell
+            )
+            originals = with_names(opened, run.faces)._replace(
+                identity=identity or opened.identity, keep=keep
+            )
             if found:
                 discard_unlabelled(originals, asked, output)
-            manifest, work = make_all(asked, originals, recipe, making, output, watch, spools)
+            manifest, work = make_all(
+                own, originals, recipe, making, output, watch, spools, asked.height
+            )
         funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
         shards = run.shard_size if spools else None
-        facts = Facts(MANIFEST, funnel, *bad_rows, shards, report=run.report)
+        in_store = run.output.resolve().name if place.part else None
+        facts = Facts(MANIFEST, funnel, *bad_rows, shards, run.report, in_store, bool(found))
         if share:
-            summary = replace(bad_rows.added_to(summarize(manifest, work)), tags=tags)
+            packed = _put_shards(run, place, manifest, numbers, tell)
+            summary = replace(summarize(manifest, work), tags=tags, packed=packed)
+            summary = bad_rows.added_to(summary)
             rows = rows_of(asked.lazy(), recipe.outputs).collect()
             settings = _settings(run, selection, splitting, recipe)
             share.record("full", settings, rows, facts, summary)
+            if place.part:
+                place.part.put(tell)
             return summary
-        ends = (tags, running.workers, tell, lambda: put_records(run))
+        put = place.whole.put_records if place.whole else None
+        ends = (tags, running.workers, tell, put)
         return replace(_finish(output, manifest, work, facts, *ends), heads=found)
+
+
+def _own_shards(
+    asked: pl.DataFrame, run: FullRun, place: Place, tell: Tell
+) -> tuple[pl.DataFrame, Numbers | None]:
+    """Return the rows of the shards of a part in a store, whose records are fetched, and the
+    numbers of these shards; for any other run all rows, and None.
+    """
+    if place.part is None:
+        return asked, None
+    own, numbers = of_part(asked, run.shard_size, place.part.part)
+    place.part.fetch(own["key"], numbers, tell, resume=place.running.resume)
+    return own, numbers
+
+
+def _put_shards(
+    run: FullRun, place: Place, manifest: pl.DataFrame, numbers: Numbers | None, tell: Tell
+) -> Packed | None:
+    """Put the shards of a part into its store, and before them its ledger."""
+    if place.part is None:
+        return None
+    place.part.put_records()
+    if manifest.is_empty():
+        return None
+    write_manifest(manifest, place.folder / MANIFEST)
+    workers = place.running.workers
+    shards = PackRun(output=place.folder, shard_size=run.shard_size, workers=workers)
+    return pack(shards, tell, digests=False, numbers=numbers)
 
 
 def _tables(run: FullRun) -> list[Path]:
@@ -144,10 +209,15 @@ def _settings(
 
 
 class Facts(parts.Facts, frozen=True):
-    """Facts of `full` about all images alike. `shard_size` is None if images are files."""
+    """Facts of `full` about all images alike. `shard_size` is None if images are files; `in_store`
+    is the name of the folder if the parts have put their shards into a store; `found`: a detector
+    found the heads.
+    """
 
     shard_size: int | None = None
     report: bool = False
+    in_store: str | None = None
+    found: bool = False
 
 
 def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
@@ -156,7 +226,10 @@ def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
     recipe = msgspec.convert(done.plan.settings["recipe"], Recipe)
     manifest = manifest_of_ledger(output / STATE / LEDGER, done.rows, recipe.outputs)
     tags = msgspec.convert(done.summaries[0].get("tags"), TagsSummary | None)
-    return _finish(output, manifest, done.work, facts, tags, None, tell)
+    made_in = len(done.summaries) if facts.in_store else None
+    summary = _finish(output, manifest, done.work, facts, tags, None, tell, made_in=made_in)
+    found = read_merged(output) if facts.found else None
+    return replace(summary, heads=found.summary if found else None)
 
 
 def _finish(
@@ -168,9 +241,10 @@ def _finish(
     workers: int | None,
     tell: Tell,
     put: Callable[[], None] | None = None,
+    made_in: int | None = None,
 ) -> Summary:
     """Write the manifest, and shards if images lie in those; return the summary of the whole. `put`
-    is called before shards are written.
+    is called before shards are written, unless so many parts (`made_in`) have written them.
     """
     tell(Doing("writing the manifest"))
     write_manifest(manifest, output / MANIFEST)
@@ -179,8 +253,10 @@ def _finish(
     if facts.shard_size and summary.success:
         if put:
             put()
-        into_shards = PackRun(output=output, shard_size=facts.shard_size, workers=workers)
-        summary = replace(summary, packed=pack(into_shards, tell, digests=False))
+        title, size = facts.in_store, facts.shard_size
+        into_shards = PackRun(output=output, shard_size=size, title=title, workers=workers)
+        packed = pack(into_shards, tell, digests=False, made_in=made_in)
+        summary = replace(summary, packed=packed)
     return BadRows(facts.bad_rows, facts.bad_rows_list).added_to(summary)
 
 
@@ -195,12 +271,12 @@ def _write_tables(
     return write_bad_rows(pl.concat([catalogue.bad_rows, metadata.bad_rows]), output / BAD_ROWS)
 
 
-def _spools(run: FullRun, running: Running) -> Spools | None:
+def _spools(run: FullRun, place: Place) -> Spools | None:
     """Return the spools of a run into shards, None for one into files.
 
     Raises UsageError if the images of earlier runs lie the other way.
     """
-    output = run.output
+    output, running = place.folder, place.running
     if run.pack and (output / FULL).exists():
         raise UsageError(f"{output / FULL}: images are files here; `pack` makes shards of them")
     if not run.pack and running.resume and lies_in_shards(output):

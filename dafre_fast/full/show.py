@@ -1,11 +1,13 @@
 """Show the result of `full`: the summary, the shards, and the report."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from dafre_fast import cli
-from dafre_fast.core.events import Tell
+from dafre_fast.core.layout import REPORT
 from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.summaries import Summary
 from dafre_fast.report.settings import ReportRun
@@ -16,11 +18,14 @@ def show(
     output: Path,
     reporting: Reporting,
     report: bool,
-    put: Callable[[Tell], None] | None = None,
+    name: str | None = None,
 ) -> int:
-    """Print the summary of a whole dataset, write its report if `report`, then `put` it into a
-    store, and return the exit status. Raises as `write_report` and `put` do.
+    """Print the summary of a whole dataset, write its report if `report`, then put it into the
+    store that its shards lie in, if they do, and return the exit status. `name` is where the
+    dataset stays, if the folder does not. Raises as `write_report` and `put_dataset` do.
     """
+    from dafre_fast.dataset.in_store import address_of
+    from dafre_fast.full.storing import put_dataset
     from dafre_fast.pack.show import show as show_pack
     from dafre_fast.views.terminal import terminal
 
@@ -28,29 +33,32 @@ def show(
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)
     if report:
-        _write_report(output, reporting)
-    if put:
+        _write_report(output, reporting, name)
+    if address_of(output):
         with terminal() as tell:
-            put(tell)
+            put_dataset(output, tell)
     if summary.success and not reporting.json:
-        _show_next(output)
+        _show_next(name or str(output), ("verify",) if name else ("verify", "audit", "pack"))
     return status
 
 
-def _write_report(output: Path, reporting: Reporting) -> None:
+def _write_report(output: Path, reporting: Reporting, name: str | None) -> None:
     from dafre_fast.report.page import show
     from dafre_fast.report.run import write_report
     from dafre_fast.views.terminal import terminal
 
     with terminal() as tell:
         written = write_report(ReportRun(output=output), tell)
+    if name:
+        written = replace(written, index=f"{name}/{REPORT}/{Path(written.index).name}")
     if not reporting.json:
         show(written, as_json=False)
 
 
-def _show_next(output: Path) -> None:
-    folder = shlex.quote(str(output))
+def _show_next(output: str, others: Sequence[str]) -> None:
+    *first, last = others
+    take = f"{', '.join(first)} and {last} take" if first else f"{last} takes"
     print(
-        f"next: `dafre-fast gallery --output {folder}` shows the images;"
-        " verify, audit and pack take the same flag"
+        f"next: `dafre-fast gallery --output {shlex.quote(output)}` shows the images;"
+        f" {take} the same flag"
     )

@@ -1,117 +1,79 @@
-"""Keep a dataset in an object store: its records are fetched before a run and put after it.
+"""Check where the images of a dataset lie, and open the store that they are to lie in."""
 
-Shards are put as they are written (`pack`). The ledger is put before them, so that a run with an
-empty disk goes on from what is in the store, and the manifest last.
-"""
-
-import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from dafre_fast.core.addresses import store_address
-from dafre_fast.core.atomic import PIECE_BYTES
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.events import Doing, Tell
-from dafre_fast.core.layout import (
-    BAD_ROWS,
-    HEADS,
-    LABELS,
-    MANIFEST,
-    REPORT,
-    SHARDS,
-    STATE,
-    STATISTICS,
-)
-from dafre_fast.core.walk import Walk
-from dafre_fast.dataset.ledger import LOCK, NAME
-from dafre_fast.dataset.locks import alone
-from dafre_fast.dataset.object_store import ObjectStore
-from dafre_fast.dataset.stored import mirror, read_stored, record_stored
+from dafre_fast.core.events import Tell
+from dafre_fast.core.layout import SHARDS
+from dafre_fast.core.settings.running import Dividing, Running, part_of
+from dafre_fast.dataset.in_store import InStore, address_of
+from dafre_fast.dataset.part_in_store import PartInStore
 from dafre_fast.full.settings import FullRun
 
 
-def begin(run: FullRun, *, resume: bool, tell: Tell) -> None:
-    """Check that the store can be written, and fetch the records of earlier runs on any
-    machine.
-
-    Raises UsageError if the store refuses, or images of earlier runs lie elsewhere, and InputError
-    if it cannot be read.
+class Place(NamedTuple):
+    """The folder that a run makes its images in, the settings of a run of that folder, and the
+    store that they go into, if any: as a whole dataset or as a part.
     """
-    shards = run.output / SHARDS
-    stored = read_stored(shards)
+
+    folder: Path
+    running: Running
+    whole: InStore | None = None
+    part: PartInStore | None = None
+
+
+@contextmanager
+def placed(run: FullRun, running: Running, tell: Tell) -> Iterator[Place]:
+    """Yield the place of a run, or of a part, where it is the only one on this machine. Raises as
+    `begin` does, and UsageError for a part beside parts of another number.
+    """
+    if isinstance(running, Dividing) and running.is_engine:  # `begin` was the driver's
+        yield Place(run.output, running)
+        return
+    store = begin(run, running, tell)
+    if isinstance(store, PartInStore):
+        with store.begun(resume=running.resume):
+            yield Place(store.folder, replace(running, part=None), part=store)
+    else:
+        yield Place(run.output, running, whole=store)
+
+
+def begin(run: FullRun, running: Running, tell: Tell) -> InStore | PartInStore | None:
+    """Return the store of a run, or of a part, None if images stay on this machine. The records of
+    earlier runs are fetched; those of a part are not yet (`PartInStore.fetch`).
+
+    Raises UsageError if the store cannot be written, or images of earlier runs lie elsewhere, and
+    InputError if it cannot be read.
+    """
+    stored = address_of(run.output)
     if run.into is None:
         if stored:
-            place = stored.address.removesuffix(f"/{SHARDS}")
-            raise UsageError(f"{run.output}: images lie in {place}; go on with --into {place}")
-        return
+            raise UsageError(f"{run.output}: images lie in {stored}; go on with --into {stored}")
+        return None
     address = _address(run)
-    if stored and stored.address != f"{address}/{SHARDS}":
-        raise UsageError(f"--into {address}: images lie in {stored.address}; give another --output")
+    if stored and stored != address:
+        raise UsageError(f"--into {address}: images lie in {stored}; give another --output")
+    shards = run.output / SHARDS
     if stored is None and any(shards.glob("*/*.tar")):
         raise UsageError(f"{shards}: shards are files here; `pack --into` puts them into a store")
-    tell(Doing(f"reading {address}"))
-    store = ObjectStore(address)
-    store.check_writable("--into")
-    with alone(run.output / STATE):
-        if resume:
-            _fetch_records(store, run.output)
-        record_stored(shards, f"{address}/{SHARDS}")
+    part = part_of(running)
+    ours = PartInStore(address, run.output, part) if part else InStore(address, run.output)
+    ours.store.check_writable("--into")
+    if isinstance(ours, InStore):
+        ours.fetch(tell, resume=running.resume)
+    return ours
 
 
-def _fetch_records(store: ObjectStore, output: Path) -> None:
-    """Fetch the records of runs. Where this machine has a ledger, too, one that goes on where the
-    other ends replaces it; else the lines of this machine follow those of the store.
-    """
-    ours, theirs = output / STATE / NAME, output / STATE / f"{NAME}.stored"
-    mirror(store, output, lambda name: name.startswith(f"{STATE}/") and not name.endswith(NAME))
-    try:
-        store.fetch(f"{STATE}/{NAME}", theirs)
-    except FileNotFoundError:
-        return
-    if not ours.exists() or _begins_with(theirs, ours):
-        theirs.replace(ours)
-    elif not _begins_with(ours, theirs):
-        with theirs.open("ab") as file, ours.open("rb") as more:
-            shutil.copyfileobj(more, file)
-        theirs.replace(ours)
-    theirs.unlink(missing_ok=True)
-
-
-def _begins_with(path: Path, other: Path) -> bool:
-    with path.open("rb") as file, other.open("rb") as begin:
-        while piece := begin.read(PIECE_BYTES):
-            if file.read(len(piece)) != piece:
-                return False
-    return True
-
-
-def put_records(run: FullRun) -> None:
-    """Put ledger and settings, by which a run with an empty disk knows the images in the store."""
-    if run.into:
-        store = ObjectStore(_address(run))
-        for name in _files(run.output, STATE):
-            store.put(name, run.output / name)
-
-
-def put_dataset(run: FullRun, tell: Tell) -> None:
-    """Put tables of heads, labels, statistics, report and records, then the manifest; delete what
-    is no longer among them. Raises OutputError.
-    """
-    if run.into is None:
-        return
-    store = ObjectStore(_address(run))
-    tell(Doing(f"writing to {store.address}"))
-    for folder in (HEADS, LABELS, STATISTICS, REPORT, STATE):
-        names = [*_files(run.output, folder)]
-        for name in names:
-            store.put(name, run.output / name)
-        if folder != STATE:  # records of parts lie there, too
-            store.delete(store.names(folder).keys() - {*names})
-    for name in (BAD_ROWS, MANIFEST):
-        if (run.output / name).exists():
-            store.put(name, run.output / name)
-        else:
-            store.delete([name])
+def put_dataset(output: Path, tell: Tell) -> None:
+    """Put a finished dataset into the store that its shards lie in. Raises OutputError."""
+    if address := address_of(output):
+        InStore(address, output).put_dataset(tell)
 
 
 def _address(run: FullRun) -> str:
@@ -121,15 +83,3 @@ def _address(run: FullRun) -> str:
     if run.pack is None:
         raise UsageError("--into needs --pack webdataset: single images are no objects of a store")
     return address
-
-
-def _files(output: Path, folder: str) -> Iterator[str]:
-    """Yield the files of a folder of a dataset by their paths in it; of the records of runs only
-    those at the top: the others belong to this machine.
-    """
-    if folder == STATE:
-        names = sorted(path.name for path in (output / STATE).glob("[!.]*") if path.is_file())
-        names = [name for name in names if name != LOCK]
-    else:
-        names = sorted(Walk(output / folder))
-    yield from (f"{folder}/{name}" for name in names)

@@ -1,5 +1,6 @@
 """Run `heads`: metadata, candidates, originals, detection, tables."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 import polars as pl
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
-from dafre_fast.core.atomic import scratch
-from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.atomic import replacing, scratch
+from dafre_fast.core.errors import InputError, OutputError, UsageError
 from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.layout import (
     BAD_RECORDS,
@@ -32,6 +33,7 @@ from dafre_fast.core.summaries import HeadsSummary, Judged, Step, Work
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.manifest import write_manifest
 from dafre_fast.dataset.outcomes import last_outcomes, status
+from dafre_fast.dataset.parts import Plan, hash_of
 from dafre_fast.engine import parts
 from dafre_fast.engine.apart import refuse_source
 from dafre_fast.engine.detection import Use, detect_all, find_model, outcomes_of
@@ -51,6 +53,8 @@ from dafre_fast.tables.marks import is_good
 from dafre_fast.tables.writing import write_csv
 
 FACES, TAG_IDS = "faces.tsv", "tagIds.tsv"
+SEARCH = "search.json"
+"""The record of a search of a dataset that was made in parts."""
 EVALUATION, QUALITY = "evaluation.csv", "evaluation.svg"
 
 
@@ -84,9 +88,34 @@ def heads(
     Raises UsageError if a setting is missing, or the model cannot be used; InputError if metadata
     or a table cannot be read; OutputError, SourceError and WorkerError as `detect_all` does.
     """
+    within = within or Within(run.output)
+    rules_of_all = (rules, detecting, selection, fetching, bounds, running)
+    return find_heads(run, *rules_of_all, within, tell).summary
+
+
+class Found(NamedTuple):
+    """The summary of a search, and whether it is that of all originals and not of a part."""
+
+    summary: HeadsSummary
+    whole: bool
+
+
+def find_heads(
+    run: HeadsRun,
+    rules: Candidates,
+    detecting: Detecting,
+    selection: Selection,
+    fetching: Fetching,
+    bounds: Bounds,
+    running: Running,
+    within: Within,
+    tell: Tell,
+) -> Found:
+    """Search originals as `heads` does. A part of a dataset whose parts have all been searched, and
+    merged, is not searched again, if it is to resume.
+    """
     if not fetching.metadata or not detecting.detector:
         raise UsageError(f"{'--detector' if fetching.metadata else '--metadata'} is needed")
-    within = within or Within(run.output)
     refuse_source(run.source, within.folder)
     with sharing(within.folder, running) as share:
         rules_of_all = (rules, detecting, selection, fetching, bounds, running)
@@ -104,13 +133,18 @@ def _search(
     within: Within,
     share: Share | None,
     tell: Tell,
-) -> HeadsSummary:
+) -> Found:
     """Search all originals, or those of a part (`share`)."""
     model = find_model(detecting, within.folder, fetching, tell)
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
     asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
+    settings = {"detector": model.recipe(), "count_threshold": model.count_threshold}
+    if share and running.resume and within.folder != run.output:
+        plan = Plan("heads", to_builtins(settings), hash_of(asked))
+        if merged := _read_merged(within.folder, run.output, plan):
+            return Found(merged, whole=True)
     metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
     bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
     tell(Notice(str(model.used)))
@@ -134,21 +168,22 @@ def _search(
         detector=Path((detecting.detector or "").partition("?")[0]).name,
         tags=chosen.tags.select("class_name", "tag_id").rows(),
         evaluate=None if run.evaluate is None else str(run.evaluate.absolute()),
+        tables=os.path.relpath(run.output, within.folder),
     )
     if share:
         boxes = _boxes(found, model.name)
         manifest = _manifest(found, boxes, facts.threshold)
         summary = bad_rows.added_to(_summary(manifest, work, ()))
-        settings = {"detector": model.recipe(), "count_threshold": facts.threshold}
         share.record("heads", settings, asked, facts, summary)
-        return summary
-    return _finish(run.output, found, work, facts, tell)
+        return Found(summary, whole=False)
+    _forget_merged(within.folder)
+    return Found(_finish(run.output, found, work, facts, tell), whole=True)
 
 
 class Facts(parts.Facts, frozen=True):
     """Facts of `heads` about all images alike: the first digits of the model's SHA-256, the score
-    from which a box counts, the name of the model's file, name and id of each tag, and the known
-    boxes to judge by.
+    from which a box counts, the name of the model's file, name and id of each tag, the known boxes
+    to judge by, and the folder of the tables in that of the parts.
     """
 
     model: str = ""
@@ -156,12 +191,51 @@ class Facts(parts.Facts, frozen=True):
     detector: str = ""
     tags: Sequence[tuple[str, int]] = ()
     evaluate: str | None = None
+    tables: str = "."
+
+
+class Merged(Struct, frozen=True):
+    """The search of a dataset that was made in parts: what was asked, and its summary."""
+
+    plan: Plan
+    summary: HeadsSummary
 
 
 def finish(output: Path, done: Finishing, tell: Tell = silent) -> HeadsSummary:
     """Write the tables of parts that are merged; return the summary of the whole."""
     found = outcomes_of(done.rows, last_outcomes(output / STATE / LEDGER, "detect"))
-    return _finish(output, found, done.work, msgspec.convert(done.plan.facts, Facts), tell)
+    facts = msgspec.convert(done.plan.facts, Facts)
+    _forget_merged(output)
+    summary = _finish(output / facts.tables, found, done.work, facts, tell)
+    if Path(facts.tables) != Path():
+        with replacing(output / STATE / SEARCH) as part:
+            part.write_bytes(msgspec.json.encode(Merged(replace(done.plan, facts={}), summary)))
+    return summary
+
+
+def read_merged(dataset: Path) -> Merged | None:
+    """Return the search of a dataset whose parts are merged, None if there is none."""
+    try:
+        return msgspec.json.decode((dataset / STATE / SEARCH).read_bytes(), type=Merged)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _read_merged(dataset: Path, tables: Path, plan: Plan) -> HeadsSummary | None:
+    """Return the summary of a search whose parts are merged, if it is this one, and its tables are
+    there.
+    """
+    found = read_merged(dataset)
+    is_it = found and found.plan == plan and (tables / FACES).exists()
+    return found.summary if found and is_it else None
+
+
+def _forget_merged(dataset: Path) -> None:
+    """Delete the record of the tables that are written next. Raises OutputError."""
+    try:
+        (dataset / STATE / SEARCH).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{dataset / STATE / SEARCH}: {error.strerror}") from error
 
 
 def _finish(

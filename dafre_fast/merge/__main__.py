@@ -7,13 +7,15 @@ from dafre_fast.merge.settings import MergeRun
 
 @cli.command("merge", MergeRun, Reporting)
 def command(run: MergeRun, reporting: Reporting) -> int:
-    from dafre_fast.merge.run import merge
+    from dafre_fast.core.addresses import store_address
+    from dafre_fast.merge.run import folder_of, merge
     from dafre_fast.merge.show import show
     from dafre_fast.views.terminal import terminal
 
-    with terminal() as tell:
-        merged = merge(run.output, tell)
-    return show(merged, run.output, reporting)
+    with folder_of(run.output) as folder:
+        with terminal() as tell:
+            merged = merge(folder, tell)
+        return show(merged, folder, reporting, store_address(run.output))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from dafre_fast.dataset.division import (
     read_division,
     record_division,
 )
+from dafre_fast.dataset.in_store import address_of
 from dafre_fast.engine.coordinator import Job, Rules, Start, carry_out_parts
 from dafre_fast.engine.engines import (
     CORES,
@@ -43,12 +44,14 @@ def carry_out(
     output: Path,
     source: str | None,
     tell: Tell,
+    begin: Callable[[], object] | None = None,
     **named: Any,
 ) -> S:
     """Return what a function of a command returns: its summary. If the run has several engines, it
     is called once in each of them, with their shares of workers and downloads, and what they made
     is merged; the same holds for the parts of a run on a cluster. `source` is where originals are
-    fetched from, None if nothing is.
+    fetched from, None if nothing is. `begin` is called before parts are started; where there is
+    one, the function itself begins.
 
     Raises what the function does, and as `engine.coordinator.carry_out_parts`,
     `engine.ray_nodes.RayNodes` and `merge` do.
@@ -61,11 +64,17 @@ def carry_out(
         return Job(f"{call.__module__}:{call.__qualname__}", shares, named)
 
     if running.executor == "ray":
+        if begin:
+            begin()
         _run_on_ray(job, running, output, most_at_once(source, fetching), tell)
-        return cast("S", _merged(output, tell))
+        summary = merge(output, tell).summary
+        forget_division(output)
+        return cast("S", summary)
     engines = engines_for(running, source, fetching)
     if engines == 1:
         return call(*arguments, tell=tell, **named)
+    if begin:
+        begin()
     make_way(output, resume=running.resume)
 
     def job_of(number: int, starts: int) -> Job:
@@ -75,13 +84,7 @@ def carry_out(
         return job(own, engines)
 
     run_engines(job_of, engines, tell)
-    return cast("S", _merged(output, tell))
-
-
-def _merged(output: Path, tell: Tell) -> object:
-    summary = merge(output, tell).summary
-    forget_division(output)
-    return summary
+    return cast("S", merge(output, tell, fetch=False).summary)
 
 
 def _share(argument: object, running: Dividing, engines: int) -> object:
@@ -107,8 +110,9 @@ def _run_on_ray(
 
     with RayNodes(running.ray_address, engines_of) as nodes:
         division = _division(running, output, PARTS_PER_NODE * len(nodes.all()), tell)
-        path = path_of_division(output).absolute()
-        nodes.proof = Proof(path, path.read_bytes())
+        if address_of(output) is None:
+            path = path_of_division(output).absolute()
+            nodes.proof = Proof(path, path.read_bytes())
 
         def job_of(start: Start) -> Job:
             own = replace(

@@ -1,20 +1,25 @@
 """Join parts: check that they belong together, take over their ledgers, and finish the whole."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from pkgutil import resolve_name
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import msgspec
 
+from dafre_fast.core.addresses import store_address
 from dafre_fast.core.errors import InputError, PartsError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
-from dafre_fast.core.layout import STATE
-from dafre_fast.core.parts import Part, ranges
+from dafre_fast.core.layout import SHARDS, STATE
+from dafre_fast.core.parts import Part, named
 from dafre_fast.core.summaries import Downloads, HeadsSummary, Summary, Work
+from dafre_fast.dataset.in_store import InStore, address_of
 from dafre_fast.dataset.ledger import Ledger
 from dafre_fast.dataset.parts import Done, Plan, all_rows, by_plan, done, parts_of, take_over
+from dafre_fast.dataset.stored import record_archives
 from dafre_fast.engine.input_files import remove_temporaries
 from dafre_fast.engine.parts import Finishing
 
@@ -39,20 +44,31 @@ class Merged(NamedTuple):
     summary: Summary | HeadsSummary
 
 
-def merge(output: Path, tell: Tell = silent) -> Merged:
+def merge(output: Path, tell: Tell = silent, *, fetch: bool = True) -> Merged:
     """Join the parts in `output`, and write the manifest, tables and shards of the whole.
 
+    If its shards lie in a store, the records of parts are fetched first, unless all were made in
+    `output` (not `fetch`), and the ledger and the shards are put there; the rest of the dataset is
+    put by `dataset.in_store.InStore.put_dataset`.
+
     Raises PartsError if a part is missing or unfinished, UsageError if parts do not belong
-    together or a run is at work, InputError if there are no parts or a record is damaged, and
-    OutputError if something cannot be written. It can be killed at any moment and done again.
+    together, a run is at work or the store cannot be written, InputError if there are no parts or
+    a record is damaged, and OutputError if something cannot be written. It can be killed at any
+    moment and done again.
     """
+    store = _store(output)
+    if store and fetch:
+        store.fetch(tell, tables=True)
     tell(Doing("reading the parts"))
-    _finished(output)
+    place = store.store.address if store else str(output)
+    _finished(output, place)
     with Ledger(output / STATE) as ledger:
-        parts = _finished(output)  # nobody is at work any more
+        parts = _finished(output, place)  # nobody is at work any more
         tell(Doing("joining the ledgers"))
         if take_over(output, ledger) or ledger.interrupted:
             remove_temporaries(output)
+    if store:
+        store.put_records()
     plan = next(iter(parts.values())).plan
     finish: Finish = resolve_name(FINISHING[plan.command])
     tell(Doing("writing the manifest"))
@@ -62,19 +78,46 @@ def merge(output: Path, tell: Tell = silent) -> Merged:
     return Merged(plan, finish(output, left, tell))
 
 
-def _finished(output: Path) -> Mapping[Part, Done]:
-    """Return what all parts recorded. Raises as `merge` does."""
-    begun = parts_of(output)
-    if not begun:
-        raise InputError(f"{output}: has no parts to merge; --part I/N of a command makes them")
-    _refuse_other_numbers(output, begun)
-    found = {part: record for part in begun if (record := done(output, part))}
-    _refuse_unfinished(output, begun, {*found})
-    _refuse_other_plans(output, {part: record.plan for part, record in found.items()})
+@contextmanager
+def folder_of(output: Path) -> Iterator[Path]:
+    """Yield the folder in which to merge: that of the output, or, if it is the address of a store,
+    a temporary one for the records.
+    """
+    address = store_address(output)
+    if address is None:
+        yield output
+        return
+    with TemporaryDirectory(prefix="dafre_fast-", ignore_cleanup_errors=True) as name:
+        folder = Path(name) / PurePosixPath(address).name
+        record_archives(folder / SHARDS, f"{address}/{SHARDS}", {})
+        yield folder
+
+
+def _store(output: Path) -> InStore | None:
+    """Return the store of a dataset, None if it lies in none. Raises UsageError if the store cannot
+    be written.
+    """
+    address = address_of(output)
+    if address is None:
+        return None
+    found = InStore(address, output)
+    found.store.check_writable("--output")
     return found
 
 
-def _refuse_other_numbers(output: Path, begun: Sequence[Part]) -> None:
+def _finished(output: Path, place: str) -> Mapping[Part, Done]:
+    """Return what all parts recorded; `place` is the name of the output. Raises as `merge` does."""
+    begun = parts_of(output)
+    if not begun:
+        raise InputError(f"{place}: has no parts to merge; --part I/N of a command makes them")
+    _refuse_other_numbers(place, begun)
+    found = {part: record for part in begun if (record := done(output, part))}
+    _refuse_unfinished(place, begun, {*found})
+    _refuse_other_plans(place, {part: record.plan for part, record in found.items()})
+    return found
+
+
+def _refuse_other_numbers(output: str, begun: Sequence[Part]) -> None:
     cuts = [[*parts] for _, parts in groupby(begun, key=lambda part: part.of)]
     if len(cuts) > 1:
         raise UsageError(
@@ -83,29 +126,31 @@ def _refuse_other_numbers(output: Path, begun: Sequence[Part]) -> None:
         )
 
 
-def _refuse_unfinished(output: Path, begun: Sequence[Part], finished: set[Part]) -> None:
+def _refuse_unfinished(output: str, begun: Sequence[Part], finished: set[Part]) -> None:
     of = begun[0].of
     there = {part.number for part in begun}
     missing = [number for number in range(1, of + 1) if number not in there]
     unfinished = [part.number for part in begun if part not in finished]
     told = [
-        f"parts {ranges(numbers)} {what}"
-        for numbers, what in ((missing, "are missing"), (unfinished, "are unfinished"))
+        f"{named(numbers)} {'is' if len(numbers) == 1 else 'are'} {what}"
+        for numbers, what in ((missing, "missing"), (unfinished, "unfinished"))
         if numbers
     ]
     if told:
+        again = "it" if len(missing) + len(unfinished) == 1 else "them"
+        all_parts = "1 part" if of == 1 else f"{of:,} parts"
         raise PartsError(
-            f"{output}: of {of:,} parts, {' and '.join(told)}; run these again, then merge"
+            f"{output}: of {all_parts}, {' and '.join(told)}; run {again} again, then merge"
         )
 
 
-def _refuse_other_plans(output: Path, plans: Mapping[Part, Plan]) -> None:
+def _refuse_other_plans(output: str, plans: Mapping[Part, Plan]) -> None:
     found = by_plan(plans)
     if len(found) > 1:
         (one, ones), (other, others) = found[:2]
         raise UsageError(
-            f"{output}: parts {ranges(ones)} and parts {ranges(others)} differ:"
-            f" {_difference(one, other)}; run those that are wrong again"
+            f"{output}: {named(ones)} and {named(others)} differ: {_difference(one, other)};"
+            " run those that are wrong again"
         )
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import polars as pl
 
-from dafre_fast.core.errors import OutputError
+from dafre_fast.core.errors import OutputError, PartsError
 from dafre_fast.core.events import Tell
 from dafre_fast.core.layout import SHARDS
+from dafre_fast.core.parts import named as named_parts
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.running import usable_cores
+from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.pictures import Pictures
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.samples import still_damaged
@@ -34,16 +36,26 @@ class Packing:
     """The writing of a pack.
 
     If the dataset lies in this very pack, shards to be rewritten are first turned into spools, from
-    which their images are read.
+    which their images are read. With `made_in`, so many parts of a run have put all shards into a
+    store: PartsError is raised if one is not there as it should be.
     """
 
-    def __init__(self, run: PackRun, target: Target, packable: Packable, *, digests: bool) -> None:
+    def __init__(
+        self,
+        run: PackRun,
+        target: Target,
+        packable: Packable,
+        *,
+        digests: bool,
+        made_in: int | None = None,
+    ) -> None:
+        self._made_in = made_in
         self._run, self._target, self._folder = run, target, target.folder
         self._recorded = packable.asked.filter(status=SUCCESS).select(
             "id", *recorded_columns(packable.outputs)
         )
         self._digests, self.cpu_seconds = digests, 0.0
-        own = holds_dataset(run, target.folder)
+        own = holds_dataset(run, target.folder) and not made_in
         self._spools = Spools(run.output, run.shard_size) if own else None
         self.doomed, self.forgotten = set[str](), list[str]()
         """Files, and names of parts, of an object store that no longer belong to the pack."""
@@ -59,6 +71,8 @@ class Packing:
         with counted(tell, "images", sum(part.rows.height for part in parts)) as advance:
             shards = {part.name: self._standing(part, advance) for part in parts}
             stands = {name for name, shard in shards.items() if shard}
+            if self._made_in:
+                refuse_unmade(str(self._target), [*map(bool, shards.values())], self._made_in)
             self._remove_all_but(stands)
             left = [part for part in parts if part.name not in stands]
             if left or self.doomed:
@@ -98,7 +112,7 @@ class Packing:
         names = {*all_recorded(self._folder)}
         if self._spools:  # a copy may have come without its state
             archives = [str(one.relative_to(self._folder)) for one in self._folder.glob("*/*.tar")]
-            archives += (name for name in self._target.there if name.endswith(".tar"))
+            archives += filter(_is_shard, self._target.there)
             names |= {name.removesuffix(".tar") for name in archives}
         for name in names:
             if name not in standing:
@@ -145,6 +159,25 @@ class Packing:
         running = carry_out_all(tasks, self._folder, workers, take_from_worker)
         self.cpu_seconds += loops.run(running)
         return written
+
+
+def refuse_unmade(place: str, there: Sequence[bool], parts: int) -> None:
+    """Raise PartsError if one of the shards that parts have put is not there as the ledger has it:
+    the store has lost it, or somebody has replaced it since. Shards are in their order.
+    """
+    missing = [number for number, one in enumerate(there) if not one]
+    if missing:
+        again = sorted({number % parts + 1 for number in missing})
+        shards = "1 shard is" if len(missing) == 1 else f"{len(missing):,} shards are"
+        raise PartsError(
+            f"{place}: {shards} not as the ledger has it; run {named_parts(again)} of {parts:,}"
+            " again, then merge"
+        )
+
+
+def _is_shard(name: str) -> bool:
+    split, _, file = name.partition("/")
+    return split in SPLITS and file.endswith(".tar")
 
 
 def _files_of(name: str, shard: Shard) -> set[str]:

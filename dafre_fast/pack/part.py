@@ -12,6 +12,7 @@ from dafre_fast.core.findings import Flaw
 from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.samples import Damaged, Sample
+from dafre_fast.dataset.shard_order import Numbers
 from dafre_fast.pack.rows import Packable
 from dafre_fast.pack.settings import PackRun
 
@@ -79,13 +80,18 @@ class ShardRows(NamedTuple):
     rows: pl.DataFrame
 
 
-def cut_into_shards(rows: pl.DataFrame, shard_size: int) -> Iterator[ShardRows]:
-    """Cut rows, which are ordered by split, into shards of up to `shard_size` rows."""
+def cut_into_shards(
+    rows: pl.DataFrame, shard_size: int, numbers: Numbers | None = None
+) -> Iterator[ShardRows]:
+    """Cut rows, which are ordered by split, into shards of up to `shard_size` rows. These have the
+    given numbers if the rows are those of some shards alone.
+    """
     begin = 0
     for split in SPLITS:
         of_split = rows.slice(begin, rows.filter(split=split).height)
         shards = -(-of_split.height // shard_size)
-        for number, own in enumerate(of_split.iter_slices(shard_size)):
+        own_numbers = range(shards) if numbers is None else numbers.get(split, ())
+        for number, own in zip(own_numbers, of_split.iter_slices(shard_size), strict=True):
             yield ShardRows(split, number, shards, own)
         begin += of_split.height
 

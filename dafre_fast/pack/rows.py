@@ -17,7 +17,7 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.outputs import columns_of, prefix_of, read_outputs
 from dafre_fast.dataset.reading import LISTS, open_dataset
 from dafre_fast.dataset.samples import Damaged
-from dafre_fast.dataset.shard_order import ordered
+from dafre_fast.dataset.shard_order import Numbers, ordered
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
@@ -40,7 +40,8 @@ class Packable(NamedTuple):
 
     `asked` has a row per image of the manifest that is not `excluded`, ordered by split, with its
     `status`; `made` counts the made ones, `refused` the others by reason. `class_names` are indexed
-    by class id. `outputs` are those of the dataset.
+    by class id. `outputs` are those of the dataset. `numbers` are those of the shards that the
+    images fill, None if these are all.
     """
 
     outputs: tuple[Output, ...]
@@ -49,6 +50,7 @@ class Packable(NamedTuple):
     refused: Mapping[str, int]
     excluded: int
     class_names: Sequence[str]
+    numbers: Numbers | None = None
 
 
 def recorded_columns(outputs: Sequence[Output]) -> list[str]:

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,6 +29,7 @@ from dafre_fast.dataset.exclusions import read_excluded
 from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import choose_outputs, read_outputs
 from dafre_fast.dataset.samples import Damaged
+from dafre_fast.dataset.shard_order import Numbers
 from dafre_fast.engine.apart import refuse_pack
 from dafre_fast.pack.formats.choose import FORMATS
 from dafre_fast.pack.packing import Packing, holds_dataset
@@ -47,12 +48,23 @@ from dafre_fast.pack.target import (
 )
 
 
-def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
+def pack(
+    run: PackRun,
+    tell: Tell = silent,
+    *,
+    digests: bool = True,
+    numbers: Numbers | None = None,
+    made_in: int | None = None,
+) -> Packed:
     """Write a pack, or the parts of it that are missing.
 
-    With `digests`, parts that exist are compared by their bytes, without by their sizes. Raises
-    InputError if the dataset cannot be read, OutputError if the pack cannot be written, UsageError
-    while another run uses the dataset or the pack.
+    With `digests`, parts that exist are compared by their bytes, without by their sizes. With
+    `numbers`, the dataset holds the images of these shards alone, and only they are written. With
+    `made_in`, so many parts of a run have written all shards already.
+
+    Raises InputError if the dataset cannot be read, OutputError if the pack cannot be written,
+    UsageError while another run uses the dataset or the pack, and PartsError if a part of a run has
+    to be done again.
     """
     began, cpu = time.monotonic(), time.process_time()
     choose_outputs(read_outputs(run.output), run.images)  # it becomes the name of a folder
@@ -66,17 +78,20 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
         packable = read_packable(
             run.output, described=format.describes_images, shuffle=run.shuffle, exclude=exclude
         )
-        if not packable.made:
+        if not packable.made and numbers is None:
             raise InputError(f"{run.output / MANIFEST}: no image was made")
-        with opened(run.into, folder, run.output) as target:
+        packable = packable._replace(numbers=numbers)
+        with opened(run.into, folder, run.output, numbers) as target:
             parts = format.parts(run, packable)
-            packing = Packing(run, target, packable, digests=digests)
+            packing = Packing(run, target, packable, digests=digests, made_in=made_in)
             shards, written = packing.carry_out(parts, tell)
-            tell(Doing("describing the pack"))
-            if format.card:
-                _write_card(target, format.card(run, packable), tell)
-            files = _sum_up(target.folder, parts, shards)
-            target.finish(packing.doomed, packing.forgotten)
+            files = _files_of(parts, shards)
+            if numbers is None:
+                tell(Doing("describing the pack"))
+                if format.card:
+                    _write_card(target, format.card(run, packable), tell)
+                _sum_up(target.folder, files, shards)
+                target.finish(packing.doomed, packing.forgotten)
     damaged = {one.id: one for shard in shards for one in reversed(shard.damaged)}
     flaws = Counter(one.flaw for one in damaged.values())
     return Packed(
@@ -85,7 +100,7 @@ def pack(run: PackRun, tell: Tell = silent, *, digests: bool = True) -> Packed:
         refused=packable.refused,
         damaged=flaws,
         excluded=packable.excluded,
-        damaged_list=f"{target}/{DAMAGED}" if damaged else None,
+        damaged_list=f"{target}/{DAMAGED}" if damaged and numbers is None else None,
         written=written,
         kept=len(parts) - written,
         bytes=sum(file.bytes for file in files.values()),
@@ -114,15 +129,17 @@ def _excluded(run: PackRun, folder: Path) -> pl.Series:
     return read_excluded(run.exclude)
 
 
-def _sum_up(folder: Path, parts: Sequence[Part], shards: Sequence[Shard]) -> dict[str, File]:
-    """Write SHA256SUMS of all files and the table of damaged images; return the files by their
-    paths in the pack.
-    """
-    files = {
+def _files_of(parts: Sequence[Part], shards: Sequence[Shard]) -> dict[str, File]:
+    """Return the files of parts by their paths in the pack."""
+    return {
         str(Path(part.name).with_name(name)): file
         for part, shard in zip(parts, shards, strict=True)
         for name, file in shard.files.items()
     }
+
+
+def _sum_up(folder: Path, files: Mapping[str, File], shards: Sequence[Shard]) -> None:
+    """Write SHA256SUMS of all files, and the table of damaged images."""
     lines = (f"{file.sha256}  {name}\n" for name, file in sorted(files.items()))
     _write_text(folder / SUMS, "".join(lines))
     damaged = [one for shard in shards for one in shard.damaged]
@@ -133,7 +150,6 @@ def _sum_up(folder: Path, parts: Sequence[Part], shards: Sequence[Shard]) -> dic
             rows.writerows(msgspec.structs.astuple(one) for one in damaged)
     else:
         (folder / DAMAGED).unlink(missing_ok=True)
-    return files
 
 
 def _write_card(target: Target, text: str, tell: Tell) -> None:

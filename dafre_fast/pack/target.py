@@ -17,7 +17,8 @@ from dafre_fast.core.atomic import File, check_writable, digest
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.locks import alone
 from dafre_fast.dataset.object_store import Kept, ObjectStore
-from dafre_fast.dataset.stored import mirror, read_stored, record_stored
+from dafre_fast.dataset.shard_order import Numbers, files_of_shard, names_of
+from dafre_fast.dataset.stored import look_at, mirror, read_stored, record_stored
 from dafre_fast.pack.receipts import forget, record_path
 from dafre_fast.pack.records import Shard
 
@@ -99,14 +100,17 @@ def refuse_unwritable(into: Path | None, folder: Path) -> None:
 
 
 @contextmanager
-def opened(into: Path | None, folder: Path, dataset: Path) -> Iterator[Target]:
-    """Yield the place of a pack, where nobody else is at work: `into`, or else `folder`.
+def opened(
+    into: Path | None, folder: Path, dataset: Path, numbers: Numbers | None = None
+) -> Iterator[Target]:
+    """Yield the place of a pack, where nobody else is at work: `into`, or else `folder`; with
+    `numbers`, that of these shards alone.
 
     Raises UsageError if another process is at work there, OutputError if it cannot be written.
     """
     address = store_address(into) if into else None
     if address is None:
-        with _in_folder(into or folder) as target:
+        with _in_folder(into or folder, numbers) as target:
             yield target
         return
     staging = _staging(address, dataset)
@@ -118,10 +122,17 @@ def opened(into: Path | None, folder: Path, dataset: Path) -> Iterator[Target]:
 
 
 @contextmanager
-def _in_folder(folder: Path) -> Iterator[Target]:
+def _in_folder(folder: Path, numbers: Numbers | None) -> Iterator[Target]:
     with alone(folder / STATE):
         stored = read_stored(folder)
-        yield _with_records(folder, stored.address) if stored else Target(folder)
+        if stored is None:
+            yield Target(folder)
+        elif numbers is None:
+            yield _with_records(folder, stored.address)
+        else:  # the records are those of these shards
+            store = ObjectStore(stored.address)
+            names = [file for name in names_of(numbers) for file in files_of_shard(name)]
+            yield Target(folder, stored.address, look_at(store, names))
 
 
 def _with_records(folder: Path, address: str) -> Target:

@@ -71,6 +71,45 @@ def test_spans_come_in_their_order_and_up_to_the_end(store, file) -> None:
     assert store.read_spans("a", spans) == [BYTES[at : at + size] for at, size in spans]
 
 
+def page_of_two(handler: faults.Handler, body: bytes) -> bytes:
+    """List two objects or folders, and that there are more."""
+    handler.path += "&max-keys=2"
+    return body
+
+
+def test_a_list_of_many_pages_comes_whole(store, proxy) -> None:
+    names = [f"a/{number}/b" for number in range(7)]
+    for name in names:
+        store.put(name, b"b")
+    proxy.plan(page_of_two, "GET", "list-type=2", times=99)
+    assert [*store.names()] == [*store.names("a")] == names
+    assert store.folders("a") == [*map(str, range(7))]
+    assert store.folders("nothing") == []
+    pages = [path for method, path in proxy.asked if method == "GET"]
+    assert len(pages) == 3 * 4 + 1
+
+
+def test_a_list_that_breaks_off_begins_again(store, proxy) -> None:
+    for number in range(5):
+        store.put(f"a/{number}", b"b")
+    proxy.plan(page_of_two, "GET", "list-type=2", times=1)
+    proxy.plan(faults.half_of_the_answer, "GET", "continuation-token")
+    proxy.plan(faults.status(503), "GET", "list-type=2")
+    assert len(store.names("a")) == 5
+
+
+def test_trials_at_the_same_time_do_not_disturb_each_other(store, proxy) -> None:
+    def race(_: faults.Handler, body: bytes) -> bytes:
+        store.check_writable("--into")
+        return body
+
+    proxy.plan(race, "PUT", times=1)
+    proxy.plan(race, "DELETE", times=1)
+    proxy.plan(race, "POST", times=1)
+    store.check_writable("--into")
+    assert store.names() == {}
+
+
 def test_what_is_not_there_is_not_found_and_can_be_deleted(store, tmp_path) -> None:
     for ask in (store.read, store.digest, lambda name: store.fetch(name, tmp_path / "x")):
         with pytest.raises(FileNotFoundError, match=r"s3://.*/some where/in/nothing"):

@@ -1,7 +1,11 @@
 """`full --pack webdataset --into s3://…`: a dataset whose shards and records lie in a store."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,7 +82,7 @@ def test_the_store_holds_the_dataset_and_this_machine_no_picture(
     assert printed["packed"]["folder"] == f"{store.address}/{SHARDS}"
     names = store.names()
     assert {MANIFEST, f"{REPORT}/index.html", f"{STATE}/ledger.jsonl"} <= names.keys()
-    assert not [name for name in names if name.endswith(("lock", ".part", "writable"))]
+    assert not [name for name in names if name.endswith(("lock", ".part"))]
     assert len([name for name in names if name.startswith(f"{REPORT}/") and "face" in name]) > 1
 
 
@@ -95,10 +99,8 @@ def test_a_run_with_an_empty_disk_goes_on_from_the_store(
     assert (printed["work"]["images"], printed["packed"]["written"]) == (1, 1)
     assert without_times(dataset(store)) == without_times(expected)
     assert len([path for path in proxy.puts() if path.endswith(".tar")]) == 1
-    store.put(part := f"{STATE}/parts/1-2/ledger.jsonl", b"")
     store.put(f"{LABELS}/of_an_earlier_run.csv", b"")
     again = full(some, tmp_path / "a", "--into", store.address)
-    assert part in store.names()
     assert f"{LABELS}/of_an_earlier_run.csv" not in store.names()
     assert (again["work"]["images"], again["packed"]["written"]) == (0, 0)
 
@@ -151,3 +153,47 @@ def test_the_same_output_without_the_store_says_where_the_images_are(
     done = dafre("full", *flags(inputs), cwd=tmp_path)
     assert done.returncode == 2
     assert f"go on with --into {store.address}" in done.stderr
+
+
+def test_parts_and_their_merge_are_commands_that_need_no_common_folder(
+    inputs, store, tmp_path, expected
+) -> None:
+    for number in (2, 1):
+        full(inputs, tmp_path / f"{number}", "--into", store.address, "--part", f"{number}/2")
+    (tmp_path / "merge").mkdir()
+    done = dafre("merge", "--output", store.address, cwd=tmp_path / "merge")
+    assert done.returncode == 0, done.stderr
+    assert f"gallery --output '{store.address}'` shows the images; verify takes" in done.stdout
+    assert without_times(dataset(store)) == without_times(expected)
+    assert not [*(tmp_path / "merge").iterdir()]
+    again = dafre("merge", "--output", tmp_path / "1/ds", "--json", cwd=tmp_path)
+    assert (again.returncode, json.loads(again.stdout)["packed"]["written"]) == (0, 0)
+    assert dafre("verify", "--output", store.address, "--deep", cwd=tmp_path).returncode == 0
+
+
+def test_engines_put_their_shards_into_the_store_when_all_are_done(
+    inputs, store, tmp_path, expected
+) -> None:
+    printed = full(inputs, tmp_path, "--into", store.address, "--engines", 2, "--workers", 2)
+    assert printed["work"]["images"] == IMAGES
+    assert without_times(dataset(store)) == without_times(expected)
+    assert archives(tmp_path) == []
+    assert [name for name in store.names(STATE) if "ledger" in name] == [f"{STATE}/ledger.jsonl"]
+    again = full(inputs, tmp_path / "b", "--into", store.address, "--engines", 2, "--workers", 2)
+    assert (again["work"]["images"], again["packed"]["written"]) == (0, 0)
+
+
+def test_a_part_that_is_killed_between_two_puts_goes_on_with_an_empty_disk(
+    inputs, store, tmp_path, expected, proxy
+) -> None:
+    run: list[subprocess.Popen[bytes]] = []
+    proxy.plan(lambda *_: os.kill(run[0].pid, signal.SIGKILL), "PUT", "/train/00002.tar")
+    given = flags(inputs, "--into", store.address, "--part", "1/2")
+    command = [sys.executable, "-m", "dafre_fast.full", *map(str, given)]
+    run.append(subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL))
+    assert run[0].wait() == -signal.SIGKILL
+    printed = full(inputs, tmp_path / "other", "--into", store.address, "--part", "1/2")
+    assert printed["packed"]["kept"] == 1
+    full(inputs, tmp_path / "other", "--into", store.address, "--part", "2/2")
+    assert dafre("merge", "--output", store.address, cwd=tmp_path).returncode == 0
+    assert without_times(dataset(store)) == without_times(expected)

@@ -11,6 +11,7 @@ import pytest
 from tests.commands import dafre, tree
 from tests.heads.drawn import PICTURES, picture, write_inputs
 from tests.hosts import Host, host
+from tests.merge.small import contents
 from tests.pixels.detectors import models
 
 pytestmark = pytest.mark.slow
@@ -297,3 +298,44 @@ def test_the_report_shows_the_heads_found_with_their_boxes(folder) -> None:
     assert 'alt="Image 1, reimu: one head, score 1.00"' in page
     assert "The detector is model.onnx." in page
     assert "original not kept" not in page
+
+
+def whole_of(folder: Path) -> dict[str, object]:
+    """The dataset that one run makes, and its tables without times."""
+    summary_of(full(folder, "--json"))
+    found = contents(folder / "ds")
+    shutil.rmtree(folder / "ds")
+    return found
+
+
+def test_parts_find_their_heads_then_make_images_of_those_of_all(folder) -> None:
+    whole = whole_of(folder)
+    parts = ("1/2", "2/2")
+    searched = [summary_of(full(folder, "--json", "--part", part)) for part in parts]
+    assert sum(part["single"] for part in searched) == 2
+    assert not (folder / "ds/fullMin256").exists()
+    merged = dafre("merge", "--output", "ds", cwd=folder)
+    assert "the heads of all are found; run all parts again, then merge" in merged.stdout
+    made = [summary_of(full(folder, "--json", "--part", part)) for part in parts]
+    assert sum(part["success"] for part in made) == 2
+    summary = summary_of(dafre("merge", "--output", "ds", "--json", cwd=folder))
+    assert summary["heads"]["single"] == 2
+    assert contents(folder / "ds") == whole
+
+
+def test_engines_find_all_heads_then_make_images(folder) -> None:
+    whole = whole_of(folder)
+    summary = summary_of(full(folder, "--json", "--engines", 2))
+    assert (summary["success"], summary["heads"]["single"]) == (2, 2)
+    assert contents(folder / "ds") == whole
+    assert summary_of(full(folder, "--json", "--engines", 2))["work"]["images"] == 0
+
+
+def test_parts_are_searched_again_with_another_threshold(folder) -> None:
+    for part in ("1/2", "2/2"):
+        summary_of(full(folder, "--json", "--part", part))
+    summary_of(dafre("merge", "--output", "ds", "--json", cwd=folder))
+    again = summary_of(full(folder, "--json", "--part", "1/2", "--count-threshold", 0.5))
+    assert "single" in again
+    summary_of(full(folder, "--json", "--count-threshold", 0.5))
+    assert "single" in summary_of(full(folder, "--json", "--part", "1/2"))

@@ -38,6 +38,7 @@ def draw(folder: Path) -> Path:
 def make(inputs: Path, output: Path, part: str | None = None, **more: object) -> Summary:
     """Run `full` on the drawn originals, whole or a part; further arguments are settings."""
     pack, size = more.pop("pack", None), more.pop("shard_size", 5)
+    into = more.pop("into", None)
     source = str(more.pop("source", inputs / "originals"))
     run = FullRun(
         faces=inputs / "faces.tsv",
@@ -45,11 +46,12 @@ def make(inputs: Path, output: Path, part: str | None = None, **more: object) ->
         source=source,
         output=output,
         pack=pack,
+        into=into,
         shard_size=size,
         report=False,
     )
     recipe = more.pop("recipe", Recipe())
-    running = Dividing(part=part, workers=2, **more)
+    running = Dividing(part=part, **{"workers": 2, **more})
     selection = Selection(min_images=2, max_bad_rows=0.5)
     rules = selection, Splitting(), TagSteps(), Plotting(), Fetching(), recipe
     return full(run, *rules, running)

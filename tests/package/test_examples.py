@@ -24,15 +24,18 @@ def flags(text: str) -> list[str]:
     return shlex.split(re.sub(r"\$[({]+[^)}]*[)}]+", "7", call))
 
 
-def job() -> dict:
-    return yaml.safe_load((EXAMPLES / "kubernetes_job.yaml").read_text())
+JOBS = ["kubernetes_job", "kubernetes_job_into_a_store"]
 
 
-@pytest.fixture(params=["slurm", "kubernetes"])
+def job(name: str) -> dict:
+    return yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+
+
+@pytest.fixture(params=["slurm_array", *JOBS])
 def script(request) -> str:
-    if request.param == "slurm":
-        return (EXAMPLES / "slurm_array.sh").read_text()
-    return job()["spec"]["template"]["spec"]["containers"][0]["args"][0]
+    if request.param not in JOBS:
+        return (EXAMPLES / f"{request.param}.sh").read_text()
+    return job(request.param)["spec"]["template"]["spec"]["containers"][0]["args"][0]
 
 
 def test_the_script_is_one_that_bash_can_read(script) -> None:
@@ -42,12 +45,14 @@ def test_the_script_is_one_that_bash_can_read(script) -> None:
 
 def test_the_command_has_these_flags_and_a_part(script) -> None:
     given = flags(script)
-    assert {one[2:].replace("-", "_") for one in given if one.startswith("--")} <= command.settings
+    named = (one[2:].replace("-", "_") for one in given if one.startswith("--"))
+    assert {name.removeprefix("no_") for name in named} <= command.settings
     assert re.fullmatch(r"7/(7|100)", given[given.index("--part") + 1])
 
 
-def test_an_indexed_job_has_as_many_parts_as_completions() -> None:
-    spec = job()["spec"]
+@pytest.mark.parametrize("name", JOBS)
+def test_an_indexed_job_has_as_many_parts_as_completions(name) -> None:
+    spec = job(name)["spec"]
     assert spec["completionMode"] == "Indexed"
     args = spec["template"]["spec"]["containers"][0]["args"][0]
     assert f"+ 1))/{spec['completions']}" in args

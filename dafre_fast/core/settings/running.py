@@ -81,6 +81,11 @@ class Dividing(Running, frozen=True):
         """The part to do, None for the whole."""
         return None if self.part is None else Part.parse(self.part)
 
+    @property
+    def is_engine(self) -> bool:
+        """Whether the part is that of one of the engines of a machine, which merges them."""
+        return self.part is not None and (self.engines or 1) > 1
+
 
 def part_of(running: Running) -> Part | None:
     """Return the part that a run does, None for the whole."""

@@ -41,7 +41,7 @@ def _parts(run: PackRun, packable: Packable) -> list[Part]:
             contents_of(shard.rows, REVISION, run.format, run.images),
             partial(_write, shard.rows, outputs),
         )
-        for shard in cut_into_shards(packable.asked, run.shard_size)
+        for shard in cut_into_shards(packable.asked, run.shard_size, packable.numbers)
     ]
 
 
