@@ -52,9 +52,10 @@ def make_all(
     output: Path,
     watch: Watch,
     spools: Spools | None = None,
+    whole: int = 0,
 ) -> tuple[pl.DataFrame, Work]:
     """Bring every row of `asked` (`engine.plan`) to an outcome. `spools` are those of the output,
-    if its images are to lie in shards.
+    if its images are to lie in shards. `whole` is the number of all rows, if `asked` are some.
 
     Outcomes of earlier runs in the ledger of `output` are kept if they are still valid. A run of a
     part makes its own rows of `asked` alone (`engine.parts`). Returns the manifest and what this
@@ -67,7 +68,7 @@ def make_all(
     with resumed(output, running) as ledger:
         if spools:
             asked = spools.assigned(asked)
-        whole, asked = asked.height, own_rows(asked, running)
+        whole, asked = whole or asked.height, own_rows(asked, running)
         made = last_outcomes(ledger.paths, "make", recipe.outputs).collect().lazy()
         standing = _standing(asked, made, recipe, running, output, watch)
         record_making(output, recipe, resume=running.resume, state=ledger.path.parent)

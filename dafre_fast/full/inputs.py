@@ -22,13 +22,12 @@ def refuse_unfit(
 
     Raises UsageError.
     """
-    if running.executor == "ray":
-        _refuse_unfit_for_ray(run, detecting)
-    if running.part and not run.source:
-        raise UsageError("--part needs --faces, --tag-ids and --source: a sample has no parts")
-    if detecting.detector and running.part and run.into:
+    parts = "executor ray" if running.executor == "ray" else "part" if running.part else None
+    if parts and not run.source:
+        raise UsageError(f"--{parts} needs --faces, --tag-ids and --source: a sample has no parts")
+    if detecting.detector and parts and run.into:
         raise UsageError(
-            "--part and --into do not go with --detector, since shards follow from the heads of"
+            f"--{parts} and --into do not go with --detector, since shards follow from the heads of"
             " all: run `heads` first, then this with its --faces and --tag-ids"
         )
     if detecting.detector and run.faces:
@@ -46,18 +45,6 @@ def refuse_unfit(
     named = (run.faces, run.tag_ids, run.source)
     if any(named) and not all(named):
         raise UsageError("--faces, --tag-ids and --source go together; without all three, a sample")
-
-
-def _refuse_unfit_for_ray(run: FullRun, detecting: Detecting) -> None:
-    if not run.source and not detecting.detector:
-        raise UsageError(
-            "--executor ray needs --faces, --tag-ids and --source: a sample has no parts"
-        )
-    if detecting.detector:
-        raise UsageError(
-            "--executor ray does not go with --detector, since tables follow from the heads of"
-            " all: run `heads` with Ray first, then this with its --faces"
-        )
 
 
 def _given(group: Group) -> Iterator[str]:

@@ -133,14 +133,17 @@ def _full(
             chosen = (selection, fetching.metadata, steps if tags else None, splitting)
             record_choice(output, _tables(run), run.source, *chosen)
         with watching("images", tell) as watch:
-            folder = run.output / ORIGINALS
-            opened = open_originals(run.source, folder, fetching, metadata, watch.tell)
+            opened = open_originals(
+                run.source, run.output / ORIGINALS, fetching, metadata, watch.tell
+            )
             originals = with_names(opened, run.faces)._replace(
                 identity=identity or opened.identity, keep=keep
             )
             if found:
                 discard_unlabelled(originals, asked, output)
-            manifest, work = make_all(own, originals, recipe, making, output, watch, spools)
+            manifest, work = make_all(
+                own, originals, recipe, making, output, watch, spools, asked.height
+            )
         funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
         shards = run.shard_size if spools else None
         stored_as = run.output.resolve().name if place.part else None

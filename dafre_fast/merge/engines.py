@@ -50,8 +50,8 @@ def carry_out(
     """Return what a function of a command returns: its summary. If the run has several engines, it
     is called once in each of them, with their shares of workers and downloads, and what they made
     is merged; the same holds for the parts of a run on a cluster. `source` is where originals are
-    fetched from, None if nothing is. `begin` is called before parts are started; where there is but
-    one run, the function itself begins.
+    fetched from, None if nothing is. `begin` is called before parts are started; where there is
+    one, the function itself begins.
 
     Raises what the function does, and as `engine.coordinator.carry_out_parts`,
     `engine.ray_nodes.RayNodes` and `merge` do.
@@ -63,17 +63,18 @@ def carry_out(
         shares = [_share(one, own, sharers) for one in arguments]
         return Job(f"{call.__module__}:{call.__qualname__}", shares, named)
 
-    on_cluster = running.executor == "ray"
-    engines = 1 if on_cluster else engines_for(running, source, fetching)
-    if engines == 1 and not on_cluster:
-        return call(*arguments, tell=tell, **named)
-    if begin:
-        begin()
-    if on_cluster:
+    if running.executor == "ray":
+        if begin:
+            begin()
         _run_on_ray(job, running, output, most_at_once(source, fetching), tell)
         summary = merge(output, tell).summary
         forget_division(output)
         return cast("S", summary)
+    engines = engines_for(running, source, fetching)
+    if engines == 1:
+        return call(*arguments, tell=tell, **named)
+    if begin:
+        begin()
     make_way(output, resume=running.resume)
 
     def job_of(number: int, starts: int) -> Job:
@@ -109,7 +110,7 @@ def _run_on_ray(
 
     with RayNodes(running.ray_address, engines_of) as nodes:
         division = _division(running, output, PARTS_PER_NODE * len(nodes.all()), tell)
-        if not address_of(output):
+        if address_of(output) is None:
             path = path_of_division(output).absolute()
             nodes.proof = Proof(path, path.read_bytes())
 

@@ -100,7 +100,7 @@ def test_flags_that_do_not_go_together_are_refused(flags, what) -> None:
         Dividing(**flags)
 
 
-@pytest.mark.parametrize("more", [(), ("--detector", "anime-face"), ("--into", "s3://b/p")])
+@pytest.mark.parametrize("more", [(), ("--detector", "anime-face")])
 def test_what_full_cannot_do_in_parts_is_refused(tmp_path, more) -> None:
     done = here("full", "--executor", "ray", *more, "--output", "out", cwd=tmp_path)
     assert done.returncode == 2
