@@ -26,6 +26,8 @@ ZERO, NINE, _LOWER_E, _UPPER_E, LOWER_U, LOWER_N = 48, 57, 101, 69, 117, 110
 _CONTROL_LETTERS = (98, 102, 110, 114, 116)  # of the escapes \b \f \n \r \t
 OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST = 123, 125, 91, 93
 
+FROM_BLANK = np.int64(SPACE)
+"""The least byte of a string that may hold blanks; of a plain type, or else all is compiled twice."""
 _DEEPEST = 60
 _MOST_DIGITS = 18
 
@@ -195,7 +197,7 @@ def _scalar_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind a value that is neither an object nor a list."""
     byte = text[at]
     if byte == QUOTE:
-        end, _ = string_end(text, at + np.uintp(1), SPACE)
+        end, _ = string_end(text, at + np.uintp(1), FROM_BLANK)
         return end + np.uintp(end != 0)
     if byte == _MINUS or ZERO <= byte <= NINE:
         behind, _ = number_end(text, at)
@@ -210,7 +212,7 @@ def read_key(text, at):  # type: ignore[no-untyped-def]
     """
     if text[at] != QUOTE:
         return np.uintp(0), False, np.uintp(0)
-    end, kind = string_end(text, at + np.uintp(1), SPACE)
+    end, kind = string_end(text, at + np.uintp(1), FROM_BLANK)
     if end == np.uintp(0):
         return end, False, end
     at = skip_blanks(text, end + np.uintp(1))
@@ -253,7 +255,7 @@ def value_end(text, at):  # type: ignore[no-untyped-def]
             at, depth, objects = _close(text, at, depth, objects)
         if depth == 0 or at == zero:
             return at
-        at = _member_value(text, at + one, objects & np.uint64(1)) if text[at] == COMMA else zero
+        at = _member_value(text, at + one, objects & np.uint64(1) != 0) if text[at] == COMMA else zero
     return zero
 
 
@@ -262,7 +264,7 @@ def _close(text, at, depth, objects):  # type: ignore[no-untyped-def]
     """Return the index behind all levels that end here, and the levels that are still open."""
     while depth > 0:
         at = skip_blanks(text, at)
-        if text[at] != _closing(objects & np.uint64(1)):
+        if text[at] != _closing(objects & np.uint64(1) != 0):
             break
         objects, depth, at = objects >> np.uint64(1), depth - 1, at + np.uintp(1)
     return at, depth, objects

@@ -11,6 +11,7 @@ from dafre_fast.tables.kernels.compiled.json_scan import (
     CLOSE_OBJECT,
     COMMA,
     CONTROLS,
+    FROM_BLANK,
     LOWER_N,
     LOWER_U,
     NEWLINE,
@@ -103,7 +104,7 @@ def _name(text, at):  # type: ignore[no-untyped-def]
     zero, start = np.uintp(0), at + np.uintp(1)
     if text[at] != QUOTE:
         return zero, zero
-    end, kind = string_end(text, start, SPACE + 1)
+    end, kind = string_end(text, start, FROM_BLANK + 1)
     if kind == CONTROLS or end == start:
         return zero, zero
     return start, end
@@ -148,7 +149,7 @@ def _usual_tag(text, at):  # type: ignore[no-untyped-def]
     one, zero, none, size = np.uintp(1), np.uintp(0), np.int64(_NO_CATEGORY), np.uintp(text.size)
     if at + np.uintp(WORD) > size or word(text, at) << _BYTE != _ID_IS:
         return zero, none, zero, zero
-    end, _ = string_end(text, at + np.uintp(7), SPACE)
+    end, _ = string_end(text, at + np.uintp(7), FROM_BLANK)
     if end == zero or end + np.uintp(10) > size or word(text, end) != _THEN_NAME:
         return zero, none, zero, zero
     if word(text, end + np.uintp(2)) != _NAME_IS:
@@ -207,7 +208,7 @@ def _column(text, at, columns, field):  # type: ignore[no-untyped-def]
         behind = end = literal_end(text, at)
     elif text[at] == QUOTE:
         start = at + one
-        end, kind = string_end(text, start, SPACE)
+        end, kind = string_end(text, start, FROM_BLANK)
         behind = end + one if end != zero and kind != CONTROLS else zero
     elif field < np.uintp(_TEXTS):
         end, whole = number_end(text, at)
@@ -228,7 +229,7 @@ def _has_no_tag(text, at):  # type: ignore[no-untyped-def]
     return first in (QUOTE, CLOSE_LIST)
 
 
-@inlined
+@inlined(inline="always")
 def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-def]
     """Return the index behind the value of a field, and set what is read of it."""
     if field == np.uintp(_UNKNOWN):
@@ -246,7 +247,7 @@ def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-d
     return _tags(text, at, spans, counts)
 
 
-@inlined
+@inlined(inline="always")
 def _record(text, at, columns, spans, counts):  # type: ignore[no-untyped-def]
     """Return the index behind an object. Sets `columns` to the indices at which each column and the
     tags begin and end, 0 for a missing one; `spans` and `counts` are as in `_tags`.
@@ -319,7 +320,7 @@ def _put(text, at, end, out, size):  # type: ignore[no-untyped-def]
     while at < end:
         if at + width <= np.uintp(text.size):
             copy(text, at, out, size)
-            plain = min(plain_bytes(text, at, SPACE), end - at)
+            plain = min(plain_bytes(text, at, FROM_BLANK), end - at)
             at, size = at + plain, size + plain
             if at == end or plain == width:
                 continue
@@ -335,7 +336,7 @@ def _put(text, at, end, out, size):  # type: ignore[no-untyped-def]
     return size + one
 
 
-@inlined
+@inlined(inline="always")
 def _put_all(text, columns, spans, counts, out, size):  # type: ignore[no-untyped-def]
     """Append the line of a record and return the new size of `out`."""
     one, zero = np.uintp(1), np.uintp(0)
