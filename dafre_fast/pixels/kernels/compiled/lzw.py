@@ -31,7 +31,7 @@ def pixels_in(data, at, most, lengths):  # type: ignore[no-untyped-def]
         return 0
     clear = 1 << size
     known, width, before, pixels = clear + 2, size + 1, -1, 0
-    at, left, bits, held = at + 1, 0, 0, 0
+    at, left, bits, held = at + 1, np.int64(0), np.int64(0), np.int64(0)
     while pixels < most:
         at, left, bits, held = _bytes_of(data, at, left, bits, held, width)
         code = bits & ((1 << width) - 1)

@@ -121,7 +121,7 @@ def sum_blocks(total, size, channels, block, rows, out, at):  # type: ignore[no-
 def shrink(source, channels, block, total, out):  # type: ignore[no-untyped-def]
     """Write sums over blocks; `total` is room for the sums of the columns, and four more."""
     size = source.shape[1] // channels
-    at = 0
+    at = np.int64(0)
     for y in range(0, source.shape[0], block):
         rows = min(block, source.shape[0] - y)
         total[:] = 0

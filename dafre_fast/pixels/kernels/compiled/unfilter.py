@@ -1,5 +1,7 @@
 """Compiled unfiltering of PNG scanlines, as `pixels.kernels.unfilter` describes it."""
 
+import numpy as np
+
 from dafre_fast.core.compiled.inlined import inlined
 from dafre_fast.pixels.kernels.compiled.resample import add_row, sum_blocks
 from dafre_fast.pixels.kernels.compiled.simd import (
@@ -19,6 +21,7 @@ from dafre_fast.pixels.kernels.compiled.simd import (
 )
 from dafre_fast.pixels.kernels.unfilter import MARGIN, ROWS
 
+_RGBX = np.int64(4)
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 
 
@@ -68,12 +71,12 @@ def unfilter(  # type: ignore[no-untyped-def]
         if lines[y * stride] > _PAETH:
             return False
     pitch = 4 * width + 2 * MARGIN
-    out = 0
+    out = np.int64(0)
     for y in range(0, height, ROWS):
         if y + ROWS < height:
             _unfilter_rows(lines, y * stride, stride, channels, width, window, pitch)
         else:
-            _unfilter_rows(last, 0, stride, channels, width, window, pitch)
+            _unfilter_rows(last, np.int64(0), stride, channels, width, window, pitch)
         for row in range(y, min(y + ROWS, height)):
             begin = MARGIN + (row - y + 1) * pitch
             pixels = window[begin : begin + 4 * width]
@@ -83,7 +86,7 @@ def unfilter(  # type: ignore[no-untyped-def]
                 add_row(total, pixels)
                 done = row % block + 1
                 if done == block or row == height - 1:
-                    sum_blocks(total, width, 4, block, done, sums, out)
+                    sum_blocks(total, width, _RGBX, block, done, sums, out)
                     out += -(-width // block) * 3
                     total[:] = 0
     return True
