@@ -93,6 +93,7 @@ class Kernel:
         ]
         self._pack = Struct("".join(one.packed for one in self._types)).pack
         self._function: Any = None
+        _ALL.append(self)
 
     def __repr__(self) -> str:
         return f"<kernel {self._source} {self._signature}>"
@@ -165,6 +166,15 @@ class Kernel:
         with suppress(RuntimeError):  # no home
             caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
             yield Path(caches) / "dafre_fast" / _of_package() / name
+
+
+_ALL = list[Kernel]()
+
+
+def load_all() -> None:
+    """Have all kernels ready that the modules imported so far have."""
+    for kernel in _ALL:
+        kernel.load()
 
 
 def _address(array: NDArray[Any]) -> int:

@@ -35,6 +35,7 @@ from dafre_fast.pixels.decoders.turbo import turbo
 _PRELOAD = (
     "dafre_fast.engine.work",
     "dafre_fast.pixels.making",
+    "dafre_fast.core.jit:load_all",
     "dafre_fast.pixels.decoders.turbo:turbo",  # searched once, not by every worker
     "dafre_fast.cli",
 )

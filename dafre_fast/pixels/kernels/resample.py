@@ -16,8 +16,8 @@ from dafre_fast.pixels.rasters import Pixels, Raster, raster
 
 SUPPORT = 3
 """Number of the filter's lobes on each side."""
-RUN = 6
-"""Number of rows that one pass over an output row adds up."""
+RUN, SHORT_RUN = 6, 2
+"""Numbers of rows that one pass over an output row adds up; short runs end it."""
 _ROOM = 2
 """Block means stay at least this many times larger than the target."""
 _LARGEST_BLOCK = 16
@@ -63,10 +63,10 @@ def _taps(
     source: int, extent: float, target: int, scale: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the first source pixel of each target pixel and its weights, filled with zeros to a
-    multiple of RUN.
+    multiple of SHORT_RUN.
     """
     reach = SUPPORT * max(extent / target, 1.0)
-    count = (int(2 * reach) + 1 + RUN) // RUN * RUN
+    count = (int(2 * reach) + SHORT_RUN) // SHORT_RUN * SHORT_RUN
     first, weights = np.empty(target, np.int64), np.zeros((target, count), np.float32)
     _TAPS(source, extent, target, scale, first, weights)
     return first, weights

@@ -27,7 +27,7 @@ _CONTROL_LETTERS = (98, 102, 110, 114, 116)  # of the escapes \b \f \n \r \t
 OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST = 123, 125, 91, 93
 
 FROM_BLANK = np.int64(SPACE)
-"""The least byte of a string that may hold blanks; of a plain type, or else all is compiled twice."""
+"""The least byte of a string that may hold blanks."""
 _DEEPEST = 60
 _MOST_DIGITS = 18
 
@@ -255,7 +255,11 @@ def value_end(text, at):  # type: ignore[no-untyped-def]
             at, depth, objects = _close(text, at, depth, objects)
         if depth == 0 or at == zero:
             return at
-        at = _member_value(text, at + one, objects & np.uint64(1) != 0) if text[at] == COMMA else zero
+        at = (
+            _member_value(text, at + one, objects & np.uint64(1) != 0)
+            if text[at] == COMMA
+            else zero
+        )
     return zero
 
 
