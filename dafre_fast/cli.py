@@ -8,6 +8,7 @@ by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 import gc
+import os
 import re
 import signal
 import sys
@@ -33,7 +34,6 @@ from dafre_fast.core.errors import (
 from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
-from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.stopping import Stopped, end, raise_stopped
@@ -61,6 +61,9 @@ COMMANDS = (
 )
 """The names of the commands; each is a package here, whose docstring says what it does."""
 
+_OF_NETWORKS = {"heads", "train", "evaluate", "predict"}
+"""Commands that may multiply matrices, which takes more than one thread."""
+
 Values = Mapping[str, object]
 G = TypeVar("G", bound=Group)
 
@@ -84,6 +87,9 @@ def command(
 
     def decorate(function: Callable[..., int]) -> click.Command:
         def callback(config: Path | None, **flags: object) -> int:
+            if name not in _OF_NETWORKS:
+                # Or else numpy starts a thread per core when it is imported, which takes as long.
+                os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             given = {key: value for key, value in flags.items() if value not in (None, ())}
             if isinstance(told := given.get(words), tuple):
                 given[words] = _Words(told)
@@ -350,6 +356,8 @@ def _config_option() -> click.Option:
 
 def _read_config(path: Path, name: str, flags: set[str]) -> dict[str, object]:
     """Return the settings of the command `name`, which has these flags, in a TOML file."""
+    from dafre_fast.core.settings.config_file import read_settings
+
     modules = {other: import_module(f"dafre_fast.{other}.__main__") for other in COMMANDS}
     known = {other: module.command.settings for other, module in modules.items()}
     return read_settings(path, name, {**known, name: flags})
