@@ -40,8 +40,8 @@ _PRELOAD = (
     "dafre_fast.cli",
 )
 _SLOWER_JPEG = Notice(
-    "libturbojpeg is not installed: JPEG goes through libvips, which costs more CPU time per"
-    " image; `make setup`, or your system's package libturbojpeg0 or libturbojpeg, installs it"
+    "libturbojpeg is not installed, nor simplejpeg: JPEG goes through libvips, which costs more CPU"
+    " time per image; `pip install simplejpeg` installs the latter"
 )
 
 
