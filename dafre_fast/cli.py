@@ -58,6 +58,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "predict",
+    "warm-up",
 )
 """The names of the commands; each is a package here, whose docstring says what it does."""
 
@@ -72,7 +73,12 @@ def description(name: str) -> str:
     """Return what a command does: the docstring of its package, which its help and the list of all
     commands show (that list only the first line).
     """
-    return cleandoc(import_module(f"dafre_fast.{name}").__doc__ or "")
+    return cleandoc(import_module(package_of(name)).__doc__ or "")
+
+
+def package_of(name: str) -> str:
+    """Return the name of a command's package."""
+    return f"dafre_fast.{name.replace('-', '_')}"
 
 
 def command(
@@ -358,7 +364,7 @@ def _read_config(path: Path, name: str, flags: set[str]) -> dict[str, object]:
     """Return the settings of the command `name`, which has these flags, in a TOML file."""
     from dafre_fast.core.settings.config_file import read_settings
 
-    modules = {other: import_module(f"dafre_fast.{other}.__main__") for other in COMMANDS}
+    modules = {other: import_module(f"{package_of(other)}.__main__") for other in COMMANDS}
     known = {other: module.command.settings for other, module in modules.items()}
     return read_settings(path, name, {**known, name: flags})
 

@@ -117,6 +117,11 @@ class Kernel:
             raise RuntimeError(f"{self!r} failed")
         return result
 
+    @property
+    def is_kept(self) -> bool:
+        """True if its machine code is in the cache."""
+        return self._from_cache() is not None
+
     def load(self) -> Any:
         """Have the kernel ready: read its machine code from the cache, or compile it."""
         with _LOCK:
@@ -126,7 +131,7 @@ class Kernel:
         return self._function
 
     def _from_cache(self) -> "_Code | None":
-        for path in self._places():
+        for path in self.places():
             with suppress(OSError, msgspec.DecodeError):
                 code = _decode(path.read_bytes())
                 if code.stamp == _stamp():
@@ -136,7 +141,7 @@ class Kernel:
     def _compiled(self) -> "_Code":
         compiling.report()
         code = self._compile()
-        for path in self._places():
+        for path in self.places():
             with suppress(OSError):
                 _replace(path, msgspec.msgpack.encode(code))
                 break
@@ -153,7 +158,7 @@ class Kernel:
         symbol = made.fndesc.llvm_func_name
         return _Code(_stamp(), code, _entry(symbol, self._result, self._types), f"entry.{symbol}")
 
-    def _places(self) -> Iterator[Path]:
+    def places(self) -> Iterator[Path]:
         """Return the files in which the machine code may lie, the best first."""
         module, _, function = self._source.partition(":")
         kind = hashlib.sha256(f"{self._signature} {_processor()}".encode()).hexdigest()[:12]
@@ -171,8 +176,13 @@ class Kernel:
 _ALL = list[Kernel]()
 
 
+def kernels() -> Sequence[Kernel]:
+    """Return the kernels of all modules that were imported so far."""
+    return [*_ALL]
+
+
 def load_all() -> None:
-    """Have all kernels ready that the modules imported so far have."""
+    """Have the kernels of all modules ready that were imported so far."""
     for kernel in _ALL:
         kernel.load()
 
