@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
+# A line for each package: an installation takes most of a minute.
+PIP_SHOWN := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 # Releases that were tried together; pyproject.toml has the ranges.
 LOCKED := --constraint constraints.txt --build-constraint constraints.txt
 
@@ -58,23 +60,25 @@ setup: $(VENV)/base turbojpeg ## install the package into .venv
 setup-dev: $(VENV)/dev turbojpeg ## install what tests, checks and benchmarks need, too
 
 $(VENV)/base: pyproject.toml constraints.txt
+	@echo 'making $(VENV), and installing the package and what it needs into it:'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --upgrade pip
-	$(PIP) $(LOCKED) --editable .
+	$(PIP_SHOWN) --upgrade pip
+	$(PIP_SHOWN) $(LOCKED) --editable .
+	$(BIN)/python -m dafre_fast.warm_up
 	touch $@
 
 $(VENV)/dev: $(VENV)/base
 	$(PIP) $(LOCKED) --editable '.[dev]'
 	touch $@
 
-# Installed where this user may; otherwise the run says what is lost and goes on through libvips.
+# Installed where this user may; otherwise what simplejpeg brings along serves, with the same bytes.
 turbojpeg: $(VENV)/base
 	@$(BIN)/python -c 'from turbojpeg import TurboJPEG; TurboJPEG()' 2>/dev/null || \
 	{ [ "$$(id -u)" = 0 ] && { \
 	    { command -v apt-get && apt-get update -qq && apt-get install -y -qq libturbojpeg0; } || \
 	    { command -v dnf && dnf install -y -q turbojpeg; } || \
 	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
-	echo 'libturbojpeg is not here and could not be installed; libvips serves in its place'
+	echo 'libturbojpeg is not here and could not be installed; that of simplejpeg serves in its place'
 
 $(VENV)/docs: $(VENV)/base
 	$(PIP) $(LOCKED) --editable '.[docs]'

@@ -189,7 +189,7 @@ def _write(folder: Path, scale: float, number: int) -> None:
     """Draw one original. Its number decides its kind."""
     rng = np.random.default_rng((SEED, number))
     png = (number - 1) % 25 in _PNG_OF_25
-    pixels = _textured(rng, draw(_portrait(rng, number, scale, png=png)))
+    pixels = _textured(rng, np.dstack(draw(_portrait(rng, number, scale, png=png))))
     image = pyvips.Image.new_from_array(pixels, interpretation="srgb")
     if png:
         image = image if rng.random() < 1 / _ALPHA_EVERY else image[0:3]

@@ -25,7 +25,7 @@ list, and a command only from the few commands that it is built on (`tool.import
     learning/   a recogniser of characters: networks, losses, augmentation, feeding, metrics, what a
                 model's folder holds
     heads/ labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ audit/ verify/ report/
-    gallery/ train/ evaluate/ predict/ full/
+    gallery/ train/ evaluate/ predict/ warm_up/ full/
                 a folder per command: `__init__` says what it does, `__main__` turns flags into an
                 exit status, `run` does it, and the rest is what it alone needs
     testing/    a server with every fault, for the tests

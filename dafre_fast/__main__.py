@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dafre_fast.cli import COMMANDS, description, run, version_option
+from dafre_fast.cli import COMMANDS, description, package_of, run, version_option
 
 
 class Commands(click.Group):
@@ -18,7 +18,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"dafre_fast.{cmd_name}.__main__").command
+        command: click.Command = import_module(f"{package_of(cmd_name)}.__main__").command
         return command
 
     def resolve_command(

@@ -8,6 +8,7 @@ by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 import gc
+import os
 import re
 import signal
 import sys
@@ -33,7 +34,6 @@ from dafre_fast.core.errors import (
 from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
-from dafre_fast.core.settings.config_file import read_settings
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.stopping import Stopped, end, raise_stopped
@@ -58,8 +58,12 @@ COMMANDS = (
     "train",
     "evaluate",
     "predict",
+    "warm-up",
 )
 """The names of the commands; each is a package here, whose docstring says what it does."""
+
+_OF_NETWORKS = {"heads", "train", "evaluate", "predict"}
+"""Commands that may multiply matrices, which takes more than one thread."""
 
 Values = Mapping[str, object]
 G = TypeVar("G", bound=Group)
@@ -69,7 +73,12 @@ def description(name: str) -> str:
     """Return what a command does: the docstring of its package, which its help and the list of all
     commands show (that list only the first line).
     """
-    return cleandoc(import_module(f"dafre_fast.{name}").__doc__ or "")
+    return cleandoc(import_module(package_of(name)).__doc__ or "")
+
+
+def package_of(name: str) -> str:
+    """Return the name of a command's package."""
+    return f"dafre_fast.{name.replace('-', '_')}"
 
 
 def command(
@@ -84,6 +93,9 @@ def command(
 
     def decorate(function: Callable[..., int]) -> click.Command:
         def callback(config: Path | None, **flags: object) -> int:
+            if name not in _OF_NETWORKS:
+                # Or else numpy starts a thread per core when it is imported, which takes as long.
+                os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             given = {key: value for key, value in flags.items() if value not in (None, ())}
             if isinstance(told := given.get(words), tuple):
                 given[words] = _Words(told)
@@ -362,7 +374,9 @@ def _config_option() -> click.Option:
 
 def _read_config(path: Path, name: str, flags: set[str]) -> dict[str, object]:
     """Return the settings of the command `name`, which has these flags, in a TOML file."""
-    modules = {other: import_module(f"dafre_fast.{other}.__main__") for other in COMMANDS}
+    from dafre_fast.core.settings.config_file import read_settings
+
+    modules = {other: import_module(f"{package_of(other)}.__main__") for other in COMMANDS}
     known = {other: module.command.settings for other, module in modules.items()}
     return read_settings(path, name, {**known, name: flags})
 

@@ -19,7 +19,7 @@ _DOING = re.compile(rf"^(.* …( [\d:]+ elapsed)?|{re.escape(COMPILING.text)})\n
 
 
 def dafre(name: str, *flags: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"dafre_fast.{name}", *map(str, flags)]
+    command = [sys.executable, "-m", f"dafre_fast.{name.replace('-', '_')}", *map(str, flags)]
     return run(command, cwd)
 
 
@@ -37,7 +37,7 @@ def here(name: str, *flags: object, cwd: Path) -> subprocess.CompletedProcess[st
     already: for tests of what it says and writes. Signals, limits and the garbage collector of this
     process are left alone.
     """
-    package = f"dafre_fast.{name}" if name else "dafre_fast"
+    package = f"dafre_fast.{name.replace('-', '_')}" if name else "dafre_fast"
     module = import_module(f"{package}.__main__")
     entry = module.command if name else module.group
     command, status = [package, *map(str, flags)], 0

@@ -10,18 +10,26 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from dafre_fast.core.daemons import pool
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.jit import kernel
-from dafre_fast.tables.kernels.vectors import ones
+from dafre_fast.core.jit import Kernel
 
 _WORDS, _WORD_BITS = 16, 16
 _FIRST_ROOM = 1 << 12
 _MOST_PAIRS = 50_000_000
 """More pairs take gigabytes and say nothing: nearly every image then resembles every other."""
+
+_SOURCE = "dafre_fast.audit.compiled.hamming"
+_COMPARE = Kernel(
+    f"{_SOURCE}:compare",
+    "int64(uint64[:, ::1], int32[::1], int64[::1], int64[::1], int64, int64[::1], int64, int64,"
+    " int32[:, ::1])",
+)
+_COMPONENTS = Kernel(f"{_SOURCE}:components", "void(int32[::1], int32[::1], int32[::1])")
+_REPRESENTATIVES = Kernel(f"{_SOURCE}:representatives", "void(int32[::1], int32[::1], int32[::1])")
+_SPREADS = Kernel(f"{_SOURCE}:spreads", "void(uint64[:, ::1], int64[::1], int32[::1])")
 
 Hashes = NDArray[np.uint64]
 """Hashes: shape (n, 4), uint64, C-contiguous."""
@@ -76,88 +84,19 @@ def _pairs_by(hashes: Hashes, word: int, radii: NDArray[np.int64], distance: int
     starts = np.zeros((1 << _WORD_BITS) + 1, np.int64)
     np.cumsum(np.bincount(values, minlength=1 << _WORD_BITS), out=starts[1:])
     masks = _masks(radii[word])
-    found: Indices = _compare(
-        hashes[order], order, starts, masks, word, radii, distance, _MOST_PAIRS + 1
-    )
-    return found
-
-
-@njit
-def _distance(one, other):  # type: ignore[no-untyped-def]
-    bits = ones(one[0] ^ other[0]) + ones(one[1] ^ other[1])
-    return bits + ones(one[2] ^ other[2]) + ones(one[3] ^ other[3])
-
-
-@njit
-def _found_before(one, other, word, radii):  # type: ignore[no-untyped-def]
-    """Tell whether an earlier word finds this pair as well."""
-    for k in range(word):
-        shift = np.uint64(_WORD_BITS * (k % 4))
-        differing = (one[k // 4] ^ other[k // 4]) >> shift & np.uint64(0xFFFF)
-        if ones(differing) <= radii[k]:
-            return True
-    return False
-
-
-@njit
-def _with(room, count, one, other, bits):  # type: ignore[no-untyped-def]
-    """Store a pair at index `count`; the array is doubled when it is full."""
-    if count == room.shape[0]:
-        room = np.concatenate((room, np.empty_like(room)))
-    room[count, 0], room[count, 1], room[count, 2] = min(one, other), max(one, other), bits
-    return room
-
-
-@kernel(
-    "int32[:, ::1](uint64[:, ::1], int32[::1], int64[::1], int64[::1], int64, int64[::1], int64,"
-    " int64)",
-    nogil=True,
-)
-def _compare(hashes, order, starts, masks, word, radii, distance, most):  # type: ignore[no-untyped-def]
-    """Return up to `most` pairs with distances, for which `word` is the first word that finds them.
-
-    Hashes are sorted by this word; those with value v begin at starts[v]. `order` maps them to
-    their original indices.
-    """
+    what = hashes[order], order, starts, masks, word, radii, distance, _MOST_PAIRS + 1
     room = np.empty((_FIRST_ROOM, 3), np.int32)
-    count = 0
-    for value in range(starts.size - 1):
-        if starts[value] == starts[value + 1]:
-            continue
-        for mask in masks:
-            other = value ^ mask
-            if other < value:
-                continue
-            for i in range(starts[value], starts[value + 1]):
-                one, two = hashes[i, 0], hashes[i, 1]
-                for j in range(i + 1 if mask == 0 else starts[other], starts[other + 1]):
-                    if ones(one ^ hashes[j, 0]) + ones(two ^ hashes[j, 1]) > distance:
-                        continue
-                    bits = _distance(hashes[i], hashes[j])
-                    if bits > distance or _found_before(hashes[i], hashes[j], word, radii):
-                        continue
-                    if count == most:
-                        return room
-                    room = _with(room, count, order[i], order[j], bits)
-                    count += 1
-    return room[:count].copy()
+    count = _COMPARE(*what, room)
+    if count > len(room):  # many are alike: once more, now that their number is known
+        room = np.empty((count, 3), np.int32)
+        _COMPARE(*what, room)
+    return room[:count]
 
 
-@kernel("int32[::1](int64, int32[::1], int32[::1])")
-def components(count, first, second):  # type: ignore[no-untyped-def]
+def components(count: int, first: Indices, second: Indices) -> Indices:
     """Return, for each of `count` nodes, the lowest node of its connected component."""
-    root = np.arange(count).astype(np.int32)
-    for pair in range(first.size):
-        a, b = first[pair], second[pair]
-        while root[a] != a:
-            root[a] = root[root[a]]
-            a = root[a]
-        while root[b] != b:
-            root[b] = root[root[b]]
-            b = root[b]
-        root[max(a, b)] = min(a, b)
-    for node in range(count):  # a root is the lowest node of its component
-        root[node] = root[root[node]]
+    root = np.arange(count, dtype=np.int32)
+    _COMPONENTS(root, first, second)
     return root
 
 
@@ -169,17 +108,8 @@ def representatives(count: int, pairs: Pairs) -> Indices:
     other node forms a pair with its representative.
     """
     order = np.lexsort((pairs.first, pairs.distance, pairs.second))
-    found: Indices = _representatives(count, pairs.first[order], pairs.second[order])
-    return found
-
-
-@kernel("int32[::1](int64, int32[::1], int32[::1])")
-def _representatives(count, first, second):  # type: ignore[no-untyped-def]
-    stays = np.arange(count).astype(np.int32)
-    for pair in range(first.size):
-        a, b = first[pair], second[pair]
-        if stays[b] == b and stays[a] == a:
-            stays[b] = a
+    stays = np.arange(count, dtype=np.int32)
+    _REPRESENTATIVES(stays, pairs.first[order], pairs.second[order])
     return stays
 
 
@@ -189,12 +119,8 @@ def distances(hashes: Hashes, first: Indices, second: Indices) -> Indices:
     return np.asarray(found, np.int32)
 
 
-@kernel("int32[::1](uint64[:, ::1], int64[::1])")
-def spreads(hashes, starts):  # type: ignore[no-untyped-def]
+def spreads(hashes: Hashes, starts: NDArray[np.int64]) -> Indices:
     """Return the largest distance in each run of hashes; run k is starts[k]:starts[k + 1]."""
-    largest = np.zeros(starts.size - 1, np.int32)
-    for run in range(largest.size):
-        for i in range(starts[run], starts[run + 1]):
-            for j in range(i + 1, starts[run + 1]):
-                largest[run] = max(largest[run], _distance(hashes[i], hashes[j]))
+    largest = np.zeros(len(starts) - 1, np.int32)
+    _SPREADS(hashes, starts, largest)
     return largest

@@ -32,7 +32,12 @@ from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
 from dafre_fast.tables.writing import write_csv, write_parquet
 
-_PRELOAD = ("dafre_fast.audit.hashing", "dafre_fast.pixels.likeness", "dafre_fast.cli")
+_PRELOAD = (
+    "dafre_fast.audit.hashing",
+    "dafre_fast.pixels.likeness",
+    "dafre_fast.core.jit:load_all",
+    "dafre_fast.cli",
+)
 
 
 def audit(run: AuditRun, workers: Workers, tell: Tell = silent) -> Audit:

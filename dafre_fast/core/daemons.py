@@ -2,7 +2,6 @@
 end, as both do for those of `concurrent.futures`.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,7 +31,9 @@ class Daemons:
 
     async def run(self, call: Callable[[], T]) -> T:
         """Have a thread make a call, and return its result. A cancellation does not wait for it."""
-        return await asyncio.wrap_future(self.submit(call))
+        from asyncio import wrap_future  # tables are read without an event loop
+
+        return await wrap_future(self.submit(call))
 
     def _work(self) -> None:
         while True:

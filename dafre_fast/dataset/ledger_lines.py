@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dafre_fast.core.records import Detected, Fetched, Made, MadeOutput, Outcome
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP
-from dafre_fast.dataset.outputs import FIELDS, prefix_of
+from dafre_fast.dataset.output_columns import FIELDS, prefix_of
 
 _LAST = "sha256"
 _encode = msgspec.json.Encoder().encode

@@ -14,22 +14,16 @@ import polars as pl
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.dataset import output_columns
+from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.provenance import makings
 
 FIELDS: Mapping[str, pl.DataType] = {
-    "width": pl.Int64(),
-    "height": pl.Int64(),
-    "bytes": pl.Int64(),
-    "sha256": pl.String(),
+    name: pl.String() if name == "sha256" else pl.Int64() for name in output_columns.FIELDS
 }
-"""The columns of an output, without their prefix; sizes are in pixels and bytes."""
+"""The columns of an output, without their prefix, and their types."""
 ALL = "both"
 """The word for all outputs in commands; there were two when it was chosen."""
-
-
-def prefix_of(name: str) -> str:
-    """Return the prefix of the columns of an output."""
-    return "" if name == FULL_IMAGE.name else f"{name}_"
 
 
 def columns_of(outputs: Sequence[Output]) -> dict[str, pl.DataType]:

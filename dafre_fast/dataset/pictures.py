@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from dafre_fast.core.findings import Output as RecordedFile
 from dafre_fast.core.layout import image_path
 from dafre_fast.core.settings.images import Output
-from dafre_fast.dataset.outputs import members_of, prefix_of, read_outputs
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import members_of, read_outputs
 from dafre_fast.dataset.places import columns, places_of
 from dafre_fast.dataset.stored import read_at
 

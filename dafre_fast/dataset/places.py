@@ -13,7 +13,8 @@ import polars as pl
 
 from dafre_fast.core.layout import FULL, SHARDS
 from dafre_fast.core.settings.images import Output
-from dafre_fast.dataset.outputs import members_of, prefix_of, read_outputs
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import members_of, read_outputs
 from dafre_fast.dataset.stored import archives_of
 from dafre_fast.tables.writing import write_parquet
 

@@ -48,6 +48,7 @@ _DIGITS = 6
 _PRELOAD = (
     "dafre_fast.engine.detection",
     "dafre_fast.pixels.making",
+    "dafre_fast.core.jit:load_all",
     "dafre_fast.pixels.decoders.turbo:turbo",
     "dafre_fast.cli",
 )

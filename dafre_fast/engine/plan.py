@@ -18,7 +18,8 @@ import polars as pl
 from dafre_fast.core.formats import EXTENSIONS
 from dafre_fast.core.records import Box, Wanted, WantedOutput
 from dafre_fast.core.settings.images import Output
-from dafre_fast.dataset.outputs import asked_column, prefix_of
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import asked_column
 from dafre_fast.dataset.places import recorded
 
 _TEXT = pl.lit(None, dtype=pl.String)

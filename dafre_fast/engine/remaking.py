@@ -20,7 +20,7 @@ from dafre_fast.core.settings.images import Output, Recipe
 from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.dataset.ledger import whole_lines
 from dafre_fast.dataset.outcomes import last_outcomes, settled
-from dafre_fast.dataset.outputs import prefix_of
+from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.parts import ledgers
 from dafre_fast.dataset.provenance import makings_in
 

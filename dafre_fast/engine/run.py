@@ -35,12 +35,13 @@ from dafre_fast.pixels.decoders.turbo import turbo
 _PRELOAD = (
     "dafre_fast.engine.work",
     "dafre_fast.pixels.making",
+    "dafre_fast.core.jit:load_all",
     "dafre_fast.pixels.decoders.turbo:turbo",  # searched once, not by every worker
     "dafre_fast.cli",
 )
 _SLOWER_JPEG = Notice(
-    "libturbojpeg is not installed: JPEG goes through libvips, which costs more CPU time per"
-    " image; `make setup`, or your system's package libturbojpeg0 or libturbojpeg, installs it"
+    "libturbojpeg is not installed, nor simplejpeg: JPEG goes through libvips, which costs more CPU"
+    " time per image; `pip install simplejpeg` installs the latter"
 )
 
 

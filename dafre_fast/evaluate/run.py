@@ -14,7 +14,7 @@ from dafre_fast.core.events import Advanced, Began, Doing, Ended, Notice, Tell, 
 from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.reasons import SUCCESS, Reason, RowProblem
 from dafre_fast.core.splits import SPLITS, TRAIN
-from dafre_fast.dataset.outputs import prefix_of
+from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.evaluate.settings import EvaluateRun
 from dafre_fast.learning.feeding import VIEWS, Batch, batches, open_images

@@ -34,7 +34,8 @@ from dafre_fast.core.errors import InputError, OutputError
 from dafre_fast.core.layout import LABELS, MANIFEST
 from dafre_fast.core.settings.images import HEAD_CROP, Output
 from dafre_fast.core.splits import SPLITS
-from dafre_fast.dataset.outputs import prefix_of, read_outputs
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet

@@ -14,7 +14,8 @@ from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
-from dafre_fast.dataset.outputs import columns_of, prefix_of, read_outputs
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import columns_of, read_outputs
 from dafre_fast.dataset.reading import LISTS, open_dataset
 from dafre_fast.dataset.samples import Damaged
 from dafre_fast.dataset.shard_order import Numbers, ordered

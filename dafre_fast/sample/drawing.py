@@ -45,8 +45,10 @@ class _Face(NamedTuple):
     """Width of the smile, 0.3 to 1."""
 
 
-def draw(portrait: Portrait) -> Pixels:
-    """Return the oriented picture: RGBA uint8 (height, width, 4); the background has alpha 0."""
+def draw(portrait: Portrait) -> tuple[Pixels, Pixels]:
+    """Return the oriented picture, RGB uint8 (height, width, 3), and where the figure is, uint8
+    (height, width): 0 in the background.
+    """
     width, height = portrait.width, portrait.height
     rng = np.random.default_rng(portrait.id)
     hair, eyes, clothes, background = _LOOKS[portrait.character]
@@ -59,7 +61,7 @@ def draw(portrait: Portrait) -> Pixels:
     figure.eyes(eyes, open_=face.eyes_open)
     figure.mouth(face.smile)
     figure.fringe(hair, strands=4 + portrait.character)
-    return np.dstack([_grain(rng, pixels), figure.mask])
+    return _grain(rng, pixels), figure.mask
 
 
 def describe(portrait: Portrait) -> list[str]:
@@ -89,7 +91,8 @@ def _has_long_hair(portrait: Portrait) -> bool:
 def _scenery(rng: np.random.Generator, width: int, height: int, colour: Colour) -> Pixels:
     """Draw a background that fades downwards, with soft discs in it."""
     fade = np.linspace(1.0, 0.72, height)[:, None, None]
-    pixels = np.ascontiguousarray((np.array(colour) * fade).repeat(width, 1).astype(np.uint8))
+    pixels = np.empty((height, width, 3), np.uint8)
+    pixels[:] = np.array(colour) * fade
     for disc in _discs(rng, width, height):
         tint = tuple(int(min(255, c * t)) for c, t in zip(colour, disc.tints, strict=True))
         cv2.circle(pixels, disc.centre, disc.radius, tint, -1, cv2.LINE_AA)
@@ -116,10 +119,10 @@ def _discs(rng: np.random.Generator, width: int, height: int) -> Iterator[_Disc]
 
 def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """Add a texture like paper: files become about as large as real ones of their size."""
-    tile = rng.normal(0, 2.2, (256, 256, 1)).astype(np.float32)
+    tile = np.floor(rng.normal(0, 2.2, (256, 256))).astype(np.int16)
     height, width = pixels.shape[:2]
-    texture = np.tile(tile, (height // 256 + 1, width // 256 + 1, 1))[:height, :width]
-    grained: Pixels = np.clip(pixels + texture, 0, 255).astype(np.uint8)
+    texture = np.tile(tile, (height // 256 + 1, width // 256 + 1))[:height, :width]
+    grained: Pixels = cv2.add(pixels, cv2.merge([texture] * 3), dtype=cv2.CV_8U)
     return grained
 
 

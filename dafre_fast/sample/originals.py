@@ -25,14 +25,14 @@ def encode(portrait: Portrait) -> bytes:
     """Return the file of one original."""
     if portrait.kind is Kind.HTML:
         return _HTML
-    pixels = draw(portrait)
-    image = pyvips.Image.new_from_array(pixels, interpretation="srgb")
-    opaque = image[0:3].copy_memory()
+    pixels, mask = draw(portrait)
+    opaque = pyvips.Image.new_from_array(pixels, interpretation="srgb")
     match portrait.kind:
         case Kind.PNG:
-            return bytes(opaque.pngsave_buffer(compression=6, filter="paeth"))
+            return bytes(opaque.pngsave_buffer(compression=3, filter="paeth"))
         case Kind.PNG_ALPHA:
-            return bytes(image.pngsave_buffer(compression=6, filter="paeth"))
+            image = opaque.bandjoin(pyvips.Image.new_from_array(mask))
+            return bytes(image.pngsave_buffer(compression=3, filter="paeth"))
         case Kind.DEEP:
             deep = (opaque.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
             return bytes(deep.pngsave_buffer(compression=1, bitdepth=16))
@@ -60,9 +60,9 @@ def _jpeg(image: pyvips.Image, **options: object) -> bytes:
 def _plain_cmyk(pixels: np.ndarray) -> pyvips.Image:
     """Return a CMYK image without a profile, with all black in its own ink.
 
-    `pixels` are RGB or RGBA uint8 (height, width, channels).
+    `pixels` are RGB uint8 (height, width, 3).
     """
-    colour = pixels[..., :3].astype(np.float32)
+    colour = pixels.astype(np.float32)
     light = np.maximum(colour.max(axis=2, keepdims=True), 1.0)
     inks = 255 - np.dstack([colour / light * 255, light])
     return pyvips.Image.new_from_array(inks.round().astype(np.uint8), interpretation="cmyk")

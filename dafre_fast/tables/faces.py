@@ -5,9 +5,7 @@ published file has backslashes in its paths, and its folders are `id % 1000`. No
 paths has another folder, so a row that has one is damaged.
 """
 
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import polars as pl
@@ -15,17 +13,11 @@ from numpy.typing import NDArray
 
 from dafre_fast.core.records import Box
 from dafre_fast.tables.blocks import read_lines
+from dafre_fast.tables.kernels.row_lines import BLANK, UNREAD, parse_faces
 from dafre_fast.tables.row_problems import problem_of_face
 from dafre_fast.tables.text import problem_column, read_rows
 
 EDGES = Box._fields
-
-
-def warm_up() -> None:
-    """Import numba and the parser in the background: it takes a quarter of a second, during which
-    the table can be read.
-    """
-    Thread(target=import_module, args=("dafre_fast.tables.kernels.row_lines",), daemon=True).start()
 
 
 def read_faces(path: Path) -> pl.DataFrame:
@@ -35,7 +27,6 @@ def read_faces(path: Path) -> pl.DataFrame:
 
     Raises InputError if the file cannot be read, is not a table of text, or has no row.
     """
-    warm_up()
     return read_rows(path, _parse)
 
 
@@ -56,8 +47,6 @@ def names_in(path: Path) -> pl.LazyFrame:
 
 
 def _parse(text: NDArray[np.uint8]) -> pl.DataFrame:
-    from dafre_fast.tables.kernels.row_lines import BLANK, UNREAD, parse_faces
-
     lines = parse_faces(text)
     return pl.DataFrame(
         [

@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dafre_fast.core.reasons import RowProblem
+from dafre_fast.tables.kernels.row_lines import BLANK, UNREAD, parse_tags
 from dafre_fast.tables.marks import mark_repeats
 from dafre_fast.tables.row_problems import problem_of_tag
 from dafre_fast.tables.text import problem_column, read_rows
@@ -23,8 +24,6 @@ def read_tags(path: Path) -> pl.DataFrame:
 
 
 def _parse(text: NDArray[np.uint8]) -> pl.DataFrame:
-    from dafre_fast.tables.kernels.row_lines import BLANK, UNREAD, parse_tags
-
     lines, whole = parse_tags(text), text.tobytes()
     places = zip(lines.starts.tolist(), lines.name_ends.tolist(), strict=True)
     return pl.DataFrame(

@@ -15,7 +15,7 @@ from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.core.settings.images import HEAD_CROP
 from dafre_fast.core.splits import TRAIN, VAL
 from dafre_fast.dataset.locks import alone
-from dafre_fast.dataset.outputs import prefix_of
+from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.learning.feeding import (
     VIEWS,
     Order,

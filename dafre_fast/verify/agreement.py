@@ -16,7 +16,8 @@ from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.ledger_lines import check
 from dafre_fast.dataset.outcomes import last_outcomes, status
-from dafre_fast.dataset.outputs import FIELDS, columns_of, prefix_of
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import FIELDS, columns_of
 from dafre_fast.dataset.places import placed
 from dafre_fast.tables.unreadable import reading
 

@@ -26,7 +26,8 @@ from dafre_fast.core.settings.running import Workers
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.dataset.locks import undisturbed
-from dafre_fast.dataset.outputs import prefix_of, read_outputs
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.spools import find
 from dafre_fast.dataset.stored import archives_of, at_hand, read_stored
@@ -51,7 +52,12 @@ from dafre_fast.verify.shards import check_shards, remove_damaged
 
 _LABEL_FILES = [f"{LABELS}/{name}.csv" for name in (*SPLITS, "classid_classname")]
 _ORDER = {flaw: place for place, flaw in enumerate(Flaw)}
-_PRELOAD = ("dafre_fast.verify.check", "dafre_fast.pixels.soundness", "dafre_fast.cli")
+_PRELOAD = (
+    "dafre_fast.verify.check",
+    "dafre_fast.pixels.soundness",
+    "dafre_fast.core.jit:load_all",
+    "dafre_fast.cli",
+)
 
 
 def verify(run: VerifyRun, workers: Workers, tell: Tell = silent) -> Verification:

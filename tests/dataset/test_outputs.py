@@ -18,13 +18,8 @@ from dafre_fast.core.settings.images import (
     Recipe,
     ShortSide,
 )
-from dafre_fast.dataset.outputs import (
-    choose_outputs,
-    columns_of,
-    members_of,
-    prefix_of,
-    read_outputs,
-)
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import choose_outputs, columns_of, members_of, read_outputs
 from dafre_fast.dataset.provenance import NAME, record_making
 
 BUST = Output("bust", "upper", HeadBox(0.5), ShortSide(128, at_most=True))

@@ -224,6 +224,7 @@ def test_ctrl_c_loses_nothing_and_the_same_command_continues(originals) -> None:
 
 
 def test_a_machine_without_libturbojpeg_uses_libvips_and_says_so(originals) -> None:
+    (originals.parent / "simplejpeg.py").write_text("raise ImportError")
     (originals.parent / "turbojpeg.py").write_text("raise ImportError")
     done = dafre("resize", cwd=originals.parent)  # the current folder comes first in sys.path
     assert done.returncode == 0

@@ -15,6 +15,7 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.images import Encoding, HeadBox, Output, ShortSide, Whole
+from dafre_fast.pixels.decoders.turbo import turbo
 from dafre_fast.pixels.making import make_images
 from tests.pixels.pictures import (
     IMAGES,
@@ -651,7 +652,7 @@ from pathlib import Path
 from dafre_fast.pixels.decoders.turbo import turbo
 from tests.pixels.test_making import BOX, SMALLER, face_of, full_of
 
-assert turbo() is None
+assert type(turbo()).__name__ == sys.argv[2]
 for path in Path(sys.argv[1]).glob("*.original"):
     data = path.read_bytes()
     path.with_suffix(".full").write_bytes(full_of(data).data)
@@ -675,20 +676,43 @@ ORIGINALS = {
 }
 
 
-@pytest.fixture(scope="module")
-def made_without_turbo(tmp_path_factory):
-    """Folder of the outputs of `ORIGINALS` by a process that finds no libjpeg-turbo."""
-    folder = tmp_path_factory.mktemp("without turbo")
-    (folder / "turbojpeg.py").write_text("raise ImportError('not here')\n")
+def made_without(missing, folder, way):
+    """Outputs of `ORIGINALS` by a process that cannot import some modules."""
+    for module in missing:
+        (folder / f"{module}.py").write_text("raise ImportError('not here')\n")
     for name, data in ORIGINALS.items():
         (folder / f"{name}.original").write_bytes(data)
     path = os.pathsep.join([str(folder), *filter(None, sys.path)])
     subprocess.run(
-        [sys.executable, "-c", MAKE_ALL, str(folder)],
+        [sys.executable, "-c", MAKE_ALL, str(folder), way],
         env=os.environ | {"PYTHONPATH": path},
         check=True,
     )
     return folder
+
+
+@pytest.fixture(scope="module")
+def made_without_turbo(tmp_path_factory):
+    """Folder of the outputs of `ORIGINALS` by a process that finds no libjpeg-turbo."""
+    folder = tmp_path_factory.mktemp("without turbo")
+    return made_without(["turbojpeg", "simplejpeg"], folder, "NoneType")
+
+
+@pytest.fixture(scope="module")
+def made_by_wheels(tmp_path_factory):
+    """Folder of the outputs of `ORIGINALS` by a process that finds libjpeg-turbo in wheels only."""
+    pytest.importorskip("simplejpeg")
+    return made_without(["turbojpeg"], tmp_path_factory.mktemp("wheels"), "_OfWheels")
+
+
+@pytest.mark.skipif(type(turbo()).__name__ != "_OfSystem", reason="the system has no libturbojpeg")
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_outputs_have_the_same_bytes_whether_libjpeg_turbo_is_the_systems_or_in_wheels(
+    made_by_wheels, name
+):
+    data, path = ORIGINALS[name], made_by_wheels / name
+    assert path.with_suffix(".full").read_bytes() == full_of(data).data
+    assert path.with_suffix(".face").read_bytes() == face_of(data, BOX, **SMALLER).data
 
 
 @pytest.fixture(params=ORIGINALS)

@@ -96,7 +96,7 @@ def colour_at(one, x: float, y: float) -> np.ndarray:
     """Return the colour at a point, in units of the head's radius from its centre."""
     short = min(one.width, one.height)
     row = int((one.head_y + y * one.radius) * short)
-    return draw(one)[row, int((one.head_x + x * one.radius) * short), :3].astype(int)
+    return draw(one)[0][row, int((one.head_x + x * one.radius) * short)].astype(int)
 
 
 def test_eyes_are_told_to_be_closed_where_they_are(drawn) -> None:

@@ -21,6 +21,19 @@ class Workers(Group, frozen=True):
     ] = 60.0
 
 
+class Cores(Group, frozen=True):
+    """Processes at work."""
+
+    workers: Annotated[
+        Count | None, Meta(description="Number of processes. Default: the usable cores.")
+    ] = None
+
+    @property
+    def count(self) -> int:
+        """The number of processes."""
+        return self.workers or usable_cores()
+
+
 class Running(Workers, frozen=True):
     """Worker processes, and what to do with results of earlier runs."""
 

@@ -87,6 +87,7 @@ def _prepare(preload: Sequence[str]) -> None:
     _server = os.getpid()
     _die_with_parent()
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # there is a worker per core
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; workers do no linear algebra
     with compiling.reported_to(_write_that_it_compiles):
         for name in preload:
             module, _, function = name.partition(":")

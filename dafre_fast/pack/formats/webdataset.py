@@ -18,7 +18,8 @@ from dafre_fast.core.atomic import File, replacing
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
-from dafre_fast.dataset.outputs import choose_outputs, members_of, prefix_of
+from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.outputs import choose_outputs, members_of
 from dafre_fast.dataset.samples import Sample
 from dafre_fast.dataset.tar_files import Place, Tar, index_of
 from dafre_fast.pack.card import card, what_they_show

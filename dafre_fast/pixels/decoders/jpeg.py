@@ -4,7 +4,6 @@ is missing.
 Frame and scan headers: ITU-T T.81, B.2; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
 """
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -156,25 +155,15 @@ def read_pixels(data: bytes, stored: Size, eighths: int) -> Pixels:
     decoder = turbo()
     if decoder is None:
         return vips.decode_stored(data, Format.JPEG, WHOLE // eighths)
-    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB
-
     width, height = (-(-side * eighths // WHOLE) for side in stored)
     # Zeroed, so that a damaged file does not show memory of another picture.
     pixels: Pixels = np.zeros((height, width, 3), np.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            decoded: Pixels = decoder.decode(
-                data,
-                TJPF_RGB,
-                scaling_factor=(1, WHOLE // eighths) if eighths < WHOLE else None,
-                flags=TJFLAG_ACCURATEDCT,
-                dst=pixels,
-            )
-        except (OSError, ValueError, UserWarning) as error:
-            reason = Reason.TRUNCATED if "remature end" in str(error) else Reason.CORRUPT
-            raise Refusal(reason, str(error)) from error
-    if decoded is not pixels:  # the decoder found another size than `read_header` did
+    try:
+        same_size = decoder.decode(data, WHOLE // eighths, pixels)
+    except (OSError, ValueError) as error:
+        reason = Reason.TRUNCATED if "remature end" in str(error) else Reason.CORRUPT
+        raise Refusal(reason, str(error)) from error
+    if not same_size:  # the decoder found another size than `read_header` did
         raise Refusal(Reason.CORRUPT_HEADER, "two sizes")
     return pixels
 
@@ -187,10 +176,6 @@ def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     encoder = turbo()
     if encoder is None:
         return vips.encode(pixels, quality, subsampling)
-    from turbojpeg import TJFLAG_ACCURATEDCT, TJPF_RGB, TJPF_RGBX, TJSAMP_420, TJSAMP_444
-
-    layout = TJPF_RGB if pixels.shape[2] == 3 else TJPF_RGBX
-    chroma = TJSAMP_420 if subsampling == "4:2:0" else TJSAMP_444
     # numpy takes a single row for contiguous whatever its stride, the encoder does not.
     pixels = np.ascontiguousarray(pixels).ravel().reshape(pixels.shape)
-    return bytes(encoder.encode(pixels, quality, layout, chroma, flags=TJFLAG_ACCURATEDCT))
+    return encoder.encode(pixels, quality, subsampling)

@@ -16,11 +16,10 @@ from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
 from dafre_fast.pixels import profiles
 from dafre_fast.pixels.decoders.chunks import OUT_OF_ORDER, are_in_order, chunks
-from dafre_fast.pixels.decoders.unfilter import unfilter
 from dafre_fast.pixels.geometry import Rect, Size, enclosing
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, empty_sums, shrunk
-from dafre_fast.pixels.kernels.simd import ROWS
+from dafre_fast.pixels.kernels.unfilter import ROWS, unfilter
 from dafre_fast.pixels.plan import LARGEST_WHOLE, ImagePlan, OutputPlan
 from dafre_fast.pixels.rasters import Decoded, Pixels, cut, raster
 

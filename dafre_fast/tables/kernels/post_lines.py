@@ -1,4 +1,4 @@
-"""Compiled reader of JSON lines with posts, in both shapes: from bytes to columns of plain text.
+"""Reader of JSON lines with posts, in both shapes: from bytes to columns of plain text.
 
 It reads plain lines: one object of strict JSON in which each wanted field occurs at most once and
 has its proper type, there are tags in one of the shapes, each tag has a known category and a name
@@ -12,34 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dafre_fast.core.jit import kernel
-from dafre_fast.tables.kernels.json_scan import (
-    BACKSLASH,
-    CLOSE_LIST,
-    CLOSE_OBJECT,
-    COMMA,
-    CONTROLS,
-    LOWER_N,
-    LOWER_U,
-    NEWLINE,
-    NINE,
-    OPEN_LIST,
-    OPEN_OBJECT,
-    QUOTE,
-    SPACE,
-    ZERO,
-    code_unit,
-    equals,
-    line_end,
-    literal_end,
-    number_end,
-    part,
-    read_key,
-    skip_blanks,
-    string_end,
-    value_end,
-)
-from dafre_fast.tables.kernels.vectors import WIDTH, WORD, copy, plain_bytes, word
+from dafre_fast.core.jit import Kernel
+from dafre_fast.tables.kernels.lines import count_lines
 
 BLANK, GOOD, UNREAD = 0, 1, 2
 """States of a line: not a row, a row that was read, a row that was not."""
@@ -61,31 +35,21 @@ COLUMNS = (
 SEPARATOR, NULL = 31, 30
 """Bytes of the text that separate columns and stand for a missing value; JSON has neither."""
 
-_FLAGS, _TEXTS, _COLUMNS, _NAMES = 4, 9, len(COLUMNS), 3
-"""Ends of the columns of flags, of texts and numbers, and of names; and the number of the last."""
-_TAGS, _ASSET, _UNKNOWN = _COLUMNS, _COLUMNS + 1, _COLUMNS + 2
-_FIELDS = (*COLUMNS, "tags", "media_asset")
-_OF_ASSET = tuple(COLUMNS.index(name) for name in ("file_ext", "image_width", "image_height"))
-"""Columns that are looked for in `media_asset` if a post lacks them."""
-_LONGEST_KEY = max(map(len, _FIELDS))
-_KEYS = np.array([list(name.encode().ljust(_LONGEST_KEY, b"\0")) for name in _FIELDS], np.uint8)
-_OF_LENGTH = np.full((_LONGEST_KEY + 1, 3), _UNKNOWN, np.uint8)
-"""Numbers of the fields whose names have a given length."""
-for _length in range(_LONGEST_KEY + 1):
-    _those = [number for number, name in enumerate(_FIELDS) if len(name) == _length]
-    _OF_LENGTH[_length, : len(_those)] = _those
-_NAME, _CATEGORY = (np.frombuffer(name, np.uint8) for name in (b"name", b"category"))
-_NO_CATEGORY = -2
-_KEPT = np.array([0, -1, _NO_CATEGORY, 1, 2, -1], np.int8)
-"""The place of each category's column of names, -1 for a category that is not kept."""
-_ID_IS, _THEN_NAME, _NAME_IS, _THEN_CATEGORY, _CATEGORY_IS = (
-    np.frombuffer(piece, np.uint64)[0]
-    for piece in (b'\0{"id":"', b'","name"', b'"name":"', b'","categ', b'egory":"')
-)
-_BYTE = np.uint64(8)
-_MOST_TAGS = 2048
-_OVERHEAD = 2 * _COLUMNS
+FIELDS = (*COLUMNS, "tags", "media_asset")
+"""Names of the fields that are read: the columns, and what they may be made of."""
+MOST_TAGS = 2048
+"""Most tags of a category; a line with more is not read."""
+WIDTH = 16
+"""Bytes that are read and written at once; most strings in metadata are shorter."""
+
+_NAMES = 3
+_OVERHEAD = 2 * len(COLUMNS)
 """Most bytes of text for a line without wanted fields: two for each column."""
+_POSTS = Kernel(
+    f"{__package__}.compiled.post_lines:posts_in",
+    "int64(uint8[::1], int64, uint8[::1], int64[::1], uint8[::1], uint64[:, ::1],"
+    " uint64[:, :, ::1], uint64[::1])",
+)
 
 
 class PostLines(NamedTuple):
@@ -99,331 +63,13 @@ class PostLines(NamedTuple):
 
 
 def parse_posts(text: NDArray[np.uint8], longest: int) -> PostLines:
-    """Read all lines of a text that end in a line feed. `text` is uint8, contiguous and read-only.
-    Lines of more than `longest` bytes are not read.
+    """Read all lines of a text that end in a line feed. `text` is uint8 and contiguous. Lines of
+    more than `longest` bytes are not read.
     """
-    return PostLines(*posts_in(text, longest))
-
-
-@part
-def _field(text, start, end):  # type: ignore[no-untyped-def]
-    """Return the number of a field by its name: a column, `_TAGS`, `_ASSET` or `_UNKNOWN`."""
-    length = end - start
-    if length > np.uintp(_LONGEST_KEY):
-        return np.uintp(_UNKNOWN)
-    for one in range(np.uintp(_OF_LENGTH.shape[1])):
-        field = np.uintp(_OF_LENGTH[length, one])
-        if field == np.uintp(_UNKNOWN):
-            break
-        place = np.uintp(0)
-        while place < length and text[start + place] == _KEYS[field, place]:
-            place += np.uintp(1)
-        if place == length:
-            return field
-    return np.uintp(_UNKNOWN)
-
-
-@part
-def _category(text, at):  # type: ignore[no-untyped-def]
-    """Return the index behind a category, a digit or a string of one, and the category."""
-    one = np.uintp(1)
-    quoted = text[at] == QUOTE
-    at += np.uintp(quoted)
-    number = np.int64(text[at]) - ZERO
-    if number < 0 or number >= _KEPT.size or (quoted and text[at + one] != QUOTE):
-        return np.uintp(0), np.int64(-1)
-    at += one + np.uintp(quoted)
-    return (at if quoted or not ZERO <= text[at] <= NINE else np.uintp(0)), number
-
-
-@part
-def _name(text, at):  # type: ignore[no-untyped-def]
-    """Return the indices at which the name of a tag begins and ends, 0 if it is not plain."""
-    zero, start = np.uintp(0), at + np.uintp(1)
-    if text[at] != QUOTE:
-        return zero, zero
-    end, kind = string_end(text, start, SPACE + 1)
-    if kind == CONTROLS or end == start:
-        return zero, zero
-    return start, end
-
-
-@part
-def _tag(text, at):  # type: ignore[no-untyped-def]
-    """Return the index behind an object with a name and a category, the place of the category's
-    column, and the indices at which the name begins and ends.
-    """
-    one, zero, start, end = np.uintp(1), np.uintp(0), np.uintp(0), np.uintp(0)
-    category, again = np.int64(-1), text[at] != OPEN_OBJECT
-    while not again:
-        key = skip_blanks(text, at + one)
-        key_end, plain, at = read_key(text, key)
-        if at == zero or not plain:
-            break
-        if equals(text, key + one, key_end, _NAME):
-            again = end != zero
-            start, end = _name(text, at)
-            at = end + one if end != zero else zero
-        elif equals(text, key + one, key_end, _CATEGORY):
-            again = category >= 0
-            at, category = _category(text, at)
-        else:
-            at = value_end(text, at)
-        if at == zero:
-            break
-        at = skip_blanks(text, at)
-        if text[at] == CLOSE_OBJECT and end != zero and category >= 0 and not again:
-            return at + one, np.int64(_KEPT[np.uintp(category)]), start, end
-        if text[at] != COMMA:
-            break
-    return zero, np.int64(_NO_CATEGORY), start, end
-
-
-@part
-def _usual_tag(text, at):  # type: ignore[no-untyped-def]
-    """Return the same as `_tag`, with fewer steps, for a tag written as most are:
-    `{"id":"1","name":"solo","category":"0"}`. Of any other, the index is 0.
-    """
-    one, zero, none, size = np.uintp(1), np.uintp(0), np.int64(_NO_CATEGORY), np.uintp(text.size)
-    if at + np.uintp(WORD) > size or word(text, at) << _BYTE != _ID_IS:
-        return zero, none, zero, zero
-    end, _ = string_end(text, at + np.uintp(7), SPACE)
-    if end == zero or end + np.uintp(10) > size or word(text, end) != _THEN_NAME:
-        return zero, none, zero, zero
-    if word(text, end + np.uintp(2)) != _NAME_IS:
-        return zero, none, zero, zero
-    start, end = _name(text, end + np.uintp(9))
-    if end == zero or end + np.uintp(17) > size or word(text, end) != _THEN_CATEGORY:
-        return zero, none, zero, zero
-    if word(text, end + np.uintp(6)) != _CATEGORY_IS:
-        return zero, none, zero, zero
-    behind, category = _category(text, end + np.uintp(13))
-    if behind == zero or text[behind] != CLOSE_OBJECT:
-        return zero, none, zero, zero
-    return behind + one, np.int64(_KEPT[np.uintp(category)]), start, end
-
-
-@part
-def _tags(text, at, spans, counts):  # type: ignore[no-untyped-def]
-    """Return the index behind a list of tags. Sets `counts`, the number of names for each column of
-    names, and `spans`, the indices at which these begin and end.
-    """
-    one, zero = np.uintp(1), np.uintp(0)
-    if text[at] != OPEN_LIST:
-        return zero
-    at = skip_blanks(text, at + one)
-    if text[at] == CLOSE_LIST:
-        return at + one
-    while True:
-        behind, place, start, end = _usual_tag(text, at)
-        if behind == zero:
-            behind, place, start, end = _tag(text, at)
-        if place == _NO_CATEGORY:
-            return zero
-        if place >= 0:
-            column = np.uintp(place)
-            count = counts[column]
-            if count == np.uintp(_MOST_TAGS):
-                return zero
-            spans[column, count, 0], spans[column, count, 1] = start, end
-            counts[column] = count + one
-        at = skip_blanks(text, behind)
-        if text[at] != COMMA:
-            break
-        at = skip_blanks(text, at + one)
-    return at + one if text[at] == CLOSE_LIST else zero
-
-
-@part
-def _column(text, at, columns, field):  # type: ignore[no-untyped-def]
-    """Return the index behind the value of a column. Sets `columns[field]` to the indices at which
-    its text begins and ends, unless it is null.
-    """
-    one, zero, start = np.uintp(1), np.uintp(0), at
-    if text[at] == LOWER_N:
-        return literal_end(text, at)
-    if field < np.uintp(_FLAGS):
-        behind = end = literal_end(text, at)
-    elif text[at] == QUOTE:
-        start = at + one
-        end, kind = string_end(text, start, SPACE)
-        behind = end + one if end != zero and kind != CONTROLS else zero
-    elif field < np.uintp(_TEXTS):
-        end, whole = number_end(text, at)
-        behind = end if whole else zero
-    else:
-        return zero
-    if behind != zero:
-        columns[field, 0], columns[field, 1] = start, end
-    return behind
-
-
-@part
-def _has_no_tag(text, at):  # type: ignore[no-untyped-def]
-    """Return whether a value is a text, an empty list, or a list that begins with a text."""
-    first = text[at]
-    if first == OPEN_LIST:
-        first = text[skip_blanks(text, at + np.uintp(1))]
-    return first in (QUOTE, CLOSE_LIST)
-
-
-@part
-def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-def]
-    """Return the index behind the value of a field, and set what is read of it."""
-    if field == np.uintp(_UNKNOWN):
-        return value_end(text, at)
-    if field < np.uintp(_COLUMNS):
-        return _column(text, at, columns, field)
-    if text[at] == LOWER_N:
-        return literal_end(text, at)
-    if field == np.uintp(_ASSET):
-        columns[field, 0] = at
-        return value_end(text, at)
-    if _has_no_tag(text, at):  # what matters then are other fields
-        return value_end(text, at)
-    columns[field, 0] = at
-    return _tags(text, at, spans, counts)
-
-
-@part
-def _record(text, at, columns, spans, counts):  # type: ignore[no-untyped-def]
-    """Return the index behind an object. Sets `columns` to the indices at which each column and the
-    tags begin and end, 0 for a missing one; `spans` and `counts` are as in `_tags`.
-    """
-    one, zero, seen = np.uintp(1), np.uintp(0), np.uint64(0)
-    columns[:, 0] = zero
-    counts[:] = zero
-    if text[at] != OPEN_OBJECT:
-        return zero
-    start = skip_blanks(text, at + one)
-    if text[start] == CLOSE_OBJECT:
-        return start + one
-    while True:
-        end, plain, at = read_key(text, start)
-        if at == zero or not plain:
-            return zero
-        field = _field(text, start + one, end)
-        if seen >> np.uint64(field) & np.uint64(1) != 0:
-            return zero
-        if field != np.uintp(_UNKNOWN):
-            seen |= np.uint64(1) << np.uint64(field)
-        at = _read(text, at, field, columns, spans, counts)
-        if at == zero:
-            return zero
-        at = skip_blanks(text, at)
-        if text[at] != COMMA:
-            return at + one if text[at] == CLOSE_OBJECT else zero
-        start = skip_blanks(text, at + one)
-
-
-@part
-def _of_one_shape(columns):  # type: ignore[no-untyped-def]
-    """Return whether a record has tags in exactly one of the two shapes."""
-    texts = False
-    for field in range(np.uintp(_TEXTS), np.uintp(_COLUMNS)):
-        texts |= columns[field, 0] != np.uintp(0)
-    return texts != (columns[np.uintp(_TAGS), 0] != np.uintp(0))
-
-
-@part
-def _needs_asset(columns):  # type: ignore[no-untyped-def]
-    """Return whether a record has a `media_asset`, and lacks a column that may be in there."""
-    lacks = False
-    for field in _OF_ASSET:
-        lacks |= columns[np.uintp(field), 0] == np.uintp(0)
-    return lacks and columns[np.uintp(_ASSET), 0] != np.uintp(0)
-
-
-@part
-def _put_unit(unit, out, size):  # type: ignore[no-untyped-def]
-    """Append a character of the basic plane as UTF-8 and return the new size of `out`."""
-    one, low = np.uintp(1), unit & 63 | 128
-    if unit < 0x80:
-        out[size] = unit
-        return size + one
-    if unit < 0x800:
-        out[size], out[size + one] = unit >> 6 | 0xC0, low
-        return size + np.uintp(2)
-    out[size], out[size + one] = unit >> 12 | 0xE0, unit >> 6 & 63 | 128
-    out[size + np.uintp(2)] = low
-    return size + np.uintp(3)
-
-
-@part
-def _put(text, at, end, out, size):  # type: ignore[no-untyped-def]
-    """Append the bytes from `at` to `end`, with escapes decoded, and room for one byte. Return the
-    new size of `out`.
-    """
-    one, width = np.uintp(1), np.uintp(WIDTH)
-    while at < end:
-        if at + width <= np.uintp(text.size):
-            copy(text, at, out, size)
-            plain = min(plain_bytes(text, at, SPACE), end - at)
-            at, size = at + plain, size + plain
-            if at == end or plain == width:
-                continue
-        if text[at] != BACKSLASH:
-            out[size] = text[at]
-            at, size = at + one, size + one
-        elif text[at + one] == LOWER_U:
-            size = _put_unit(code_unit(text, at + np.uintp(2)), out, size)
-            at += np.uintp(6)
-        else:
-            out[size] = text[at + one]
-            at, size = at + np.uintp(2), size + one
-    return size + one
-
-
-@part
-def _put_all(text, columns, spans, counts, out, size):  # type: ignore[no-untyped-def]
-    """Append the line of a record and return the new size of `out`."""
-    one, zero = np.uintp(1), np.uintp(0)
-    tagged = columns[np.uintp(_TAGS), 0] != zero
-    for field in range(np.uintp(_COLUMNS)):
-        if tagged and field >= np.uintp(_TEXTS):
-            names = field - np.uintp(_TEXTS)
-            for tag in range(counts[names]):
-                size = _put(text, spans[names, tag, 0], spans[names, tag, 1], out, size)
-                out[size - one] = SPACE
-            size += np.uintp(counts[names] == zero)
-        elif columns[field, 0] == zero:
-            out[size] = NULL
-            size += np.uintp(2)
-        else:
-            size = _put(text, columns[field, 0], columns[field, 1], out, size)
-        out[size - one] = SEPARATOR
-    out[size - one] = NEWLINE
-    return size
-
-
-_Posts = "Tuple((uint8[::1], int64[::1], uint8[::1]))"
-_Text = "Array(uint8, 1, 'C', readonly=True)"
-
-
-@kernel(f"{_Posts}({_Text}, int64)", nogil=True)
-def posts_in(text, longest):  # type: ignore[no-untyped-def]
-    """Return the arrays of `PostLines`."""
-    lines = 0
-    for byte in text:
-        lines += byte == NEWLINE
+    lines = count_lines(text)
     states, starts = np.empty(lines, np.uint8), np.zeros(lines + 1, np.int64)
-    room = text.size + lines * _OVERHEAD + WIDTH
-    out, size = np.empty(room, np.uint8), np.uintp(0)
-    columns = np.empty((_UNKNOWN, 2), np.uintp)
-    spans, counts = np.empty((_NAMES, _MOST_TAGS, 2), np.uintp), np.empty(_NAMES, np.uintp)
-    at, one, zero = np.uintp(0), np.uintp(1), np.uintp(0)
-    for line in range(np.uintp(lines)):
-        start, first = at, np.uintp(skip_blanks(text, at))
-        behind = np.uintp(_record(text, first, columns, spans, counts))
-        good = behind != zero and _of_one_shape(columns) and not _needs_asset(columns)
-        at = np.uintp(skip_blanks(text, behind if good else first))
-        good = good and text[at] == NEWLINE
-        at = np.uintp(line_end(text, at))
-        if good and at - start <= np.uintp(longest):
-            states[line] = GOOD
-            size = np.uintp(_put_all(text, columns, spans, counts, out, size))
-        else:
-            states[line] = BLANK if at == first else UNREAD
-        at += one
-        starts[line + one] = at
-    return states, starts, out[: np.int64(size)]
+    out = np.empty(text.size + lines * _OVERHEAD + WIDTH, np.uint8)
+    columns, counts = np.empty((len(FIELDS), 2), np.uint64), np.empty(_NAMES, np.uint64)
+    spans = np.empty((_NAMES, MOST_TAGS, 2), np.uint64)
+    size = _POSTS(text, longest, states, starts, out, columns, spans, counts)
+    return PostLines(states, starts, out[:size])

@@ -14,10 +14,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
-from dafre_fast.core.jit import element_pointer
-
-ROWS = 8
-"""Number of rows at once: enough independent work while a pixel waits for the one before."""
+from dafre_fast.core.compiled.inlined import element_pointer
+from dafre_fast.pixels.kernels.unfilter import ROWS
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _ROWS = ir.VectorType(_I16, 4 * ROWS)

@@ -10,10 +10,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from dafre_fast.core.jit import element_pointer
+from dafre_fast.core.compiled.inlined import element_pointer
+from dafre_fast.tables.kernels.post_lines import WIDTH
 
-WIDTH = 16
-"""Bytes of a vector; most strings in metadata are shorter."""
 WORD = 8
 """Bytes of a word."""
 

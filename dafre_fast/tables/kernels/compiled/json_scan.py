@@ -12,9 +12,10 @@ line may look at the next one, unless the first was the line feed.
 """
 
 import numpy as np
-from numba import njit
 
-from dafre_fast.tables.kernels.vectors import WIDTH, plain_bytes
+from dafre_fast.core.compiled.inlined import inlined
+from dafre_fast.tables.kernels.compiled.vectors import plain_bytes
+from dafre_fast.tables.kernels.post_lines import WIDTH
 
 NO_ESCAPES, ESCAPES, CONTROLS = 0, 1, 2
 """Kinds of a string: no escapes, some, or escapes of blanks or control characters."""
@@ -25,17 +26,13 @@ ZERO, NINE, _LOWER_E, _UPPER_E, LOWER_U, LOWER_N = 48, 57, 101, 69, 117, 110
 _CONTROL_LETTERS = (98, 102, 110, 114, 116)  # of the escapes \b \f \n \r \t
 OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST = 123, 125, 91, 93
 
+FROM_BLANK = np.int64(SPACE)
+"""The least byte of a string that may hold blanks."""
 _DEEPEST = 60
 _MOST_DIGITS = 18
 
-part = njit(_nrt=False)
-"""Compile a function that kernels inline. Counting the references to arrays is left out: only
-functions that allocate arrays need it, and it would take half of the time. numba has this option,
-but does not document it.
-"""
 
-
-@part
+@inlined
 def _odd_byte(text, at, least):  # type: ignore[no-untyped-def]
     """Return the index of the next byte that is not plain ASCII within a string."""
     width = np.uintp(WIDTH)
@@ -49,7 +46,7 @@ def _odd_byte(text, at, least):  # type: ignore[no-untyped-def]
     return at
 
 
-@part
+@inlined
 def _hex_digit(byte):  # type: ignore[no-untyped-def]
     """Return the value of a hexadecimal digit, -1 if it is none."""
     if ZERO <= byte <= NINE:
@@ -58,7 +55,7 @@ def _hex_digit(byte):  # type: ignore[no-untyped-def]
     return letter - 87 if 97 <= letter <= 102 else np.int64(-1)
 
 
-@part
+@inlined
 def code_unit(text, at):  # type: ignore[no-untyped-def]
     """Return the four hexadecimal digits of `\\u` as a number, -1 if there are not four."""
     number = np.int64(0)
@@ -71,7 +68,7 @@ def code_unit(text, at):  # type: ignore[no-untyped-def]
     return number
 
 
-@part
+@inlined
 def _escape_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind an escape, and whether it stands for anything but a blank or a
     control character. Half of a surrogate pair is not accepted.
@@ -87,7 +84,7 @@ def _escape_end(text, at):  # type: ignore[no-untyped-def]
     return (behind if byte in _CONTROL_LETTERS else np.uintp(0)), False
 
 
-@part
+@inlined
 def _letter_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind a character of two to four bytes of UTF-8."""
     lead, one = text[at], np.uintp(1)
@@ -112,7 +109,7 @@ def _letter_end(text, at):  # type: ignore[no-untyped-def]
     return at + one
 
 
-@part
+@inlined
 def string_end(text, at, least):  # type: ignore[no-untyped-def]
     """Return the index of the quote that ends a string whose first character is at `at`, and its
     kind: `NO_ESCAPES`, `ESCAPES` or `CONTROLS`. A byte below `least` makes it invalid.
@@ -124,7 +121,7 @@ def string_end(text, at, least):  # type: ignore[no-untyped-def]
     return _long_string_end(text, at, least)
 
 
-@part
+@inlined
 def _long_string_end(text, at, least):  # type: ignore[no-untyped-def]
     """Return the same as `string_end`, for a string that is long or not all plain ASCII."""
     kind = NO_ESCAPES
@@ -144,7 +141,7 @@ def _long_string_end(text, at, least):  # type: ignore[no-untyped-def]
             return at, kind
 
 
-@part
+@inlined
 def skip_blanks(text, at):  # type: ignore[no-untyped-def]
     """Return the index of the next byte that is not a blank."""
     while text[at] <= SPACE and (text[at] == SPACE or text[at] == _TAB or text[at] == _RETURN):
@@ -152,7 +149,7 @@ def skip_blanks(text, at):  # type: ignore[no-untyped-def]
     return at
 
 
-@part
+@inlined
 def _digits_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind 1 to 18 digits."""
     start = at
@@ -161,7 +158,7 @@ def _digits_end(text, at):  # type: ignore[no-untyped-def]
     return at if np.uintp(0) < at - start <= np.uintp(_MOST_DIGITS) else np.uintp(0)
 
 
-@part
+@inlined
 def number_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind a number without an exponent, and whether it is whole."""
     one, negative = np.uintp(1), text[at] == _MINUS
@@ -178,7 +175,7 @@ def number_end(text, at):  # type: ignore[no-untyped-def]
     return at, whole
 
 
-@part
+@inlined
 def literal_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind `true`, `false` or `null`."""
     one, two, three = np.uintp(1), np.uintp(2), np.uintp(3)
@@ -195,12 +192,12 @@ def literal_end(text, at):  # type: ignore[no-untyped-def]
     return np.uintp(0)
 
 
-@part
+@inlined
 def _scalar_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind a value that is neither an object nor a list."""
     byte = text[at]
     if byte == QUOTE:
-        end, _ = string_end(text, at + np.uintp(1), SPACE)
+        end, _ = string_end(text, at + np.uintp(1), FROM_BLANK)
         return end + np.uintp(end != 0)
     if byte == _MINUS or ZERO <= byte <= NINE:
         behind, _ = number_end(text, at)
@@ -208,14 +205,14 @@ def _scalar_end(text, at):  # type: ignore[no-untyped-def]
     return literal_end(text, at)
 
 
-@part
+@inlined
 def read_key(text, at):  # type: ignore[no-untyped-def]
     """Return the index of the quote that ends a key, whether the key has no escapes, and the index
     of its value.
     """
     if text[at] != QUOTE:
         return np.uintp(0), False, np.uintp(0)
-    end, kind = string_end(text, at + np.uintp(1), SPACE)
+    end, kind = string_end(text, at + np.uintp(1), FROM_BLANK)
     if end == np.uintp(0):
         return end, False, end
     at = skip_blanks(text, end + np.uintp(1))
@@ -224,13 +221,13 @@ def read_key(text, at):  # type: ignore[no-untyped-def]
     return end, kind == NO_ESCAPES, skip_blanks(text, at + np.uintp(1))
 
 
-@part
+@inlined
 def _closing(in_object):  # type: ignore[no-untyped-def]
     """Return the byte that closes an object or a list."""
     return CLOSE_OBJECT if in_object else CLOSE_LIST
 
 
-@part
+@inlined
 def _member_value(text, at, in_object):  # type: ignore[no-untyped-def]
     """Return the index of the next value in an object or a list, behind its key if it has one."""
     at = skip_blanks(text, at)
@@ -239,7 +236,7 @@ def _member_value(text, at, in_object):  # type: ignore[no-untyped-def]
     return at
 
 
-@part
+@inlined
 def value_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind any value of at most `_DEEPEST` levels."""
     one, zero = np.uintp(1), np.uintp(0)
@@ -258,22 +255,26 @@ def value_end(text, at):  # type: ignore[no-untyped-def]
             at, depth, objects = _close(text, at, depth, objects)
         if depth == 0 or at == zero:
             return at
-        at = _member_value(text, at + one, objects & np.uint64(1)) if text[at] == COMMA else zero
+        at = (
+            _member_value(text, at + one, objects & np.uint64(1) != 0)
+            if text[at] == COMMA
+            else zero
+        )
     return zero
 
 
-@part
+@inlined
 def _close(text, at, depth, objects):  # type: ignore[no-untyped-def]
     """Return the index behind all levels that end here, and the levels that are still open."""
     while depth > 0:
         at = skip_blanks(text, at)
-        if text[at] != _closing(objects & np.uint64(1)):
+        if text[at] != _closing(objects & np.uint64(1) != 0):
             break
         objects, depth, at = objects >> np.uint64(1), depth - 1, at + np.uintp(1)
     return at, depth, objects
 
 
-@part
+@inlined
 def equals(text, start, end, name):  # type: ignore[no-untyped-def]
     """Return whether the bytes from `start` to `end` are those of `name`."""
     length, place = np.uintp(name.size), np.uintp(0)
@@ -284,7 +285,7 @@ def equals(text, start, end, name):  # type: ignore[no-untyped-def]
     return place == length
 
 
-@part
+@inlined
 def line_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index of the line feed that ends the line."""
     while text[at] != NEWLINE:

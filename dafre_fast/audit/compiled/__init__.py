@@ -1,0 +1,1 @@
+"""Kernels of `audit` as numba compiles them. Imports numba; see `core.jit`."""

@@ -1,0 +1,1 @@
+"""The parts that compiled kernels of all rooms share. Imports numba."""

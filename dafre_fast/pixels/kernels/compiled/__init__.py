@@ -1,0 +1,1 @@
+"""Kernels for pixels as numba compiles them. Imports numba; see `core.jit`."""

@@ -1,0 +1,1 @@
+"""Kernels for tables as numba compiles them. Imports numba; see `core.jit`."""
