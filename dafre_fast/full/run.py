@@ -157,7 +157,8 @@ def _full(
             if place.part:
                 place.part.put(tell)
             return bad_rows.added_to(summary)
-        ends = tags, running.workers, tell, place.whole and place.whole.put_records
+        put = place.whole.put_records if place.whole else None
+        ends = (tags, running.workers, tell, put)
         return replace(_finish(output, manifest, work, facts, *ends), heads=found)
 
 
