@@ -44,7 +44,7 @@ _GUIDES = {
 
 def command_of(name: str) -> Any:
     """Return the click command of this name, with its groups and sections."""
-    return import_module(f"dafre_fast.{name}.__main__").command
+    return import_module(f"dafre_fast.{name.replace('-', '_')}.__main__").command
 
 
 def whole_page(name: str) -> str:
