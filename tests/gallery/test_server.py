@@ -20,7 +20,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.gallery import server
+from dafre_fast.gallery import queries, server
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address
@@ -301,7 +301,7 @@ def test_an_internal_error_is_a_page_without_its_cause_and_the_server_goes_on(
 
     async def say(ask: Ask) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(server.queries, "details", broken)
+            patch.setattr(queries, "details", broken)
             answer = await ask(f"/image/{ALL[0].id}")
         assert answer.status == 500
         assert "secret" not in answer.text
@@ -323,7 +323,7 @@ def test_every_answer_has_security_headers(dataset, path) -> None:
     assert "*" not in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["Server"] == "dafre-fast"
     assert "Cache-Control" in headers

@@ -1,0 +1,101 @@
+"""Pages of views: the grid, one image, and the search."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from dafre_fast.core.errors import UsageError
+from dafre_fast.dataset.outputs import word_of
+from dafre_fast.gallery import queries
+from dafre_fast.gallery.index import Index
+from dafre_fast.gallery.pages import Pages
+from dafre_fast.gallery.replies import Redirect, html
+from dafre_fast.gallery.view import View, address, pairs_of, read_view, split_query
+
+
+class ViewRoutes:
+    """Pages of a dataset. They are made in threads, so that a slow page does not delay pictures."""
+
+    def __init__(self, index: Index, pages: Pages) -> None:
+        self._index, self._pages = index, pages
+        self._words = [*map(word_of, index.outputs)]
+
+    def routes(self, prefix: str) -> Sequence[web.RouteDef]:
+        """Return the routes below a prefix."""
+        return [
+            web.get(f"{prefix}/", self._grid),
+            web.get(f"{prefix}/image/{{id:[0-9]{{1,18}}}}", self._image),
+            web.get(f"{prefix}/search", self._search),
+            web.get(f"{prefix}/complete", self._complete),
+        ]
+
+    async def _grid(self, request: web.Request) -> web.Response:
+        view = self._view(request, "/")
+        return html(await asyncio.to_thread(self._page, view))
+
+    def _page(self, view: View) -> str:
+        page = queries.page(self._index, view)
+        if view.page > page.pages:
+            raise web.HTTPNotFound(text=f"There is no page {view.page}; the last is {page.pages}.")
+        splits = queries.choices(self._index, view, "split")
+        statuses = queries.choices(self._index, view, "status")
+        return self._pages.grid(view, page, splits, statuses)
+
+    async def _image(self, request: web.Request) -> web.Response:
+        image = int(request.match_info["id"])
+        view = self._view(request, f"/image/{image}")
+        return html(await asyncio.to_thread(self._one, view, image))
+
+    def _one(self, view: View, image: int) -> str:
+        details = queries.details(self._index, image)
+        if details is None:
+            raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
+        return self._pages.image(view, details, queries.place(self._index, view, image))
+
+    async def _search(self, request: web.Request) -> web.Response:
+        text, view = self._searched(request)
+        return html(await asyncio.to_thread(self._found, view, text))
+
+    def _found(self, view: View, text: str) -> str:
+        """Redirect to the only exact match, a class, tag or id; else return a page of choices."""
+        if len(exact := queries.exact_matches(self._index, text)) == 1:
+            raise Redirect(f"/{address(view.added(*exact[0]))}")
+        is_id = re.fullmatch("[0-9]{1,18}", text)
+        if not exact and is_id and queries.exists(self._index, int(text)):
+            raise Redirect(f"/image/{int(text)}{address(view)}")
+        return self._pages.choose(view, text, queries.complete(self._index, view, text))
+
+    async def _complete(self, request: web.Request) -> web.Response:
+        text, view = self._searched(request)
+        choices = await asyncio.to_thread(queries.complete, self._index, view, text)
+        return html(self._pages.completion(view, choices))
+
+    def _view(self, request: web.Request, path: str) -> View:
+        """Return the view of a request's address; `path` is that of the page.
+
+        Redirects to the shortest address of the view, and gives a random order a seed, so that
+        every address can be bookmarked. Raises UsageError for a bad parameter.
+        """
+        pairs = split_query(request.rel_url.raw_query_string)
+        view = self._read_view(pairs)
+        if view.order == "random" and view.seed is None:
+            view = msgspec.structs.replace(view, seed=secrets.randbits(32))
+        if sorted(pairs) != sorted(pairs_of(view)):
+            raise Redirect(f"{path}{address(view)}")
+        return view
+
+    def _searched(self, request: web.Request) -> tuple[str, View]:
+        """Return the text of a search (`q`) and its view. Raises UsageError for a bad parameter."""
+        pairs = split_query(request.rel_url.raw_query_string)
+        text = " ".join(value for name, value in pairs if name == "q").strip()
+        return text, self._read_view([pair for pair in pairs if pair[0] != "q"])
+
+    def _read_view(self, pairs: list[tuple[str, str]]) -> View:
+        view = read_view(pairs)
+        if view.show not in self._words:
+            raise UsageError(f"show: must be one of {', '.join(self._words)}, not {view.show!r}")
+        return view
