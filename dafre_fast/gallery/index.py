@@ -36,6 +36,7 @@ from dafre_fast.core.settings.images import HEAD_CROP, Output
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
+from dafre_fast.gallery.answers import Answers
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
@@ -88,6 +89,7 @@ class Index:
     by_id: RowNumbers
     ids: NDArray[np.int64]
     """The ids of all images, int64, ascending: those of the rows in `by_id`."""
+    answers: Answers | None = None
 
 
 def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> None:
@@ -128,7 +130,7 @@ def _is_up_to_date(folder: Path, made_from: bytes) -> bool:
 
 def open_index(folder: Path) -> Index:
     """Open the index that `index_dataset` built in `folder`."""
-    arrays = {name: _mapped(folder, name) for name in _ARRAYS}
+    arrays: dict[str, Any] = {name: _mapped(folder, name) for name in _ARRAYS}
     stamp = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Stamp)
     return Index(
         outputs=stamp.outputs,

@@ -16,11 +16,15 @@ from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.gallery.answers import NOT_JUDGED, RIGHT
 from dafre_fast.gallery.index import Column, Index, RowNumbers
 from dafre_fast.gallery.view import (
     REFUSED,
+    Answer,
     Choice,
     Details,
+    Judged,
+    Near,
     Page,
     Place,
     Tile,
@@ -29,6 +33,10 @@ from dafre_fast.gallery.view import (
 
 PAGE = 60
 """Number of images on a page."""
+LIKE = 24
+"""Number of images that look like another one."""
+UNSURE = 0.5
+"""Answers with a lower probability are unsure, unless another bound is asked for."""
 _CHOICES = 12
 
 Mask = NDArray[np.bool_]
@@ -70,7 +78,13 @@ def details(index: Index, image_id: int) -> Details | None:
     if found["id"].to_list() != [image_id]:
         raise InputError("the dataset has changed and was indexed again: restart the gallery")
     row = found.drop("class").row(0, named=True)
-    return Details(_tiles(index, np.array([number], np.uint32))[0], row, _tags(index, number))
+    likeliest = index.answers.likeliest(number) if index.answers else ()
+    return Details(tile(index, number), row, _tags(index, number), likeliest)
+
+
+def tile(index: Index, row: int) -> Tile:
+    """Return the tile of a row."""
+    return _tiles(index, np.array([row], np.uint32))[0]
 
 
 def _tags(index: Index, row: int) -> dict[str, list[str]]:
@@ -85,6 +99,38 @@ def _tags(index: Index, row: int) -> dict[str, list[str]]:
 def exists(index: Index, image_id: int) -> bool:
     """Return whether the manifest has an image with this id."""
     return _row_of(index, image_id) is not None
+
+
+def judged(index: Index, view: View) -> Judged | None:
+    """Count the answers of a model that the view would have without asking for any; None without
+    a model.
+    """
+    if index.answers is None:
+        return None
+    mask = _mask(index, view.but(answer=None, below=None))
+    right, below = index.answers.right[mask], view.below or UNSURE
+    unsure = int(np.count_nonzero(index.answers.probability[mask] < below))
+    good, bad = (int(np.count_nonzero(right == value)) for value in (1, 0))
+    return Judged(good + bad, good, bad, unsure, below)
+
+
+def look_alikes(index: Index, image_id: int) -> list[Near] | None:
+    """Return the images that look most like one; None if no model has seen it. Raises InputError
+    if the embeddings cannot be read.
+    """
+    row = _row_of(index, image_id)
+    if row is None or index.answers is None:
+        return None
+    embedding = index.answers.embedding(row)
+    return None if embedding is None else nearest(index, embedding, row)
+
+
+def nearest(index: Index, embedding: NDArray[np.float32], but: int | None = None) -> list[Near]:
+    """Return the images whose embeddings are most similar to one, without that of the row `but`."""
+    if index.answers is None:
+        return []
+    found = index.answers.nearest(embedding, LIKE, but)
+    return [Near(tile(index, row), cosine) for row, cosine in found]
 
 
 def choices(index: Index, view: View, kind: str) -> list[Choice]:
@@ -195,6 +241,10 @@ def _mask_of(index: Index, view: View) -> Mask:
         if least or most:
             sides = index.grid[line]
             mask &= (sides >= (least or 1)) & (sides <= (most or np.iinfo(np.int64).max))
+    if index.answers and view.answer:
+        mask &= index.answers.right == (view.answer == RIGHT)
+    if index.answers and view.below:
+        mask &= index.answers.probability < view.below
     mask.flags.writeable = False
     return mask
 
@@ -213,9 +263,20 @@ def _tiles(index: Index, rows: RowNumbers) -> list[Tile]:
     found = index.grid[:, rows]
     texts = [names.gather(found[line]) for line in (Column.CLASS, Column.SPLIT, Column.STATUS)]
     sides = found[len(Column) :].T.reshape(len(rows), len(outputs), 2).tolist()
+    answers = [_answer(index, row) for row in rows.tolist()]
     return [
-        Tile(image, klass, split, status, dict(zip(outputs, map(tuple, sizes), strict=True)))
-        for image, klass, split, status, sizes in zip(
-            found[Column.ID].tolist(), *texts, sides, strict=True
+        Tile(
+            image, klass, split, status, dict(zip(outputs, map(tuple, sizes), strict=True)), answer
+        )
+        for image, klass, split, status, sizes, answer in zip(
+            found[Column.ID].tolist(), *texts, sides, answers, strict=True
         )
     ]
+
+
+def _answer(index: Index, row: int) -> Answer | None:
+    answers = index.answers
+    if answers is None or answers.right[row] == NOT_JUDGED:
+        return None
+    name = answers.names[int(answers.answer[row])]
+    return Answer(name, float(answers.probability[row]), bool(answers.right[row]))

@@ -5,11 +5,13 @@ begin with the prefix given. Requests may come with it or, where the proxy takes
 """
 
 import asyncio
+import dataclasses
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web, web_response
 from msgspec.structs import replace
@@ -19,14 +21,28 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.stored import at_hand
+from dafre_fast.gallery.answers import read_answers
 from dafre_fast.gallery.guard import NAME, Guard
-from dafre_fast.gallery.index import Index, index_dataset, open_index
-from dafre_fast.gallery.names import allowed_names, in_address, is_loopback, own_names, prefix_of
+from dafre_fast.gallery.index import Column, Index, index_dataset, open_index
+from dafre_fast.gallery.names import (
+    allowed_names,
+    in_address,
+    is_loopback,
+    is_own,
+    own_names,
+    prefix_of,
+)
 from dafre_fast.gallery.pages import Pages
+from dafre_fast.gallery.recogniser import Recogniser
 from dafre_fast.gallery.replies import Redirect
 from dafre_fast.gallery.routes.pictures import PictureRoutes
+from dafre_fast.gallery.routes.uploads import MOST_BYTES, UploadRoutes
 from dafre_fast.gallery.routes.views import ViewRoutes
 from dafre_fast.gallery.settings import GalleryRun
+from dafre_fast.learning.needed import check_installed
+
+if TYPE_CHECKING:
+    from dafre_fast.gallery.routes import Routes
 
 _SECONDS_TO_END = 2.0
 
@@ -48,7 +64,9 @@ def _serve_folder(
     run: GalleryRun, asked: Path, opened: Callable[[str, int], None], tell: Tell
 ) -> None:
     """Serve the dataset whose records lie in the folder of `run`; `asked` is its name."""
-    index = _indexed(run, asked, tell)
+    index = prepared(run, asked, tell)
+    if run.model and (reason := why_no_uploads(run)):
+        tell(Notice(f"no upload of pictures: {reason}"))
     if not is_loopback(run.host):
         tell(
             Notice(
@@ -69,11 +87,39 @@ async def _serve(run: GalleryRun, index: Index, opened: Callable[[str, int], Non
         await stop.wait()
 
 
-def _indexed(run: GalleryRun, asked: Path, tell: Tell) -> Index:
+def prepared(run: GalleryRun, asked: Path, tell: Tell = silent) -> Index:
+    """Return the index of the dataset in the folder of `run`, up to date, with the answers of the
+    model; `asked` is the dataset's name. Raises InputError and OutputError.
+    """
     folder = run.index or run.output / STATE / "gallery"
     notice = Notice(f"{store_address(asked) or asked} is new or has changed: building its index")
     index_dataset(run.output, folder, begin=lambda: tell(notice))
-    return open_index(folder)
+    index = open_index(folder)
+    if not run.model:
+        return index
+    name = Path(store_address(asked) or asked.resolve()).name
+    answers = read_answers(run.model, name, index.grid[Column.ID])
+    if not answers.folders:
+        tell(
+            Notice(
+                f"{run.model} has not judged this dataset:"
+                f" dafre-fast evaluate --model {run.model} --output {asked}"
+            )
+        )
+    return dataclasses.replace(index, answers=answers)
+
+
+def why_no_uploads(run: GalleryRun) -> str | None:
+    """Return the reason why no pictures may be uploaded; None if they may."""
+    if run.model is None:
+        return "no --model is given"
+    try:
+        check_installed()
+    except UsageError as error:
+        return str(error)
+    if not run.allow_others and not is_own(run):
+        return "others are served, who may upload pictures with --allow-others only"
+    return None
 
 
 @asynccontextmanager
@@ -84,7 +130,8 @@ async def serving(run: GalleryRun, index: Index) -> AsyncIterator[str]:
     """
     quiet = logging.getLogger(f"{__name__}.protocol")
     quiet.setLevel(logging.CRITICAL)
-    app = _application(run, index)
+    recogniser = Recogniser(run.model) if run.model and not why_no_uploads(run) else None
+    app = _application(run, index, recogniser)
     runner = web.AppRunner(app, access_log=None, logger=quiet, shutdown_timeout=_SECONDS_TO_END)
     with _name_of_aiohttp(NAME):
         await runner.setup()
@@ -98,6 +145,8 @@ async def serving(run: GalleryRun, index: Index) -> AsyncIterator[str]:
             yield f"http://{in_address(run.host)}:{runner.addresses[0][1]}{prefix_of(run)}/"
         finally:
             await runner.cleanup()
+            if recogniser:
+                recogniser.close()
 
 
 @contextmanager
@@ -114,13 +163,17 @@ def _name_of_aiohttp(name: str) -> Iterator[None]:
         web_response.SERVER_SOFTWARE = before  # type: ignore[attr-defined]
 
 
-def _application(run: GalleryRun, index: Index) -> web.Application:
+def _application(run: GalleryRun, index: Index, recogniser: Recogniser | None) -> web.Application:
     """Return the application with all routes."""
     prefix, allowed = prefix_of(run), allowed_names(run)
-    pages = Pages(run.output.resolve().name, index.outputs, f"{prefix}/")
-    guard = Guard(pages, prefix, own_names(run), allowed, writing=False)
-    app = web.Application(middlewares=[guard.middleware])
-    for group in (ViewRoutes(index, pages), PictureRoutes(run.output, index)):
+    uploads = recogniser is not None
+    pages = Pages(run.output.resolve().name, index.outputs, f"{prefix}/", uploads=uploads)
+    guard = Guard(pages, prefix, own_names(run), allowed, writing=uploads)
+    app = web.Application(middlewares=[guard.middleware], client_max_size=MOST_BYTES)
+    groups: list[Routes] = [ViewRoutes(index, pages), PictureRoutes(run.output, index)]
+    if recogniser:
+        groups.append(UploadRoutes(index, pages, recogniser))
+    for group in groups:
         for before in dict.fromkeys((prefix, "")):  # a proxy may take it off
             app.add_routes(group.routes(before))
     if prefix:

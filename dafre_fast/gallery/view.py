@@ -18,13 +18,15 @@ _MOST_PARAMETERS = 100
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Tags = tuple[Name, ...]
 Pixels = Annotated[int, Meta(ge=1, le=1_000_000)] | None
+Probability = Annotated[float, Meta(gt=0, le=1)]
 
 
 class View(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A choice of images: filters, tree, order, and the number of the page.
 
     Images must pass all filters and have all of the tags. `original_min` to `head_max` bound the
-    shorter side in pixels, of the original and of the head crop before resizing. `seed` is that of
+    shorter side in pixels, of the original and of the head crop before resizing. `answer` and
+    `below` ask for answers of a model, and for those with a lower probability. `seed` is that of
     the random order. Pages count from 1.
     """
 
@@ -40,6 +42,8 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     original_max: Pixels = None
     head_min: Pixels = None
     head_max: Pixels = None
+    answer: Literal["right", "wrong"] | None = None
+    below: Probability | None = None
     order: Literal["manifest", "id", "random"] = "manifest"
     seed: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
     page: Annotated[int, Meta(ge=1, le=10**9)] = 1
@@ -144,6 +148,34 @@ class Tile(Struct, frozen=True):
     split: str
     status: str
     sizes: Mapping[str, tuple[int, int]]
+    answer: "Answer | None" = None
+
+
+class Answer(Struct, frozen=True):
+    """The answer of a model for an image: a class and its probability."""
+
+    name: str
+    probability: float
+    right: bool
+
+
+class Judged(Struct, frozen=True):
+    """How many images of a view a model was asked about, and how many of its answers were right,
+    wrong, and had a probability below `below`.
+    """
+
+    images: int
+    right: int
+    wrong: int
+    unsure: int
+    below: float
+
+
+class Near(Struct, frozen=True):
+    """An image that looks like another one, and the cosine of their embeddings."""
+
+    tile: Tile
+    cosine: float
 
 
 class Page(Struct, frozen=True):
@@ -177,8 +209,10 @@ class Place(Struct, frozen=True):
 
 
 class Details(Struct, frozen=True):
-    """The details of one image: its tile, its row of the manifest, and its tags by kind."""
+    """One image: its tile, its row of the manifest, and its tags by kind."""
 
     tile: Tile
     row: dict[str, Any]
     tags: dict[str, list[str]]
+    likeliest: Sequence[tuple[str, float]] = ()
+    """The likeliest classes by a model, and their probabilities."""

@@ -66,14 +66,17 @@ def talk(
 
     async def main() -> None:
         run = GalleryRun(output=dataset, host=host, port=0, **settings)
-        async with server.serving(run, indexed(dataset)) as place, ClientSession() as session:
+        index = server.prepared(run, dataset)
+        async with server.serving(run, index) as place, ClientSession() as session:
 
-            async def ask(path: str, method: str = "GET", **headers: str) -> Answer:
+            async def ask(
+                path: str, method: str = "GET", data: object = None, **headers: str
+            ) -> Answer:
                 origin = f"http://127.0.0.1:{URL(place).port}"
                 url = URL(origin + path, encoded=True)
                 names = {name.replace("_", "-"): value for name, value in headers.items()}
                 async with session.request(
-                    method, url, headers=names, allow_redirects=False
+                    method, url, headers=names, data=data, allow_redirects=False
                 ) as got:
                     return Answer(got.status, got.headers, await got.read())
 

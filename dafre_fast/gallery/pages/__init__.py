@@ -7,7 +7,7 @@ scrolling and keys.
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,12 +19,17 @@ from dafre_fast.gallery.view import (
     REFUSED,
     Choice,
     Details,
+    Judged,
+    Near,
     Page,
     Place,
     View,
     address,
     pairs_of,
 )
+
+if TYPE_CHECKING:
+    from dafre_fast.learning.naming import Seen
 
 STATIC = {
     "style.css": "text/css",
@@ -42,10 +47,12 @@ def static(name: str) -> bytes:
 
 class Pages:
     """The pages of the dataset called `title`, with these outputs, as HTML text. All links begin
-    with `home`, the path of the first page.
+    with `home`, the path of the first page. `uploads` says whether pictures may be uploaded.
     """
 
-    def __init__(self, title: str, outputs: Sequence[Output], home: str) -> None:
+    def __init__(
+        self, title: str, outputs: Sequence[Output], home: str, *, uploads: bool = False
+    ) -> None:
         self._outputs = [_described(output) for output in outputs]
         self._environment = Environment(
             loader=PackageLoader("dafre_fast.gallery.pages"),
@@ -63,15 +70,41 @@ class Pages:
             tag_kinds=list(TAG_KINDS),
             success=SUCCESS,
             refused=REFUSED,
+            uploads=uploads,
         )
         self._environment.filters["number"] = "{:,}".format
         self._environment.filters["text"] = _text
+        self._environment.filters["percent"] = "{:.1%}".format
 
     def grid(
-        self, view: View, page: Page, splits: Sequence[Choice], statuses: Sequence[Choice]
+        self,
+        view: View,
+        page: Page,
+        splits: Sequence[Choice],
+        statuses: Sequence[Choice],
+        judged: Judged | None,
     ) -> str:
         """Return a page of a view, with the filters to change it."""
-        return self._render("grid.html", view=view, page=page, splits=splits, statuses=statuses)
+        filters = {"splits": splits, "statuses": statuses, "judged": judged}
+        return self._render("grid.html", view=view, page=page, **filters)
+
+    def like(self, view: View, what: str, near: Sequence[Near]) -> str:
+        """Return the page of images that look like `what`, the most similar first."""
+        return self._render("like.html", view=view, what=what, near=near)
+
+    def upload(self) -> str:
+        """Return the page with the form to upload a picture."""
+        return self._render("upload.html", view=View(), file=None, heads=())
+
+    def named(
+        self, view: View, name: str, seen: "Sequence[Seen]", near: Sequence[Sequence[Near]]
+    ) -> str:
+        """Return the page of a picture that was uploaded under a name: for each head the likeliest
+        classes, and the images that look like it.
+        """
+        names = [[(likely.name, likely.probability) for likely in one.names] for one in seen]
+        heads = [*zip(names, near, strict=True)]
+        return self._render("upload.html", view=view, file=name, heads=heads)
 
     def image(self, view: View, details: Details, place: Place) -> str:
         """Return the page of one image, with links to its neighbours in a view."""

@@ -1,4 +1,14 @@
-"""The routes of the gallery, a file for each group of them.
+"""The routes of the gallery, a file for each group of them."""
 
-A group has `routes`: patterns of paths, without the prefix, and their handlers.
-"""
+from collections.abc import Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+
+class Routes(Protocol):
+    """A group of routes."""
+
+    def routes(self, prefix: str) -> Sequence[web.RouteDef]:
+        """Return the routes, their paths below a prefix."""
+        ...

@@ -29,6 +29,7 @@ class ViewRoutes:
         return [
             web.get(f"{prefix}/", self._grid),
             web.get(f"{prefix}/image/{{id:[0-9]{{1,18}}}}", self._image),
+            web.get(f"{prefix}/like/{{id:[0-9]{{1,18}}}}", self._like),
             web.get(f"{prefix}/search", self._search),
             web.get(f"{prefix}/complete", self._complete),
         ]
@@ -43,7 +44,8 @@ class ViewRoutes:
             raise web.HTTPNotFound(text=f"There is no page {view.page}; the last is {page.pages}.")
         splits = queries.choices(self._index, view, "split")
         statuses = queries.choices(self._index, view, "status")
-        return self._pages.grid(view, page, splits, statuses)
+        judged = queries.judged(self._index, view)
+        return self._pages.grid(view, page, splits, statuses, judged)
 
     async def _image(self, request: web.Request) -> web.Response:
         image = int(request.match_info["id"])
@@ -55,6 +57,17 @@ class ViewRoutes:
         if details is None:
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
         return self._pages.image(view, details, queries.place(self._index, view, image))
+
+    async def _like(self, request: web.Request) -> web.Response:
+        image = int(request.match_info["id"])
+        view = self._view(request, f"/like/{image}")
+        return html(await asyncio.to_thread(self._look_alikes, view, image))
+
+    def _look_alikes(self, view: View, image: int) -> str:
+        near = queries.look_alikes(self._index, image)
+        if near is None:
+            raise web.HTTPNotFound(text=f"No model was asked about an image {image}.")
+        return self._pages.like(view, f"image {image}", near)
 
     async def _search(self, request: web.Request) -> web.Response:
         text, view = self._searched(request)
@@ -86,6 +99,8 @@ class ViewRoutes:
             view = msgspec.structs.replace(view, seed=secrets.randbits(32))
         if sorted(pairs) != sorted(pairs_of(view)):
             raise Redirect(f"{path}{address(view)}")
+        if self._index.answers is None and (view.answer or view.below):
+            raise UsageError("answer, below: no --model is given, whose answers are asked for")
         return view
 
     def _searched(self, request: web.Request) -> tuple[str, View]:
