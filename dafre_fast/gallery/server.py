@@ -23,7 +23,7 @@ from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.stored import at_hand
 from dafre_fast.gallery.answers import read_answers
 from dafre_fast.gallery.guard import NAME, Guard
-from dafre_fast.gallery.index import Column, Index, index_dataset, open_index
+from dafre_fast.gallery.index import Column, Index, index_dataset, open_index, ordered_columns
 from dafre_fast.gallery.names import (
     allowed_names,
     in_address,
@@ -167,7 +167,9 @@ def _application(run: GalleryRun, index: Index, recogniser: Recogniser | None) -
     """Return the application with all routes."""
     prefix, allowed = prefix_of(run), allowed_names(run)
     uploads = recogniser is not None
-    pages = Pages(run.output.resolve().name, index.outputs, f"{prefix}/", uploads=uploads)
+    columns = ordered_columns(index.rows)
+    title = run.output.resolve().name
+    pages = Pages(title, index.outputs, f"{prefix}/", columns, uploads=uploads)
     guard = Guard(pages, prefix, own_names(run), allowed, writing=uploads)
     app = web.Application(middlewares=[guard.middleware], client_max_size=MOST_BYTES)
     groups: list[Routes] = [ViewRoutes(index, pages), PictureRoutes(run.output, index)]

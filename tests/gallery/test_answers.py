@@ -38,18 +38,20 @@ def index(dataset, model) -> Index:
 
 def test_wrong_right_and_unsure_answers_are_found(index) -> None:
     wrong = [one.id for one in JUDGED if not is_right(one)]
-    assert ids(index, View(answer="wrong")) == wrong
-    assert ids(index, View(answer="right")) == [one.id for one in JUDGED if is_right(one)]
+    assert ids(index, View(q="answer:wrong", order="manifest")) == wrong
+    assert ids(index, View(q="answer:right", order="manifest")) == [
+        one.id for one in JUDGED if is_right(one)
+    ]
     unsure = [one.id for one in JUDGED if np.float32(probability(one)) < 0.4]
-    assert ids(index, View(below=0.4)) == unsure
-    both = ids(index, View(answer="wrong", below=0.4, split="test"))
+    assert ids(index, View(q="probability:<0.4", order="manifest")) == unsure
+    both = ids(index, View(q="answer:wrong probability:<0.4 split:test", order="manifest"))
     tested = {one.id for one in JUDGED if one.split == "test"}
     assert both == [image for image in wrong if image in unsure and image in tested]
 
 
 def test_answers_are_counted_within_the_view(index) -> None:
     here = [one for one in JUDGED if one.split == "test"]
-    found = queries.judged(index, View(split="test", answer="wrong"))
+    found = queries.judged(index, View(q="split:test answer:wrong"))
     assert found
     right = sum(map(is_right, here))
     assert (found.images, found.right, found.wrong) == (len(here), right, len(here) - right)
@@ -58,7 +60,7 @@ def test_answers_are_counted_within_the_view(index) -> None:
 
 def test_a_page_shows_the_answer_its_mark_and_the_five_likeliest(dataset, model) -> None:
     async def say(ask: Ask) -> None:
-        grid = await ask("/?answer=wrong")
+        grid = await ask("/?q=answer:wrong&order=manifest")
         assert f"✗ wrong: {probability(WRONG):.1%} {likeliest(WRONG)[0]}" in grid.words
         answer = await ask(f"/image/{WRONG.id}")
         shares = [float(one["value"] or 0) for one in elements(answer, "meter")]
@@ -98,20 +100,22 @@ def test_of_two_answers_for_an_image_the_first_folder_counts(dataset, tmp_path) 
     near = queries.look_alikes(index, JUDGED[0].id)
     assert near
     assert len({one.tile.id for one in near}) == len(near)
-    assert ids(index, View(answer="wrong")) == [one.id for one in JUDGED if not is_right(one)]
+    assert ids(index, View(q="answer:wrong", order="manifest")) == [
+        one.id for one in JUDGED if not is_right(one)
+    ]
 
 
 def test_answers_for_other_datasets_and_unknown_images_are_left_out(dataset, tmp_path) -> None:
     model = write_model(tmp_path / "run", tmp_path / "another")
     told = []
     index = server.prepared(GalleryRun(output=dataset, model=model), dataset, told.append)
-    assert ids(index, View(answer="right")) == []
+    assert ids(index, View(q="answer:right", order="manifest")) == []
     assert f"dafre-fast evaluate --model {model} --output {dataset}" in told[-1].text
 
 
 def test_without_a_model_answers_cannot_be_asked_for(dataset) -> None:
     async def say(ask: Ask) -> None:
-        answer = await ask("/?answer=wrong")
+        answer = await ask("/?q=answer:wrong&order=manifest")
         assert answer.status == 400
         assert "no --model is given" in answer.words
         assert (await ask(f"/like/{MADE[0].id}")).status == 404
@@ -138,7 +142,7 @@ def test_damaged_embeddings_cost_only_the_page_that_needs_them(dataset, tmp_path
         answer = await ask(f"/like/{WRONG.id}")
         assert answer.status == 503
         assert "embeddings.npy: cannot be read" in answer.words
-        assert (await ask("/?answer=wrong")).status == 200
+        assert (await ask("/?q=answer:wrong&order=manifest")).status == 200
 
     talk(dataset, say, model=model)
 

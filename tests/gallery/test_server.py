@@ -22,6 +22,7 @@ from yarl import URL
 from dafre_fast.core.errors import UsageError
 from dafre_fast.gallery import queries, server
 from dafre_fast.gallery.index import Index, index_dataset, open_index
+from dafre_fast.gallery.language import named, write
 from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address
 from tests.gallery.small_dataset import GENERAL, images
@@ -118,7 +119,7 @@ def elements(answer: Answer, tag: str) -> list[dict[str, str | None]]:
 
 
 def test_the_first_page_has_sixty_images_with_alternative_texts(dataset) -> None:
-    pictures = elements(asked(dataset, "/"), "img")
+    pictures = elements(asked(dataset, "/?order=manifest"), "img")
     made = [one for one in ALL[:60] if one.status == "success"]
     assert [picture["src"] for picture in pictures] == [f"/full/{one.id}.jpg" for one in made]
     assert [picture["alt"] for picture in pictures] == [
@@ -129,7 +130,7 @@ def test_the_first_page_has_sixty_images_with_alternative_texts(dataset) -> None
 
 
 def test_heads_are_shown_instead_of_full_images(dataset) -> None:
-    pictures = elements(asked(dataset, "/?show=faces"), "img")
+    pictures = elements(asked(dataset, "/?show=faces&order=manifest"), "img")
     assert [picture["src"] for picture in pictures][:3] == [
         f"/face/{one.id}.jpg" for one in MADE[:3]
     ]
@@ -139,7 +140,7 @@ def test_pages_are_linked_to_one_another_without_the_script(dataset) -> None:
     seen = list[str]()
 
     async def say(ask: Ask) -> None:
-        path: str | None = "/?series=sample"
+        path: str | None = "/?q=sample&order=manifest"
         while path:
             answer = await ask(path)
             tiles = [link["href"] for link in elements(answer, "a") if link["href"]]
@@ -150,7 +151,7 @@ def test_pages_are_linked_to_one_another_without_the_script(dataset) -> None:
 
     talk(dataset, say)
     tagged = [one for one in ALL if one.series and one.general]
-    assert seen == [f"/image/{one.id}?series=sample" for one in tagged]
+    assert seen == [f"/image/{one.id}?q=sample&order=manifest" for one in tagged]
 
 
 def test_every_link_of_a_page_works(dataset) -> None:
@@ -171,10 +172,11 @@ def test_a_page_of_an_image_has_pictures_box_tags_and_its_row(dataset) -> None:
     full, face = f"/full/{one.id}.jpg", f"/face/{one.id}.jpg"
     assert sources == [full, face, full, full, face, face]
     for rect in elements(answer, "rect"):
-        left, top, width, height = (float(rect[name]) for name in ("x", "y", "width", "height"))
+        left, width = (float(rect[name]) / one.width for name in ("x", "width"))
+        top, height = (float(rect[name]) / one.height for name in ("y", "height"))
         assert (left, top, left + width, top + height) == pytest.approx(one.box)
     links = {link["href"] for link in elements(answer, "a")}
-    assert {"/" + address(View(general=(tag,))) for tag in one.general} <= links
+    assert {"/" + address(View(q=write([named("", tag)]))) for tag in one.general} <= links
     assert f"path {one.path}" in answer.words
     assert f"original_width {one.original[0]}" in answer.words
 
@@ -198,7 +200,11 @@ def test_names_of_classes_and_tags_are_escaped(dataset) -> None:
     one = next(one for one in MADE if one.klass.startswith("a&b") and GENERAL[5] in one.general)
 
     async def say(ask: Ask) -> None:
-        for path in (f"/image/{one.id}", "/?class=a%26b+%3Ci%3E%22'", "/complete?q=script"):
+        for path in (
+            f"/image/{one.id}",
+            f"/{address(View(q=write([named('class', one.klass)])))}",
+            "/complete?q=script",
+        ):
             answer = await ask(path)
             assert answer.status == 200
             assert "<script>alert" not in answer.text
@@ -237,11 +243,11 @@ def test_a_picture_that_the_browser_has_is_not_sent_again(dataset) -> None:
     ("path", "target"),
     [
         ("/?split=&head_min=&page=2", "/?page=2"),
-        ("/?general=solo&general=solo", "/?general=solo"),
+        ("/?general=solo&general=solo", "/?q=solo"),
         ("/?order=id&seed=4", "/?order=id"),
-        ("/search?q=solo&split=val", "/?split=val&general=solo"),
-        ("/search?q=Aoi+(sample)&page=2", "/?class=aoi_%28sample%29"),
-        (f"/search?q={ALL[5].id}&split=val", f"/image/{ALL[5].id}?split=val"),
+        ("/search?q=solo&split=val", "/?q=split:val+solo"),
+        ("/search?q=Aoi+(sample)&page=2", "/?q=class:aoi_(sample)"),
+        (f"/search?q={ALL[5].id}&split=val", f"/image/{ALL[5].id}?q=split:val"),
     ],
 )
 def test_an_address_redirects_to_its_shortest_form(dataset, path, target) -> None:
@@ -256,22 +262,35 @@ def test_an_address_redirects_to_its_shortest_form(dataset, path, target) -> Non
 def test_a_random_order_gets_a_seed_into_its_address(dataset) -> None:
     async def say(ask: Ask) -> None:
         target = (await ask("/?order=random&split=val")).headers["Location"]
-        assert re.fullmatch(r"/\?split=val&order=random&seed=[0-9]+", target)
+        assert re.fullmatch(r"/\?q=split:val&order=random&seed=[0-9]+", target)
         first, again = await ask(target), await ask(target)
         assert (first.status, first.body) == (200, again.body)
 
     talk(dataset, say)
 
 
-def test_a_search_with_several_matches_lists_them(dataset) -> None:
-    answer = asked(dataset, "/search?q=hair&split=val")
-    links = [link["href"] for link in elements(answer, "a")]
-    assert "/?split=val&general=long+hair" in links
-    assert "/?split=val&general=hair+ribbon" in links
+def test_a_term_that_nothing_fits_gets_a_page_of_the_nearest(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        assert (await ask("/search?q=hair+split:val")).headers["Location"] == "/?q=hair+split:val"
+        for path in ("/?q=hair+split:val", f"/image/{ALL[5].id}?q=hair+split:val"):
+            answer = await ask(path)
+            assert answer.status == 404
+            assert "Nothing fits “hair”" in answer.words
+            links = [link["href"] for link in elements(answer, "a")]
+            assert {"/?q=long_hair+split:val", "/?q=hair_ribbon+split:val"} <= {*links}
+            assert "/?q=split:val" in links
+
+    talk(dataset, say)
 
 
-def test_a_search_without_matches_says_so(dataset) -> None:
-    assert "No class or tag contains “zzz”" in asked(dataset, "/search?q=zzz").words
+def test_the_tags_of_a_page_are_listed_beside_it_to_add_or_exclude(dataset) -> None:
+    answer = asked(dataset, "/?q=split:val+-solo&order=manifest")
+    links = {link.get("aria-label"): link["href"] for link in elements(answer, "a")}
+    assert links["With long hair"] == "/?q=split:val+-solo+long_hair&order=manifest"
+    assert links["Without long hair"] == "/?q=split:val+-solo+-long_hair&order=manifest"
+    assert "With solo" not in links
+    left = [one for one in ALL if one.split == "val" and "solo" not in one.general]
+    assert f"long hair {sum('long hair' in one.general for one in left)}" in answer.words
 
 
 @pytest.mark.parametrize(
@@ -334,7 +353,7 @@ def test_every_answer_has_security_headers(dataset, path) -> None:
 
 def test_pages_obey_their_own_security_policy(dataset) -> None:
     async def say(ask: Ask) -> None:
-        for path in ("/", f"/image/{MADE[0].id}", "/search?q=hair"):
+        for path in ("/", f"/image/{MADE[0].id}", "/?q=hair"):
             text = (await ask(path)).text
             assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script>|//[a-z]", text)
 
@@ -400,12 +419,12 @@ def addresses(answer: Answer) -> set[str]:
 
 PAGES = [
     "/",
-    "/?general=solo&page=2",
-    "/?class=none",
-    f"/image/{MADE[4].id}?general=solo",
+    "/?q=solo&page=2",
+    "/?q=class:none",
+    f"/image/{MADE[4].id}?q=solo",
     f"/image/{REFUSED[0].id}",
-    "/search?q=hair",
-    "/search?q=zzz",
+    "/?q=hair",
+    "/?q=zzz",
     "/complete?q=hair",
     "/nothing",
 ]
@@ -425,7 +444,7 @@ def test_behind_a_prefix_every_address_of_every_page_has_it_and_works(
             found = addresses(answer)
             assert found
             assert all(one.startswith(f"{prefix}/") for one in found)
-            for one in found if page == "/search?q=hair" else sorted(found)[-6:]:
+            for one in found if page == "/?q=hair" else sorted(found)[-6:]:
                 assert (await through(one)).status in {200, 302}, one
 
     talk(dataset, say, prefix=prefix)
@@ -437,8 +456,8 @@ def test_behind_a_prefix_every_address_of_every_page_has_it_and_works(
         ("/g", "/g/"),
         ("/g/?split=&page=2", "/g/?page=2"),
         ("/?split=&page=2", "/g/?page=2"),
-        (f"/g/image/{MADE[0].id}?page=&split=val", f"/g/image/{MADE[0].id}?split=val"),
-        ("/search?q=solo", "/g/?general=solo"),
+        (f"/g/image/{MADE[0].id}?page=&split=val", f"/g/image/{MADE[0].id}?q=split:val"),
+        ("/search?q=solo", "/g/?q=solo"),
         (f"/g/search?q={ALL[5].id}", f"/g/image/{ALL[5].id}"),
     ],
 )

@@ -15,8 +15,11 @@ from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
 from dafre_fast.dataset.outputs import word_of
+from dafre_fast.gallery.language import Term, named
+from dafre_fast.gallery.matching import Wrong
 from dafre_fast.gallery.view import (
     REFUSED,
+    UNSURE,
     Choice,
     Details,
     Judged,
@@ -47,11 +50,18 @@ def static(name: str) -> bytes:
 
 class Pages:
     """The pages of the dataset called `title`, with these outputs, as HTML text. All links begin
-    with `home`, the path of the first page. `uploads` says whether pictures may be uploaded.
+    with `home`, the path of the first page. Images may be ordered by `columns`, and `uploads` says
+    whether pictures may be uploaded.
     """
 
     def __init__(
-        self, title: str, outputs: Sequence[Output], home: str, *, uploads: bool = False
+        self,
+        title: str,
+        outputs: Sequence[Output],
+        home: str,
+        columns: Sequence[str] = (),
+        *,
+        uploads: bool = False,
     ) -> None:
         self._outputs = [_described(output) for output in outputs]
         self._environment = Environment(
@@ -71,6 +81,9 @@ class Pages:
             success=SUCCESS,
             refused=REFUSED,
             uploads=uploads,
+            columns=columns,
+            named=named,
+            unsure=Term("probability", str(UNSURE), "<"),
         )
         self._environment.filters["number"] = "{:,}".format
         self._environment.filters["text"] = _text
@@ -110,17 +123,15 @@ class Pages:
         """Return the page of one image, with links to its neighbours in a view."""
         sizes = details.tile.sizes
         shown = [(one, *sizes[one.name]) for one in self._outputs if sizes[one.name][0]]
-        return self._render(
-            "image.html", view=view, details=details, place=place, box=_box(details), shown=shown
-        )
+        return self._render("image.html", view=view, details=details, place=place, shown=shown)
 
-    def choose(self, view: View, text: str, choices: Sequence[Choice]) -> str:
-        """Return the page of the matches of a search."""
-        return self._render("choose.html", view=view, text=text, choices=choices)
+    def wrong(self, view: View, wrong: Sequence[Wrong]) -> str:
+        """Return the page of terms that nothing fits, each with those nearest to it."""
+        return self._render("wrong.html", view=view, wrong=wrong)
 
-    def completion(self, view: View, choices: Sequence[Choice]) -> str:
-        """Return the matches as list items, for completion by the script."""
-        return self._render("completion.html", view=view, choices=choices)
+    def completion(self, choices: Sequence[tuple[Choice, View]]) -> str:
+        """Return names and their views as list items, for completion by the script."""
+        return self._render("completion.html", choices=choices)
 
     def error(self, status: int, phrase: str, reason: str) -> str:
         """Return the page of an error: HTTP status, its phrase, and the reason."""
@@ -169,15 +180,3 @@ def _text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
-
-
-def _box(details: Details) -> tuple[float, float, float, float] | None:
-    """Return left, top, width and height of the head box, or None if there is no head crop.
-
-    All are shares (0 to 1) of the full image; parts of the box outside it are cut off.
-    """
-    edges = [details.row[name] for name in ("left", "top", "right", "bottom")]
-    if not details.tile.sizes[HEAD_CROP.name][0] or None in edges:
-        return None
-    left, top, right, bottom = (min(max(float(edge), 0.0), 1.0) for edge in edges)
-    return left, top, right - left, bottom - top

@@ -1,17 +1,18 @@
-"""Pages of views: the grid, one image, and the search."""
+"""Pages of views: the grid, one image, look-alikes, and the search."""
 
 import asyncio
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 
-import msgspec
 from aiohttp import web
 
 from dafre_fast.core.errors import UsageError
 from dafre_fast.dataset.outputs import word_of
-from dafre_fast.gallery import queries
+from dafre_fast.gallery import matching, queries
 from dafre_fast.gallery.index import Index
+from dafre_fast.gallery.language import read, split_order
 from dafre_fast.gallery.pages import Pages
 from dafre_fast.gallery.replies import Redirect, html
 from dafre_fast.gallery.view import View, address, pairs_of, read_view, split_query
@@ -36,7 +37,7 @@ class ViewRoutes:
 
     async def _grid(self, request: web.Request) -> web.Response:
         view = self._view(request, "/")
-        return html(await asyncio.to_thread(self._page, view))
+        return await self._answered(view, self._page, view)
 
     def _page(self, view: View) -> str:
         page = queries.page(self._index, view)
@@ -50,13 +51,24 @@ class ViewRoutes:
     async def _image(self, request: web.Request) -> web.Response:
         image = int(request.match_info["id"])
         view = self._view(request, f"/image/{image}")
-        return html(await asyncio.to_thread(self._one, view, image))
+        return await self._answered(view, self._one, view, image)
 
     def _one(self, view: View, image: int) -> str:
         details = queries.details(self._index, image)
         if details is None:
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
         return self._pages.image(view, details, queries.place(self._index, view, image))
+
+    async def _answered(
+        self, view: View, make: Callable[..., str], *values: object
+    ) -> web.Response:
+        """Return the page that `make` makes or, if nothing fits a term of the view, one that tells
+        the nearest.
+        """
+        wrong = await asyncio.to_thread(matching.wrong, self._index, view.terms)
+        if wrong:
+            return html(self._pages.wrong(view, wrong), HTTPStatus.NOT_FOUND)
+        return html(await asyncio.to_thread(make, *values))
 
     async def _like(self, request: web.Request) -> web.Response:
         image = int(request.match_info["id"])
@@ -70,41 +82,40 @@ class ViewRoutes:
         return self._pages.like(view, f"image {image}", near)
 
     async def _search(self, request: web.Request) -> web.Response:
+        """Redirect to the view that a line asks for, or to the image whose id it is."""
         text, view = self._searched(request)
-        return html(await asyncio.to_thread(self._found, view, text))
-
-    def _found(self, view: View, text: str) -> str:
-        """Redirect to the only exact match, a class, tag or id; else return a page of choices."""
-        if len(exact := queries.exact_matches(self._index, text)) == 1:
-            raise Redirect(f"/{address(view.added(*exact[0]))}")
-        is_id = re.fullmatch("[0-9]{1,18}", text)
-        if not exact and is_id and queries.exists(self._index, int(text)):
+        terms, order = split_order(read(text))
+        asked = view.asking(matching.resolve(self._index, [*view.terms, *terms]))
+        is_id = re.fullmatch("[0-9]{1,18}", text) and queries.exists(self._index, int(text))
+        if is_id and matching.wrong(self._index, asked.terms):
             raise Redirect(f"/image/{int(text)}{address(view)}")
-        return self._pages.choose(view, text, queries.complete(self._index, view, text))
+        raise Redirect(f"/{address(asked.but(order=order or view.order))}")
 
     async def _complete(self, request: web.Request) -> web.Response:
         text, view = self._searched(request)
         choices = await asyncio.to_thread(queries.complete, self._index, view, text)
-        return html(self._pages.completion(view, choices))
+        return html(self._pages.completion(choices))
 
     def _view(self, request: web.Request, path: str) -> View:
         """Return the view of a request's address; `path` is that of the page.
 
-        Redirects to the shortest address of the view, and gives a random order a seed, so that
-        every address can be bookmarked. Raises UsageError for a bad parameter.
+        Redirects to the one address of the view, in which names are written as in the dataset, and
+        gives a random order a seed, so that every address can be bookmarked. Raises UsageError for
+        a bad parameter.
         """
         pairs = split_query(request.rel_url.raw_query_string)
         view = self._read_view(pairs)
+        view = view.asking(matching.resolve(self._index, view.terms)).but(page=view.page)
         if view.order == "random" and view.seed is None:
-            view = msgspec.structs.replace(view, seed=secrets.randbits(32))
+            view = view.but(page=view.page, seed=secrets.randbits(32))
         if sorted(pairs) != sorted(pairs_of(view)):
             raise Redirect(f"{path}{address(view)}")
-        if self._index.answers is None and (view.answer or view.below):
-            raise UsageError("answer, below: no --model is given, whose answers are asked for")
         return view
 
     def _searched(self, request: web.Request) -> tuple[str, View]:
-        """Return the text of a search (`q`) and its view. Raises UsageError for a bad parameter."""
+        """Return the line of a search (`q`), and the view of the other parameters. Raises
+        UsageError for a bad parameter.
+        """
         pairs = split_query(request.rel_url.raw_query_string)
         text = " ".join(value for name, value in pairs if name == "q").strip()
         return text, self._read_view([pair for pair in pairs if pair[0] != "q"])

@@ -36,8 +36,8 @@ const completion = (input, list) => {
   const ask = async () => {
     asked.abort();
     asked = new AbortController();
-    const text = input.value.trim();
-    if (!text) return show([]);
+    const text = input.value;
+    if (!text.trim() || text.endsWith(" ")) return show([]);
     const address = new URL(input.dataset.complete, location);
     address.searchParams.set("q", text);
     try {
@@ -77,7 +77,7 @@ const scrolling = (grid) => {
 
   const watch = new IntersectionObserver(
     async (entries) => {
-      const next = one("main > nav.pages:last-child a[rel=next]");
+      const next = one("nav.pages:last-child a[rel=next]");
       if (!entries.some((entry) => entry.isIntersecting) || loading || !next) return;
       loading = true;
       try {
@@ -85,8 +85,8 @@ const scrolling = (grid) => {
         const tiles = all(".grid > li", page);
         if (tiles.length) begins.push({ tile: tiles[0], address: next.href });
         grid.append(...tiles);
-        const below = one("main > nav.pages:last-child");
-        const nav = one("main > nav.pages:last-child", page);
+        const below = one("nav.pages:last-child");
+        const nav = one("nav.pages:last-child", page);
         watch.disconnect();
         below.replaceWith(nav);
         if (begins.length < MOST_PAGES) watch.observe(nav);
@@ -97,7 +97,7 @@ const scrolling = (grid) => {
     },
     { rootMargin: "800px" },
   );
-  const below = one("main > nav.pages:last-child");
+  const below = one("nav.pages:last-child");
   if (below) watch.observe(below);
 
   // Keep the address of the page in sight.
@@ -130,8 +130,15 @@ const step = (forward) => {
   tiles[next]?.focus();
 };
 
+const search = () => {
+  const field = one("#q");
+  if (field.value && !field.value.endsWith(" ")) field.value += " ";
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
+};
+
 const keys = {
-  "/": () => one("#q").focus(),
+  "/": search,
   ArrowRight: () => step(true),
   j: () => step(true),
   ArrowLeft: () => step(false),
@@ -146,6 +153,11 @@ addEventListener("keydown", (event) => {
   keys[event.key]();
 });
 
+const boxes = one("#boxes");
+if (boxes) {
+  boxes.checked = sessionStorage.getItem("boxes") === "1";
+  boxes.addEventListener("change", () => sessionStorage.setItem("boxes", boxes.checked ? "1" : "0"));
+}
 completion(one("#q"), one("#completion"));
 const grid = one(".grid");
 if (grid) scrolling(grid);
