@@ -108,7 +108,7 @@ class Guard:
         misused so.
         """
         if request.method not in self._methods:
-            raise web.HTTPMethodNotAllowed(request.method, self._methods)
+            raise web.HTTPMethodNotAllowed(request.method, _READING)
         host = request.headers.get("Host", "")
         parts = _HOST.fullmatch(host)
         if not parts:

@@ -39,6 +39,7 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.outputs import prefix_of, read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
 from dafre_fast.gallery.answers import Answers
+from dafre_fast.gallery.marks import Marks
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
@@ -99,6 +100,7 @@ class Index:
     ids: NDArray[np.int64]
     """The ids of all images, int64, ascending: those of the rows in `by_id`."""
     answers: Answers | None = None
+    marks: Marks | None = None
 
 
 def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> None:

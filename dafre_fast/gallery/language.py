@@ -29,7 +29,8 @@ from msgspec.structs import replace
 from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import UsageError
 
-NAMED = ("class", "split", "status", "answer", "mark", *TAG_KINDS)
+MARK = "mark"
+NAMED = ("class", "split", "status", "answer", MARK, *TAG_KINDS)
 """Fields whose values are names, in which `_` and space are the same."""
 ORDER = "order"
 _MOST_TERMS, _MOST_LETTERS = 40, 2_000

@@ -20,7 +20,8 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.gallery.answers import RIGHT, WRONG
 from dafre_fast.gallery.index import Column, Index, RowNumbers, squeezed
-from dafre_fast.gallery.language import NAMED, Term, named
+from dafre_fast.gallery.language import MARK, NAMED, Term, named
+from dafre_fast.gallery.marks import rows_of
 from dafre_fast.gallery.view import REFUSED
 
 Mask = NDArray[np.bool_]
@@ -144,7 +145,8 @@ def mask_of(index: Index, terms: Sequence[Term]) -> Mask:
     """
     mask = np.ones(index.grid.shape[1], np.bool_)
     for term in terms:
-        having = _having(index, Term(term.field, term.value, term.operator))
+        plain = Term(term.field, term.value, term.operator)
+        having = _marked(index, plain) if term.field == MARK else _having(index, plain)
         mask &= ~having if term.excluded else having
     return mask
 
@@ -201,6 +203,17 @@ def _named(index: Index, term: Term) -> pl.DataFrame:
 
 def _squeezed(text: str) -> str:
     return str(pl.select(squeezed(pl.lit(text))).item())
+
+
+def _marked(index: Index, term: Term) -> Mask:
+    """Return the rows with a mark. It is asked for anew each time, as marks change."""
+    mask = np.zeros(index.grid.shape[1], np.bool_)
+    form = re.compile(".*".join(map(re.escape, re.split(r"\*+", _squeezed(term.value)))))
+    for name in index.marks.names() if index.marks else ():
+        fits = form.fullmatch if term.operator == "~" else _squeezed(term.value).__eq__
+        if index.marks and fits(_squeezed(name)):
+            mask |= rows_of(index.marks.of(name), index.grid[Column.ID])
+    return mask
 
 
 def _answered(index: Index, term: Term) -> Mask:

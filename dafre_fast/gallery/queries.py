@@ -20,7 +20,7 @@ from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.gallery.answers import NOT_JUDGED
 from dafre_fast.gallery.index import Column, Index, RowNumbers, ordered_columns, sorted_by
-from dafre_fast.gallery.language import read, split_order
+from dafre_fast.gallery.language import MARK, read, split_order
 from dafre_fast.gallery.matching import KINDS, Mask, listed, mask_of, resolve, term_of
 from dafre_fast.gallery.view import (
     ORDERS,
@@ -29,6 +29,8 @@ from dafre_fast.gallery.view import (
     Choice,
     Details,
     Judged,
+    Listed,
+    Listing,
     Near,
     Page,
     Place,
@@ -40,6 +42,8 @@ PAGE = 60
 """Number of images on a page."""
 LIKE = 24
 """Number of images that look like another one."""
+_TRIED = 50
+"""Images of a name among which one with a picture is looked for."""
 _MOST_WORDS = 6
 """Words of the longest name that is completed."""
 _CHOICES = 12
@@ -110,6 +114,12 @@ def exists(index: Index, image_id: int) -> bool:
     return _row_of(index, image_id) is not None
 
 
+def tiles_of(index: Index, ids: Sequence[int]) -> list[Tile]:
+    """Return the tiles of those images that the manifest has."""
+    rows = (_row_of(index, image) for image in ids)
+    return [tile(index, row) for row in rows if row is not None]
+
+
 def judged(index: Index, view: View) -> Judged | None:
     """Count the answers of a model that the view would have without asking for any; None without
     a model.
@@ -155,6 +165,33 @@ def choices(index: Index, view: View, kind: str) -> list[Choice]:
 
 def _of_kind(index: Index, kind: str) -> Iterator[dict[str, Any]]:
     return index.terms.filter(kind=kind).iter_rows(named=True)
+
+
+def listing(index: Index, kind: str, asked: Listing) -> Listed:
+    """Return a page of all names of a kind, each with its images in the dataset. A page after the
+    last one is empty.
+    """
+    names = index.terms.filter(kind=kind).with_columns(
+        letter=pl.col("key").str.slice(0, 1).str.to_uppercase()
+    )
+    letters = names["letter"].unique().sort().to_list()
+    if asked.letter:
+        names = names.filter(letter=asked.letter.upper())
+    if asked.by == "name":
+        names = names.sort("key", "name")
+    shown = names.slice((asked.page - 1) * PAGE, PAGE).iter_rows(named=True)
+    choices = [
+        Choice(row["kind"], row["name"], row["images"], term_of(row), _example(index, row))
+        for row in shown
+    ]
+    return Listed(choices, letters, names.height, max(1, -(-names.height // PAGE)))
+
+
+def _example(index: Index, row: dict[str, Any]) -> Tile | None:
+    """Return the first of the first images with a name that has a picture."""
+    rows = listed(index, row)[:_TRIED]
+    made = index.grid[len(Column)][rows] > 0
+    return tile(index, int(rows[made.argmax()])) if made.any() else None
 
 
 def complete(index: Index, view: View, text: str) -> list[tuple[Choice, View]]:
@@ -219,6 +256,11 @@ def _row_of(index: Index, image_id: int) -> int | None:
     return int(index.by_id[place])
 
 
+def rows_of(index: Index, view: View) -> RowNumbers:
+    """Return the row numbers of all images of a view, in the order of the manifest."""
+    return np.flatnonzero(_mask(index, view)).astype(np.uint32)
+
+
 def _ordered(index: Index, view: View) -> RowNumbers:
     """Return the row numbers of a view, in its order. Raises UsageError for an unknown order."""
     mask = _mask(index, view)
@@ -267,7 +309,7 @@ def _shuffled(rows: int, seed: int) -> RowNumbers:
 
 
 @lru_cache(maxsize=16)  # one page needs its mask three times, and the next page needs it too
-def _of_question(index: Index, question: str) -> Mask:
+def _of_question(index: Index, question: str, _revision: int) -> Mask:
     mask = mask_of(index, read(question))
     mask.flags.writeable = False
     return mask
@@ -275,7 +317,9 @@ def _of_question(index: Index, question: str) -> Mask:
 
 def _mask(index: Index, view: View) -> Mask:
     """Return a mask of all rows, true for those of the view."""
-    return _of_question(index, view.q)
+    asks_marks = any(term.field == MARK for term in view.terms)
+    revision = index.marks.lines() if index.marks and asks_marks else 0
+    return _of_question(index, view.q, revision)
 
 
 def tags_of(index: Index, mask: Mask, rows: RowNumbers) -> list[Choice]:

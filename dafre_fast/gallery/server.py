@@ -24,6 +24,7 @@ from dafre_fast.dataset.stored import at_hand
 from dafre_fast.gallery.answers import read_answers
 from dafre_fast.gallery.guard import NAME, Guard
 from dafre_fast.gallery.index import Column, Index, index_dataset, open_index, ordered_columns
+from dafre_fast.gallery.marks import Marks
 from dafre_fast.gallery.names import (
     allowed_names,
     in_address,
@@ -35,6 +36,7 @@ from dafre_fast.gallery.names import (
 from dafre_fast.gallery.pages import Pages
 from dafre_fast.gallery.recogniser import Recogniser
 from dafre_fast.gallery.replies import Redirect
+from dafre_fast.gallery.routes.marks import MarkRoutes
 from dafre_fast.gallery.routes.pictures import PictureRoutes
 from dafre_fast.gallery.routes.uploads import MOST_BYTES, UploadRoutes
 from dafre_fast.gallery.routes.views import ViewRoutes
@@ -94,7 +96,7 @@ def prepared(run: GalleryRun, asked: Path, tell: Tell = silent) -> Index:
     folder = run.index or run.output / STATE / "gallery"
     notice = Notice(f"{store_address(asked) or asked} is new or has changed: building its index")
     index_dataset(run.output, folder, begin=lambda: tell(notice))
-    index = open_index(folder)
+    index = dataclasses.replace(open_index(folder), marks=Marks(folder))
     if not run.model:
         return index
     name = Path(store_address(asked) or asked.resolve()).name
@@ -120,6 +122,11 @@ def why_no_uploads(run: GalleryRun) -> str | None:
     if not run.allow_others and not is_own(run):
         return "others are served, who may upload pictures with --allow-others only"
     return None
+
+
+def may_mark(run: GalleryRun, index: Index) -> bool:
+    """Return whether images may be marked: beside the index, by those who may change anything."""
+    return bool(index.marks and index.marks.writable) and (run.allow_others or is_own(run))
 
 
 @asynccontextmanager
@@ -166,13 +173,16 @@ def _name_of_aiohttp(name: str) -> Iterator[None]:
 def _application(run: GalleryRun, index: Index, recogniser: Recogniser | None) -> web.Application:
     """Return the application with all routes."""
     prefix, allowed = prefix_of(run), allowed_names(run)
-    uploads = recogniser is not None
+    uploads, marking = recogniser is not None, may_mark(run, index)
+    marks = index.marks if marking else None
     columns = ordered_columns(index.rows)
     title = run.output.resolve().name
-    pages = Pages(title, index.outputs, f"{prefix}/", columns, uploads=uploads)
-    guard = Guard(pages, prefix, own_names(run), allowed, writing=uploads)
+    pages = Pages(title, index.outputs, f"{prefix}/", columns, uploads=uploads, marks=marks)
+    guard = Guard(pages, prefix, own_names(run), allowed, writing=uploads or marking)
     app = web.Application(middlewares=[guard.middleware], client_max_size=MOST_BYTES)
-    groups: list[Routes] = [ViewRoutes(index, pages), PictureRoutes(run.output, index)]
+    groups: list[Routes] = [ViewRoutes(run.output, index, pages), PictureRoutes(run.output, index)]
+    if index.marks:
+        groups.append(MarkRoutes(index, pages, index.marks, writing=marking))
     if recogniser:
         groups.append(UploadRoutes(index, pages, recogniser))
     for group in groups:

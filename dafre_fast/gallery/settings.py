@@ -36,7 +36,7 @@ class GalleryRun(Group, frozen=True):
         ),
     ] = None
     allow_others: Annotated[
-        bool, Meta(description="People at other machines may upload pictures, too.")
+        bool, Meta(description="People at other machines may mark images and upload pictures, too.")
     ] = False
     index: Annotated[
         Path | None,

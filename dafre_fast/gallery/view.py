@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -20,6 +20,7 @@ UNSURE = 0.5
 """Answers of a model with a lower probability are unsure."""
 _MOST_PARAMETERS = 100
 
+T = TypeVar("T")
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 _SINGLE = ("class", "split", "status", "answer")
 """Fields of which an image has one name, so that another one takes its place in a view."""
@@ -150,7 +151,7 @@ def read_view(pairs: Iterable[tuple[str, str]]) -> View:
     for name, given in values.items():
         if len(given) > 1:
             raise UsageError(f"{name} is given {len(given)} times")
-    view = _converted({name: given[0] for name, given in values.items()})
+    view = _converted({name: given[0] for name, given in values.items()}, View)
     rest, order = split_order(view.terms)
     view = view.but(page=view.page, q=write(rest), order=order or view.order)
     for term in terms:
@@ -158,9 +159,36 @@ def read_view(pairs: Iterable[tuple[str, str]]) -> View:
     return view if view.order == "random" else view.but(page=view.page, seed=None)
 
 
-def _converted(raw: Mapping[str, str]) -> View:
+class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A page of the list of all names of a kind: those that begin with a letter, if one is given,
+    with the most images first or by name.
+    """
+
+    letter: Annotated[str, Meta(max_length=1)] = ""
+    by: Literal["images", "name"] = "images"
+    page: Annotated[int, Meta(ge=1, le=10**9)] = 1
+
+    def but(self, **changes: object) -> "Listing":
+        """Return a copy with these changes, at page 1 unless they include a page."""
+        return msgspec.structs.replace(self, **{"page": 1} | changes)
+
+    @property
+    def address(self) -> str:
+        """The query of its address with its question mark, or ''."""
+        default = Listing()
+        fields = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        query = urlencode([one for one in fields if one[1] != getattr(default, one[0])])
+        return f"?{query}" if query else ""
+
+
+def read_listing(pairs: Iterable[tuple[str, str]]) -> Listing:
+    """Return the list of the parameters of an address. Raises UsageError for a bad parameter."""
+    return _converted({name: value for name, value in pairs if value}, Listing)
+
+
+def _converted(raw: Mapping[str, str], kind: type[T]) -> T:
     try:
-        return msgspec.convert(raw, View, strict=False)
+        return msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
         what, _, where = " ".join(str(error).split()).partition(" - at `$.")
         what = what.replace("Object contains unknown field", "there is no parameter")
@@ -233,6 +261,17 @@ class Choice(Struct, frozen=True):
     example: Tile | None = None
 
 
+class Listed(Struct, frozen=True):
+    """A page of names of a kind, each with an example; `names` and `pages` (at least 1) count the
+    whole list, and `letters` are the first letters of all names of the kind.
+    """
+
+    choices: Sequence[Choice]
+    letters: Sequence[str]
+    names: int
+    pages: int
+
+
 class Place(Struct, frozen=True):
     """The place of an image in a view of `images`.
 
@@ -245,6 +284,15 @@ class Place(Struct, frozen=True):
     page: int | None = None
     before: int | None = None
     after: int | None = None
+
+
+class Beside(Struct, frozen=True):
+    """What is shown beside the outputs of an image: the path of its original in the dataset, if it
+    is there, and its duplicates.
+    """
+
+    original: str | None
+    duplicates: Sequence[Tile]
 
 
 class Details(Struct, frozen=True):

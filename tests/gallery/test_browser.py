@@ -197,6 +197,64 @@ def test_the_box_can_be_hidden(open_page) -> None:
     expect(page.locator(".box")).to_be_hidden()
 
 
+def test_a_picture_can_be_enlarged_and_moved(open_page) -> None:
+    page = open_page(f"/image/{FIRST.id}")
+    picture = page.locator(".picture")
+    before = picture.bounding_box()
+    page.keyboard.press("+")
+    page.get_by_role("button", name="Zoom in").first.click()
+    large = picture.bounding_box()
+    assert before
+    assert large
+    assert large["width"] == pytest.approx(before["width"] * 2.25, rel=0.01)
+    page.mouse.move(before["x"] + 50, before["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(before["x"] + 20, before["y"] + 10)
+    page.mouse.up()
+    moved = picture.bounding_box()
+    assert moved
+    assert (moved["x"], moved["y"]) == pytest.approx((large["x"] - 30, large["y"] - 40), abs=1)
+    page.keyboard.press("0")
+    assert picture.bounding_box() == before
+
+
+def test_images_are_chosen_by_clicks_and_ranges_and_marked(browser, dataset, tmp_path) -> None:
+    own = shutil.copytree(dataset, tmp_path / "own")
+    with started(own) as address:
+        page = browser.new_page(base_url=address)
+        page.goto("/?order=manifest")
+        picks = page.get_by_label("choose image")
+        picks.nth(1).check()
+        picks.nth(4).click(modifiers=["Shift"])
+        expect(page.get_by_role("status")).to_have_text("4 chosen")
+        page.get_by_label("Mark", exact=True).fill("not safe")
+        page.get_by_role("button", name="Mark", exact=True).click()
+        expect(page).to_have_url(re.compile(r"/\?order=manifest$"))
+        page.goto("/?q=mark:not_safe")
+        expect(page.get_by_role("heading", level=1)).to_have_text("4 images")
+        page.get_by_role("button", name="Choose all that is shown").click()
+        expect(page.get_by_role("status")).to_have_text("4 chosen")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("0 images")
+        page.close()
+
+
+def test_boxes_are_shown_on_the_grid_where_the_heads_are(open_page) -> None:
+    page = open_page("/?q=status:success&order=manifest")
+    expect(page.locator(".grid .box").first).to_be_hidden()
+    page.get_by_label("head boxes").check()
+    picture = page.locator(".grid img").first.bounding_box()
+    drawn = page.locator(".grid .line").first.bounding_box()
+    assert picture
+    assert drawn
+    scale = max(picture["width"] / FIRST.width, picture["height"] / FIRST.height)
+    left = picture["x"] + (picture["width"] - FIRST.width * scale) / 2
+    expected = (left + FIRST.edges[0] * scale, picture["y"] + FIRST.edges[1] * scale)
+    assert (drawn["x"], drawn["y"]) == pytest.approx(expected, abs=3)
+    page.reload()
+    expect(page.locator(".grid .box").first).to_be_visible()
+
+
 def test_every_picture_of_a_page_is_drawn(open_page) -> None:
     page = open_page(f"/image/{FIRST.id}")
     widths = page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
@@ -355,6 +413,8 @@ def test_pages_are_accessible(open_page, pictures, width, scheme) -> None:
     paths = {
         "grid": "/?order=random&seed=7",
         "sizes": "/?show=faces&q=solo+original:>%3D500",
+        "names": "/names/class",
+        "marks": "/marks",
         "image": f"/image/{MADE[-1].id}?q=solo",
         "refused": f"/image/{refused.id}",
         "wrong": "/?q=hair+-smlie",

@@ -241,7 +241,7 @@ def test_behind_a_proxy_pages_of_its_name_may_send_forms(dataset, model) -> None
 
 def test_without_a_model_there_is_no_upload(dataset) -> None:
     async def say(ask: Ask) -> None:
-        assert (await upload(ask, b"anything")).status == 405
+        assert (await upload(ask, b"anything")).status == 404
         assert (await ask("/upload")).status == 404
 
     talk(dataset, say)

@@ -4,25 +4,32 @@ Pages load nothing from other servers. They work without the script, which adds 
 scrolling and keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dafre_fast.core.addresses import public, scrubbed
 from dafre_fast.core.categories import TAG_KINDS
-from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.reasons import SUCCESS, Reason
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
 from dafre_fast.dataset.outputs import word_of
+from dafre_fast.gallery.beside import SHOWN
 from dafre_fast.gallery.language import Term, named
+from dafre_fast.gallery.marks import Act, Marks
 from dafre_fast.gallery.matching import Wrong
 from dafre_fast.gallery.view import (
     REFUSED,
     UNSURE,
+    Beside,
     Choice,
     Details,
     Judged,
+    Listed,
+    Listing,
     Near,
     Page,
     Place,
@@ -51,7 +58,7 @@ def static(name: str) -> bytes:
 class Pages:
     """The pages of the dataset called `title`, with these outputs, as HTML text. All links begin
     with `home`, the path of the first page. Images may be ordered by `columns`, and `uploads` says
-    whether pictures may be uploaded.
+    whether pictures may be uploaded; images may be marked with `marks`.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Pages:
         columns: Sequence[str] = (),
         *,
         uploads: bool = False,
+        marks: Marks | None = None,
     ) -> None:
         self._outputs = [_described(output) for output in outputs]
         self._environment = Environment(
@@ -77,10 +85,11 @@ class Pages:
             outputs=self._outputs,
             address=address,
             pairs_of=pairs_of,
-            tag_kinds=list(TAG_KINDS),
+            kinds=["class", *TAG_KINDS],
             success=SUCCESS,
             refused=REFUSED,
             uploads=uploads,
+            marks=marks,
             columns=columns,
             named=named,
             unsure=Term("probability", str(UNSURE), "<"),
@@ -101,9 +110,18 @@ class Pages:
         filters = {"splits": splits, "statuses": statuses, "judged": judged}
         return self._render("grid.html", view=view, page=page, **filters)
 
+    def names(self, kind: str, asked: Listing, listed: Listed) -> str:
+        """Return a page of the list of all names of a kind."""
+        view = View()
+        return self._render("names.html", view=view, kind=kind, asked=asked, listed=listed)
+
     def like(self, view: View, what: str, near: Sequence[Near]) -> str:
         """Return the page of images that look like `what`, the most similar first."""
         return self._render("like.html", view=view, what=what, near=near)
+
+    def marked(self, counts: Mapping[str, int], last: Act | None) -> str:
+        """Return the page of all marks, with their images and what would be undone."""
+        return self._render("marks.html", view=View(), counts=counts, last=last)
 
     def upload(self) -> str:
         """Return the page with the form to upload a picture."""
@@ -119,11 +137,22 @@ class Pages:
         heads = [*zip(names, near, strict=True)]
         return self._render("upload.html", view=view, file=name, heads=heads)
 
-    def image(self, view: View, details: Details, place: Place) -> str:
+    def image(self, view: View, details: Details, place: Place, beside: Beside) -> str:
         """Return the page of one image, with links to its neighbours in a view."""
+        original = Path(beside.original or "")
         sizes = details.tile.sizes
         shown = [(one, *sizes[one.name]) for one in self._outputs if sizes[one.name][0]]
-        return self._render("image.html", view=view, details=details, place=place, shown=shown)
+        return self._render(
+            "image.html",
+            view=view,
+            details=details,
+            place=place,
+            beside=beside,
+            shown=shown,
+            shows_original=original.suffix[1:].lower() in SHOWN,
+            source=_source(details.row.get("url")),
+            cause=_cause(details.tile.status),
+        )
 
     def wrong(self, view: View, wrong: Sequence[Wrong]) -> str:
         """Return the page of terms that nothing fits, each with those nearest to it."""
@@ -173,10 +202,24 @@ def _described(output: Output) -> _Described:
     return _Described(name, word_of(output), *_DESCRIBED.get(name, others))
 
 
+def _source(url: object) -> str | None:
+    """Return the address of an original as a page may show it; None if it is none of the web."""
+    address = public(str(url))
+    return address if address.startswith(("http://", "https://")) else None
+
+
+def _cause(status: str) -> str:
+    """Return the sentence about the cause of a refusal, '' if its status is not a known reason."""
+    try:
+        return Reason(status).cause
+    except ValueError:
+        return ""
+
+
 def _text(value: object) -> str:
     """Return a value of the manifest as text; floats with four digits, None as ''."""
     if isinstance(value, float):
         return str(round(value, 4))
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+    return "" if value is None else scrubbed(str(value))

@@ -16,6 +16,7 @@ from aiohttp import web
 from dafre_fast.dataset.pictures import Pictures, Place
 from dafre_fast.dataset.stored import size_in_store
 from dafre_fast.gallery import queries
+from dafre_fast.gallery.beside import SHOWN, find_original
 from dafre_fast.gallery.index import Index
 from dafre_fast.gallery.pages import STATIC, static
 from dafre_fast.gallery.replies import unless_known
@@ -24,7 +25,7 @@ _SECONDS_KEPT = 600
 
 
 class PictureRoutes:
-    """Pictures by output and id, and static files by name."""
+    """Pictures by output and id, originals by id, and static files by name."""
 
     def __init__(self, dataset: Path, index: Index) -> None:
         self._index, self._pictures = index, Pictures.of(dataset)
@@ -35,6 +36,7 @@ class PictureRoutes:
         names = "|".join(self._outputs)
         return [
             web.get(f"{prefix}/{{output:{names}}}/{{id:[0-9]{{1,18}}}}.jpg", self._picture),
+            web.get(f"{prefix}/original/{{id:[0-9]{{1,18}}}}", self._original),
             web.get(f"{prefix}/static/{{name}}", self._static),
         ]
 
@@ -44,6 +46,24 @@ class PictureRoutes:
             raise web.HTTPNotFound
         content = static(name)
         return unless_known(request, sha256(content).hexdigest(), content, STATIC[name])
+
+    async def _original(self, request: web.Request) -> web.StreamResponse:
+        image = int(request.match_info["id"])
+        known = queries.exists(self._index, image)
+        path = find_original(self._pictures.folder, image) if known else None
+        if path is None:
+            raise web.HTTPNotFound(text=f"The original of image {image} is not on this disk.")
+        try:
+            place = Place(path, path)
+            content, tag = await asyncio.to_thread(_read_inside, self._pictures.folder, place)
+        except OSError as error:
+            raise web.HTTPNotFound(text=f"{path}: {error.strerror or error}") from error
+        name = Path(path)
+        kind = SHOWN.get(name.suffix[1:].lower())
+        answer = unless_known(request, tag, content, kind or "application/octet-stream")
+        if kind is None:
+            answer.headers["Content-Disposition"] = f'attachment; filename="{name.name}"'
+        return answer
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         image, output = int(request.match_info["id"]), request.match_info["output"]

@@ -5,24 +5,36 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from pathlib import Path
 
 from aiohttp import web
 
 from dafre_fast.core.errors import UsageError
 from dafre_fast.dataset.outputs import word_of
 from dafre_fast.gallery import matching, queries
+from dafre_fast.gallery.beside import find_duplicates, find_original
 from dafre_fast.gallery.index import Index
 from dafre_fast.gallery.language import read, split_order
+from dafre_fast.gallery.matching import KINDS
 from dafre_fast.gallery.pages import Pages
 from dafre_fast.gallery.replies import Redirect, html
-from dafre_fast.gallery.view import View, address, pairs_of, read_view, split_query
+from dafre_fast.gallery.view import (
+    Beside,
+    Listing,
+    View,
+    address,
+    pairs_of,
+    read_listing,
+    read_view,
+    split_query,
+)
 
 
 class ViewRoutes:
     """Pages of a dataset. They are made in threads, so that a slow page does not delay pictures."""
 
-    def __init__(self, index: Index, pages: Pages) -> None:
-        self._index, self._pages = index, pages
+    def __init__(self, dataset: Path, index: Index, pages: Pages) -> None:
+        self._dataset, self._index, self._pages = dataset, index, pages
         self._words = [*map(word_of, index.outputs)]
 
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:
@@ -31,6 +43,7 @@ class ViewRoutes:
             web.get(f"{prefix}/", self._grid),
             web.get(f"{prefix}/image/{{id:[0-9]{{1,18}}}}", self._image),
             web.get(f"{prefix}/like/{{id:[0-9]{{1,18}}}}", self._like),
+            web.get(f"{prefix}/names/{{kind:{'|'.join(KINDS)}}}", self._names),
             web.get(f"{prefix}/search", self._search),
             web.get(f"{prefix}/complete", self._complete),
         ]
@@ -57,7 +70,12 @@ class ViewRoutes:
         details = queries.details(self._index, image)
         if details is None:
             raise web.HTTPNotFound(text=f"The manifest has no image {image}.")
-        return self._pages.image(view, details, queries.place(self._index, view, image))
+        place = queries.place(self._index, view, image)
+        beside = Beside(
+            original=find_original(self._dataset, image),
+            duplicates=queries.tiles_of(self._index, find_duplicates(self._dataset, image)),
+        )
+        return self._pages.image(view, details, place, beside)
 
     async def _answered(
         self, view: View, make: Callable[..., str], *values: object
@@ -80,6 +98,17 @@ class ViewRoutes:
         if near is None:
             raise web.HTTPNotFound(text=f"No model was asked about an image {image}.")
         return self._pages.like(view, f"image {image}", near)
+
+    async def _names(self, request: web.Request) -> web.Response:
+        kind = request.match_info["kind"]
+        asked = read_listing(split_query(request.rel_url.raw_query_string))
+        return html(await asyncio.to_thread(self._listed, kind, asked))
+
+    def _listed(self, kind: str, asked: Listing) -> str:
+        listed = queries.listing(self._index, kind, asked)
+        if asked.page > listed.pages:
+            raise web.HTTPNotFound(text=f"There is no page {asked.page} of {listed.pages}.")
+        return self._pages.names(kind, asked, listed)
 
     async def _search(self, request: web.Request) -> web.Response:
         """Redirect to the view that a line asks for, or to the image whose id it is."""
