@@ -23,6 +23,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
+from tests.gallery import judged
 from tests.gallery.small_dataset import IMAGES, ODD, One, images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -282,7 +283,7 @@ def test_behind_a_proxy_everything_stays_below_its_prefix(open_page, behind_prox
     assert min(widths) > 0
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(r"/photos/\?q=long_hair#i[0-9]+$"))
-    page.get_by_role("searchbox").or_(page.get_by_role("combobox")).fill("solo")
+    page.locator("#q").fill("solo")
     page.get_by_role("button", name="Search").click()
     expect(page).to_have_url(re.compile(r"/photos/\?q=solo$"))
     page.wait_for_load_state("networkidle")
@@ -297,7 +298,7 @@ def test_a_class_can_be_chosen_by_keyboard(open_page) -> None:
     page.keyboard.type("midori")
     expect(options(page)).to_have_count(1)
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("combobox")).to_have_attribute("aria-activedescendant", "option-1")
+    expect(page.locator("#q")).to_have_attribute("aria-activedescendant", "option-1")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/\?q=class:ao%2Fmidori$"))
     captions = page.locator(".grid .caption").all_text_contents()
@@ -311,9 +312,9 @@ def test_escape_closes_the_completion_and_then_leaves_the_field(open_page) -> No
     expect(options(page)).to_have_count(3)
     page.keyboard.press("Escape")
     expect(page.get_by_role("listbox")).to_be_hidden()
-    expect(page.get_by_role("combobox")).to_be_focused()
+    expect(page.locator("#q")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("combobox")).not_to_be_focused()
+    expect(page.locator("#q")).not_to_be_focused()
 
 
 def test_keys_open_the_next_and_previous_image_and_the_grid(open_page) -> None:
@@ -341,7 +342,7 @@ def test_keys_in_a_field_are_typed(open_page) -> None:
     page = open_page(f"/image/{FIRST.id}")
     page.keyboard.press("/")
     page.keyboard.type("jk/")
-    expect(page.get_by_role("combobox")).to_have_value("jk/")
+    expect(page.locator("#q")).to_have_value("jk/")
     expect(page).to_have_url(re.compile(rf"/image/{FIRST.id}$"))
 
 
@@ -427,6 +428,31 @@ def test_pages_are_accessible(open_page, pictures, width, scheme) -> None:
         assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
         inside = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert inside, f"{path} is wider than the window"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_about_a_model_are_accessible(
+    browser, dataset, pictures, tmp_path, width, scheme
+) -> None:
+    wrong = next(one for one in judged.MADE if not judged.is_right(one) and one.split == "test")
+    model = judged.write_model(tmp_path / "run", dataset)
+    view = {"width": width, "height": 844}
+    with started(dataset, "--model", str(model)) as address:
+        page = browser.new_page(base_url=address, viewport=view, color_scheme=scheme)
+        for name, path in {
+            "answers": "/?q=answer:wrong",
+            "judged": f"/image/{wrong.id}",
+            "like": f"/like/{wrong.id}",
+            "upload": "/upload",
+        }.items():
+            page.goto(path, wait_until="load")
+            page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png")
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.close()
 
 
 @pytest.mark.slow

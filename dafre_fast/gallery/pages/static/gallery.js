@@ -77,7 +77,7 @@ const scrolling = (grid) => {
 
   const watch = new IntersectionObserver(
     async (entries) => {
-      const next = one("nav.pages:last-child a[rel=next]");
+      const next = one("nav[aria-label=Pages] a[rel=next]");
       if (!entries.some((entry) => entry.isIntersecting) || loading || !next) return;
       loading = true;
       try {
@@ -85,8 +85,8 @@ const scrolling = (grid) => {
         const tiles = all(".grid > li", page);
         if (tiles.length) begins.push({ tile: tiles[0], address: next.href });
         grid.append(...tiles);
-        const below = one("nav.pages:last-child");
-        const nav = one("nav.pages:last-child", page);
+        const below = one("nav[aria-label=Pages]");
+        const nav = one("nav[aria-label=Pages]", page);
         watch.disconnect();
         below.replaceWith(nav);
         if (begins.length < MOST_PAGES) watch.observe(nav);
@@ -97,7 +97,7 @@ const scrolling = (grid) => {
     },
     { rootMargin: "800px" },
   );
-  const below = one("nav.pages:last-child");
+  const below = one("nav[aria-label=Pages]");
   if (below) watch.observe(below);
 
   // Keep the address of the page in sight.
