@@ -34,6 +34,7 @@ from dafre_fast.dataset.provenance import record_choice
 from dafre_fast.dataset.spools import Spools
 from dafre_fast.engine import parts
 from dafre_fast.engine.apart import refuse_source
+from dafre_fast.engine.boxes import record_boxes
 from dafre_fast.engine.inputs import open_metadata, open_originals, summarize, with_names
 from dafre_fast.engine.observers import watching
 from dafre_fast.engine.parts import Finishing, own_rows, sharing
@@ -95,6 +96,7 @@ def full(
     tell(Doing("reading metadata"))
     metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
     with sharing(output, running) as share:
+        record_boxes(output, asked, resume=running.resume)
         bad_rows = _write_tables(catalogue, metadata, output, splitting, tell)
         tags = None
         if part is None or part.number == 1:  # tags are the same for all parts

@@ -26,7 +26,7 @@ def table_name(path: Path) -> str:
 
 def refuse_too_many(path: Path, bad_rows: pl.DataFrame, rows: int, at_most: float) -> None:
     """Raise InputError if more than the share `at_most` of a table's rows is bad."""
-    if bad_rows.height / rows > at_most:
+    if rows and bad_rows.height / rows > at_most:
         worst = max(summed_up(bad_rows), key=lambda problem: problem.rows)
         raise InputError(
             f"{path}: {bad_rows.height:,} of {rows:,} rows are malformed (at most "

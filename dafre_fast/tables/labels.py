@@ -24,6 +24,7 @@ from dafre_fast.tables.path_columns import (
     stripped,
 )
 
+_NO_LINES = pl.DataFrame(schema={"line": pl.UInt32, "text": pl.String})
 _LABELLED = rf"^(?:\./)?(?:{FOLDER}[/\\])?{FILE}"
 
 
@@ -57,14 +58,19 @@ def _write(rows: pl.LazyFrame, path: Path) -> None:
 
 def read_splits(files_or_folders: Sequence[Path], max_bad_rows: float) -> list[Split]:
     """Read label files (`class_id,path` in each line), and from folders train.csv, val.csv and
-    test.csv, if they exist. A split has the name of its file without extensions. If an image has
-    several rows in a split, the first counts.
+    test.csv, if they exist; one or two of those may be empty. A split has the name of its file
+    without extensions. If an image has several rows in a split, the first counts.
 
     Raises InputError if a file is missing, cannot be read or has more bad rows than allowed, and
     UsageError if two splits have the same name.
     """
     paths = [path for one in files_or_folders for path in _label_files(one)]
-    splits = {path.name.partition(".")[0]: _read_split(path, max_bad_rows) for path in paths}
+    splits = {
+        path.name.partition(".")[0]: _read_split(
+            path, max_bad_rows, may_be_empty=path not in files_or_folders
+        )
+        for path in paths
+    }
     if len(splits) < len(paths):
         raise UsageError("--labels: two files have the same name, which names their split")
     return [*splits.values()]
@@ -77,11 +83,15 @@ def _label_files(path: Path) -> list[Path]:
     found = [path for path in paths if path.exists()]
     if not found:
         raise InputError(f"{path}: has none of {', '.join(path.name for path in paths)}")
+    if not any(one.stat().st_size for one in found):
+        raise InputError(f"{path}: has no label; {', '.join(one.name for one in found)} are empty")
     return found
 
 
-def _read_split(path: Path, max_bad_rows: float) -> Split:
-    rows = pl.concat(judge_labels(lines.lazy()).collect() for lines in read_lines(path))
+def _read_split(path: Path, max_bad_rows: float, *, may_be_empty: bool) -> Split:
+    empty = may_be_empty and not path.stat().st_size
+    blocks = [_NO_LINES] if empty else read_lines(path)
+    rows = pl.concat(judge_labels(lines.lazy()).collect() for lines in blocks)
     rows = mark_repeats(rows, "id", RowProblem.DUPLICATE_ID)
     bad_rows = bad_rows_of(path, rows)
     refuse_too_many(path, bad_rows, rows.height, max_bad_rows)

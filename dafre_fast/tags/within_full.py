@@ -47,7 +47,9 @@ def tag_tables(
     if resume and (summary := read_receipt(receipt, made_from)):
         return summary
     summary = tags(TagsRun(metadata=with_tags, labels=(labels,), output=labels), steps, tell)
-    tables = tuple(labels / f"{split}_tags.parquet" for split in SPLITS)
+    tables = tuple(
+        path.with_name(f"{path.stem}_tags.parquet") for path in of_splits if path.stat().st_size
+    )
     statistics = output / STATISTICS
     stats(StatsRun(input=tables, output=statistics), plotting, tell)
     made = (

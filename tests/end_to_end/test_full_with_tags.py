@@ -102,3 +102,25 @@ def test_bad_metadata_ends_the_run_before_an_image_is_made(folder) -> None:
     assert done.returncode == 2
     assert "posts.json: 20 of 20 rows are malformed" in done.stderr
     assert not (folder / "ds/fullMin256").exists()
+
+
+def test_a_split_without_images_is_a_split_without_tags(folder) -> None:
+    rows = (folder / "faces.tsv").read_text().splitlines(keepends=True)
+    (folder / "faces.tsv").write_text(rows[0])
+    printed = summary(folder, "--metadata", "posts.json", "--min-images", 1)
+    sizes = [
+        pl.read_parquet(folder / f"ds/labels/{split}_tags.parquet").height
+        for split in ("train", "val", "test")
+    ]
+    assert sorted(sizes) == [0, 0, 1]
+    assert printed["tags"]["tagged"] == 1
+
+
+def test_head_crops_of_other_boxes_are_not_kept_as_if_they_were_of_these(folder) -> None:
+    summary(folder)
+    table = (folder / "faces.tsv").read_text()
+    (folder / "faces.tsv").write_text(table.replace("7\t0.2", "7\t0.3", 1))
+    done = full(folder)
+    assert done.returncode == 2
+    assert "1 crop has another box than in an earlier run, such as 0" in done.stderr
+    assert summary(folder, "--no-resume")["success"] == 20

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dafre_fast.core.errors import InputError
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.tables.catalogue import read_catalogue
-from dafre_fast.tables.labels import write_labels
+from dafre_fast.tables.labels import read_splits, write_labels
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/dafre"
 
@@ -84,3 +85,17 @@ def test_the_published_labels_come_out_byte_for_byte(tmp_path, seed):
     assert (tmp_path / "labels/train.csv").read_bytes().count(b"\n") == 322_947
     for images in ("977,356", "561,557", "463,437", "322,947", "46,050", "94,440"):
         assert images in shown
+
+
+def test_an_empty_file_of_a_split_is_an_empty_split_beside_others(tmp_path):
+    (tmp_path / "train.csv").write_text("")
+    (tmp_path / "test.csv").write_text("0,0001/1.jpg\n")
+    train, test = read_splits([tmp_path], 0.0)
+    assert (train.images.height, test.images.height) == (0, 1)
+
+
+@pytest.mark.parametrize("given", ["", "train.csv"])
+def test_labels_that_are_all_empty_or_were_asked_for_by_name_are_refused(tmp_path, given):
+    (tmp_path / "train.csv").write_text("")
+    with pytest.raises(InputError, match="empty"):
+        read_splits([tmp_path / given], 0.0)
