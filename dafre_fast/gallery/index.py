@@ -7,6 +7,8 @@
     postings.npy    uint32, the ascending row numbers of each term, all lists concatenated
     tags.npy        uint32, the tags of each row as places in terms, all lists concatenated
     tag_starts.npy  int64 (kinds of tags, rows + 1): the start of each row's list, then the end
+    ranks.npy       uint32 (columns, rows): ranks within each of `ordered_columns`, from 1, equal
+                    for equal values; 0 if there is no value
     by_id.npy       uint32, row numbers in the order of ids
     index.json      the revision, and size and time of each table it was made from; written last
 
@@ -37,15 +39,17 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
+from dafre_fast.gallery.answers import Answers
+from dafre_fast.gallery.marks import Marks
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
 BOX = ("left", "top", "right", "bottom")
 _NEEDED = (*BOX, "original_width", "original_height", "error_message")
-_REVISION = 3
+_REVISION = 4
 """Must be raised by any change of code that changes the files."""
 _ROWS_PER_GROUP = 5_000
-_ARRAYS = ("grid", "postings", "tags", "tag_starts", "by_id")
+_ARRAYS = ("grid", "postings", "tags", "tag_starts", "ranks", "by_id")
 _FILES = ("rows.parquet", "terms.parquet", *(f"{name}.npy" for name in _ARRAYS), "index.json")
 _SINGLE = ("class", "split", "status")
 """Kinds of which an image has exactly one term."""
@@ -58,7 +62,8 @@ class Column(IntEnum):
     """The first lines of the grid; width and height of each output follow.
 
     Class, split and status are places in `terms`. Sizes are in pixels, 0 if there is no picture.
-    `ORIGINAL` and `HEAD` are the shorter sides of the original and of the head crop.
+    `ORIGINAL` and `HEAD` are the shorter sides of the original and of the head crop; the edges of
+    the head box are in millionths of width and height.
     """
 
     ID = 0
@@ -67,6 +72,10 @@ class Column(IntEnum):
     STATUS = auto()
     ORIGINAL = auto()
     HEAD = auto()
+    LEFT = auto()
+    TOP = auto()
+    RIGHT = auto()
+    BOTTOM = auto()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,9 +83,10 @@ class Index:
     """An open index. Its arrays are those of the files; see the top of this module.
 
     `rows` is the manifest with a column `class`, a name that is unique for each class. `terms` has
-    `kind`, `name`, `key` (the name for searching: lower case, spaces for `_`), `images`, and
-    `start`, the place of its list in `postings`; terms of one kind are sorted by images, most
-    first. The lines of `tag_starts` are in the order of `TAG_KINDS`.
+    `kind`, `name`, `key` (the name for searching: lower case, spaces for `_`), `squeezed` (the key
+    without spaces), `alone` (whether no class or tag of another name or kind has the same),
+    `images`, and `start`, the place of its list in `postings`; terms of one kind are sorted by
+    images, most first. The lines of `tag_starts` are in the order of `TAG_KINDS`.
     """
 
     outputs: tuple[Output, ...]
@@ -86,9 +96,12 @@ class Index:
     postings: RowNumbers
     tags: Places
     tag_starts: NDArray[np.int64]
+    ranks: NDArray[np.uint32]
     by_id: RowNumbers
     ids: NDArray[np.int64]
     """The ids of all images, int64, ascending: those of the rows in `by_id`."""
+    answers: Answers | None = None
+    marks: Marks | None = None
 
 
 def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> None:
@@ -129,7 +142,7 @@ def _is_up_to_date(folder: Path, made_from: bytes) -> bool:
 
 def open_index(folder: Path) -> Index:
     """Open the index that `index_dataset` built in `folder`."""
-    arrays = {name: _mapped(folder, name) for name in _ARRAYS}
+    arrays: dict[str, Any] = {name: _mapped(folder, name) for name in _ARRAYS}
     stamp = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Stamp)
     return Index(
         outputs=stamp.outputs,
@@ -194,9 +207,26 @@ def _build(
     write_parquet(named, path, row_group_size=_ROWS_PER_GROUP)
     rows = pl.scan_parquet(path, glob=False)
     terms = _write_terms(rows, tags, folder)
+    _write_array(_ranks(rows), folder / "ranks.npy")
     grid = _grid(rows, terms, outputs)
     _write_array(grid, folder / "grid.npy")
     _write_array(grid[Column.ID].argsort(kind="stable").astype(np.uint32), folder / "by_id.npy")
+
+
+def ordered_columns(rows: pl.LazyFrame) -> list[str]:
+    """Return the columns of the manifest that have an order: all but lists and records."""
+    kinds = rows.collect_schema().items()
+    return [name for name, kind in kinds if name != "class" and not kind.is_nested()]
+
+
+def _ranks(rows: pl.LazyFrame) -> NDArray[np.uint32]:
+    """Return the ranks of all columns that have an order, uint32 (columns, rows)."""
+    names, height = ordered_columns(rows), rows.select(pl.len()).collect().item()
+    ranks = np.zeros((len(names), height), np.uint32)
+    for line, name in enumerate(names):
+        found = rows.select(pl.col(name).rank("dense").fill_null(0).cast(pl.UInt32))
+        ranks[line] = found.collect().to_series().to_numpy()
+    return ranks
 
 
 def _grid(rows: pl.LazyFrame, terms: pl.DataFrame, outputs: Sequence[Output]) -> NDArray[np.int64]:
@@ -220,6 +250,8 @@ def _line(column: Column, terms: pl.DataFrame) -> pl.Expr:
             )
         case Column.ORIGINAL:
             return pl.min_horizontal("original_width", "original_height")
+        case Column.LEFT | Column.TOP | Column.RIGHT | Column.BOTTOM:
+            return (pl.col(name).fill_nan(0) * 1_000_000).round().cast(pl.Int64, strict=False)
         case Column.HEAD:
             return pl.min_horizontal(*_sides(HEAD_CROP))
         case _:
@@ -257,7 +289,7 @@ def _write_terms(rows: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path)
     lists, starts = list[Places](), list[NDArray[np.int64]]()
     for kind, values in columns.items():
         uses = _uses(values)
-        postings.append(_sorted_by(uses.places, uses.rows))
+        postings.append(sorted_by(uses.places, uses.rows))
         if kind in TAG_KINDS:
             starts.append(sum(map(len, lists)) + _starts(uses.rows, height))
             lists.append(_places_by_row(uses) + sum(map(len, names)))
@@ -267,9 +299,18 @@ def _write_terms(rows: pl.LazyFrame, tags: Sequence[pl.LazyFrame], folder: Path)
     _write_array(np.stack(starts), folder / "tag_starts.npy")
     key = pl.col("name").str.to_lowercase().str.replace_all("_", " ", literal=True)
     start = pl.col("images").cum_sum() - pl.col("images")
-    terms = pl.concat(names).select("name", "kind", "images", key=key, start=start)
+    terms = pl.concat(names).select(
+        "name", "kind", "images", key=key, squeezed=squeezed(key), start=start
+    )
+    is_tag = pl.col("kind").is_in(["class", *TAG_KINDS])
+    terms = terms.with_columns(alone=pl.len().over("squeezed", is_tag) == 1)
     write_parquet(terms, folder / "terms.parquet")
     return terms
+
+
+def squeezed(text: pl.Expr) -> pl.Expr:
+    """Return names as they are compared: in lower case, without spaces and `_`."""
+    return text.str.to_lowercase().str.replace_all("[ _]", "")
 
 
 def _by_row(tables: Sequence[pl.LazyFrame], rows: pl.DataFrame) -> list[pl.LazyFrame]:
@@ -325,10 +366,10 @@ def _starts(rows: RowNumbers, height: int) -> NDArray[np.int64]:
 
 
 def _places_by_row(uses: _Uses) -> Places:
-    return uses.places[_sorted_by(uses.rows, np.arange(len(uses.rows), dtype=np.uint32))]
+    return uses.places[sorted_by(uses.rows, np.arange(len(uses.rows), dtype=np.uint32))]
 
 
-def _sorted_by(first: NDArray[np.uint32], then: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def sorted_by(first: NDArray[np.uint32], then: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return `then` sorted by `first`, ties by itself. All are uint32 (N,)."""
     keys = first.astype(np.uint64) << np.uint64(32) | then
     keys.sort()

@@ -28,6 +28,16 @@ class GalleryRun(Group, frozen=True):
         tuple[str, ...],
         Meta(description="Further names under which browsers ask for it, such as a proxy's."),
     ] = ()
+    model: Annotated[
+        Path | None,
+        Meta(
+            description="Folder of a model of `train`: shows what `evaluate` left there, and names"
+            " pictures that are uploaded."
+        ),
+    ] = None
+    allow_others: Annotated[
+        bool, Meta(description="People at other machines may mark images and upload pictures, too.")
+    ] = False
     index: Annotated[
         Path | None,
         Meta(description="Folder of the index. Default: .dafre_fast/gallery in the dataset."),

@@ -21,8 +21,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
+from tests.gallery import judged
 from tests.gallery.small_dataset import IMAGES, ODD, One, images
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -120,7 +121,7 @@ def open_page(browser, place) -> Iterator[Open]:
         settings = {"viewport": {"width": 1280, "height": 800}, "base_url": place, **settings}
         contexts.append(browser.new_context(**settings))
         page = contexts[-1].new_page()
-        page.on("console", lambda message: complaints.append(message.text))
+        page.on("console", lambda message: complaints.extend(texts(message, page)))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path)
         return page
@@ -129,6 +130,11 @@ def open_page(browser, place) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def texts(message: ConsoleMessage, page: Page) -> list[str]:
+    """Return what is said, unless it is the status of the page itself."""
+    return [] if message.location["url"] == page.url else [message.text]
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +159,13 @@ def test_searching_a_tag_opening_an_image_and_going_back_work(open_page) -> None
     option = options(page).filter(has_text="long hair")
     expect(option).to_contain_text(str(len(tagged("long hair"))))
     option.click()
-    expect(page).to_have_url(re.compile(r"/\?general=long\+hair$"))
+    expect(page).to_have_url(re.compile(r"/\?q=long_hair$"))
     expect(page.get_by_role("heading", level=1)).to_have_text(f"{len(tagged('long hair'))} images")
-    first = tagged("long hair")[0]
+    first = page.locator(".grid li").first.get_attribute("id").removeprefix("i")
     page.locator(".grid a").first.click()
-    expect(page).to_have_url(re.compile(rf"/image/{first.id}\?general=long\+hair$"))
+    expect(page).to_have_url(re.compile(rf"/image/{first}\?q=long_hair$"))
     page.go_back()
-    expect(page).to_have_url(re.compile(r"/\?general=long\+hair$"))
+    expect(page).to_have_url(re.compile(r"/\?q=long_hair$"))
 
 
 @pytest.mark.slow
@@ -192,6 +198,64 @@ def test_the_box_can_be_hidden(open_page) -> None:
     expect(page.locator(".box")).to_be_hidden()
 
 
+def test_a_picture_can_be_enlarged_and_moved(open_page) -> None:
+    page = open_page(f"/image/{FIRST.id}")
+    picture = page.locator(".picture")
+    before = picture.bounding_box()
+    page.keyboard.press("+")
+    page.get_by_role("button", name="Zoom in").first.click()
+    large = picture.bounding_box()
+    assert before
+    assert large
+    assert large["width"] == pytest.approx(before["width"] * 2.25, rel=0.01)
+    page.mouse.move(before["x"] + 50, before["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(before["x"] + 20, before["y"] + 10)
+    page.mouse.up()
+    moved = picture.bounding_box()
+    assert moved
+    assert (moved["x"], moved["y"]) == pytest.approx((large["x"] - 30, large["y"] - 40), abs=1)
+    page.keyboard.press("0")
+    assert picture.bounding_box() == before
+
+
+def test_images_are_chosen_by_clicks_and_ranges_and_marked(browser, dataset, tmp_path) -> None:
+    own = shutil.copytree(dataset, tmp_path / "own")
+    with started(own) as address:
+        page = browser.new_page(base_url=address)
+        page.goto("/?order=manifest")
+        picks = page.get_by_label("choose image")
+        picks.nth(1).check()
+        picks.nth(4).click(modifiers=["Shift"])
+        expect(page.get_by_role("status")).to_have_text("4 chosen")
+        page.get_by_label("Mark", exact=True).fill("not safe")
+        page.get_by_role("button", name="Mark", exact=True).click()
+        expect(page).to_have_url(re.compile(r"/\?order=manifest$"))
+        page.goto("/?q=mark:not_safe")
+        expect(page.get_by_role("heading", level=1)).to_have_text("4 images")
+        page.get_by_role("button", name="Choose all that is shown").click()
+        expect(page.get_by_role("status")).to_have_text("4 chosen")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("0 images")
+        page.close()
+
+
+def test_boxes_are_shown_on_the_grid_where_the_heads_are(open_page) -> None:
+    page = open_page("/?q=status:success&order=manifest")
+    expect(page.locator(".grid .box").first).to_be_hidden()
+    page.get_by_label("head boxes").check()
+    picture = page.locator(".grid img").first.bounding_box()
+    drawn = page.locator(".grid .line").first.bounding_box()
+    assert picture
+    assert drawn
+    scale = max(picture["width"] / FIRST.width, picture["height"] / FIRST.height)
+    left = picture["x"] + (picture["width"] - FIRST.width * scale) / 2
+    expected = (left + FIRST.edges[0] * scale, picture["y"] + FIRST.edges[1] * scale)
+    assert (drawn["x"], drawn["y"]) == pytest.approx(expected, abs=3)
+    page.reload()
+    expect(page.locator(".grid .box").first).to_be_visible()
+
+
 def test_every_picture_of_a_page_is_drawn(open_page) -> None:
     page = open_page(f"/image/{FIRST.id}")
     widths = page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
@@ -212,16 +276,16 @@ def test_behind_a_proxy_everything_stays_below_its_prefix(open_page, behind_prox
     page.keyboard.press("/")
     page.keyboard.type("long")
     options(page).filter(has_text="long hair").click()
-    expect(page).to_have_url(re.compile(r"/photos/\?general=long\+hair$"))
+    expect(page).to_have_url(re.compile(r"/photos/\?q=long_hair$"))
     page.locator(".grid a").first.click()
-    expect(page).to_have_url(re.compile(r"/photos/image/[0-9]+\?general=long\+hair$"))
+    expect(page).to_have_url(re.compile(r"/photos/image/[0-9]+\?q=long_hair$"))
     widths = page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
     assert min(widths) > 0
     page.keyboard.press("Escape")
-    expect(page).to_have_url(re.compile(r"/photos/\?general=long\+hair#i[0-9]+$"))
-    page.get_by_role("searchbox").or_(page.get_by_role("combobox")).fill("solo")
+    expect(page).to_have_url(re.compile(r"/photos/\?q=long_hair#i[0-9]+$"))
+    page.locator("#q").fill("solo")
     page.get_by_role("button", name="Search").click()
-    expect(page).to_have_url(re.compile(r"/photos/\?general=long\+hair&general=solo$"))
+    expect(page).to_have_url(re.compile(r"/photos/\?q=solo$"))
     page.wait_for_load_state("networkidle")
     assert asked
     assert all(one.startswith(f"{behind_proxy}/photos/") for one in asked)
@@ -234,9 +298,9 @@ def test_a_class_can_be_chosen_by_keyboard(open_page) -> None:
     page.keyboard.type("midori")
     expect(options(page)).to_have_count(1)
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("combobox")).to_have_attribute("aria-activedescendant", "option-1")
+    expect(page.locator("#q")).to_have_attribute("aria-activedescendant", "option-1")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/\?class=ao%2Fmidori$"))
+    expect(page).to_have_url(re.compile(r"/\?q=class:ao%2Fmidori$"))
     captions = page.locator(".grid .caption").all_text_contents()
     assert {caption.partition(",")[0] for caption in captions} == {"ao/midori"}
 
@@ -248,54 +312,54 @@ def test_escape_closes_the_completion_and_then_leaves_the_field(open_page) -> No
     expect(options(page)).to_have_count(3)
     page.keyboard.press("Escape")
     expect(page.get_by_role("listbox")).to_be_hidden()
-    expect(page.get_by_role("combobox")).to_be_focused()
+    expect(page.locator("#q")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("combobox")).not_to_be_focused()
+    expect(page.locator("#q")).not_to_be_focused()
 
 
 def test_keys_open_the_next_and_previous_image_and_the_grid(open_page) -> None:
-    page = open_page(f"/image/{MADE[0].id}?status=success")
+    page = open_page(f"/image/{MADE[0].id}?q=status:success&order=manifest")
     for key, one in (("j", MADE[1]), ("ArrowRight", MADE[2]), ("k", MADE[1]), ("ArrowLeft", FIRST)):
         page.keyboard.press(key)
-        expect(page).to_have_url(re.compile(rf"/image/{one.id}\?status=success$"))
+        expect(page).to_have_url(re.compile(rf"/image/{one.id}\?q=status:success&order=manifest$"))
         page.wait_for_load_state()  # the script of the new page takes the next key
     page.keyboard.press("Escape")
-    expect(page).to_have_url(re.compile(rf"/\?status=success#i{FIRST.id}$"))
+    expect(page).to_have_url(re.compile(rf"/\?q=status:success&order=manifest#i{FIRST.id}$"))
 
 
 def test_keys_move_through_the_grid(open_page) -> None:
-    page = open_page()
+    page = open_page("/?order=manifest")
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("k")
     expect(page.locator(".grid a").first).to_be_focused()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(rf"/image/{images()[1].id}$"))
+    expect(page).to_have_url(re.compile(rf"/image/{images()[1].id}\?order=manifest$"))
 
 
 def test_keys_in_a_field_are_typed(open_page) -> None:
     page = open_page(f"/image/{FIRST.id}")
     page.keyboard.press("/")
     page.keyboard.type("jk/")
-    expect(page.get_by_role("combobox")).to_have_value("jk/")
+    expect(page.locator("#q")).to_have_value("jk/")
     expect(page).to_have_url(re.compile(rf"/image/{FIRST.id}$"))
 
 
 @pytest.mark.slow
 def test_scrolling_loads_more_pages_and_updates_the_address(open_page) -> None:
-    page = open_page()
+    page = open_page("/?order=manifest")
     tiles = page.locator(".grid > li")
     expect(tiles).to_have_count(60)
     for number in (120, IMAGES):
         scroll(page, "document.body.scrollHeight")
         expect(tiles).to_have_count(number)
     scroll(page, "document.body.scrollHeight")
-    expect(page).to_have_url(re.compile(r"/\?page=3$"))
+    expect(page).to_have_url(re.compile(r"/\?order=manifest&page=3$"))
     found = tiles.evaluate_all("all => all.map(one => one.id)")
     assert found == [f"i{one.id}" for one in images()]
     scroll(page, "0")
-    expect(page).to_have_url(re.compile(r":[0-9]+/$"))
+    expect(page).to_have_url(re.compile(r":[0-9]+/\?order=manifest$"))
 
 
 def scroll(page: Page, to: str) -> None:
@@ -323,19 +387,21 @@ def test_everything_works_without_the_script(open_page) -> None:
     page = open_page(java_script_enabled=False)
     page.get_by_role("searchbox").fill("long hair")
     page.get_by_role("button", name="Search").click()
-    expect(page).to_have_url(re.compile(r"general=long\+hair$"))
-    page.get_by_text("Status and size").click()
-    page.get_by_label("Status").select_option("success")
+    expect(page).to_have_url(re.compile(r"q=long_hair$"))
+    page.get_by_text("Status, size and order").click()
+    page.locator("select[name=status]").select_option("success")
     page.get_by_role("group", name="original").get_by_label("At least").fill("500")
     page.get_by_role("button", name="Apply").click()
-    query = r"/\?status=success&general=long\+hair&original_min=500$"
+    query = r"/\?q=long_hair\+status:success\+original:%3E%3D500$"
     expect(page).to_have_url(re.compile(query))
-    page.get_by_role("link", name="Remove the filter general long hair").click()
+    page.get_by_role("link", name="Remove the filter long_hair").click()
     page.get_by_role("link", name="Next").click()
-    expect(page).to_have_url(re.compile(r"/\?status=success&original_min=500&page=2$"))
+    expect(page).to_have_url(re.compile(r"/\?q=status:success\+original:%3E%3D500&page=2$"))
     page.get_by_role("link", name=re.compile("^val")).click()
     page.get_by_role("link", name="Heads").click()
-    expect(page).to_have_url(re.compile(r"/\?show=faces&split=val&"))
+    expect(page).to_have_url(
+        re.compile(r"/\?show=faces&q=status:success\+original:%3E%3D500\+split:val$")
+    )
 
 
 @pytest.mark.slow
@@ -347,11 +413,13 @@ def test_pages_are_accessible(open_page, pictures, width, scheme) -> None:
     refused = next(one for one in images() if one.status != "success")
     paths = {
         "grid": "/?order=random&seed=7",
-        "sizes": "/?show=faces&general=solo&original_min=500&page=1",
-        "image": f"/image/{MADE[-1].id}?general=solo",
+        "sizes": "/?show=faces&q=solo+original:>%3D500",
+        "names": "/names/class",
+        "marks": "/marks",
+        "image": f"/image/{MADE[-1].id}?q=solo",
         "refused": f"/image/{refused.id}",
-        "choose": "/search?q=hair",
-        "error": "/search?q=zzz",
+        "wrong": "/?q=hair+-smlie",
+        "error": "/nothing",
     }
     for name, path in paths.items():
         page.goto(path, wait_until="load")
@@ -360,6 +428,31 @@ def test_pages_are_accessible(open_page, pictures, width, scheme) -> None:
         assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
         inside = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert inside, f"{path} is wider than the window"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_about_a_model_are_accessible(
+    browser, dataset, pictures, tmp_path, width, scheme
+) -> None:
+    wrong = next(one for one in judged.MADE if not judged.is_right(one) and one.split == "test")
+    model = judged.write_model(tmp_path / "run", dataset)
+    view = {"width": width, "height": 844}
+    with started(dataset, "--model", str(model)) as address:
+        page = browser.new_page(base_url=address, viewport=view, color_scheme=scheme)
+        for name, path in {
+            "answers": "/?q=answer:wrong",
+            "judged": f"/image/{wrong.id}",
+            "like": f"/like/{wrong.id}",
+            "upload": "/upload",
+        }.items():
+            page.goto(path, wait_until="load")
+            page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png")
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.close()
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 import os
 import random
 from collections import Counter
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -10,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafre_fast.core.errors import InputError, OutputError
-from dafre_fast.gallery import queries
+from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.gallery import matching, queries
 from dafre_fast.gallery.index import Index, index_dataset, open_index
-from dafre_fast.gallery.view import Choice, Place, View
+from dafre_fast.gallery.language import Term, named, read, write
+from dafre_fast.gallery.view import Choice, Details, Place, View
 from tests.gallery.small_dataset import GENERAL, IMAGES, ODD, SPLITS, One, images
 
 ALL = images()
@@ -36,18 +39,49 @@ def tags_of(one: One) -> tuple[str, ...]:
     return one.series if one.general else ()
 
 
-def has(one: One, view: View) -> bool:
+@dataclass(frozen=True)
+class Asked:
+    """A question in plain Python."""
+
+    split: str | None = None
+    status: str | None = None
+    klass: str | None = None
+    general: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+    original_min: int | None = None
+    original_max: int | None = None
+    head_min: int | None = None
+    head_max: int | None = None
+    width: int | None = None
+
+    @property
+    def view(self) -> View:
+        one = [("split", self.split), ("status", self.status), ("class", self.klass)]
+        several = [("general", tag) for tag in self.general] + [("series", t) for t in self.series]
+        sizes = [("original", ">=", self.original_min), ("original", "<=", self.original_max)]
+        sizes += [("head", ">=", self.head_min), ("head", "<=", self.head_max)]
+        sizes += [("height", ">", self.width)]
+        terms = [named(kind, name) for kind, name in [*one, *several] if name]
+        terms += [named("", tag).opposite for tag in self.without]
+        terms += [Term(field, str(size), sign) for field, sign, size in sizes if size]
+        return View(q=write(terms), order="manifest")
+
+
+def has(one: One, asked: Asked) -> bool:
     made = one.status == "success"
     original, head = min(one.original) if made else 0, min(one.face) if made else 0
-    status = view.status in {None, one.status, "refused" if not made else "success"}
+    status = asked.status in {None, one.status, "refused" if not made else "success"}
     return (
         status
-        and view.split in {None, one.split}
-        and view.klass in {None, one.klass}
-        and {*view.general} <= {*one.general}
-        and {*view.series} <= {*tags_of(one)}
-        and _between(original, view.original_min, view.original_max)
-        and _between(head, view.head_min, view.head_max)
+        and asked.split in {None, one.split}
+        and asked.klass in {None, one.klass}
+        and {*asked.general} <= {*one.general}
+        and not {*asked.without} & {*one.general}
+        and {*asked.series} <= {*tags_of(one)}
+        and _between(original, asked.original_min, asked.original_max)
+        and _between(head, asked.head_min, asked.head_max)
+        and (asked.width is None or (made and one.height > asked.width))
     )
 
 
@@ -64,8 +98,8 @@ def ids(index: Index, view: View) -> list[int]:
     return [tile.id for page in shown for tile in page.tiles]
 
 
-views = st.builds(
-    View,
+askings = st.builds(
+    Asked,
     split=st.none() | st.sampled_from(SPLITS),
     status=st.none() | st.sampled_from(["success", "refused", "truncated", "not_found"]),
     klass=st.none() | st.sampled_from([*CLASSES, "nobody"]),
@@ -75,24 +109,50 @@ views = st.builds(
     original_max=st.none() | st.integers(500, 800),
     head_min=st.none() | st.integers(50, 150),
     head_max=st.none() | st.integers(50, 150),
+    without=st.lists(st.sampled_from(GENERAL), max_size=2, unique=True).map(tuple),
+    width=st.none() | st.integers(200, 400),
 )
 
 
-@given(view=views)
-def test_a_view_has_the_images_that_match_in_the_order_of_the_manifest(index, view) -> None:
-    assert ids(index, view) == [one.id for one in ALL if has(one, view)]
+@given(asked=askings)
+def test_a_view_has_the_images_that_match_in_the_order_of_the_manifest(index, asked) -> None:
+    assert ids(index, asked.view) == [one.id for one in ALL if has(one, asked)]
 
 
-@given(view=views)
-def test_images_can_be_ordered_by_id(index, view) -> None:
-    assert ids(index, view.but(order="id")) == sorted(one.id for one in ALL if has(one, view))
+@given(asked=askings)
+def test_images_can_be_ordered_by_id(index, asked) -> None:
+    found = sorted(one.id for one in ALL if has(one, asked))
+    assert ids(index, asked.view.but(order="id")) == found
 
 
-@given(view=views, seed=st.integers(0, 2**32 - 1))
-def test_a_random_order_has_the_same_images_and_depends_on_the_seed_only(index, view, seed) -> None:
-    shuffled = view.but(order="random", seed=seed)
+@given(asked=askings, column=st.sampled_from(["id", "height", "status"]), down=st.booleans())
+def test_images_can_be_ordered_by_any_column(index, dataset, asked, column, down) -> None:
+    rows = pl.read_parquet(dataset / "manifest.parquet")
+    rows = rows.filter(pl.col("id").is_in([one.id for one in ALL if has(one, asked)]))
+    rows = rows.sort(column, descending=down, nulls_last=True, maintain_order=True)
+    view = asked.view.but(order=f"-{column}" if down else column)
+    assert ids(index, view) == rows["id"].to_list()
+
+
+def test_an_order_by_no_column_names_the_nearest(index) -> None:
+    with pytest.raises(UsageError, match=r"no column 'heigth'; near to it: .*height"):
+        ids(index, View(order="heigth"))
+
+
+def test_classes_are_mixed_unless_another_order_is_asked_for(index) -> None:
+    page = queries.page(index, View())
+    assert len({tile.klass for tile in page.tiles[:20]}) > 2
+    assert sorted(ids(index, View())) == sorted(one.id for one in ALL)
+    assert ids(index, View()) == ids(index, View())
+
+
+@given(asked=askings, seed=st.integers(0, 2**32 - 1))
+def test_a_random_order_has_the_same_images_and_depends_on_the_seed_only(
+    index, asked, seed
+) -> None:
+    shuffled = asked.view.but(order="random", seed=seed)
     found = ids(index, shuffled)
-    assert sorted(found) == sorted(one.id for one in ALL if has(one, view))
+    assert sorted(found) == sorted(one.id for one in ALL if has(one, asked))
     assert ids(index, shuffled) == found
 
 
@@ -114,7 +174,7 @@ def _tiles(index: Index) -> list:
 
 
 def test_a_refused_image_has_no_sizes(index) -> None:
-    page = queries.page(index, View(status="refused"))
+    page = queries.page(index, View(q="status:refused"))
     assert {(tile.status, *tile.sizes.values()) for tile in page.tiles} == {
         ("truncated", (0, 0), (0, 0))
     }
@@ -126,13 +186,14 @@ def test_a_page_after_the_last_one_is_empty(index) -> None:
 
 
 def test_a_view_without_images_has_one_empty_page(index) -> None:
-    page = queries.page(index, View(klass="nobody"))
+    page = queries.page(index, Asked(klass="nobody").view)
     assert (page.tiles, page.images, page.pages) == ([], 0, 1)
 
 
-@given(view=views, number=st.integers(0, IMAGES - 1))
-def test_the_place_of_an_image_in_a_view_has_its_neighbours(index, view, number) -> None:
-    found = [one.id for one in ALL if has(one, view)]
+@given(asked=askings, number=st.integers(0, IMAGES - 1))
+def test_the_place_of_an_image_in_a_view_has_its_neighbours(index, asked, number) -> None:
+    view = asked.view
+    found = [one.id for one in ALL if has(one, asked)]
     image = ALL[number].id
     if image not in found:
         assert queries.place(index, view, image) == Place(images=len(found))
@@ -149,11 +210,15 @@ def test_details_are_the_row_of_the_manifest_and_the_tags(index, dataset) -> Non
     assert found is not None
     manifest = pl.read_parquet(dataset / "manifest.parquet")
     assert found.row == manifest.filter(id=chosen.id).row(0, named=True)
-    assert found.tags == {
+    assert shown_tags(found) == {
         "general": [*chosen.general],
         "series": [*chosen.series],
         "character": [],
     }
+
+
+def shown_tags(details: Details) -> dict[str, list[str]]:
+    return {kind: [one.name for one in several] for kind, several in details.tags.items()}
 
 
 @pytest.mark.parametrize("image", [0, 4, 10**17])
@@ -164,9 +229,9 @@ def test_an_id_that_is_not_in_the_manifest_has_no_details(index, image) -> None:
 
 
 def test_splits_come_as_train_val_test_with_their_images_in_the_view(index) -> None:
-    view = View(klass=ODD, split="val")
+    view = Asked(klass=ODD, split="val").view
     counts = Counter(one.split for one in ALL if one.klass == ODD)
-    expected = [Choice("split", split, counts[split]) for split in SPLITS]
+    expected = [Choice("split", split, counts[split], named("split", split)) for split in SPLITS]
     assert queries.choices(index, view, "split") == expected
 
 
@@ -180,22 +245,128 @@ def test_completion_ranks_names_by_start_then_start_of_a_word_then_the_rest(inde
 
 
 def names(index: Index, text: str) -> list[str]:
-    return [choice.name for choice in queries.complete(index, View(), text)]
+    return [choice.name for choice, _ in queries.complete(index, View(), text)]
 
 
 def test_completion_counts_the_images_that_would_be_left(index) -> None:
-    (choice,) = queries.complete(index, View(klass="ao/midori"), "solo")
+    ((choice, view),) = queries.complete(index, View(), "class:ao/midori -solo")
     expected = sum("solo" in one.general for one in ALL if one.klass == "ao/midori")
-    assert choice == Choice("general", "solo", expected)
+    assert choice == Choice("general", "solo", expected, named("", "solo"))
+    assert view.q == "class:ao/midori -solo"
 
 
-@pytest.mark.parametrize("text", ["AOI (sample)", "aoi_(sample)", " aoi  (SAMPLE) "])
-def test_a_search_ignores_spaces_underscores_and_case(index, text) -> None:
-    assert queries.exact_matches(index, text) == [("class", "aoi_(sample)")]
+def test_completion_takes_as_many_words_as_belong_together(index) -> None:
+    for line in ("solo long ha", "solo long_ha", "solo long  ha"):
+        ((_, view),) = queries.complete(index, View(), line)
+        assert view.q == "solo long_hair"
+    assert queries.complete(index, View(), "class:long") == []
 
 
-def test_a_class_without_a_name_is_found_by_its_number(index) -> None:
-    assert queries.exact_matches(index, "#4") == [("class", "#4")]
+def asked_as(index: Index, line: str) -> str:
+    return write(matching.resolve(index, read(line)))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("AOI (sample)", "class:aoi_(sample)"),
+        (" aoi_(SAMPLE) ", "class:aoi_(sample)"),
+        ("1girl", "1_girl"),
+        ("1 girl", "1_girl"),
+        ("1_girl", "1_girl"),
+        ("blue hair long_hair", "blue_hair long_hair"),
+        ("-1 girl solo", "-1_girl solo"),
+        ("solo -blue hair", "solo -blue_hair"),
+        ("general:Solo", "solo"),
+        ("class:ao/MIDORI", "class:ao/midori"),
+        ("#4", "class:#4"),
+        ("unknown words", "unknown words"),
+        ("*_hair width:>5", "*_hair width:>5"),
+    ],
+)
+def test_a_line_is_written_with_the_names_of_the_dataset(index, line, expected) -> None:
+    assert asked_as(index, line) == expected
+    assert asked_as(index, expected) == expected
+
+
+def manifest_of(dataset: Path) -> pl.DataFrame:
+    return pl.read_parquet(dataset / "manifest.parquet")
+
+
+@pytest.mark.parametrize(
+    ("line", "fits"),
+    [
+        ("*_hair", lambda one: {"long hair", "blue hair"} & {*one.general}),
+        ("-*hair*", lambda one: not {"long hair", "blue hair", "hair ribbon"} & {*one.general}),
+        ("status:refused", lambda one: one.status != "success"),
+        ("-status:refused split:val", lambda one: one.status == "success" and one.split == "val"),
+        ("id:<1000", lambda one: one.id < 1000),
+        ("id:1000..2000", lambda one: 1000 <= one.id <= 2000),
+        ("id:2000..", lambda one: one.id >= 2000),
+        ("left:0.25", lambda one: one.box[0] == 0.25),
+        ("right:<0.55", lambda one: one.box[2] < 0.55),
+        ("height:none", lambda one: one.status != "success"),
+        ("-height:none", lambda one: one.status == "success"),
+        ("path:0005/*", lambda one: one.id % 1000 == 5),
+        ("error_message:*breaks*", lambda one: one.status != "success"),
+        ("notes:any", lambda one: one.status == "any"),
+    ],
+)
+def test_any_column_can_be_asked_for(index, line, fits) -> None:
+    view = View(q=asked_as(index, line), order="manifest")
+    assert ids(index, view) == [one.id for one in ALL if fits(one)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("height:>wide", "'wide' is no number"),
+        ("height:1..many", "'many' is no number"),
+        ("height:*", "this column has no text"),
+        ("notes:>5", "this column has no order"),
+        ("answer:wrong", "no --model is given"),
+    ],
+)
+def test_a_value_that_no_column_can_have_is_refused(index, line, reason) -> None:
+    with pytest.raises(UsageError, match=reason):
+        ids(index, View(q=line))
+
+
+def test_dates_are_asked_for_by_year_month_and_day(dataset, tmp_path) -> None:
+    days = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 31), date(2024, 2, 1), None]
+    text = [day and f"{day:%a, %d %b %Y} 23:59:59 GMT" for day in days]
+    rows = manifest_of(dataset).head(5)
+    for column in (pl.Series("date", days), pl.Series("last_modified", text)):
+        rows.with_columns(column).write_parquet(tmp_path / "manifest.parquet")
+        index_dataset(tmp_path, tmp_path / "index", begin=lambda: None)
+        index = open_index(tmp_path / "index")
+        for line, places in {
+            "date:2024": [1, 2, 3],
+            "date:2024-01": [1, 2],
+            "date:2024-01-31": [2],
+            "date:>2024-01": [3],
+            "date:>=2024-01": [1, 2, 3],
+            "date:<2024": [0],
+            "date:<=2024-01-01": [0, 1],
+            "date:2023..2024-01": [0, 1, 2],
+        }.items():
+            found = ids(index, View(q=line, order="manifest"))
+            assert found == rows["id"].gather(places).to_list(), line
+    with pytest.raises(UsageError, match="is no date such as 2024"):
+        ids(index, View(q="date:2024-13"))
+
+
+def nearest(index: Index, line: str) -> list[list[str]]:
+    terms = matching.resolve(index, read(line))
+    return [[*map(str, one.nearest)] for one in matching.wrong(index, terms)]
+
+
+def test_wrong_terms_get_the_nearest_ones(index) -> None:
+    assert nearest(index, "sloo -hiar_ribbon solo") == [["solo"], ["-hair_ribbon"]]
+    assert nearest(index, "heigth:>5")[0][0] == "height:>5"
+    assert sorted(nearest(index, "hair")[0]) == ["blue_hair", "hair_ribbon", "long_hair"]
+    assert nearest(index, "class:midori") == [["class:ao/midori"]]
+    assert nearest(index, "solo split:nothing") == []
 
 
 def test_classes_of_the_same_name_are_distinguished_by_number(dataset, tmp_path) -> None:
@@ -203,7 +374,7 @@ def test_classes_of_the_same_name_are_distinguished_by_number(dataset, tmp_path)
     manifest.with_columns(class_name=pl.lit("miku")).write_parquet(tmp_path / "manifest.parquet")
     index_dataset(tmp_path, tmp_path / "index", begin=lambda: None)
     names = {
-        choice.name for choice in queries.complete(open_index(tmp_path / "index"), View(), "m")
+        choice.name for choice, _ in queries.complete(open_index(tmp_path / "index"), View(), "m")
     }
     assert names == {f"miku #{number}" for number in range(5)}
 
@@ -265,10 +436,10 @@ def test_tags_keep_their_order_and_the_first_list_of_an_image_counts(dataset, tm
     index = open_index(tmp_path / "index")
     found = [queries.details(index, image) for image in (first, second, third, fourth)]
     for kind in ("general", "series", "character"):
-        assert [one.tags[kind] for one in found if one] == [["a"], ["z", "a", "m"], [], []]
-    assert ids(index, View(general=("a",))) == [first, second]
-    assert ids(index, View(general=("b",))) == []
-    names = {(choice.name, choice.images) for choice in queries.complete(index, View(), "")}
+        assert [shown_tags(one)[kind] for one in found if one] == [["a"], ["z", "a", "m"], [], []]
+    assert ids(index, View(q="a", order="manifest")) == [first, second]
+    assert matching.wrong(index, read("b"))
+    names = {(name, images) for name, images in index.terms.select("name", "images").rows()}
     assert names >= {("a", 2), ("z", 1), ("m", 1)}
     assert not {"b", "nobody's"} & {name for name, _ in names}
 

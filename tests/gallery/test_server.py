@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import stat
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -20,8 +21,9 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.gallery import server
+from dafre_fast.gallery import queries, server
 from dafre_fast.gallery.index import Index, index_dataset, open_index
+from dafre_fast.gallery.language import named, write
 from dafre_fast.gallery.settings import GalleryRun
 from dafre_fast.gallery.view import View, address
 from tests.gallery.small_dataset import GENERAL, images
@@ -66,14 +68,17 @@ def talk(
 
     async def main() -> None:
         run = GalleryRun(output=dataset, host=host, port=0, **settings)
-        async with server.serving(run, indexed(dataset)) as place, ClientSession() as session:
+        index = server.prepared(run, dataset)
+        async with server.serving(run, index) as place, ClientSession() as session:
 
-            async def ask(path: str, method: str = "GET", **headers: str) -> Answer:
+            async def ask(
+                path: str, method: str = "GET", data: object = None, **headers: str
+            ) -> Answer:
                 origin = f"http://127.0.0.1:{URL(place).port}"
                 url = URL(origin + path, encoded=True)
                 names = {name.replace("_", "-"): value for name, value in headers.items()}
                 async with session.request(
-                    method, url, headers=names, allow_redirects=False
+                    method, url, headers=names, data=data, allow_redirects=False
                 ) as got:
                     return Answer(got.status, got.headers, await got.read())
 
@@ -114,8 +119,14 @@ def elements(answer: Answer, tag: str) -> list[dict[str, str | None]]:
     return [element.attributes for element in parser.found if element.tag == tag]
 
 
+@pytest.fixture
+def own(dataset, tmp_path) -> Path:
+    """Copy the dataset for a test that changes it."""
+    return shutil.copytree(dataset, tmp_path / "own")
+
+
 def test_the_first_page_has_sixty_images_with_alternative_texts(dataset) -> None:
-    pictures = elements(asked(dataset, "/"), "img")
+    pictures = elements(asked(dataset, "/?order=manifest"), "img")
     made = [one for one in ALL[:60] if one.status == "success"]
     assert [picture["src"] for picture in pictures] == [f"/full/{one.id}.jpg" for one in made]
     assert [picture["alt"] for picture in pictures] == [
@@ -126,7 +137,7 @@ def test_the_first_page_has_sixty_images_with_alternative_texts(dataset) -> None
 
 
 def test_heads_are_shown_instead_of_full_images(dataset) -> None:
-    pictures = elements(asked(dataset, "/?show=faces"), "img")
+    pictures = elements(asked(dataset, "/?show=faces&order=manifest"), "img")
     assert [picture["src"] for picture in pictures][:3] == [
         f"/face/{one.id}.jpg" for one in MADE[:3]
     ]
@@ -136,7 +147,7 @@ def test_pages_are_linked_to_one_another_without_the_script(dataset) -> None:
     seen = list[str]()
 
     async def say(ask: Ask) -> None:
-        path: str | None = "/?series=sample"
+        path: str | None = "/?q=sample&order=manifest"
         while path:
             answer = await ask(path)
             tiles = [link["href"] for link in elements(answer, "a") if link["href"]]
@@ -147,7 +158,7 @@ def test_pages_are_linked_to_one_another_without_the_script(dataset) -> None:
 
     talk(dataset, say)
     tagged = [one for one in ALL if one.series and one.general]
-    assert seen == [f"/image/{one.id}?series=sample" for one in tagged]
+    assert seen == [f"/image/{one.id}?q=sample&order=manifest" for one in tagged]
 
 
 def test_every_link_of_a_page_works(dataset) -> None:
@@ -168,10 +179,11 @@ def test_a_page_of_an_image_has_pictures_box_tags_and_its_row(dataset) -> None:
     full, face = f"/full/{one.id}.jpg", f"/face/{one.id}.jpg"
     assert sources == [full, face, full, full, face, face]
     for rect in elements(answer, "rect"):
-        left, top, width, height = (float(rect[name]) for name in ("x", "y", "width", "height"))
+        left, width = (float(rect[name]) / one.width for name in ("x", "width"))
+        top, height = (float(rect[name]) / one.height for name in ("y", "height"))
         assert (left, top, left + width, top + height) == pytest.approx(one.box)
     links = {link["href"] for link in elements(answer, "a")}
-    assert {"/" + address(View(general=(tag,))) for tag in one.general} <= links
+    assert {"/" + address(View(q=write([named("", tag)]))) for tag in one.general} <= links
     assert f"path {one.path}" in answer.words
     assert f"original_width {one.original[0]}" in answer.words
 
@@ -187,7 +199,7 @@ def test_every_picture_has_an_alternative_text(dataset) -> None:
 def test_a_refused_image_shows_the_reason(dataset) -> None:
     one = REFUSED[0]
     answer = asked(dataset, f"/image/{one.id}")
-    assert f"truncated {one.path}: breaks off <here>" in answer.words
+    assert f"{one.path}: breaks off <here>" in answer.words
     assert elements(answer, "img") == []
 
 
@@ -195,7 +207,11 @@ def test_names_of_classes_and_tags_are_escaped(dataset) -> None:
     one = next(one for one in MADE if one.klass.startswith("a&b") and GENERAL[5] in one.general)
 
     async def say(ask: Ask) -> None:
-        for path in (f"/image/{one.id}", "/?class=a%26b+%3Ci%3E%22'", "/complete?q=script"):
+        for path in (
+            f"/image/{one.id}",
+            f"/{address(View(q=write([named('class', one.klass)])))}",
+            "/complete?q=script",
+        ):
             answer = await ask(path)
             assert answer.status == 200
             assert "<script>alert" not in answer.text
@@ -234,11 +250,11 @@ def test_a_picture_that_the_browser_has_is_not_sent_again(dataset) -> None:
     ("path", "target"),
     [
         ("/?split=&head_min=&page=2", "/?page=2"),
-        ("/?general=solo&general=solo", "/?general=solo"),
+        ("/?general=solo&general=solo", "/?q=solo"),
         ("/?order=id&seed=4", "/?order=id"),
-        ("/search?q=solo&split=val", "/?split=val&general=solo"),
-        ("/search?q=Aoi+(sample)&page=2", "/?class=aoi_%28sample%29"),
-        (f"/search?q={ALL[5].id}&split=val", f"/image/{ALL[5].id}?split=val"),
+        ("/search?q=solo&split=val", "/?q=split:val+solo"),
+        ("/search?q=Aoi+(sample)&page=2", "/?q=class:aoi_(sample)"),
+        (f"/search?q={ALL[5].id}&split=val", f"/image/{ALL[5].id}?q=split:val"),
     ],
 )
 def test_an_address_redirects_to_its_shortest_form(dataset, path, target) -> None:
@@ -253,22 +269,35 @@ def test_an_address_redirects_to_its_shortest_form(dataset, path, target) -> Non
 def test_a_random_order_gets_a_seed_into_its_address(dataset) -> None:
     async def say(ask: Ask) -> None:
         target = (await ask("/?order=random&split=val")).headers["Location"]
-        assert re.fullmatch(r"/\?split=val&order=random&seed=[0-9]+", target)
+        assert re.fullmatch(r"/\?q=split:val&order=random&seed=[0-9]+", target)
         first, again = await ask(target), await ask(target)
         assert (first.status, first.body) == (200, again.body)
 
     talk(dataset, say)
 
 
-def test_a_search_with_several_matches_lists_them(dataset) -> None:
-    answer = asked(dataset, "/search?q=hair&split=val")
-    links = [link["href"] for link in elements(answer, "a")]
-    assert "/?split=val&general=long+hair" in links
-    assert "/?split=val&general=hair+ribbon" in links
+def test_a_term_that_nothing_fits_gets_a_page_of_the_nearest(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        assert (await ask("/search?q=hair+split:val")).headers["Location"] == "/?q=hair+split:val"
+        for path in ("/?q=hair+split:val", f"/image/{ALL[5].id}?q=hair+split:val"):
+            answer = await ask(path)
+            assert answer.status == 404
+            assert "Nothing fits “hair”" in answer.words
+            links = [link["href"] for link in elements(answer, "a")]
+            assert {"/?q=long_hair+split:val", "/?q=hair_ribbon+split:val"} <= {*links}
+            assert "/?q=split:val" in links
+
+    talk(dataset, say)
 
 
-def test_a_search_without_matches_says_so(dataset) -> None:
-    assert "No class or tag contains “zzz”" in asked(dataset, "/search?q=zzz").words
+def test_the_tags_of_a_page_are_listed_beside_it_to_add_or_exclude(dataset) -> None:
+    answer = asked(dataset, "/?q=split:val+-solo&order=manifest")
+    links = {link.get("aria-label"): link["href"] for link in elements(answer, "a")}
+    assert links["With long hair"] == "/?q=split:val+-solo+long_hair&order=manifest"
+    assert links["Without long hair"] == "/?q=split:val+-solo+-long_hair&order=manifest"
+    assert "With solo" not in links
+    left = [one for one in ALL if one.split == "val" and "solo" not in one.general]
+    assert f"long hair {sum('long hair' in one.general for one in left)}" in answer.words
 
 
 @pytest.mark.parametrize(
@@ -301,7 +330,7 @@ def test_an_internal_error_is_a_page_without_its_cause_and_the_server_goes_on(
 
     async def say(ask: Ask) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(server.queries, "details", broken)
+            patch.setattr(queries, "details", broken)
             answer = await ask(f"/image/{ALL[0].id}")
         assert answer.status == 500
         assert "secret" not in answer.text
@@ -309,6 +338,88 @@ def test_an_internal_error_is_a_page_without_its_cause_and_the_server_goes_on(
         assert (await ask("/")).status == 200
 
     talk(dataset, say)
+
+
+def test_classes_and_tags_are_listed_with_counts_and_a_picture_each(dataset) -> None:
+    async def say(ask: Ask) -> None:
+        answer = await ask("/names/general")
+        uses = Counter(tag for one in ALL for tag in one.general)
+        words = [one for tag, images in uses.most_common() for one in [f"{tag} {images}"]]
+        assert all(one in answer.words for one in words)
+        first = uses.most_common(1)[0][1]
+        assert min(tag for tag, images in uses.items() if images == first) in answer.words
+        pictures = elements(answer, "img")
+        assert len(pictures) == len(uses)
+        shown = {int(re.findall("[0-9]+", one["src"])[0]) for one in pictures}
+        assert shown <= {one.id for one in MADE}
+        of_letter = await ask("/names/general?letter=H&by=name")
+        assert "1 general tags" in of_letter.words
+        assert "/?q=hair_ribbon" in [link["href"] for link in elements(of_letter, "a")]
+        assert "aoi_(sample)" in (await ask("/names/class")).words
+        assert (await ask("/names/character")).status == 200
+        for path, status in {"page=2": 404, "by=size": 400, "letter=ab": 400, "x=1": 400}.items():
+            assert (await ask(f"/names/class?{path}")).status == status
+
+    talk(dataset, say)
+
+
+def test_the_original_and_where_it_came_from_stand_beside_the_outputs(own) -> None:
+    manifest = pl.read_parquet(own / "manifest.parquet")
+    url = "https://user:word@example.com/a.png?token=secret&id=5"
+    manifest.with_columns(url=pl.lit(url)).write_parquet(own / "manifest.parquet")
+    shown, offered, linked, gone = MADE[:4]
+    for one, ending in ((shown, "png"), (offered, "tif"), (linked, "gif")):
+        path = own / "original" / one.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(f".{ending}").write_bytes(b"bytes of " + ending.encode())
+    path.with_suffix(".gif").unlink()
+    path.with_suffix(".gif").symlink_to(own / "manifest.parquet")
+
+    async def say(ask: Ask) -> None:
+        page = await ask(f"/image/{shown.id}")
+        assert f"/original/{shown.id}" in [one["src"] for one in elements(page, "img")]
+        assert "https://example.com/a.png?token=***&id=5" in page.words
+        assert "secret" not in page.text
+        assert "word@" not in page.text
+        answer = await ask(f"/original/{shown.id}")
+        assert (answer.body, answer.headers["Content-Type"]) == (b"bytes of png", "image/png")
+        answer = await ask(f"/original/{offered.id}")
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{offered.id}.tif"'
+        assert f"/original/{offered.id}" not in (await ask(f"/image/{offered.id}")).text.partition(
+            "<table>"
+        )[0].replace(f'href="/original/{offered.id}"', "")
+        for one in (linked, gone):
+            assert (await ask(f"/original/{one.id}")).status == 404
+        assert (await ask("/original/1")).status == 404
+
+    talk(own, say)
+
+
+def test_duplicates_of_the_audit_are_shown_beside_an_image(own) -> None:
+    groups = pl.DataFrame(
+        {"group": [1, 1, 1, 2, 2], "id": [*(one.id for one in MADE[:3]), MADE[3].id, 1]}
+    )
+    (own / "audit").mkdir()
+    groups.write_parquet(own / "audit/duplicates.parquet")
+
+    async def say(ask: Ask) -> None:
+        page = await ask(f"/image/{MADE[0].id}")
+        assert "Duplicates that the audit found" in page.words
+        links = [link["href"] for link in elements(page, "a")]
+        assert {f"/image/{one.id}" for one in MADE[1:3]} <= {*links}
+        for one in MADE[3:5]:
+            assert "Duplicates" not in (await ask(f"/image/{one.id}")).words
+        (own / "audit/duplicates.parquet").write_bytes(b"nothing")
+        assert (await ask(f"/image/{MADE[0].id}")).status == 503
+
+    talk(own, say)
+
+
+def test_a_refusal_says_its_cause_and_leads_to_others_like_it(dataset) -> None:
+    page = asked(dataset, f"/image/{REFUSED[0].id}")
+    assert "The file ends before the image does." in page.words
+    assert "/?q=status:truncated" in [link["href"] for link in elements(page, "a")]
 
 
 PATHS = ["/", "/image/1", f"/full/{MADE[0].id}.jpg", "/static/gallery.js", "/nothing", "/?page=0"]
@@ -323,7 +434,7 @@ def test_every_answer_has_security_headers(dataset, path) -> None:
     assert "*" not in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["Server"] == "dafre-fast"
     assert "Cache-Control" in headers
@@ -331,14 +442,14 @@ def test_every_answer_has_security_headers(dataset, path) -> None:
 
 def test_pages_obey_their_own_security_policy(dataset) -> None:
     async def say(ask: Ask) -> None:
-        for path in ("/", f"/image/{MADE[0].id}", "/search?q=hair"):
+        for path in ("/", f"/image/{MADE[0].id}", "/?q=hair"):
             text = (await ask(path)).text
             assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script>|//[a-z]", text)
 
     talk(dataset, say)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 def test_only_get_and_head_are_allowed(dataset, method) -> None:
     answer = asked(dataset, "/", method)
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
@@ -397,13 +508,14 @@ def addresses(answer: Answer) -> set[str]:
 
 PAGES = [
     "/",
-    "/?general=solo&page=2",
-    "/?class=none",
-    f"/image/{MADE[4].id}?general=solo",
+    "/?q=solo&page=2",
+    "/?q=class:none",
+    f"/image/{MADE[4].id}?q=solo",
     f"/image/{REFUSED[0].id}",
-    "/search?q=hair",
-    "/search?q=zzz",
+    "/?q=hair",
+    "/?q=zzz",
     "/complete?q=hair",
+    "/names/series",
     "/nothing",
 ]
 
@@ -422,7 +534,7 @@ def test_behind_a_prefix_every_address_of_every_page_has_it_and_works(
             found = addresses(answer)
             assert found
             assert all(one.startswith(f"{prefix}/") for one in found)
-            for one in found if page == "/search?q=hair" else sorted(found)[-6:]:
+            for one in found if page == "/?q=hair" else sorted(found)[-6:]:
                 assert (await through(one)).status in {200, 302}, one
 
     talk(dataset, say, prefix=prefix)
@@ -434,8 +546,8 @@ def test_behind_a_prefix_every_address_of_every_page_has_it_and_works(
         ("/g", "/g/"),
         ("/g/?split=&page=2", "/g/?page=2"),
         ("/?split=&page=2", "/g/?page=2"),
-        (f"/g/image/{MADE[0].id}?page=&split=val", f"/g/image/{MADE[0].id}?split=val"),
-        ("/search?q=solo", "/g/?general=solo"),
+        (f"/g/image/{MADE[0].id}?page=&split=val", f"/g/image/{MADE[0].id}?q=split:val"),
+        ("/search?q=solo", "/g/?q=solo"),
         (f"/g/search?q={ALL[5].id}", f"/g/image/{ALL[5].id}"),
     ],
 )
@@ -520,12 +632,6 @@ def test_a_prefix_or_a_name_that_is_none_is_refused_before_an_index_is_built(
 )
 def test_no_path_leads_out_of_the_trees(dataset, path) -> None:
     assert asked(dataset, path).status == 404
-
-
-@pytest.fixture
-def own(dataset, tmp_path) -> Path:
-    """Copy the dataset for a test that changes it."""
-    return shutil.copytree(dataset, tmp_path / "own")
 
 
 def test_no_symbolic_link_is_followed(own, tmp_path) -> None:

@@ -4,27 +4,42 @@ Pages load nothing from other servers. They work without the script, which adds 
 scrolling and keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dafre_fast.core.addresses import public, scrubbed
 from dafre_fast.core.categories import TAG_KINDS
-from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.core.reasons import SUCCESS, Reason
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
 from dafre_fast.dataset.outputs import word_of
+from dafre_fast.gallery.beside import SHOWN
+from dafre_fast.gallery.language import Term, named
+from dafre_fast.gallery.marks import Act, Marks
+from dafre_fast.gallery.matching import Wrong
 from dafre_fast.gallery.view import (
     REFUSED,
+    UNSURE,
+    Beside,
     Choice,
     Details,
+    Judged,
+    Listed,
+    Listing,
+    Near,
     Page,
     Place,
     View,
     address,
     pairs_of,
 )
+
+if TYPE_CHECKING:
+    from dafre_fast.learning.naming import Seen
 
 STATIC = {
     "style.css": "text/css",
@@ -42,10 +57,20 @@ def static(name: str) -> bytes:
 
 class Pages:
     """The pages of the dataset called `title`, with these outputs, as HTML text. All links begin
-    with `home`, the path of the first page.
+    with `home`, the path of the first page. Images may be ordered by `columns`, and `uploads` says
+    whether pictures may be uploaded; images may be marked with `marks`.
     """
 
-    def __init__(self, title: str, outputs: Sequence[Output], home: str) -> None:
+    def __init__(
+        self,
+        title: str,
+        outputs: Sequence[Output],
+        home: str,
+        columns: Sequence[str] = (),
+        *,
+        uploads: bool = False,
+        marks: Marks | None = None,
+    ) -> None:
         self._outputs = [_described(output) for output in outputs]
         self._environment = Environment(
             loader=PackageLoader("dafre_fast.gallery.pages"),
@@ -60,34 +85,82 @@ class Pages:
             outputs=self._outputs,
             address=address,
             pairs_of=pairs_of,
-            tag_kinds=list(TAG_KINDS),
+            kinds=["class", *TAG_KINDS],
             success=SUCCESS,
             refused=REFUSED,
+            uploads=uploads,
+            marks=marks,
+            columns=columns,
+            named=named,
+            unsure=Term("probability", str(UNSURE), "<"),
         )
         self._environment.filters["number"] = "{:,}".format
         self._environment.filters["text"] = _text
+        self._environment.filters["percent"] = "{:.1%}".format
 
     def grid(
-        self, view: View, page: Page, splits: Sequence[Choice], statuses: Sequence[Choice]
+        self,
+        view: View,
+        page: Page,
+        splits: Sequence[Choice],
+        statuses: Sequence[Choice],
+        judged: Judged | None,
     ) -> str:
         """Return a page of a view, with the filters to change it."""
-        return self._render("grid.html", view=view, page=page, splits=splits, statuses=statuses)
+        filters = {"splits": splits, "statuses": statuses, "judged": judged}
+        return self._render("grid.html", view=view, page=page, **filters)
 
-    def image(self, view: View, details: Details, place: Place) -> str:
+    def names(self, kind: str, asked: Listing, listed: Listed) -> str:
+        """Return a page of the list of all names of a kind."""
+        view = View()
+        return self._render("names.html", view=view, kind=kind, asked=asked, listed=listed)
+
+    def like(self, view: View, what: str, near: Sequence[Near]) -> str:
+        """Return the page of images that look like `what`, the most similar first."""
+        return self._render("like.html", view=view, what=what, near=near)
+
+    def marked(self, counts: Mapping[str, int], last: Act | None) -> str:
+        """Return the page of all marks, with their images and what would be undone."""
+        return self._render("marks.html", view=View(), counts=counts, last=last)
+
+    def upload(self) -> str:
+        """Return the page with the form to upload a picture."""
+        return self._render("upload.html", view=View(), file=None, heads=())
+
+    def named(
+        self, view: View, name: str, seen: "Sequence[Seen]", near: Sequence[Sequence[Near]]
+    ) -> str:
+        """Return the page of a picture that was uploaded under a name: for each head the likeliest
+        classes, and the images that look like it.
+        """
+        names = [[(likely.name, likely.probability) for likely in one.names] for one in seen]
+        heads = [*zip(names, near, strict=True)]
+        return self._render("upload.html", view=view, file=name, heads=heads)
+
+    def image(self, view: View, details: Details, place: Place, beside: Beside) -> str:
         """Return the page of one image, with links to its neighbours in a view."""
+        original = Path(beside.original or "")
         sizes = details.tile.sizes
         shown = [(one, *sizes[one.name]) for one in self._outputs if sizes[one.name][0]]
         return self._render(
-            "image.html", view=view, details=details, place=place, box=_box(details), shown=shown
+            "image.html",
+            view=view,
+            details=details,
+            place=place,
+            beside=beside,
+            shown=shown,
+            shows_original=original.suffix[1:].lower() in SHOWN,
+            source=_source(details.row.get("url")),
+            cause=_cause(details.tile.status),
         )
 
-    def choose(self, view: View, text: str, choices: Sequence[Choice]) -> str:
-        """Return the page of the matches of a search."""
-        return self._render("choose.html", view=view, text=text, choices=choices)
+    def wrong(self, view: View, wrong: Sequence[Wrong]) -> str:
+        """Return the page of terms that nothing fits, each with those nearest to it."""
+        return self._render("wrong.html", view=view, wrong=wrong)
 
-    def completion(self, view: View, choices: Sequence[Choice]) -> str:
-        """Return the matches as list items, for completion by the script."""
-        return self._render("completion.html", view=view, choices=choices)
+    def completion(self, choices: Sequence[tuple[Choice, View]]) -> str:
+        """Return names and their views as list items, for completion by the script."""
+        return self._render("completion.html", choices=choices)
 
     def error(self, status: int, phrase: str, reason: str) -> str:
         """Return the page of an error: HTTP status, its phrase, and the reason."""
@@ -129,22 +202,24 @@ def _described(output: Output) -> _Described:
     return _Described(name, word_of(output), *_DESCRIBED.get(name, others))
 
 
+def _source(url: object) -> str | None:
+    """Return the address of an original as a page may show it; None if it is none of the web."""
+    address = public(str(url))
+    return address if address.startswith(("http://", "https://")) else None
+
+
+def _cause(status: str) -> str:
+    """Return the sentence about the cause of a refusal, '' if its status is not a known reason."""
+    try:
+        return Reason(status).cause
+    except ValueError:
+        return ""
+
+
 def _text(value: object) -> str:
     """Return a value of the manifest as text; floats with four digits, None as ''."""
     if isinstance(value, float):
         return str(round(value, 4))
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-def _box(details: Details) -> tuple[float, float, float, float] | None:
-    """Return left, top, width and height of the head box, or None if there is no head crop.
-
-    All are shares (0 to 1) of the full image; parts of the box outside it are cut off.
-    """
-    edges = [details.row[name] for name in ("left", "top", "right", "bottom")]
-    if not details.tile.sizes[HEAD_CROP.name][0] or None in edges:
-        return None
-    left, top, right, bottom = (min(max(float(edge), 0.0), 1.0) for edge in edges)
-    return left, top, right - left, bottom - top
+    return "" if value is None else scrubbed(str(value))
