@@ -267,7 +267,7 @@ def _option(field: inspect.Field) -> click.Option:
         help_text += "  [required]"
     elif field.default is not None and field.default is not False and field.default not in ("", ()):
         help_text += f"  [default: {_show(field.default)}]"
-    if isinstance(kind, inspect.BoolType):
+    if _is_switch(kind):
         switch = f"{flag}/--no-{flag[2:]}"
         return click.Option([switch, field.encode_name], default=None, help=help_text)
     return click.Option(
@@ -277,6 +277,16 @@ def _option(field: inspect.Field) -> click.Option:
         multiple=isinstance(kind, inspect.VarTupleType),
         shell_complete=lambda _ctx, _param, begun: _completions(kind, begun),
     )
+
+
+def _is_switch(kind: inspect.Type) -> bool:
+    """Return True for a setting that is true, false, or, at most, left open."""
+    match kind:
+        case inspect.BoolType():
+            return True
+        case inspect.UnionType(types=(inner, inspect.NoneType())) | inspect.Metadata(type=inner):
+            return _is_switch(inner)
+    return False
 
 
 def _flag(name: str) -> str:

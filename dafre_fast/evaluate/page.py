@@ -85,7 +85,8 @@ def draw_reliability(bins: Sequence[Bin], path: Path) -> None:
         sizes = [10 + 150 * one.images / images for one in bins]
         across, up = [one.probability for one in bins], [one.right for one in bins]
         axes.plot(across, up, color=BLUE, linewidth=0.8)
-        axes.scatter(across, up, s=sizes, color=BLUE, label="answers, larger where there are more")
+        label = "answers, larger where there are more"
+        axes.scatter(across, up, s=sizes, color=BLUE, label=label, clip_on=False)
         axes.set(xlabel="probability of the answer", ylabel="share right")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.05))
         axes.legend(loc="upper left", frameon=False)

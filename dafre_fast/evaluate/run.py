@@ -18,6 +18,7 @@ from dafre_fast.dataset.outputs import prefix_of
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.evaluate.settings import EvaluateRun
 from dafre_fast.learning.feeding import VIEWS, Batch, batches, open_images
+from dafre_fast.learning.memory import memory
 from dafre_fast.learning.metrics import Answers, Bin, OfSize, Rate, Scores, score
 from dafre_fast.learning.models import answer, load_model, set_up
 from dafre_fast.learning.records import (
@@ -107,7 +108,8 @@ def evaluate(run: EvaluateRun, computing: Computing, tell: Tell = silent) -> Eva
     feed = batches(asked.images, VIEWS[config.images], config.recipe.shown, lists, computer.workers)
     tell(Began("images judged", len(asked.numbers), bad=DAMAGED))
     told = _told(feed, tell)
-    answered = answer(model, config.recipe, told, asked.labels, computer.device)
+    with memory(config.recipe, UsageError, run.batch_size):
+        answered = answer(model, config.recipe, told, asked.labels, computer.device)
     tell(Ended())
     for message in answered.damaged[:_MOST_NOTICES]:
         tell(Notice(f"{message}: not judged"))

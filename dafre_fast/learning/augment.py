@@ -15,10 +15,6 @@ from dafre_fast.learning.networks import LUMA
 from dafre_fast.learning.recipes import Recipe
 
 _OPERATIONS = ("rotate", "shear", "shift", "brightness", "contrast", "saturation", "blur", "fade")
-_MOST_ANGLE, _MOST_SHEAR, _MOST_SHIFT = pi / 6, 0.3, 0.2
-_MOST_COLOUR = 0.9
-_ERASED = (0.2, 0.45)
-"""Sides of an erased rectangle, as shares of the picture's."""
 
 
 def augment(pictures: Tensor, recipe: Recipe, draws: Generator) -> Tensor:
@@ -31,7 +27,7 @@ def augment(pictures: Tensor, recipe: Recipe, draws: Generator) -> Tensor:
     if recipe.operations and recipe.magnitude:
         changed = _recoloured(_moved(pictures, recipe.side, drawn), drawn)
     else:
-        changed = _cropped(pictures, recipe.side, drawn).float() / 255
+        changed = _cropped(pictures, recipe.side, drawn).float().div_(255)
     return _erased(changed, drawn) if recipe.erase else changed
 
 
@@ -41,6 +37,12 @@ def middle(pictures: Tensor, side: int) -> Tensor:
     return pictures[..., top : top + side, left : left + side]
 
 
+def _most(recipe: Recipe) -> list[float]:
+    """Return how strong each operation is at full strength."""
+    place = (recipe.turn * pi / 180, recipe.shear, recipe.shift)
+    return [*place, *[recipe.tint] * 3, 1.0, recipe.fade]
+
+
 class _Draws:
     """The random numbers of a batch, drawn at once."""
 
@@ -48,8 +50,10 @@ class _Draws:
         number = len(_OPERATIONS)
         chosen = torch.rand(images, number, generator=draws).argsort(1) < recipe.operations
         strength = 2 * torch.rand(images, number, generator=draws) - 1
-        strengths = (chosen * strength * recipe.magnitude).to(device)
+        most = torch.tensor(_most(recipe))
+        strengths = (chosen * strength * recipe.magnitude * most).to(device)
         self.of = dict(zip(_OPERATIONS, strengths.unbind(1), strict=True))
+        self.erased = recipe.erase_least, recipe.erase_most
         share = recipe.crop + (1 - recipe.crop) * torch.rand(images, generator=draws)
         self.crop = share.to(device)
         self.at = (2 * torch.rand(images, 2, generator=draws) - 1).to(device)
@@ -82,11 +86,11 @@ def _places(draws: _Draws) -> Tensor:
     """Return affine maps (n, 2, 3) from places in the new pictures to places in the old ones, which
     reach from -1 to 1.
     """
-    angle, shear = draws.of["rotate"] * _MOST_ANGLE, draws.of["shear"] * _MOST_SHEAR
+    angle, shear = draws.of["rotate"], draws.of["shear"]
     cos, sin = draws.crop * torch.cos(angle), draws.crop * torch.sin(angle)
     mirror = 1 - 2 * draws.flip.float()
     shift = draws.at * (1 - draws.crop)[:, None]
-    shift[:, 0] += draws.of["shift"] * _MOST_SHIFT
+    shift[:, 0] += draws.of["shift"]
     rows = (
         (mirror * cos, shear * cos - sin, shift[:, 0]),
         (mirror * sin, shear * sin + cos, shift[:, 1]),
@@ -97,10 +101,9 @@ def _places(draws: _Draws) -> Tensor:
 def _recoloured(pictures: Tensor, draws: "_Draws") -> Tensor:
     """Change saturation, brightness, contrast and sharpness, and fade to white."""
     saturation, brightness, contrast = (
-        (1 + draws.of[name] * _MOST_COLOUR).view(-1, 1, 1)
-        for name in ("saturation", "brightness", "contrast")
+        (1 + draws.of[name]).view(-1, 1, 1) for name in ("saturation", "brightness", "contrast")
     )
-    fade = 1 - draws.of["fade"].abs().view(-1, 1, 1) / 2
+    fade = 1 - draws.of["fade"].abs().view(-1, 1, 1)
     luma = pictures.new_tensor(LUMA).expand(len(pictures), 3, 3)
     mix = brightness * (saturation * torch.eye(3, device=pictures.device) + (1 - saturation) * luma)
     grey = torch.bmm(mix, pictures.mean((2, 3))[..., None]).mean(1, keepdim=True)
@@ -115,7 +118,7 @@ def _recoloured(pictures: Tensor, draws: "_Draws") -> Tensor:
 
 def _erased(pictures: Tensor, draws: _Draws) -> Tensor:
     """Make a rectangle grey in the pictures that are drawn for it."""
-    low, high = _ERASED
+    low, high = draws.erased
     sides = low + (high - low) * draws.rectangle[:, :2]
     begins = draws.rectangle[:, 2:] * (1 - sides)
     inside = torch.ones((), dtype=torch.bool, device=pictures.device)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from dafre_fast.core.errors import InputError
+from dafre_fast.core.errors import InputError, WorkerError
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP
 from dafre_fast.dataset.items import Item
 from dafre_fast.pixels.rasters import Pixels
@@ -106,7 +106,8 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield a batch of images for each list of their numbers.
 
-    With 0 `workers`, images are decoded in this process, between steps.
+    With 0 `workers`, images are decoded in this process, between steps. Raises WorkerError if a
+    worker dies.
     """
     # Workers are forked, as DataLoader does by default on Linux before Python 3.14: they read
     # nothing but files and arrays. Where it spawns them, they import this module.
@@ -118,7 +119,14 @@ def batches(
         prefetch_factor=_AHEAD if workers else None,
         pin_memory=torch.cuda.is_available(),
     )
-    yield from loader
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise WorkerError(
+            "a process that decodes images died, perhaps for lack of memory; try fewer --workers"
+        ) from error
 
 
 def in_batches(number: int, size: int) -> list[list[int]]:

@@ -10,18 +10,16 @@ from torch.nn import functional
 
 from dafre_fast.learning.recipes import Recipe
 
-_POWER = 0.25
-"""Margins shrink with this power of the class size."""
 _CLOSE = 1e-6
 """How close a cosine may come to 1, where the derivative of its angle has no bound."""
 
 
-def margins(class_sizes: Sequence[int], most: float, least: float) -> Tensor:
+def margins(class_sizes: Sequence[int], most: float, least: float, power: float) -> Tensor:
     """Return the margin of each class in radians, float32: `most` for the smallest class, less with
-    the fourth root of the size, towards `least`.
+    this power of the size, towards `least`.
     """
     sizes = torch.tensor(class_sizes, dtype=torch.float32).clamp(min=1)
-    return least + (most - least) * (sizes / sizes.min()) ** -_POWER
+    return least + (most - least) * (sizes / sizes.min()) ** -power
 
 
 class Scores(nn.Module):
@@ -38,9 +36,8 @@ class Scores(nn.Module):
         self.weight = nn.Parameter(torch.empty(number, recipe.embedding))
         nn.init.xavier_uniform_(self.weight)
         least = recipe.least_margin if recipe.loss == "subcentre" else recipe.margin
-        self.register_buffer(
-            "margins", margins(class_sizes, recipe.margin, least), persistent=False
-        )
+        by_size = margins(class_sizes, recipe.margin, least, recipe.margin_power)
+        self.register_buffer("margins", by_size, persistent=False)
 
     def forward(self, embeddings: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return scores (n, classes) of embeddings (n, d), float32."""

@@ -76,11 +76,11 @@ class Namer(Struct, frozen=True):
         with _refusing():
             heads = self._heads(data)
             views = [self._views(data, head.box) for head in heads]
-        seen = list[Seen]()
-        for at in range(0, len(heads), _AT_ONCE):
-            pictures = torch.stack(views[at : at + _AT_ONCE])
-            seen += self._seen(heads[at : at + _AT_ONCE], pictures)
-        return seen
+            seen = list[Seen]()
+            for at in range(0, len(heads), _AT_ONCE):
+                pictures = torch.stack(views[at : at + _AT_ONCE])
+                seen += self._seen(heads[at : at + _AT_ONCE], pictures)
+            return seen
 
     def _seen(self, heads: Sequence[Head], pictures: Tensor) -> Iterator[Seen]:
         shares, embeddings = look(self.model, self.config.recipe, pictures, self.device)

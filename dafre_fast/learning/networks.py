@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dafre_fast.learning.losses import Scores
-from dafre_fast.learning.recipes import Recipe, Stem
+from dafre_fast.learning.recipes import Recipe
 
 _TIMES = (1, 2, 4, 8)
 """Channels of the stages, as multiples of the first one's."""
@@ -35,7 +35,7 @@ def _convolution(entering: int, width: int, size: int, stride: int) -> nn.Sequen
     return nn.Sequential(made, nn.BatchNorm2d(width))
 
 
-def resnet18(channels: int, stem: Stem, width: int = 64) -> nn.Sequential:
+def resnet18(channels: int, stem: str, width: int = 64) -> nn.Sequential:
     """Return ResNet-18 up to the mean of its last feature map: (n, channels, side, side) to
     (n, 8 x width).
 
@@ -91,15 +91,16 @@ LUMA = (0.299, 0.587, 0.114)
 class Average:
     """A moving average of a model, itself a `model` to be used.
 
-    The decay rises from a half to `decay`, so that the first steps are soon forgotten.
+    The decay rises to `decay` from 1 / `rise`, so that the first steps are soon forgotten.
     """
 
-    def __init__(self, model: Recogniser, decay: float) -> None:
-        self.model, self._decay = deepcopy(model).eval().requires_grad_(False), decay
+    def __init__(self, model: Recogniser, decay: float, rise: float) -> None:
+        self.model = deepcopy(model).eval().requires_grad_(False)
+        self._decay, self._rise = decay, rise
 
     def update(self, model: nn.Module, step: int) -> None:
         """Bring the average closer to a model after a step (from 0)."""
-        decay = min(self._decay, (1 + step) / (10 + step))
+        decay = min(self._decay, (1 + step) / (self._rise + step))
         mine, theirs = (one.state_dict().values() for one in (self.model, model))
         with torch.no_grad():
             for average, now in zip(mine, theirs, strict=True):

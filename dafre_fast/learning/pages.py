@@ -28,7 +28,17 @@ def render(template: Path, values: Mapping[str, object], path: Path) -> None:
         "number": "{:,.0f}".format,
         "percent": lambda share: "–" if share is None else f"{share:.1%}",
         "words": lambda text: text.replace("_", " "),
+        "figure": _figure,
     }
     text = environment.get_template(template.name).render(version=version("dafre_fast"), **values)
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _figure(value: object) -> str:
+    """Return a figure of a recipe as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(_figure, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

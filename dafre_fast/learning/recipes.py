@@ -7,64 +7,127 @@ from msgspec.structs import replace
 
 from dafre_fast.core.settings.groups import Count, Share
 
-Colours = Literal["colour", "grey"]
-Stem = Literal["3x3", "7x7"]
-LossName = Literal["arcface", "subcentre", "softmax"]
-Schedule = Literal["steps", "cosine"]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Angle = Annotated[float, Meta(ge=0, le=1.5)]
-"""A margin, in radians."""
 
 
-class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """All that decides a model, besides the images. Shares are from 0 to 1."""
+class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that decides a model, besides the images. Each field is a flag of `train`, with its
+    description as help; the defaults are what the recipes have in common.
+    """
 
-    colours: Colours
-    side: Annotated[int, Meta(ge=16)]
-    """Side of the network's input, in pixels."""
-    stem: Stem
-    """First convolution: 3 x 3 or 7 x 7. The latter halves the side, and makes a step cost half."""
-    width: Count
-    """Channels of the first stage; the others have 2, 4 and 8 times as many."""
-    embedding: Count
-    """Numbers of an embedding."""
-    loss: LossName
-    scale: Positive
-    """Factor of the cosines (s of ArcFace)."""
-    margin: Angle
-    """Margin of the smallest class."""
-    least_margin: Angle
-    """Margin that classes approach as they grow; `margin` gives all classes the same."""
-    centres: Count
-    """Centres of a class."""
-    smoothing: Share
-    """Share of a label that is spread over all classes."""
-    lr: Positive
-    """Highest learning rate of SGD, for a batch of `batch_size`."""
-    momentum: Share
-    weight_decay: NotNegative
-    schedule: Schedule
-    """Tenfold steps down at 0.4, 0.7 and 0.9 of the training, or half a cosine."""
-    warmup: Share
-    """Share of the training in which the learning rate rises."""
-    batch_size: Annotated[int, Meta(ge=2)]
-    epochs: Count
-    average: Share
-    """Decay of the moving average of the weights, which is the model; 0 for none."""
-    mixed: bool
-    """Compute in bfloat16 where a GPU can."""
-    crop: Annotated[float, Meta(ge=0.5, le=1)]
-    """Least side of a random crop, as a share of the picture's; without operations, its side."""
-    flip: bool
-    operations: Annotated[int, Meta(ge=0, le=8)]
-    """Random operations on each picture, as RandAugment draws them."""
-    magnitude: Share
-    """Strength of the random operations."""
-    erase: Share
-    """Share of pictures of which a random rectangle is erased."""
-    balance: Share
-    """Evens out how often classes are seen: 0 as often as they have images, 1 all alike."""
+    colours: Annotated[Literal["colour", "grey"], Meta(description="Colours of the pictures.")]
+    side: Annotated[int, Meta(ge=16, description="Side of the pictures, in pixels.")] = 128
+    stem: Annotated[
+        Literal["3x3", "7x7"],
+        Meta(description="First convolution; 3x3 sees more and costs twice as much."),
+    ] = "7x7"
+    width: Annotated[
+        Count,
+        Meta(description="Channels of the first stage; the others have 2, 4 and 8 times as many."),
+    ] = 64
+    embedding: Annotated[Count, Meta(description="Numbers of an embedding.")] = 512
+    loss: Annotated[
+        Literal["arcface", "subcentre", "softmax"],
+        Meta(description="ArcFace, ArcFace with several centres, or softmax."),
+    ]
+    scale: Annotated[Positive, Meta(description="Scale of cosines, s of ArcFace.")] = 30.0
+    margin: Annotated[
+        Angle, Meta(description="Margin of the smallest class, m of ArcFace, in radians.")
+    ]
+    least_margin: Annotated[
+        Angle, Meta(description="With several centres: margin towards which classes shrink.")
+    ]
+    margin_power: Annotated[
+        NotNegative,
+        Meta(description="With several centres: margins shrink with this power of the class size."),
+    ] = 0.25
+    centres: Annotated[Count, Meta(description="Centres of a class.")]
+    smoothing: Annotated[
+        Share, Meta(description="Share of a label that is spread over all classes.")
+    ] = 0.0
+    lr: Annotated[
+        Positive, Meta(description="Highest learning rate. Default: less for smaller batches.")
+    ]
+    momentum: Annotated[Share, Meta(description="Momentum of SGD.")] = 0.9
+    weight_decay: Annotated[
+        NotNegative, Meta(description="Decay of weights; biases and normalisation have none.")
+    ] = 5e-4
+    clip: Annotated[
+        NotNegative,
+        Meta(description="Largest norm of a gradient; longer ones are shortened; 0: any."),
+    ] = 5.0
+    schedule: Annotated[
+        Literal["steps", "cosine"],
+        Meta(description="Learning rate: steps down, or half a cosine."),
+    ]
+    down_at: Annotated[
+        tuple[Share, ...], Meta(description="Steps down, at these shares of the training.")
+    ] = (0.4, 0.7, 0.9)
+    down_by: Annotated[
+        Positive, Meta(description="Factor of the learning rate at each step down.")
+    ] = 0.1
+    warmup: Annotated[
+        Share, Meta(description="Share of the training in which the learning rate rises.")
+    ]
+    batch_size: Annotated[
+        int,
+        Meta(ge=2, description="Images of a step. Default: fewer for a small dataset, down to 8."),
+    ]
+    epochs: Annotated[
+        Count,
+        Meta(
+            description="Passes over the images. Default: one for each 15 images, from 14 to the"
+            " recipe's."
+        ),
+    ] = 50
+    average: Annotated[
+        Share,
+        Meta(description="Decay of the moving average of weights, which is the model; 0: none."),
+    ]
+    average_rise: Annotated[
+        Positive,
+        Meta(description="The average decays by (1 + step) / (this + step) at most."),
+    ] = 10.0
+    mixed: Annotated[bool, Meta(description="Compute in bfloat16 on a GPU, or not.")]
+    crop: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=1,
+            description="Least side of a random crop, as a share; without operations, its side.",
+        ),
+    ]
+    flip: Annotated[bool, Meta(description="Flip pictures at random, or never.")] = True
+    operations: Annotated[
+        int, Meta(ge=0, le=8, description="Random operations on each picture, as in RandAugment.")
+    ]
+    magnitude: Annotated[Share, Meta(description="Strength of random operations.")]
+    turn: Annotated[
+        float, Meta(ge=0, le=180, description="Largest rotation at full strength, in degrees.")
+    ] = 30.0
+    shear: Annotated[
+        Share, Meta(description="Largest shear at full strength, as a share of the height.")
+    ] = 0.3
+    shift: Annotated[
+        Share, Meta(description="Largest shift at full strength, as a share of half the width.")
+    ] = 0.2
+    tint: Annotated[
+        Share,
+        Meta(description="Largest change of saturation, brightness and contrast at full strength."),
+    ] = 0.9
+    fade: Annotated[Share, Meta(description="Largest share of white at full strength.")] = 0.5
+    erase: Annotated[Share, Meta(description="Share of pictures with a rectangle erased.")]
+    erase_least: Annotated[
+        Share, Meta(description="Shortest side of an erased rectangle, as a share.")
+    ] = 0.2
+    erase_most: Annotated[
+        Share, Meta(description="Longest side of an erased rectangle, as a share.")
+    ] = 0.45
+    balance: Annotated[
+        Share, Meta(description="0: classes as often as they have images; 1: all alike.")
+    ]
 
     @property
     def room(self) -> int:
@@ -81,27 +144,17 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
 
 ORIGINAL = Recipe(
     colours="grey",
-    side=128,
-    stem="7x7",
-    width=64,
-    embedding=512,
     loss="arcface",
-    scale=30.0,
     margin=0.5,
     least_margin=0.5,
     centres=1,
-    smoothing=0.0,
     lr=0.1,
-    momentum=0.9,
-    weight_decay=5e-4,
     schedule="steps",
     warmup=0.0,
     batch_size=128,
-    epochs=50,
     average=0.0,
     mixed=False,
     crop=0.8,
-    flip=True,
     operations=0,
     magnitude=0.0,
     erase=0.0,
@@ -113,27 +166,17 @@ SGD 0.1 with steps, weight decay 5e-4, 50 epochs)."""
 
 MODERN = Recipe(
     colours="colour",
-    side=128,
-    stem="7x7",
-    width=64,
-    embedding=512,
     loss="subcentre",
-    scale=30.0,
     margin=0.4,
     least_margin=0.1,
     centres=3,
-    smoothing=0.0,
     lr=0.2,
-    momentum=0.9,
-    weight_decay=5e-4,
     schedule="cosine",
     warmup=0.06,
     batch_size=256,
-    epochs=50,
     average=0.999,
     mixed=True,
     crop=0.7,
-    flip=True,
     operations=2,
     magnitude=0.4,
     erase=0.25,
@@ -146,8 +189,11 @@ RECIPES = {"original": ORIGINAL, "modern": MODERN}
 
 DEVIATIONS = (
     "Input size, s, m, the number of epochs and the classes of the source were never told.",
+    "The first convolution is 7 x 7 as in ResNet's paper; code for faces often has 3 x 3 (--stem).",
     "The embedding is made of the mean of the last feature map, not of all its places.",
     "The loss is cross-entropy; pictures are squashed to a square and cropped at random.",
+    "Gradients longer than 5 are shortened (--clip); biases and normalisation do not decay.",
+    "Small datasets get smaller batches with a lower learning rate, and fewer epochs.",
 )
 """Deviations of the recipe `original` from the source, and guesses."""
 

@@ -85,19 +85,6 @@ def write_json(record: Struct, path: Path) -> None:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
 
 
-def read_metrics(run: Path, epochs: int) -> list[Epoch]:
-    """Return the metrics of the first `epochs` epochs; fewer if the file has fewer."""
-    try:
-        lines = (run / METRICS).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    read = msgspec.json.Decoder(Epoch).decode
-    try:
-        return [read(line) for line in lines[:epochs]]
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise InputError(f"{run / METRICS}: {error}") from error
-
-
 def write_metrics(epochs: Iterable[Epoch], run: Path) -> None:
     """Write metrics.jsonl, whole or not at all. Raises OutputError."""
     with replacing(run / METRICS) as part:

@@ -4,8 +4,6 @@ from math import cos, pi
 
 from dafre_fast.learning.recipes import Recipe
 
-_DOWN_AT = (0.4, 0.7, 0.9)
-
 
 def lr_at(recipe: Recipe, step: int, steps: int) -> float:
     """Return the learning rate of a step (from 0) of a training of `steps` steps."""
@@ -15,4 +13,4 @@ def lr_at(recipe: Recipe, step: int, steps: int) -> float:
     done = (step - rising) / max(steps - rising, 1)
     if recipe.schedule == "cosine":
         return recipe.lr * (1 + cos(pi * done)) / 2
-    return recipe.lr * 0.1 ** sum(done >= share for share in _DOWN_AT)
+    return recipe.lr * recipe.down_by ** sum(done >= share for share in recipe.down_at)

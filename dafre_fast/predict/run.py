@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal, SourceError, UsageError
-from dafre_fast.core.events import Advanced, Began, Ended, Tell, silent
+from dafre_fast.core.events import Advanced, Began, Ended, Notice, Tell, silent
 from dafre_fast.core.paths import to_text
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
@@ -74,6 +74,10 @@ def predict(
         namer = open_namer(run.model, computing, bounds, run.names, *found)
         if namer.config.images == "both" and not namer.detector and run.pictures:
             raise UsageError("the model looks at heads beside full images: --detector is needed")
+        if namer.config.images == "faces" and not namer.detector and run.pictures:
+            tell(
+                Notice("the model looks at heads; without --detector each picture is taken for one")
+            )
         exported = _export(namer, run) if run.export else None
         pictures = [*dict.fromkeys(one for word in run.pictures for one in _pictures(word))]
         named, refused = _all(pictures, namer, fetching, folder, tell)

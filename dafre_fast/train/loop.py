@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from math import isfinite
 
 import torch
@@ -12,19 +11,17 @@ from dafre_fast.core.errors import InputError, TrainingError
 from dafre_fast.core.events import Advanced, Notice, Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.learning.augment import augment
-from dafre_fast.learning.feeding import Batch, Order, batches
+from dafre_fast.learning.feeding import Batch, Order
 from dafre_fast.learning.losses import loss_of
+from dafre_fast.learning.memory import memory
 from dafre_fast.learning.networks import Average, Recogniser
 from dafre_fast.learning.recipes import Recipe
 from dafre_fast.learning.records import Epoch
 from dafre_fast.learning.schedules import lr_at
-from dafre_fast.torch import Images
 from dafre_fast.train.group import Group
 
 _UNWATCHED_STEPS = 20
 """Steps of a GPU after which losses are looked at: each look waits for it."""
-_MOST_GRADIENT = 5.0
-"""Largest norm of a gradient; longer ones are shortened."""
 
 
 class Training:
@@ -36,11 +33,10 @@ class Training:
         model: Recogniser,
         average: Average | None,
         group: Group,
-        seed: int,
         order: Order,
     ) -> None:
         self.recipe, self.model, self.average, self.group = recipe, model, average, group
-        self.order, self._seed = order, seed
+        self.order = order
         self._joined = group.joined(model)
         self.optimiser = torch.optim.SGD(
             _decayed(model, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum
@@ -51,18 +47,15 @@ class Training:
         """The model that is judged and kept: the average, if there is one."""
         return self.average.model if self.average else self.model
 
-    def epoch(
-        self, number: int, images: Images, views: Sequence[str], workers: int, tell: Tell
-    ) -> Epoch:
-        """Train one epoch, from 0. Raises TrainingError if the loss is no number, or memory is
-        short; InputError if all images of a batch are damaged.
+    def epoch(self, number: int, feed: Iterator[Batch], tell: Tell) -> Epoch:
+        """Train one epoch, from 0, on the batches of this process.
+
+        Raises TrainingError if the loss is no number, or memory is short; InputError if all images
+        of a batch are damaged.
         """
         self._joined.train()
-        rank = self.group.rank
-        room = self.recipe.room
-        feed = batches(images, views, room, self.order.batches(number, rank), workers)
         watch = _Watch(number * self.order.steps, self.group.device.type == "cuda", tell)
-        with _memory(self.recipe):
+        with memory(self.recipe, TrainingError):
             for place, batch in enumerate(watch.waited(feed)):
                 step = number * self.order.steps + place
                 watch.note(batch, self._step(batch, step))
@@ -84,8 +77,10 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = lr_at(self.recipe, step, self._steps)
         device, rank = self.group.device, self.group.rank
+        if len(batch.numbers) == 1:  # others were damaged; normalisation needs two
+            batch = Batch(batch.pictures.repeat(2, 1, 1, 1, 1), batch.numbers.repeat(2), ())
         labels = torch.from_numpy(self.order.class_ids[batch.numbers.numpy()]).to(device)
-        draws = Generator().manual_seed(hash((self._seed, step, rank)) % 2**63)
+        draws = Generator().manual_seed(hash((self.order.seed, step, rank)) % 2**63)
         flat = batch.pictures.to(device, non_blocking=True).flatten(0, 1)
         changed = augment(flat, self.recipe, draws)
         pictures = changed.unflatten(0, batch.pictures.shape[:2])
@@ -95,11 +90,24 @@ class Training:
         loss = loss_of(scores.float(), labels, self.recipe.smoothing)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), _MOST_GRADIENT)
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
         if self.average:
             self.average.update(self.model, step)
         return loss.detach()
+
+
+def new_training(
+    recipe: Recipe, class_sizes: Sequence[int], views: int, order: Order, group: Group
+) -> Training:
+    """Return a training at its beginning, on the device of the group."""
+    torch.manual_seed(order.seed)
+    torch.backends.cudnn.benchmark = True
+    model = Recogniser(recipe, class_sizes, views)
+    model = model.to(group.device, memory_format=torch.channels_last)
+    average = Average(model, recipe.average, recipe.average_rise) if recipe.average else None
+    return Training(recipe, model, average, group, order)
 
 
 def _decayed(model: nn.Module, decay: float) -> list[dict[str, object]]:
@@ -183,22 +191,3 @@ def _together(epochs: Sequence[Epoch], lr: float) -> Epoch:
     }
     first = epochs[0]
     return Epoch(epoch=first.epoch, step=first.step, lr=lr, top1=None, top5=None, **mean, **total)
-
-
-@contextmanager
-def _memory(recipe: Recipe) -> Iterator[None]:
-    """Turn a lack of memory into one line that names the batch."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_lack_of_memory(error):
-            raise
-        raise TrainingError(
-            f"out of memory with a batch of {recipe.batch_size} images of {recipe.side} pixels;"
-            f" try --batch-size {max(recipe.batch_size // 2, 2)} in another folder"
-        ) from error
-
-
-def _is_lack_of_memory(error: RuntimeError) -> bool:
-    # PyTorch has a class for it on GPUs alone.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from msgspec import structs
 
 from dafre_fast.learning.pages import render
@@ -51,4 +52,6 @@ def draw_curves(epochs: Sequence[Epoch], path: Path) -> None:
         rate.set(xlabel="epoch", ylabel="learning rate")
         right.set(xlabel="epoch", ylabel="share right on val", ylim=(0, 1.02))
         right.legend(loc="lower right", frameon=False)
+        for axes in (loss, rate, right):
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         save(figure, path, "svg")

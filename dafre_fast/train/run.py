@@ -1,19 +1,20 @@
 """Run `train`: dataset, recipe, epochs, and what is written after each of them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-import torch
 from msgspec import Struct, structs
 
 from dafre_fast.core.atomic import digest
-from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.errors import InputError, TrainingError, UsageError
 from dafre_fast.core.events import Began, Doing, Ended, Notice, Tell, silent
-from dafre_fast.core.layout import MANIFEST
+from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.core.settings.images import HEAD_CROP
 from dafre_fast.core.splits import TRAIN, VAL
+from dafre_fast.dataset.locks import alone
 from dafre_fast.dataset.outputs import prefix_of
 from dafre_fast.learning.feeding import (
     VIEWS,
@@ -22,9 +23,9 @@ from dafre_fast.learning.feeding import (
     in_batches,
     open_images,
 )
+from dafre_fast.learning.memory import memory
 from dafre_fast.learning.metrics import MOST_LIKELY, Answers
 from dafre_fast.learning.models import answer, save_model
-from dafre_fast.learning.networks import Average, Recogniser
 from dafre_fast.learning.recipes import Recipe, fitted
 from dafre_fast.learning.records import (
     CONFIG,
@@ -34,7 +35,6 @@ from dafre_fast.learning.records import (
     hash_labels,
     hashes_of,
     read_config,
-    read_metrics,
     write_json,
     write_metrics,
     write_trained_on,
@@ -42,10 +42,10 @@ from dafre_fast.learning.records import (
 from dafre_fast.torch import Images
 from dafre_fast.train.checkpoints import read_checkpoint, write_checkpoint
 from dafre_fast.train.group import Group
-from dafre_fast.train.loop import Training
+from dafre_fast.train.loop import Training, new_training
 from dafre_fast.train.page import write_page
 from dafre_fast.train.settings import Figures, TrainRun, resolve
-from dafre_fast.train.tensorboard import log_epoch
+from dafre_fast.train.tensorboard import tensorboard
 
 _MOST_NAMES = 5
 _PAGE_SECONDS = 60.0
@@ -79,6 +79,11 @@ def train(run: TrainRun, figures: Figures, group: Group, tell: Tell = silent) ->
     Raises UsageError if the folder holds another model or the dataset lacks the images, InputError
     if the dataset cannot be read, TrainingError if the training cannot go on.
     """
+    with alone(run.into / STATE) if group.is_first else nullcontext():
+        return _train(run, figures, group, tell)
+
+
+def _train(run: TrainRun, figures: Figures, group: Group, tell: Tell) -> Trained:
     tell(Doing("reading the dataset"))
     recipe, given = resolve(run, figures)
     data = _open(run, recipe)
@@ -86,19 +91,17 @@ def train(run: TrainRun, figures: Figures, group: Group, tell: Tell = silent) ->
     config = _config(run, recipe, data, group)
     _warn(config, data, tell)
     _prepare(run, config, data, group)
-    _set_up(run)
-    model = Recogniser(recipe, data.class_sizes, len(VIEWS[run.images]))
-    model = model.to(group.device, memory_format=torch.channels_last)
-    average = Average(model, recipe.average) if recipe.average else None
-    training = Training(recipe, model, average, group, run.seed, _order(recipe, data, run, group))
-    epochs = _resumed(run, training) if run.resume else []
+    class_ids, size = data.train.class_ids, recipe.batch_size
+    order = Order(class_ids, size, group.ranks, recipe.balance, run.seed)
+    training = new_training(recipe, data.class_sizes, len(VIEWS[run.images]), order, group)
+    epochs = read_checkpoint(run.into, training) if run.resume else []
     _all_epochs(run, config, data, training, epochs, tell)
     exported = _export(run, training) if run.export and group.is_first else None
     return Trained(
         model=str(run.into / MODEL),
         images=len(data.train),
         classes=len(data.train.class_names),
-        parameters=sum(one.numel() for one in model.parameters()),
+        parameters=sum(one.numel() for one in training.model.parameters()),
         epochs=epochs,
         damaged=sum(one.damaged for one in epochs),
         exported=exported,
@@ -116,24 +119,23 @@ def _all_epochs(
     """Train the epochs that are left; write everything after each of them."""
     recipe, workers = config.recipe, training.group.computer.workers
     per_epoch = training.order.steps * recipe.batch_size * training.group.ranks
-    standing, page = len(epochs) * per_epoch, _Page()
-    if len(epochs) < recipe.epochs:
-        tell(Began("training images", recipe.epochs * per_epoch, standing, "damaged"))
-    for number in range(len(epochs), recipe.epochs):
-        told = training.epoch(number, data.train, VIEWS[run.images], workers, tell)
-        found = _validate(training, data.val, run)
-        if found:
-            shares = float(found.right.mean()), float(found.among.mean())
-            told = structs.replace(told, top1=shares[0], top5=shares[1])
-        epochs.append(told)
-        if training.group.is_first:
-            write_checkpoint(run.into, training, len(epochs))
-            now = structs.replace(config, epochs_done=len(epochs))
-            _write(run, now, training, epochs)
-            page.write(run, now, epochs)
+    standing = len(epochs) * per_epoch
+    with _results(run, config, training, epochs, tell) as write:
+        if len(epochs) < recipe.epochs:
+            tell(Began("training images", recipe.epochs * per_epoch, standing, "damaged"))
+        for number in range(len(epochs), recipe.epochs):
+            numbers = training.order.batches(number, training.group.rank)
+            feed = batches(data.train, VIEWS[run.images], recipe.room, numbers, workers)
+            told = training.epoch(number, feed, tell)
+            found = _validate(training, data.val, run)
+            if found:
+                shares = float(found.right.mean()), float(found.among.mean())
+                told = structs.replace(told, top1=shares[0], top5=shares[1])
+            epochs.append(told)
+            write()
             tell(Notice(_line(told, recipe)))
-        training.group.gathered(None)  # nobody goes on before it is written
-    tell(Ended())
+            training.group.gathered(None)  # nobody goes on before it is written
+        tell(Ended())
 
 
 def _open(run: TrainRun, recipe: Recipe) -> _Data:
@@ -240,23 +242,6 @@ def _told(config: Config) -> dict[str, object]:
     return structs.asdict(config.recipe) | named
 
 
-def _set_up(run: TrainRun) -> None:
-    """Make this process compute the same from the same seed."""
-    torch.manual_seed(run.seed)
-    torch.backends.cudnn.benchmark = True
-
-
-def _order(recipe: Recipe, data: _Data, run: TrainRun, group: Group) -> Order:
-    class_ids = data.train.class_ids
-    return Order(class_ids, recipe.batch_size, group.ranks, recipe.balance, run.seed)
-
-
-def _resumed(run: TrainRun, training: Training) -> list[Epoch]:
-    """Load the checkpoint, if there is one; return the metrics of the epochs that are done."""
-    done = read_checkpoint(run.into, training)
-    return read_metrics(run.into, done)
-
-
 def _validate(training: Training, images: Images | None, run: TrainRun) -> Answers | None:
     """Return what the model answers for all images of val, each judged by one process."""
     if images is None:
@@ -265,7 +250,8 @@ def _validate(training: Training, images: Images | None, run: TrainRun) -> Answe
     model = training.model_to_use.eval()
     lists = in_batches(len(images), recipe.batch_size)[group.rank :: group.ranks]
     feed = batches(images, VIEWS[run.images], recipe.shown, lists, group.computer.workers)
-    found = answer(model, recipe, feed, images.class_ids.tolist(), group.device).answers
+    with memory(recipe, TrainingError):
+        found = answer(model, recipe, feed, images.class_ids.tolist(), group.device).answers
     parts = [one for one in group.gathered(found) if len(one.truth)]
     if not parts:
         return None
@@ -273,27 +259,41 @@ def _validate(training: Training, images: Images | None, run: TrainRun) -> Answe
     return Answers(*(np.concatenate([getattr(one, name) for one in parts]) for name in fields))
 
 
-def _write(run: TrainRun, config: Config, training: Training, epochs: Sequence[Epoch]) -> None:
-    save_model(training.model_to_use, run.into)
-    write_metrics(epochs, run.into)
-    write_json(config, run.into / CONFIG)
-    log_epoch(run.into, epochs[-1])
+@contextmanager
+def _results(
+    run: TrainRun, config: Config, training: Training, epochs: Sequence[Epoch], tell: Tell
+) -> Iterator[Callable[[], None]]:
+    """Yield a function that writes all that is left of a training after an epoch; only one process
+    of a group writes.
 
-
-class _Page:
-    """Writes the page of a training: at its end, and meanwhile every so often, for it takes a
-    second.
+    If epochs are done already, it is called at once: a kill may have come after their checkpoint.
     """
+    if not training.group.is_first:
+        yield lambda: None
+        return
+    page_at = time.monotonic()
 
-    def __init__(self) -> None:
-        self._written = time.monotonic()
+    def write() -> None:
+        nonlocal page_at
+        now = structs.replace(config, epochs_done=len(epochs))
+        save_model(training.model_to_use, run.into)
+        write_metrics(epochs, run.into)
+        write_json(now, run.into / CONFIG)
+        # The page takes a second: it is written at the end, and meanwhile every so often.
+        over = len(epochs) == config.recipe.epochs
+        if over or time.monotonic() - page_at > _PAGE_SECONDS:
+            write_page(run.into, run.recipe, now, epochs)
+            page_at = time.monotonic()
 
-    def write(self, run: TrainRun, config: Config, epochs: Sequence[Epoch]) -> None:
-        """Write the page if the training is over, or it has not been written for a while."""
-        now, over = time.monotonic(), len(epochs) == config.recipe.epochs
-        if over or now - self._written > _PAGE_SECONDS:
-            write_page(run.into, run.recipe, config, epochs)
-            self._written = now
+    def write_epoch() -> None:
+        write_checkpoint(run.into, training, epochs)
+        write()
+        log(epochs[-1])
+
+    with tensorboard(run.into, epochs, tell) as log:
+        if epochs:
+            write()
+        yield write_epoch
 
 
 def _line(epoch: Epoch, recipe: Recipe) -> str:

@@ -1,22 +1,12 @@
 """Settings of `train` alone."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, get_args, get_origin
 
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, defstruct, structs
 
-from dafre_fast.core.settings.groups import Count, Group, Share
-from dafre_fast.learning.recipes import (
-    RECIPES,
-    Angle,
-    Colours,
-    LossName,
-    NotNegative,
-    Positive,
-    Recipe,
-    Schedule,
-    Stem,
-)
+from dafre_fast.core.settings.groups import Group
+from dafre_fast.learning.recipes import RECIPES, Recipe
 
 Images = Literal["faces", "full", "both"]
 
@@ -43,82 +33,35 @@ class TrainRun(Group, frozen=True):
     ] = None
 
 
-class Figures(Group, frozen=True):
-    """Figures that replace those of the recipe."""
+def _flag(field: structs.FieldInfo) -> tuple[str, Any, Any]:
+    """Return name, type and default of the flag of a figure, which may be left out."""
+    kind, *metas = get_args(field.type)
+    described = Meta(description=next(one.description for one in metas if one.description))
+    if get_origin(kind) is tuple:
+        return field.name, Annotated[kind, described], ()
+    return field.name, Annotated[Optional[field.type], described], None  # noqa: UP045  (a value)
 
-    colours: Annotated[Colours | None, Meta(description="Colours of the pictures.")] = None
-    side: Annotated[
-        Annotated[int, Meta(ge=16)] | None, Meta(description="Side of the pictures, in pixels.")
-    ] = None
-    stem: Annotated[
-        Stem | None, Meta(description="First convolution; 3x3 sees more and costs twice as much.")
-    ] = None
-    width: Annotated[Count | None, Meta(description="Channels of the first stage.")] = None
-    embedding: Annotated[Count | None, Meta(description="Numbers of an embedding.")] = None
-    loss: Annotated[
-        LossName | None, Meta(description="ArcFace, ArcFace with several centres, or softmax.")
-    ] = None
-    scale: Annotated[Positive | None, Meta(description="Scale of cosines, s of ArcFace.")] = None
-    margin: Annotated[
-        Angle | None, Meta(description="Margin of the smallest class, m of ArcFace, in radians.")
-    ] = None
-    least_margin: Annotated[
-        Angle | None, Meta(description="With several centres: margin towards which classes shrink.")
-    ] = None
-    centres: Annotated[Count | None, Meta(description="Centres of a class.")] = None
-    smoothing: Annotated[Share | None, Meta(description="Label smoothing.")] = None
-    lr: Annotated[
-        Positive | None,
-        Meta(description="Highest learning rate. Default: less for smaller batches."),
-    ] = None
-    momentum: Annotated[Share | None, Meta(description="Momentum of SGD.")] = None
-    weight_decay: Annotated[NotNegative | None, Meta(description="Weight decay.")] = None
-    schedule: Annotated[
-        Schedule | None, Meta(description="Learning rate: steps down, or half a cosine.")
-    ] = None
-    warmup: Annotated[
-        Share | None, Meta(description="Share of the training in which the learning rate rises.")
-    ] = None
-    batch_size: Annotated[
-        Annotated[int, Meta(ge=2)] | None,
-        Meta(description="Images of a step. Default: fewer for a small dataset, down to 8."),
-    ] = None
-    epochs: Annotated[
-        Count | None,
-        Meta(
-            description="Passes over the images. Default: one for each 15 images, from 14 to the"
-            " recipe's."
-        ),
-    ] = None
-    average: Annotated[
-        Share | None, Meta(description="Decay of the moving average of weights; 0: none.")
-    ] = None
-    mixed: Annotated[
-        bool | None, Meta(description="Compute in bfloat16 on a GPU that can, or not.")
-    ] = None
-    crop: Annotated[
-        Annotated[float, Meta(ge=0.5, le=1)] | None,
-        Meta(description="Least side of a random crop, as a share; without operations, its side."),
-    ] = None
-    flip: Annotated[bool | None, Meta(description="Flip pictures at random, or never.")] = None
-    operations: Annotated[
-        Annotated[int, Meta(ge=0, le=8)] | None,
-        Meta(description="Random operations on each picture."),
-    ] = None
-    magnitude: Annotated[Share | None, Meta(description="Strength of random operations.")] = None
-    erase: Annotated[
-        Share | None, Meta(description="Share of pictures with a rectangle erased.")
-    ] = None
-    balance: Annotated[
-        Share | None, Meta(description="0: classes as often as they have images; 1: all alike.")
-    ] = None
+
+if TYPE_CHECKING:
+
+    class Figures(Group, frozen=True):
+        """Figures that replace those of the recipe."""
+
+else:
+    Figures = defstruct(
+        "Figures",
+        [_flag(field) for field in structs.fields(Recipe)],
+        bases=(Group,),
+        namespace={"__doc__": "Figures that replace those of the recipe."},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+    )
 
 
 def resolve(run: TrainRun, figures: Figures) -> tuple[Recipe, frozenset[str]]:
     """Return the recipe with the figures that were given, and their names."""
-    given = {name: value for name, value in _values(figures).items() if value is not None}
+    given = {
+        name: value for name, value in structs.asdict(figures).items() if value not in (None, ())
+    }
     return structs.replace(RECIPES[run.recipe], **given), frozenset(given)
-
-
-def _values(group: Struct) -> dict[str, object]:
-    return structs.asdict(group)

@@ -17,6 +17,7 @@ from tests.learning.drawn import NAMES, draw_classes, edit_manifest
 pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
+from dafre_fast.evaluate import run as runs
 from dafre_fast.evaluate.run import Evaluated, evaluate
 from dafre_fast.evaluate.settings import EvaluateRun
 from dafre_fast.learning.records import ANSWERS, SUMMARY, read_embeddings
@@ -197,6 +198,17 @@ def test_near_duplicates_that_an_audit_knows_across_the_split_are_counted(
     )
     assert judged(made, tmp_path / "page", copied).near_duplicates == 2
     assert judged(made, tmp_path / "other").near_duplicates is None
+
+
+def test_lack_of_memory_names_the_batch(made, tmp_path, monkeypatch) -> None:
+    def answer(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(runs, "answer", answer)
+    with pytest.raises(
+        UsageError, match=r"a batch of 64 images of 32 pixels; try --batch-size 32$"
+    ):
+        judged(made, tmp_path)
 
 
 def test_a_folder_without_a_model_says_so(made, tmp_path) -> None:

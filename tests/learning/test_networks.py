@@ -72,11 +72,11 @@ def test_the_nearest_of_several_centres_counts() -> None:
 
 
 def test_margins_shrink_with_the_size_of_the_class_towards_the_least() -> None:
-    found = margins([20, 320, 10**9, 0], 0.4, 0.1).tolist()
+    found = margins([20, 320, 10**9, 0], 0.4, 0.1, 0.25).tolist()
     assert found[3] == pytest.approx(0.4)
     assert found == sorted(found[:3], reverse=True) + found[3:]
     assert found[2] == pytest.approx(0.1, abs=0.01)
-    assert margins([20, 320], 0.4, 0.1).tolist() == pytest.approx([0.4, 0.25])
+    assert margins([20, 320], 0.4, 0.1, 0.25).tolist() == pytest.approx([0.4, 0.25])
 
 
 def test_softmax_has_no_margin() -> None:
@@ -93,7 +93,7 @@ def test_smoothing_spreads_a_share_of_the_label() -> None:
 
 def test_the_average_follows_the_model_and_forgets_its_beginning() -> None:
     model = torch.nn.BatchNorm1d(2)
-    average = Average(model, 0.9)
+    average = Average(model, 0.9, 10.0)
     model.weight.data.fill_(3.0)
     for step in range(200):
         average.update(model, step)
@@ -116,6 +116,26 @@ def test_augmented_pictures_are_those_of_the_seed_in_range_and_of_the_networks_s
     assert 0 <= first.min() <= first.max() <= 1
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_operations_of_no_strength_change_nothing_but_the_crop() -> None:
+    nothing = {"turn": 0.0, "shear": 0.0, "shift": 0.0, "tint": 0.0, "fade": 0.0}
+    figures = nothing | {"side": 40, "crop": 1.0, "flip": False, "erase": 0.0}
+    recipe = structs.replace(MODERN, operations=5, **figures)
+    even = torch.full((6, 3, 40, 40), 100, dtype=torch.uint8)
+    torch.testing.assert_close(augment(even, recipe, drawn(1)), even / 255)
+    for name in ("tint", "fade"):
+        stronger = structs.replace(recipe, **{name: 0.5})
+        assert (augment(even, stronger, drawn(1)) - even / 255).abs().max() > 0.05
+
+
+@pytest.mark.parametrize(("least", "most"), [(0.5, 0.5), (1.0, 1.0)])
+def test_erased_rectangles_have_sides_between_the_least_and_the_most(least, most) -> None:
+    figures = {"side": 40, "crop": 1.0, "operations": 0, "erase": 1.0}
+    recipe = structs.replace(MODERN, **figures, erase_least=least, erase_most=most)
+    white = torch.full((4, 3, 40, 40), 255, dtype=torch.uint8)
+    shares = (augment(white, recipe, drawn(2)) == 0.5).float().mean((1, 2, 3))
+    assert shares.tolist() == pytest.approx([least * most] * 4, abs=0.03)
 
 
 def test_without_operations_a_crop_is_cut_out_of_the_picture_as_it_is() -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Notice, silent
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Bounds
@@ -28,11 +29,13 @@ from dafre_fast.predict.run import Predictions, predict  # noqa: E402
 from dafre_fast.predict.settings import PredictRun  # noqa: E402
 
 
-def named(model: Path, *pictures: object, detector: Path | None = None, **more: object):
+def named(
+    model: Path, *pictures: object, detector: Path | None = None, tell=silent, **more: object
+) -> Predictions:
     run = PredictRun(model=model, pictures=tuple(map(str, pictures)), **more)
     detecting = Detecting(detector=detector and str(detector))
     computing = Computing(threads=1)
-    return predict(run, detecting, Fetching(retries=0), Bounds(), computing)
+    return predict(run, detecting, Fetching(retries=0), Bounds(), computing, tell)
 
 
 def likeliest(predictions: Predictions) -> list[str]:
@@ -137,6 +140,13 @@ def test_a_namer_gives_names_and_an_embedding_that_is_near_those_of_its_class(ma
     assert likeness.argmax(1).tolist() == [0, 1, 2]
     assert np.abs(likeness).max() < 1 + 1e-5
     assert (first[0].head, first[0].score) == (None, None)
+
+
+def test_without_a_detector_a_model_of_heads_says_what_it_takes_for_one(made, drawn) -> None:
+    events = []
+    named(made.model, drawn[0], tell=events.append)
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert ["without --detector" in text for text in told] == [True]
 
 
 def test_nothing_to_do_is_said(made) -> None:

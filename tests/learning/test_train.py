@@ -15,9 +15,10 @@ import polars as pl
 import pytest
 from msgspec import structs
 
-from dafre_fast.core.errors import InputError, TrainingError, UsageError
+from dafre_fast.core.errors import InputError, TrainingError, UsageError, WorkerError
 from dafre_fast.core.events import Advanced, Notice
 from dafre_fast.core.layout import FACES, FULL, MANIFEST, image_path
+from dafre_fast.dataset.locks import alone
 from tests.commands import dafre
 from tests.learning.drawn import NAMES, TINY, draw_classes, edit_manifest
 
@@ -26,10 +27,14 @@ pytest.importorskip("safetensors", reason="safetensors is not installed")
 
 pytestmark = pytest.mark.slow  # it trains networks
 
+from torch.utils.data import get_worker_info  # noqa: E402
+
 from dafre_fast.learning.feeding import Order  # noqa: E402
 from dafre_fast.learning.models import Computer, load_model  # noqa: E402
 from dafre_fast.learning.records import read_config, read_trained_on  # noqa: E402
 from dafre_fast.train import loop  # noqa: E402
+from dafre_fast.train import run as runs  # noqa: E402
+from dafre_fast.train import tensorboard as log  # noqa: E402
 from dafre_fast.train.group import Group  # noqa: E402
 from dafre_fast.train.run import Trained, train  # noqa: E402
 from dafre_fast.train.settings import Figures, TrainRun  # noqa: E402
@@ -89,6 +94,17 @@ def test_pages_show_names_as_text(ds, tmp_path) -> None:
     page = (tmp_path / "run/report.html").read_text()
     assert "&lt;b&gt;ds" in page
     assert "<b>ds" not in page
+
+
+def test_page_and_card_of_the_original_name_its_deviations_and_those_of_modern_none(
+    ds, tmp_path
+) -> None:
+    for recipe in ("original", "modern"):
+        trained(ds, tmp_path / recipe, recipe=recipe, epochs=1)
+        for name in ("report.html", "card.md"):
+            text = (tmp_path / recipe / name).read_text()
+            for deviation in ("7 x 7", "--clip", "never told"):
+                assert (deviation in text) == (recipe == "original")
 
 
 def test_a_model_knows_the_hash_of_each_image_it_was_trained_on(ds, tmp_path) -> None:
@@ -294,6 +310,15 @@ def test_lack_of_memory_is_one_line_that_names_the_batch(ds, tmp_path, monkeypat
         trained(ds, tmp_path / "run")
 
 
+def test_lack_of_memory_while_val_is_judged_names_the_batch_too(ds, tmp_path, monkeypatch) -> None:
+    def answer(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(runs, "answer", answer)
+    with pytest.raises(TrainingError, match=r"a batch of 8 images of 32 pixels; .*--batch-size 4"):
+        trained(ds, tmp_path / "run")
+
+
 def order(balance: float, size: int = 4, ranks: int = 1) -> Order:
     return Order(np.array([0] * 90 + [1] * 10), size, ranks, balance, seed=1)
 
@@ -350,8 +375,141 @@ def test_after_a_kill_the_same_command_goes_on_and_ends_with_the_same_metrics(ds
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
+KILLED = """
+import os, signal, sys
+from importlib import import_module
+from pathlib import Path
+from tests.learning.test_train import trained
+
+ds, into, module, name, at = sys.argv[1:]
+module, calls = import_module(module), []
+real = getattr(module, name)
+
+def killing(*args):
+    calls.append(1)
+    if len(calls) < int(at):
+        return real(*args)
+    if name == "replacing":  # half a checkpoint
+        args[0].with_name(f".{args[0].name}.part").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(module, name, killing)
+trained(Path(ds), Path(into))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "at"),
+    [
+        ("dafre_fast.train.checkpoints", "replacing", 2),
+        ("dafre_fast.train.run", "save_model", 2),
+        ("dafre_fast.train.run", "write_metrics", 3),  # of the last epoch
+        ("dafre_fast.train.run", "write_page", 1),
+    ],
+)
+def test_a_kill_while_an_epoch_is_written_changes_nothing(ds, tmp_path, module, name, at) -> None:
+    words = [sys.executable, "-c", KILLED, str(ds), str(tmp_path / "run"), module, name, str(at)]
+    killed = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    trained(ds, tmp_path / "run")
+    trained(ds, tmp_path / "whole")
+    assert lines(tmp_path / "run") == lines(tmp_path / "whole")
+    for left in ("model.safetensors", "config.json", "card.md"):
+        assert (tmp_path / "run" / left).read_bytes() == (tmp_path / "whole" / left).read_bytes()
+    assert (tmp_path / "run/report.html").exists()
+
+
+def test_only_one_training_at_a_time_works_in_a_folder(ds, tmp_path) -> None:
+    with (
+        alone(tmp_path / "run/.dafre_fast"),
+        pytest.raises(UsageError, match="a run is at work here"),
+    ):
+        trained(ds, tmp_path / "run", epochs=1)
+
+
+def test_a_batch_of_which_one_image_can_be_read_is_trained_on(ds, tmp_path) -> None:
+    other = tmp_path / "ds"
+    shutil.copytree(ds, other)
+    rows = pl.read_parquet(other / MANIFEST).filter(split="train")
+    for image in rows["id"][1:14]:
+        (other / FACES / image_path(image)).write_bytes(b"no picture")
+    found = trained(other, tmp_path / "run", batch_size=42, epochs=1, balance=0.0)
+    assert (found.epochs[0].images, found.damaged) == (29, 13)
+    edit_manifest(
+        other, pl.when(pl.col("id") > 1101).then(pl.lit("val")).otherwise("split").alias("split")
+    )
+    found = trained(other, tmp_path / "few", batch_size=42, epochs=1, balance=0.0)
+    assert found.epochs[0].images + found.damaged == rows.filter(pl.col("id") <= 1101).height
+
+
+class Dying:
+    """Images that kill the process that reads one of them."""
+
+    def __init__(self, images: object) -> None:
+        self._images = images
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._images, name)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, number: int) -> object:
+        if number == 7 and get_worker_info():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._images[number]
+
+
+def test_a_process_that_decodes_and_dies_is_one_line(ds, tmp_path, monkeypatch) -> None:
+    real = runs.open_images
+    monkeypatch.setattr(runs, "open_images", lambda *args: Dying(real(*args)))
+    with pytest.raises(WorkerError, match=r"decodes images died.* fewer --workers"):
+        trained(ds, tmp_path / "run", workers=2)
+
+
+def test_clipping_bounds_how_far_a_step_goes(ds, tmp_path) -> None:
+    figures = {"epochs": 2, "average": 0.0, "weight_decay": 0.0, "magnitude": 0.0, "flip": False}
+    held, free = (
+        trained(ds, tmp_path / str(clip), clip=clip, **figures).epochs[-1].loss
+        for clip in (1e-9, 0.0)
+    )
+    assert free < 0.9 * held
+
+
+def test_without_tensorboard_there_is_no_log_and_no_word_of_it(ds, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(log, "find_spec", lambda _: None)
+    notices = []
+    trained(ds, tmp_path / "run", notices.append, epochs=1)
+    assert not (tmp_path / "run/tensorboard").exists()
+    assert not any("TensorBoard" in getattr(event, "text", "") for event in notices)
+
+
+def test_a_tensorboard_that_does_not_work_costs_its_log_alone(ds, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(log, "find_spec", lambda _: "there")
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    notices = []
+    assert trained(ds, tmp_path / "run", notices.append, epochs=1).epochs
+    assert any("no log for TensorBoard" in getattr(one, "text", "") for one in notices)
+
+
+def test_the_tensorboard_log_has_every_epoch_once_after_a_stop_too(ds, tmp_path) -> None:
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="TensorBoard is not installed",
+    )
+    with pytest.raises(Stop):
+        trained(ds, tmp_path / "run", stopping("epoch 2/"))
+    found = trained(ds, tmp_path / "run")
+    events = reader.EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
+    for name in ("loss", "lr", "images_per_second", "top1", "top5"):
+        told = [(one.step, one.value) for one in events.Scalars(name)]
+        expected = [(one.epoch, getattr(one, name)) for one in found.epochs]
+        assert told == [(step, pytest.approx(value)) for step, value in expected]
+
+
 def test_two_processes_train_one_model(ds, tmp_path) -> None:
-    words = ("--nproc-per-node", "2", *command(ds, tmp_path / "run", "--batch-size", 4, "--json"))
+    figures = ("--batch-size", 4, "--epochs", 8, "--json")
+    words = ("--nproc-per-node", "2", *command(ds, tmp_path / "run", *figures))
     launch = [sys.executable, "-m", "torch.distributed.run", *words]
     done = subprocess.run(
         launch,
@@ -362,9 +520,9 @@ def test_two_processes_train_one_model(ds, tmp_path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = msgspec.json.decode(done.stdout, type=Trained)
-    assert [one.images for one in found.epochs] == [40, 40, 40]
+    assert [one.images for one in found.epochs] == [40] * 8
     assert read_config(tmp_path / "run").processes == 2
-    assert found.epochs[-1].top1 is not None
+    assert found.epochs[-1].top1 == 1.0  # as one process with batches of 8
 
 
 def test_shuffled_labels_cannot_be_learnt(tmp_path) -> None:

@@ -87,6 +87,8 @@ def must_be(kind: inspect.Type) -> str:
 def _list_of(item: inspect.Type) -> str:
     if isinstance(item, inspect.LiteralType):
         return f"one or more of {', '.join(map(str, item.values))}"
+    if isinstance(item, (inspect.IntType, inspect.FloatType)):
+        return f"a list, each {must_be(item)}"
     return "a list of paths" if isinstance(item, inspect.CustomType) else "a list of words"
 
 
