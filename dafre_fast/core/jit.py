@@ -300,7 +300,7 @@ def _entry(symbol: str, result: str, types: Sequence[_Type]) -> bytes:
     )
     made = word(0) if result == "void" else builder.zext(made, word)
     builder.ret(builder.select(builder.icmp_signed("==", status, number(0)), made, word(-1)))
-    return _machine().emit_object(_parsed(str(module)))
+    return bytes(_machine().emit_object(_parsed(str(module))))
 
 
 def _link(code: _Code) -> int:

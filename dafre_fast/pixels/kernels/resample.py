@@ -29,7 +29,7 @@ _TAPS = Kernel(
 )
 _FIRST_AND_WEIGHTS = "int64[::1], float32[:, ::1]"
 _RESIZE = {
-    np.dtype(kind): Kernel(
+    kind: Kernel(
         f"{_SOURCE}:resize",
         f"void({kind}[:, ::1], int64, {_FIRST_AND_WEIGHTS}, {_FIRST_AND_WEIGHTS},"
         " float32[::1], int64, uint8[::1])",
@@ -55,7 +55,7 @@ def resize(source: Raster, size: Size) -> Pixels:
     strip = np.zeros(4 * pitch, np.float32)
     out = np.empty((-(-size.height // 4) * 4, size.width, 4), np.uint8)
     flat = np.ascontiguousarray(pixels).reshape(height, -1)
-    _RESIZE[flat.dtype](flat, channels, *rows, *columns, strip, pitch, out.reshape(-1))
+    _RESIZE[flat.dtype.name](flat, channels, *rows, *columns, strip, pitch, out.reshape(-1))
     return out[: size.height]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafre_fast.core.jit import Kernel
-from dafre_fast.tables.kernels.lines import count_lines
+from dafre_fast.tables.kernels.lines import count_ends
 
 BLANK, GOOD, UNREAD = 0, 1, 2
 """States of a line: not a row, a row that was read, a row that was not."""
@@ -66,7 +66,7 @@ def parse_posts(text: NDArray[np.uint8], longest: int) -> PostLines:
     """Read all lines of a text that end in a line feed. `text` is uint8 and contiguous. Lines of
     more than `longest` bytes are not read.
     """
-    lines = count_lines(text)
+    lines = count_ends(text)
     states, starts = np.empty(lines, np.uint8), np.zeros(lines + 1, np.int64)
     out = np.empty(text.size + lines * _OVERHEAD + WIDTH, np.uint8)
     columns, counts = np.empty((len(FIELDS), 2), np.uint64), np.empty(_NAMES, np.uint64)
