@@ -23,9 +23,10 @@ COPY constraints.txt /tmp/
 COPY --from=build /wheels /tmp/wheels
 RUN pip install --no-cache-dir --constraint /tmp/constraints.txt \
         "dafre_fast[${EXTRAS}] @ file://$(ls /tmp/wheels/*.whl)" \
-    && rm -r /tmp/wheels /tmp/constraints.txt
-# Whatever user runs it, compiled kernels and the settings of matplotlib have a place.
-ENV NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
+    && rm -r /tmp/wheels /tmp/constraints.txt \
+    && dafre-fast warm-up
+# Whatever user runs it, the settings of matplotlib have a place. Kernels are compiled above.
+ENV MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 RUN useradd --uid 1000 --create-home dafre && mkdir /data && chown dafre /data
 USER 1000
 VOLUME /data
