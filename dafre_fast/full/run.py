@@ -226,7 +226,8 @@ def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
     if facts.in_store:  # each part has recorded its own
         record_boxes(output, done.rows, resume=False)
     manifest = manifest_of_ledger(output / STATE / LEDGER, done.rows, recipe.outputs)
-    tags = msgspec.convert(done.summaries[0].get("tags"), TagsSummary | None)
+    told = done.summaries[0].get("tags")
+    tags = msgspec.convert(told, TagsSummary | None, str_keys=True)
     made_in = len(done.summaries) if facts.in_store else None
     summary = _finish(output, manifest, done.work, facts, tags, None, tell, made_in=made_in)
     found = read_merged(output) if facts.found else None
