@@ -13,13 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import dafre_fast
+from dafre_fast.core.jit import kernels
 from dafre_fast.dataset.object_store import ObjectStore
+from dafre_fast.warm_up.run import MODULES
 from tests.sources.faulty_store import Faults
 from tests.sources.stores import faulty_s3, new_store, use
-
-PACKAGE = Path(dafre_fast.__file__).parent
-KERNELS = [path for path in sorted(PACKAGE.rglob("*.py")) if "\n@kernel(" in path.read_text()]
 
 # Property tests draw the same cases every time; `--hypothesis-profile random` draws others, and
 # twice as many.
@@ -34,16 +32,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config) -> None:
-    """Compile each kernel in one process alone, where pytest-xdist runs several: each begins at
-    another, and goes on to the next when that is in the cache.
+    """Compile each kernel in one process alone, where pytest-xdist runs several: each begins with
+    another module, and goes on to the next when its kernels are in the cache.
     """
     if not hasattr(config, "workerinput"):
         return
-    first = int(config.workerinput["workerid"].removeprefix("gw")) % len(KERNELS)
-    for path in KERNELS[first:] + KERNELS[:first]:
-        with path.open() as lock:
+    first = int(config.workerinput["workerid"].removeprefix("gw")) % len(MODULES)
+    for name in MODULES[first:] + MODULES[:first]:
+        module = import_module(name)
+        with Path(module.__file__).open() as lock:
             flock(lock, LOCK_EX)
-            import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
+            for kernel in kernels():
+                if not kernel.is_kept:
+                    kernel.load()
 
 
 @pytest.fixture(autouse=True, scope="module")
