@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -75,7 +76,7 @@ class RayNodes:
         self._address, self._engines_of = address, engines_of
         self._stack = ExitStack()
         self._nodes: Mapping[Place, _Node] = {}
-        self._looked_at = -_NODES_SECONDS
+        self._looked_at = -inf
         self._tasks = dict[int, _Task]()
         self._last = dict[int, Message]()
 
@@ -154,6 +155,7 @@ class RayNodes:
         except self._ray.exceptions.RayError as error:
             place = self._tasks.pop(number).place
             self._last.pop(number, None)
+            self._looked_at = -inf  # the node may be gone
             yield Lost(f"part {number} was lost on {place.name}", self._how(error))
         else:
             if isinstance(message, Failed | Finished | Lost):
