@@ -1,5 +1,9 @@
-"""`python -m bench [NAME…]`: measure, print, write one JSON file per run, and draw charts."""
+"""`python -m bench [NAME…]`: measure, print, write one JSON file per run, and draw charts.
 
+`python -m bench scale` is `bench.scale`.
+"""
+
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,4 +75,8 @@ def _run(corpus: str, results: Sequence[Result]) -> Run:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["scale"]:  # it has options and figures of its own
+        from bench import scale
+
+        scale.main(sys.argv[2:], prog_name="python -m bench scale")
     main()

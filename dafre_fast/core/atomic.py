@@ -21,11 +21,16 @@ def temporary(path: Path) -> Path:
     """Return the path under which a file is written until it is whole: hidden, in the same folder.
     It is always the same, so that the next attempt replaces what a killed one left.
     """
-    name = f".{path.name}.part"
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
-        name = f".{digest}{path.suffix}.part"
-    return path.with_name(name)
+    return path.with_name(temporary_name(path.name))
+
+
+def temporary_name(name: str) -> str:
+    """Return the name that `temporary` gives a file of a name."""
+    part = f".{name}.part"
+    if len(os.fsencode(part)) > _LONGEST_NAME:
+        digest = hashlib.sha256(os.fsencode(name)).hexdigest()
+        part = f".{digest}{Path(name).suffix}.part"
+    return part
 
 
 def check_writable(folder: Path, flag: str) -> None:

@@ -41,7 +41,7 @@ class Judge:
 
     _process: subprocess.Popen[bytes] | None = None
 
-    def __call__(self, data: mmap) -> bool:
+    def __call__(self, data: bytes | mmap) -> bool:
         """Return True if nothing is wrong with a file, False if something is that costs no pixel,
         or if that cannot be found out here. Raises Refusal.
         """

@@ -19,7 +19,7 @@ class Place(NamedTuple):
     """An address at which an original may be, and the file that it becomes."""
 
     address: str
-    path: Path
+    path: str
 
 
 class _Digits(str):
@@ -44,7 +44,7 @@ class Addresses:
     """
 
     def __init__(self, template: str, folder: Path, extensions: tuple[str, ...]) -> None:
-        self._template, self._folder, self._extensions = template, folder, extensions
+        self._template, self._folder, self._extensions = template, str(folder), extensions
         self._asks_extension, self._asks_md5 = "{ext" in template, "{md5" in template
         self.have_one_host = "{" not in template.partition("://")[2].partition("/")[0]
         try:
@@ -72,7 +72,7 @@ class Addresses:
             known = None if self._asks_extension else "jpg"
         name = bucket(int(sought.key))
         for extension in (known,) if known else self._extensions:
-            path = self._folder.joinpath(name, f"{sought.key}.{extension}")
+            path = f"{self._folder}/{name}/{sought.key}.{extension}"
             yield Place(self._address(sought, extension), path)
 
     def _address(self, sought: Sought, extension: str) -> str:

@@ -1,12 +1,20 @@
 """Evidence: size, hashes and first bytes of an original, beside what is known of it."""
 
+import errno
 import hashlib
+import os
 from typing import NamedTuple, Protocol
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Proof, Reason
 from dafre_fast.sources.interface import HEAD_BYTES, Check
 from dafre_fast.sources.manners.effort import Passing
+
+AT_ONCE_BYTES = 1 << 17
+"""Originals no larger than this are hashed as they come; the rest of larger ones when all is there,
+if possible by another thread."""
+_READ_BYTES = 1 << 18
+"""Fits into the cache of a core."""
 
 
 class Expected(NamedTuple):
@@ -29,14 +37,19 @@ class Evidence:
     def __init__(self, expected: Expected, max_bytes: int, check: Check) -> None:
         self._expected, self._max_bytes, self._check = expected, max_bytes, check
         self._most = min(max_bytes, expected.bytes or max_bytes)
-        self.size = 0
+        self.size = self._hashed = 0
         self._head: bytes | None = b""
         self._sha256: _Hash = hashlib.sha256()
         self._md5: _Hash | None = hashlib.md5(usedforsecurity=False) if expected.md5 else None
 
     @property
+    def is_hashed(self) -> bool:
+        """True if the hashes are those of all bytes so far."""
+        return self._hashed == self.size
+
+    @property
     def sha256(self) -> str:
-        """The hash of all bytes so far, in hexadecimal."""
+        """The hash of all bytes so far, in hexadecimal, if they are hashed."""
         return self._sha256.hexdigest()
 
     @property
@@ -49,13 +62,26 @@ class Evidence:
         self.size += len(data)
         if self.size > self._most:
             self._refuse_size()
-        self._sha256.update(data)
-        if self._md5:
-            self._md5.update(data)
+        if self.size <= AT_ONCE_BYTES:
+            self._hash(data)
         if self._head is not None:
             self._head += data
             if len(self._head) >= HEAD_BYTES:
                 self._check_head(self._head)
+
+    def hash_rest(self, file: int) -> None:
+        """Hash what is not hashed yet of all bytes so far, which `file` has. Raises OSError."""
+        while self._hashed < self.size:
+            data = os.pread(file, _READ_BYTES, self._hashed)
+            if not data:
+                raise OSError(errno.EIO, "the file is shorter than what was written")
+            self._hash(data)
+
+    def _hash(self, data: bytes) -> None:
+        self._sha256.update(data)
+        if self._md5:
+            self._md5.update(data)
+        self._hashed += len(data)
 
     def prove(self) -> Proof | None:
         """Return the hash that proves the original, None if none is known. Raises Passing if it

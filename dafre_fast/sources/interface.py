@@ -21,7 +21,7 @@ class Check(NamedTuple):
 
     head: Callable[[bytes], object]
     """Takes the first bytes. Refuses what is no image at all."""
-    whole: Callable[[mmap], bool]
+    whole: Callable[[bytes | mmap], bool]
     """Takes the whole file if no hash of it is known. Refuses what is not complete. True if the
     file has a proper end, False if only its picture is complete."""
 

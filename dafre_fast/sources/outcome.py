@@ -1,7 +1,5 @@
 """Outcomes of downloads, as the records that go into the ledger: their addresses are `public`."""
 
-from pathlib import Path
-
 from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.paths import to_text
@@ -14,7 +12,7 @@ from dafre_fast.sources.manners.effort import Effort
 def fetched(
     key: str,
     url: str,
-    path: Path,
+    path: str,
     arrived: Arrived,
     *,
     attempts: int,
@@ -30,7 +28,7 @@ def fetched(
     final_url = None if body is None or body.url == (address or url) else body.url
     return Fetched(
         key=key,
-        path=to_text(str(path)),
+        path=to_text(path),
         url=public(url),
         final_url=final_url and public(final_url),
         http_status=body.status if body else None,

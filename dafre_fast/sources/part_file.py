@@ -5,12 +5,12 @@ nothing waits for the disk, and after a power cut the next run compares sizes wi
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from dafre_fast.core.atomic import temporary
+from dafre_fast.core.atomic import temporary_name
 from dafre_fast.core.errors import OutputError
 from dafre_fast.sources.disk_clock import on_disk
 
@@ -20,9 +20,10 @@ _READ_BYTES = 1 << 20
 class PartFile:
     """The part file of `path`. All methods raise OutputError if the disk fails."""
 
-    def __init__(self, path: Path, *, sync: bool) -> None:
-        self.path, self._part, self._sync = path, temporary(path), sync
-        self._part_name = os.fspath(self._part)
+    def __init__(self, path: str, *, sync: bool) -> None:
+        self.path, self._sync = path, sync
+        self._folder, name = os.path.split(path)
+        self._part = os.path.join(self._folder, temporary_name(name))  # noqa: PTH118
         self._file: int | None = None
         self._exists = False
 
@@ -48,7 +49,7 @@ class PartFile:
     def adopt(self, file: Path) -> Iterator[bytes]:
         """Take a file of the same file system as the part file, and read it."""
         try:
-            self._part.parent.mkdir(parents=True, exist_ok=True)
+            Path(self._folder).mkdir(parents=True, exist_ok=True)
             self._file = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
             file.replace(self._part)
             self._exists = True
@@ -56,6 +57,23 @@ class PartFile:
             raise self._failure(error) from error
         while data := self._read(self._file):
             yield data
+
+    def again(self) -> Callable[[Callable[[int], None]], None]:
+        """Return a call that hands the file to a reader once, and may be made by another thread,
+        even after the file was discarded.
+        """
+        assert self._file is not None, "nothing was written"
+        file = os.dup(self._file)
+
+        def hand_to(read: Callable[[int], None]) -> None:
+            try:
+                read(file)
+            except OSError as error:
+                raise self._failure(error) from error
+            finally:
+                os.close(file)
+
+        return hand_to
 
     def map(self) -> mmap:
         """Return the whole file, mapped for reading. It must not be empty."""
@@ -71,10 +89,10 @@ class PartFile:
                 os.fdatasync(self._file)
             file, self._file = self._file, None
             os.close(file)
-            os.replace(self._part_name, self.path)  # noqa: PTH105  (a Path costs more)
+            os.replace(self._part, self.path)  # noqa: PTH105  (a Path costs more)
             self._exists = False
             if self._sync:
-                _sync_folder(self.path.parent)
+                _sync_folder(self._folder)
         except OSError as error:
             raise self._failure(error) from error
 
@@ -87,7 +105,7 @@ class PartFile:
         if self._exists:
             self._exists = False
             with suppress(OSError):
-                self._part.unlink()
+                os.unlink(self._part)  # noqa: PTH108
 
     def _read(self, file: int) -> bytes:
         try:
@@ -98,11 +116,11 @@ class PartFile:
     def _create(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
         try:
-            return os.open(self._part_name, flags, 0o666)
+            return os.open(self._part, flags, 0o666)
         except FileNotFoundError:
-            self._part.parent.mkdir(parents=True, exist_ok=True)
+            Path(self._folder).mkdir(parents=True, exist_ok=True)
             if self._sync:
-                _sync_folder(self._part.parent.parent)
+                _sync_folder(os.path.dirname(self._folder))  # noqa: PTH120
             return os.open(self._part, flags, 0o666)
 
     def _failure(self, error: OSError) -> OutputError:
@@ -117,7 +135,7 @@ def _write(file: int, data: bytes) -> None:
         written += os.write(file, data[written:])
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

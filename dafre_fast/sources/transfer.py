@@ -4,7 +4,6 @@ that is safe, else it starts over.
 
 from collections.abc import Callable
 from contextlib import aclosing
-from pathlib import Path
 
 from dafre_fast.core.addresses import public
 from dafre_fast.core.errors import Refusal
@@ -28,7 +27,7 @@ class Transfer:
         self,
         key: str,
         address: str,
-        path: Path,
+        path: str,
         expected: Expected,
         settings: Fetching,
         check: Check,
@@ -57,6 +56,7 @@ class Transfer:
     async def _attempt(self, transport: Transport, effort: Effort) -> Fetched:
         try:
             body = await self._receive(transport, effort)
+            await self._arrival.hash_aside()
             arrived = self._arrival.finish(sized=body.total is not None)
         except Refusal as refusal:
             if public(self._address) not in refusal.detail:

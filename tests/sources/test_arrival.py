@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from dafre_fast.core.records import Sought
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.pixels.damage import check_end
 from dafre_fast.sources.arrival import Arrival, Expected
+from dafre_fast.sources.evidence import AT_ONCE_BYTES
 from dafre_fast.sources.interface import HEAD_BYTES, Check
 from dafre_fast.sources.manners.effort import Passing
 from dafre_fast.testing.plays import first, right
@@ -288,3 +290,103 @@ def test_damage_is_not_kept_where_only_what_breaks_off_is(tmp_path) -> None:
     with pytest.raises(Passing) as refused:
         arrive(tmp_path, b"<html>" * 500, KEEP)
     assert refused.value.reason is Reason.NOT_AN_IMAGE
+
+
+# Large originals are hashed when all is there
+
+LARGE = JPEG[:-2] + bytes(range(1, 250)) * 3000 + JPEG[-2:]
+
+
+def come(folder: Path, data: bytes, step: int, **known: int | str) -> Arrival:
+    coming = arrival(folder, **known)
+    for at in range(0, len(data), step):
+        coming.write(data[at : at + step])
+    return coming
+
+
+@pytest.mark.parametrize("size", [AT_ONCE_BYTES - 1, AT_ONCE_BYTES, AT_ONCE_BYTES + 1, len(LARGE)])
+@pytest.mark.parametrize("step", [1000, 1 << 18, 1 << 30])
+@pytest.mark.parametrize("aside", [True, False])
+def test_hashes_are_those_of_all_bytes_however_they_come(tmp_path, size, step, aside) -> None:
+    data = LARGE[: size - 2] + LARGE[-2:]
+    md5, sha256 = hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest()
+    coming = come(tmp_path, data, step, md5=md5)
+    if aside:
+        asyncio.run(coming.hash_aside())
+    arrived = coming.finish()
+    assert (arrived.bytes, arrived.sha256, arrived.proof) == (len(data), sha256, Proof.MD5)
+    assert files(tmp_path) == {"0007/7.jpg": data}
+
+
+def test_what_is_written_anew_is_hashed_anew(tmp_path) -> None:
+    coming = come(tmp_path, LARGE + LARGE, 1 << 18)
+    coming.start_over()
+    coming.write(LARGE)
+    asyncio.run(coming.hash_aside())
+    assert coming.finish().sha256 == hashlib.sha256(LARGE).hexdigest()
+
+
+def test_a_large_original_is_hashed_while_the_loop_does_other_things(tmp_path, monkeypatch) -> None:
+    may_read = threading.Event()
+
+    def read(*arguments: int) -> bytes:
+        assert may_read.wait(timeout=30)
+        return pread(*arguments)
+
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", read)
+
+    async def main() -> None:
+        coming = come(tmp_path, LARGE, 1 << 18)
+        hashing = asyncio.ensure_future(coming.hash_aside())
+        await asyncio.sleep(0)
+        may_read.set()  # which the loop would never come to if it hashed itself
+        await hashing
+        assert coming.finish().sha256 == hashlib.sha256(LARGE).hexdigest()
+
+    asyncio.run(main())
+
+
+def test_a_download_that_is_stopped_while_it_is_hashed_leaves_nothing(
+    tmp_path, monkeypatch
+) -> None:
+    reads, may_read, read_whole = threading.Event(), threading.Event(), threading.Event()
+
+    def read(file: int, size: int, at: int) -> bytes:
+        reads.set()
+        assert may_read.wait(timeout=30)
+        data = pread(file, size, at)
+        if at + len(data) == len(LARGE):
+            read_whole.set()
+        return data
+
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", read)
+
+    async def main() -> None:
+        coming = come(tmp_path, LARGE, 1 << 18)
+        hashing = asyncio.ensure_future(coming.hash_aside())
+        await asyncio.to_thread(reads.wait, 30)
+        hashing.cancel()
+        await asyncio.wait([hashing])
+        coming.discard()
+        assert files(tmp_path) == {}
+        may_read.set()
+        assert await asyncio.to_thread(read_whole.wait, 30)  # of its own descriptor
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("aside", [True, False])
+def test_a_disk_that_cannot_read_what_was_written_ends_the_run(
+    tmp_path, monkeypatch, aside
+) -> None:
+    def fail(*_: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", fail)
+    coming = come(tmp_path, LARGE, 1 << 18)
+    with pytest.raises(OutputError, match=r"7\.jpg: Input/output error"):
+        asyncio.run(coming.hash_aside()) if aside else coming.finish()
+    coming.discard()
+    assert files(tmp_path) == {}

@@ -23,7 +23,7 @@ def test_an_original_is_wanted_by_the_name_that_exists() -> None:
     portion = planned({"original/0007/7.png": 10}, Sought("7"))
     ((name, wanted),) = portion.wanted.items()
     assert (name, wanted.place.address) == ("original/0007/7.png", f"{SOURCE}/0007/7.png")
-    assert wanted.place.path == Path("out/0007/7.png")
+    assert wanted.place.path == "out/0007/7.png"
 
 
 def test_the_first_extension_is_wanted_where_two_names_exist() -> None:

@@ -44,6 +44,7 @@ async def save(desk: Desk, found: Found, reading: Reading) -> Fetched:
         async with aclosing(pieces):
             async for piece in pieces:
                 arrival.write(piece)
+        await arrival.hash_aside()
         arrived = arrival.finish(proven=Proof.CRC32 if in_zip else None)
     except Passing as passing:
         if public(url) not in passing.detail:

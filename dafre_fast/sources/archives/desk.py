@@ -140,7 +140,7 @@ class Desk:
 
     def drop(self, found: Found) -> None:
         """Delete the file of an original, which a later member of the archive replaces."""
-        self.arrival(found).path.unlink(missing_ok=True)
+        Path(self.arrival(found).path).unlink(missing_ok=True)
 
     def ignore_index(self, refusal: Refusal) -> None:
         """Report that what lies beside an archive is ignored, the first time."""

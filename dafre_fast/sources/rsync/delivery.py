@@ -81,7 +81,7 @@ class Delivery:
             file = self._staging.path / name
             if name in wanted and file.is_file():
                 one = wanted.pop(name)
-                await take(one.sought, self._place(one, file, effort))
+                await take(one.sought, await self._place(one, file, effort))
 
         failure = None
         try:
@@ -94,20 +94,21 @@ class Delivery:
             raise failure
         return said
 
-    def _place(self, one: Wanted, file: Path, effort: Effort) -> Fetched:
+    async def _place(self, one: Wanted, file: Path, effort: Effort) -> Fetched:
         """Check a file and give it its final name; return its outcome."""
         sought, (address, path) = one
         expected = Expected(sought.bytes, sought.md5)
         arrival = Arrival(path, expected, self._settings, self._check)
         try:
             arrival.adopt(file)
+            await arrival.hash_aside()
             arrived = arrival.finish()
         except Refusal as refusal:
             self._tell(Failed(public(address), effort.attempts, refusal.reason, refusal.detail))
             return refused_untimed(sought, address, refusal, effort)
         finally:
             arrival.discard()
-        return fetched(sought.key, address, path, arrived, attempts=effort.attempts)
+        return fetched(sought.key, address, arrival.path, arrived, attempts=effort.attempts)
 
 
 def refused_untimed(
