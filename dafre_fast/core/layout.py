@@ -17,6 +17,8 @@ AUDIT = "audit"
 HEADS, HEADS_TABLE = "heads", "heads.parquet"
 """The folder of the tables of heads that a detector found for a dataset, and the one of all boxes
 in it."""
+BOXES = "boxes.parquet"
+"""The record of the head box of every crop, in the folder of the ledger."""
 EXCLUDE, AUDIT_SUMMARY = "exclude.csv", "summary.json"
 DETECTOR = "detector.json"
 FUNNEL, TAGS_FUNNEL = "funnel.json", "tags_funnel.json"

@@ -107,16 +107,16 @@ def _is_no_ledger(name: str) -> bool:
     return not name.endswith(f"/{NAME}") and not name.startswith(TRIAL)
 
 
-def fetch_ledger(store: ObjectStore, name: str, ours: Path) -> None:
+def fetch_ledger(store: ObjectStore, name: str, ours: Path) -> bool:
     """Fetch a ledger. Where this machine has one, too, one that goes on where the other ends
-    replaces it; else the lines of this machine follow those of the store. Nothing happens if the
-    store has none.
+    replaces it; else the lines of this machine follow those of the store. Returns False, and
+    nothing happens, if the store has none.
     """
     theirs = ours.with_name(f"{NAME}.stored")
     try:
         store.fetch(name, theirs)
     except FileNotFoundError:
-        return
+        return False
     if not ours.exists() or _begins_with(theirs, ours):
         theirs.replace(ours)
     elif not _begins_with(ours, theirs):
@@ -124,6 +124,7 @@ def fetch_ledger(store: ObjectStore, name: str, ours: Path) -> None:
             shutil.copyfileobj(more, file)
         theirs.replace(ours)
     theirs.unlink(missing_ok=True)
+    return True
 
 
 def _begins_with(path: Path, other: Path) -> bool:

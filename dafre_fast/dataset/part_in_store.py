@@ -10,18 +10,19 @@ each shard with the ledger, and names the part of one that is not as recorded.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
+import polars as pl
 from msgspec import Struct
 
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.events import Doing, Tell
-from dafre_fast.core.layout import BAD_ROWS, LABELS, SHARDS, STATE, STATISTICS
+from dafre_fast.core.layout import BAD_ROWS, BOXES, LABELS, SHARDS, STATE, STATISTICS
 from dafre_fast.core.parts import Part
 from dafre_fast.dataset.in_store import fetch_ledger, files_of
 from dafre_fast.dataset.ledger import NAME, last_lines
@@ -39,6 +40,8 @@ from dafre_fast.dataset.provenance import CHOICE
 from dafre_fast.dataset.provenance import NAME as MAKINGS
 from dafre_fast.dataset.shard_order import Numbers, names_of
 from dafre_fast.dataset.stored import read_stored, record_archives
+from dafre_fast.tables.unreadable import reading
+from dafre_fast.tables.writing import write_parquet
 
 _THREADS = 16
 
@@ -94,9 +97,10 @@ class PartInStore:
         if resume:
             state, own = self.folder / STATE, self._place
             self._fetch_first(state / MAKINGS, f"{own}/{MAKINGS}", f"{STATE}/{MAKINGS}")
-            fetch_ledger(self.store, f"{own}/{NAME}", state / NAME)
-            if not (state / NAME).exists():
-                self._begin_with_whole(state / NAME, keys)
+            if fetch_ledger(self.store, f"{own}/{NAME}", state / NAME):
+                self._fetch_first(state / BOXES, f"{own}/{BOXES}")
+            else:  # it is merged, or was never begun
+                self._begin_with_whole(state, [*keys])
         self._fetch_shards(numbers)
         self.put_records()
 
@@ -106,13 +110,21 @@ class PartInStore:
                 self.store.fetch(name, path)
                 return
 
-    def _begin_with_whole(self, ledger: Path, keys: Iterable[str]) -> None:
-        whole = ledger.with_name(f"{NAME}.whole")
+    def _begin_with_whole(self, state: Path, keys: Sequence[str]) -> None:
+        """Take over the outcomes and the boxes that a run of the whole has of these images."""
+        for name in (NAME, BOXES):
+            (state / name).unlink(missing_ok=True)
+        ledger, boxes = (self.folder / f"whole-{name}" for name in (NAME, BOXES))
         with suppress(FileNotFoundError):
-            self.store.fetch(f"{STATE}/{NAME}", whole)
-            with replacing(ledger) as part, part.open("wb") as file:
-                file.writelines(last_lines(whole, keys))
-            whole.unlink()
+            self.store.fetch(f"{STATE}/{NAME}", ledger)
+            with replacing(state / NAME) as part, part.open("wb") as file:
+                file.writelines(last_lines(ledger, keys))
+            ledger.unlink()
+            self.store.fetch(f"{STATE}/{BOXES}", boxes)
+            with reading(boxes):
+                known = pl.read_parquet(boxes, glob=False)
+            write_parquet(known.filter(pl.col("key").is_in(keys)), state / BOXES)
+            boxes.unlink()
 
     def _fetch_shards(self, numbers: Numbers) -> None:
         """Fetch the tables of the shards of this part that are there as they were recorded."""
@@ -138,9 +150,10 @@ class PartInStore:
 
     def put_records(self) -> None:
         """Put ledger and settings of the part."""
-        for name in (MAKINGS, NAME):
+        for name in (MAKINGS, BOXES, NAME):
             path = self.folder / STATE / name
-            self._put(name, path if path.exists() else b"")
+            if path.exists() or name == NAME:  # which says that the part has begun
+                self._put(name, path if path.exists() else b"")
 
     def put(self, tell: Tell) -> None:
         """Put the tables of the whole, the records of the part, and last that it is finished."""

@@ -5,12 +5,10 @@ from pathlib import Path
 import polars as pl
 
 from dafre_fast.core.errors import UsageError
-from dafre_fast.core.layout import STATE
+from dafre_fast.core.layout import BOXES, STATE
 from dafre_fast.core.records import Box
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
-
-NAME = "boxes.parquet"
 
 
 def record_boxes(output: Path, asked: pl.DataFrame, *, resume: bool) -> None:
@@ -21,7 +19,7 @@ def record_boxes(output: Path, asked: pl.DataFrame, *, resume: bool) -> None:
     outcomes by key alone. Raises InputError if the record is damaged, OutputError if it cannot be
     written.
     """
-    path, boxes = output / STATE / NAME, asked.select("key", *Box._fields)
+    path, boxes = output / STATE / BOXES, asked.select("key", *Box._fields)
     if resume and path.exists():
         with reading(path), path.open("rb") as file:
             known = pl.read_parquet(file).select(boxes.columns)

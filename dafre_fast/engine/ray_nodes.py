@@ -30,6 +30,8 @@ PAUSE_SECONDS = 15.0
 """Time in which whatever is left of a lost part has ended: an engine whose parent is gone takes 12
 seconds at most. It has ended, too, where a shared file system does not know the locks of others.
 """
+LOCAL = "local"
+"""The address for which a cluster is started on this machine, whether there is one or not."""
 _TELL_SECONDS = 1.0
 _WAIT_SECONDS = 1.0
 _NODES_SECONDS = 2.0
@@ -62,9 +64,9 @@ class _Task(NamedTuple):
 class RayNodes:
     """The nodes of a cluster, as places for parts (`engine.coordinator.Places`); a context manager.
 
-    The cluster is the one at `address`, else one that is found (RAY_ADDRESS, or on this machine),
-    else one that is started on this machine. `engines_of` returns how many parts a node of so many
-    cores does at once. Nodes must see `proof`, if that is given.
+    The cluster is the one at `address` (`LOCAL`: a new one), else one that is found (RAY_ADDRESS,
+    or on this machine), else a new one on this machine. `engines_of` returns how many parts a node
+    of so many cores does at once. Nodes must see `proof`, if that is given.
 
     Raises UsageError if Ray is not installed or the cluster does not answer.
     """
@@ -240,11 +242,14 @@ def _connect(ray: Any, address: str | None) -> None:
         _refuse_unanswered(found)
     try:
         try:
-            ray.init(found or "auto", **quiet)
+            if found != LOCAL:
+                ray.init(found or "auto", **quiet)
         except ConnectionError:
             if found:
                 raise
-            ray.init("local", include_dashboard=False, **quiet)
+            found = LOCAL
+        if found == LOCAL:
+            ray.init(LOCAL, include_dashboard=False, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         what = f"--ray-address {found}" if found else "--executor ray"
         line = str(error).strip().partition("\n")[0]
@@ -253,7 +258,7 @@ def _connect(ray: Any, address: str | None) -> None:
 
 def _refuse_unanswered(address: str) -> None:
     """Raise UsageError at once where Ray would try for minutes."""
-    if address in {"auto", "local"}:
+    if address in {"auto", LOCAL}:
         return
     host, colon, port = address.rpartition(":")
     if "://" in address or not (host and colon and port.isdecimal()):

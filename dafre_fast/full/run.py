@@ -123,7 +123,7 @@ def _full(
     tell(Doing("reading metadata"))
     metadata = open_metadata(run.source, fetching, own_rows(own, making), selection)
     with sharing(run.output, running) as share:
-        record_boxes(output, asked, resume=running.resume)
+        record_boxes(output, own, resume=running.resume)
         bad_rows, tags = _write_tables(catalogue, metadata, output, splitting, tell), None
         if part is None or part.number == 1 or place.part:  # tags are the same for all parts
             if run.tags:
@@ -146,18 +146,17 @@ def _full(
             )
         funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
         shards = run.shard_size if spools else None
-        in_store = run.output.resolve().name if place.part else None
-        facts = Facts(MANIFEST, funnel, *bad_rows, shards, run.report, in_store, bool(found))
+        stored_as = run.output.resolve().name if place.part else None
+        facts = Facts(MANIFEST, funnel, *bad_rows, shards, run.report, stored_as, bool(found))
         if share:
             packed = _put_shards(run, place, manifest, numbers, tell)
             summary = replace(summarize(manifest, work), tags=tags, packed=packed)
-            summary = bad_rows.added_to(summary)
             rows = rows_of(asked.lazy(), recipe.outputs).collect()
             settings = _settings(run, selection, splitting, recipe)
-            share.record("full", settings, rows, facts, summary)
+            share.record("full", settings, rows, facts, bad_rows.added_to(summary))
             if place.part:
                 place.part.put(tell)
-            return summary
+            return bad_rows.added_to(summary)
         put = place.whole.put_records if place.whole else None
         ends = (tags, running.workers, tell, put)
         return replace(_finish(output, manifest, work, facts, *ends), heads=found)
@@ -224,8 +223,11 @@ def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
     """Write manifest and shards of parts that are merged; return the summary of the whole."""
     facts = msgspec.convert(done.plan.facts, Facts)
     recipe = msgspec.convert(done.plan.settings["recipe"], Recipe)
+    if facts.in_store:  # each part has recorded its own
+        record_boxes(output, done.rows, resume=False)
     manifest = manifest_of_ledger(output / STATE / LEDGER, done.rows, recipe.outputs)
-    tags = msgspec.convert(done.summaries[0].get("tags"), TagsSummary | None)
+    told = done.summaries[0].get("tags")
+    tags = msgspec.convert(told, TagsSummary | None, str_keys=True)
     made_in = len(done.summaries) if facts.in_store else None
     summary = _finish(output, manifest, done.work, facts, tags, None, tell, made_in=made_in)
     found = read_merged(output) if facts.found else None

@@ -197,3 +197,22 @@ def test_a_part_that_is_killed_between_two_puts_goes_on_with_an_empty_disk(
     full(inputs, tmp_path / "other", "--into", store.address, "--part", "2/2")
     assert dafre("merge", "--output", store.address, cwd=tmp_path).returncode == 0
     assert without_times(dataset(store)) == without_times(expected)
+
+
+def test_parts_have_the_tags_of_the_whole_in_their_shards(inputs, store, tmp_path) -> None:
+    posts = tmp_path / "posts.json"
+    line = '{{"id": {0}, "rating": "s", "tag_string_general": "solo n{0}"}}\n'
+    posts.write_text("".join(map(line.format, range(IMAGES))))
+    full(inputs, tmp_path / "whole", "--metadata", posts)
+    for number in (1, 2):
+        into = ("--into", store.address, "--part", f"{number}/2", "--metadata", posts)
+        full(inputs, tmp_path / f"{number}", *into)
+    done = dafre("merge", "--output", store.address, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole = {
+        name: data
+        for name, data in tree(tmp_path / "whole/ds").items()
+        if name.startswith((LABELS, SHARDS, "stats"))
+    }
+    assert f"{LABELS}/train_tags.parquet" in whole
+    assert {name: data for name, data in objects(store).items() if name in whole} == whole

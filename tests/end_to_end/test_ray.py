@@ -214,14 +214,21 @@ def test_other_commands_end_in_the_bytes_of_one_run(cluster, inputs, tmp_path, c
     assert contents(tmp_path / "nodes") == contents(tmp_path / "one")
 
 
-def test_without_a_cluster_one_is_started_and_leaves_nobody(inputs, short_tmpdir) -> None:
+def test_a_cluster_that_the_command_starts_leaves_nobody(inputs, short_tmpdir) -> None:
     command = [sys.executable, "-m", "dafre_fast.resize", "--executor", "ray", "--parts", "2"]
-    words = ["--input", str(inputs / "originals"), "--output", "ds", "--json"]
-    own = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    words = [
+        "--ray-address",
+        "local",
+        "--input",
+        str(inputs / "originals"),
+        "--output",
+        "ds",
+        "--json",
+    ]
     done = subprocess.run(
         [*command, *words],
         cwd=short_tmpdir,
-        env=own | {"RAY_TMPDIR": short_tmpdir},
+        env=os.environ | {"RAY_TMPDIR": short_tmpdir},
         capture_output=True,
         text=True,
         check=False,

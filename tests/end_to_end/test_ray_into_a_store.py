@@ -26,8 +26,7 @@ def test_parts_on_ray_make_the_shards_of_one_run_in_the_store(
     inputs, store, tmp_path, short_tmpdir, monkeypatch
 ) -> None:
     monkeypatch.setenv("RAY_TMPDIR", short_tmpdir)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    ray = ("--executor", "ray", "--parts", 3, "--into", store.address)
+    ray = ("--executor", "ray", "--ray-address", "local", "--parts", 3, "--into", store.address)
     summary = full(inputs, tmp_path / "on ray", *ray)
     full(inputs, tmp_path / "alone")
     made = tree(tmp_path / "alone/ds").items()

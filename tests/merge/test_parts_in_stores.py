@@ -1,11 +1,13 @@
 """Parts into an object store, on machines that share no disk, become the dataset of one run."""
 
+import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dafre_fast.core.errors import InputError, OutputError, PartsError, UsageError
-from dafre_fast.core.layout import LABELS, MANIFEST, SHARDS, STATE
+from dafre_fast.core.layout import BOXES, LABELS, MANIFEST, SHARDS, STATE
 from dafre_fast.dataset.ledger import NAME
 from dafre_fast.dataset.object_store import ObjectStore
 from dafre_fast.dataset.parts import DONE
@@ -136,7 +138,7 @@ def test_parts_that_are_made_twice_at_the_same_time_write_the_same_bytes(
     ids=lambda fault: fault.__name__,
 )
 def test_a_faulty_store_loses_nothing(machine, store, proxy, whole, tmp_path, fault) -> None:
-    for text in (".tar", ".parquet", ".json", NAME, "labels", "rows-"):
+    for text in (".tar", ".parquet", "_stats.json", NAME, "labels", "rows-"):
         proxy.plan(fault, "PUT", text, times=2)
     for number in (1, 2):
         machine().make(f"{number}/2")
@@ -257,3 +259,17 @@ def test_a_bucket_that_refuses_ends_a_part_and_a_merge_before_anything(
 def test_a_store_without_parts_is_named(store) -> None:
     with pytest.raises(InputError, match=r"s3://.*: has no parts to merge; --part I/N"):
         merged(store)
+
+
+def test_head_boxes_of_parts_are_those_of_the_whole(machine, store, tmp_path) -> None:
+    for number in (1, 2):
+        machine().make(f"{number}/2")
+    merged(store)
+    store.fetch(f"{STATE}/{BOXES}", tmp_path / BOXES)
+    assert pl.read_parquet(tmp_path / BOXES).height == IMAGES
+    other = machine()
+    other.inputs = shutil.copytree(other.inputs, tmp_path / "inputs")
+    faces = other.inputs / "faces.tsv"
+    faces.write_text(faces.read_text().replace("0.2, 0.2, 0.8", "0.1, 0.2, 0.8"))
+    with pytest.raises(UsageError, match="13 crops have another box than in an earlier run"):
+        other.make("1/2")
