@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -29,6 +30,8 @@ PAUSE_SECONDS = 15.0
 """Time in which whatever is left of a lost part has ended: an engine whose parent is gone takes 12
 seconds at most. It has ended, too, where a shared file system does not know the locks of others.
 """
+LOCAL = "local"
+"""The address for which a cluster is started on this machine, whether there is one or not."""
 _TELL_SECONDS = 1.0
 _WAIT_SECONDS = 1.0
 _NODES_SECONDS = 2.0
@@ -61,9 +64,9 @@ class _Task(NamedTuple):
 class RayNodes:
     """The nodes of a cluster, as places for parts (`engine.coordinator.Places`); a context manager.
 
-    The cluster is the one at `address`, else one that is found (RAY_ADDRESS, or on this machine),
-    else one that is started on this machine. `engines_of` returns how many parts a node of so many
-    cores does at once. Nodes must see `proof`, if that is given.
+    The cluster is the one at `address` (`LOCAL`: a new one), else one that is found (RAY_ADDRESS,
+    or on this machine), else a new one on this machine. `engines_of` returns how many parts a node
+    of so many cores does at once. Nodes must see `proof`, if that is given.
 
     Raises UsageError if Ray is not installed or the cluster does not answer.
     """
@@ -75,7 +78,7 @@ class RayNodes:
         self._address, self._engines_of = address, engines_of
         self._stack = ExitStack()
         self._nodes: Mapping[Place, _Node] = {}
-        self._looked_at = -_NODES_SECONDS
+        self._looked_at = -inf
         self._tasks = dict[int, _Task]()
         self._last = dict[int, Message]()
 
@@ -154,6 +157,7 @@ class RayNodes:
         except self._ray.exceptions.RayError as error:
             place = self._tasks.pop(number).place
             self._last.pop(number, None)
+            self._looked_at = -inf  # the node may be gone
             yield Lost(f"part {number} was lost on {place.name}", self._how(error))
         else:
             if isinstance(message, Failed | Finished | Lost):
@@ -238,11 +242,14 @@ def _connect(ray: Any, address: str | None) -> None:
         _refuse_unanswered(found)
     try:
         try:
-            ray.init(found or "auto", **quiet)
+            if found != LOCAL:
+                ray.init(found or "auto", **quiet)
         except ConnectionError:
             if found:
                 raise
-            ray.init("local", include_dashboard=False, **quiet)
+            found = LOCAL
+        if found == LOCAL:
+            ray.init(LOCAL, include_dashboard=False, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         what = f"--ray-address {found}" if found else "--executor ray"
         line = str(error).strip().partition("\n")[0]
@@ -251,7 +258,7 @@ def _connect(ray: Any, address: str | None) -> None:
 
 def _refuse_unanswered(address: str) -> None:
     """Raise UsageError at once where Ray would try for minutes."""
-    if address in {"auto", "local"}:
+    if address in {"auto", LOCAL}:
         return
     host, colon, port = address.rpartition(":")
     if "://" in address or not (host and colon and port.isdecimal()):

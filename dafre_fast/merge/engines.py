@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
-from dafre_fast.core.events import Notice, Tell
+from dafre_fast.core.events import Doing, Notice, Tell
 from dafre_fast.core.settings.fetching import SharedFetching
 from dafre_fast.core.settings.running import Dividing
 from dafre_fast.dataset.division import (
@@ -108,6 +108,7 @@ def _run_on_ray(
     def engines_of(cores: int) -> int:
         return running.engines or (cores // CORES if at_once != inf else 1)
 
+    tell(Doing("connecting to Ray"))
     with RayNodes(running.ray_address, engines_of) as nodes:
         division = _division(running, output, PARTS_PER_NODE * len(nodes.all()), tell)
         if address_of(output) is None:

@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Self
 
 import pytest
@@ -30,6 +31,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
 ]
 PARTS = 4
+RULES = ("--min-images", 2, "--max-bad-rows", 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ class Driver:
         self, folder: Path, inputs: Path, source: str, cluster: RayCluster, *more: object
     ) -> None:
         tables = ("--faces", inputs / "faces.tsv", "--tag-ids", inputs / "tagIds.tsv")
-        rules = ("--min-images", 2, "--max-bad-rows", 0.5, "--no-report", "--json")
+        rules = (*RULES, "--no-report", "--json")
         place = ("--executor", "ray", "--ray-address", cluster.address, "--output", "ds")
         flags = (*tables, "--source", source, *rules, *place, "--parts", PARTS, "--connections", 2)
         flags = (*flags, *more)
@@ -107,13 +109,34 @@ def parent(process: int) -> int:
     return int(re.search(r"PPid:\s+(\d+)", status)[1])
 
 
+@contextmanager
+def held(inputs: Path) -> Iterator[tuple[str, Event]]:
+    """Serve the first few originals; others wait until the event is set."""
+    with served(inputs, 0) as (source, counting):
+        count, go_on = counting.one, Event()
+
+        @contextmanager
+        def one() -> Iterator[None]:
+            with count():
+                if len(counting.asked) > 4:
+                    go_on.wait(100)
+                yield
+
+        counting.one = one
+        try:
+            yield source, go_on
+        finally:
+            go_on.set()
+
+
 def two_at_work(folder: Path) -> bool:
     return len(engines(folder)) == 2 and fetched(folder) > 2
 
 
 def test_two_nodes_end_in_the_bytes_of_one_run(cluster, inputs, whole, tmp_path) -> None:
-    with served(inputs, 0.3) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+    with held(inputs) as (source, go_on), Driver(tmp_path, inputs, source, cluster) as driver:
         assert await_true(lambda: two_at_work(tmp_path))
+        go_on.set()
         assert driver.status() == 0, driver.said
     assert (driver.summary["images"], driver.summary["work"]["images"]) == (IMAGES, IMAGES)
     assert driver.said.count(f"images {IMAGES}/{IMAGES}") == 1
@@ -123,9 +146,10 @@ def test_two_nodes_end_in_the_bytes_of_one_run(cluster, inputs, whole, tmp_path)
 def test_a_node_that_is_killed_costs_its_part_another_attempt(
     cluster, inputs, whole, tmp_path
 ) -> None:
-    with served(inputs, 0.5) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+    with held(inputs) as (source, go_on), Driver(tmp_path, inputs, source, cluster) as driver:
         assert await_true(lambda: two_at_work(tmp_path))
         cluster.kill()
+        go_on.set()
         cluster.add()
         assert driver.status() == 0, driver.said
     assert re.search(r"part \d was lost on node .* \(the node died\) and is started", driver.said)
@@ -136,10 +160,11 @@ def test_a_node_that_is_killed_costs_its_part_another_attempt(
 def test_a_process_that_is_killed_on_a_node_costs_nothing(
     cluster, inputs, whole, tmp_path, whom
 ) -> None:
-    with served(inputs, 0.5) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+    with held(inputs) as (source, go_on), Driver(tmp_path, inputs, source, cluster) as driver:
         assert await_true(lambda: two_at_work(tmp_path))
         engine = engines(tmp_path)[0]
         os.kill(engine if whom == "engine" else parent(engine), signal.SIGKILL)
+        go_on.set()
         assert driver.status() == 0, driver.said
     how = "killed by signal 9" if whom == "engine" else "its process died"
     assert f"({how}) and is started again" in driver.said
@@ -149,11 +174,12 @@ def test_a_process_that_is_killed_on_a_node_costs_nothing(
 def test_a_driver_that_is_killed_leaves_nobody_and_goes_on_with_its_parts(
     cluster, inputs, whole, tmp_path
 ) -> None:
-    with served(inputs, 0.5) as (source, _):
+    with held(inputs) as (source, go_on):
         with Driver(tmp_path, inputs, source, cluster) as driver:
             assert await_true(lambda: two_at_work(tmp_path))
             at_work = engines(tmp_path)
             os.kill(driver.process.pid, signal.SIGKILL)
+        go_on.set()
         assert await_true(lambda: not any(map(runs, at_work)))
         before = (tmp_path / "ds" / STATE / "parts/division.json").read_bytes()
         with Driver(tmp_path, inputs, source, cluster) as driver:
@@ -167,7 +193,7 @@ def test_a_driver_that_is_killed_leaves_nobody_and_goes_on_with_its_parts(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_all_parts(cluster, inputs, tmp_path, number) -> None:
-    with served(inputs, 0.5) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
+    with held(inputs) as (source, _), Driver(tmp_path, inputs, source, cluster) as driver:
         assert await_true(lambda: two_at_work(tmp_path))
         at_work = engines(tmp_path)
         os.killpg(driver.process.pid, number)
@@ -179,27 +205,34 @@ def test_one_signal_stops_all_parts(cluster, inputs, tmp_path, number) -> None:
 
 @pytest.mark.parametrize("command", ["resize", "download"])
 def test_other_commands_end_in_the_bytes_of_one_run(cluster, inputs, tmp_path, command) -> None:
-    flags = {
-        "resize": ("--input", inputs / "originals"),
-        "download": ("--faces", inputs / "faces.tsv", "--source", inputs / "originals"),
-    }[command]
-    more = ("--max-bad-rows", 0.5) if command == "download" else ()
     ray = ("--executor", "ray", "--ray-address", cluster.address, "--parts", 2)
-    for output, where in (("one", ()), ("nodes", ray)):
-        done = dafre(command, *flags, *more, *where, "--output", output, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+    with served(inputs, 0) as (source, _):
+        flags = {
+            "resize": ("--input", inputs / "originals"),
+            "download": ("--faces", inputs / "faces.tsv", "--source", source, *RULES),
+        }[command]
+        for output, where in (("one", ()), ("nodes", ray)):
+            done = dafre(command, *flags, *where, "--output", output, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
     assert len(tree(tmp_path / "one")) >= IMAGES - 1
     assert contents(tmp_path / "nodes") == contents(tmp_path / "one")
 
 
-def test_without_a_cluster_one_is_started_and_leaves_nobody(inputs, short_tmpdir) -> None:
+def test_a_cluster_that_the_command_starts_leaves_nobody(inputs, short_tmpdir) -> None:
     command = [sys.executable, "-m", "dafre_fast.resize", "--executor", "ray", "--parts", "2"]
-    words = ["--input", str(inputs / "originals"), "--output", "ds", "--json"]
-    own = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    words = [
+        "--ray-address",
+        "local",
+        "--input",
+        str(inputs / "originals"),
+        "--output",
+        "ds",
+        "--json",
+    ]
     done = subprocess.run(
         [*command, *words],
         cwd=short_tmpdir,
-        env=own | {"RAY_TMPDIR": short_tmpdir},
+        env=os.environ | {"RAY_TMPDIR": short_tmpdir},
         capture_output=True,
         text=True,
         check=False,

@@ -69,8 +69,8 @@ class Dividing(Running, frozen=True):
     ray_address: Annotated[
         str | None,
         Meta(
-            description="HOST:PORT of the head node of a Ray cluster. Default: the one that is"
-            " found, or one on this machine."
+            description="HOST:PORT of the head node of a Ray cluster; local: one that is started"
+            " on this machine. Default: the one that is found, else local."
         ),
     ] = None
     parts: Annotated[
