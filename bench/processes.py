@@ -1,4 +1,4 @@
-"""What a command and the processes that it starts use, as /proc tells of them (Linux alone)."""
+"""Measure the use of a command and the processes that it starts, from /proc (Linux alone)."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ class Machine(NamedTuple):
 
 
 class Watched:
-    """What a command used, looked at ten times a second.
+    """The use of a command, looked at ten times a second.
 
     `memory` are pairs of seconds and bytes of the command itself. `cores` and `disk` are the shares
     of all cores of the machine that were busy, by whomever, and that waited for the disk.
@@ -41,7 +41,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.cpu_seconds: dict[int, float] = {}
-        """By process: of the command itself, and of its engines."""
+        """A number per process: the command itself, and its engines."""
         self.memory: list[tuple[float, int]] = []
         self.cores = self.disk = 0.0
 

@@ -46,16 +46,16 @@ class Case(NamedTuple):
 
 
 class Measured(Struct, frozen=True, kw_only=True):
-    """What one run of a case came to. Shares are of one core, but `cores` and `disk` of all."""
+    """The result of one run of a case. Shares are of one core, but `cores` and `disk` of all."""
 
     source: str
     engines: int
     workers: int
     images: int
     seconds: float
-    """Of the work itself: starts and tables aside."""
+    """Time of the work itself: starts and tables aside."""
     cpu_seconds: float
-    """Of the command and its workers."""
+    """Use of the command and its workers."""
     downloader: float
     """Share of the busiest process that fetches originals: an engine, or the command itself."""
     driver: float

@@ -33,7 +33,7 @@ class Step(Struct, frozen=True, kw_only=True):
     images: int
     seconds: float
     cpu_seconds: float
-    """Of its own process, without workers and engines."""
+    """Use of its own process, without workers and engines."""
     begin_mb: float
     """Memory in the second tenth of its time: tables are read by then."""
     end_mb: float

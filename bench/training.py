@@ -30,7 +30,7 @@ _DAFRE = 322_947
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What was measured. Memory is in GiB: of the GPU, or of this process without one."""
+    """The measurements of one case. Memory, in GiB, is that of the GPU, else of this process."""
 
     device: str
     torch: str

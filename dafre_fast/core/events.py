@@ -136,7 +136,7 @@ class Pace(Event, frozen=True):
 
 
 News = Held | Down | Up
-"""What one run learns of a host, and others that ask it should know."""
+"""News of a host that one run learns, and others that ask it should know."""
 
 Tell = Callable[[Event], None]
 """An observer: called with each event, in order, by the thread that does the work."""

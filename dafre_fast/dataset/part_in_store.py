@@ -173,6 +173,6 @@ class PartInStore:
 
 
 class _Record(Struct):
-    """What the record of a shard (`pack.records.Shard`) says of its objects."""
+    """The objects that the record of a shard (`pack.records.Shard`) names."""
 
     etags: Mapping[str, str] = {}

@@ -81,7 +81,7 @@ class Start(NamedTuple):
 
 
 class Places(Protocol):
-    """Where parts are carried out. Who made them stops what is still at work when a run ends."""
+    """Places where parts are carried out. Whoever made them stops what is still at work when a run ends."""
 
     def all(self) -> Collection[Place]:
         """Return the places that there are now, with those that are at work."""
@@ -153,7 +153,7 @@ class _Coordinator:
         self._attempts = dict[int, _Attempts]()
         self._given_up = list[str]()
         self._news = dict[tuple[str, type[Event]], tuple[Held | Down, float]]()
-        """What is known of hosts, and when it was told."""
+        """News of hosts, and when they were told."""
 
     def work(self) -> None:
         while self._waiting or self._paused or self._at_work:

@@ -49,7 +49,7 @@ class Proof(NamedTuple):
 
 
 class _Node(NamedTuple):
-    """Where Ray carries out the parts of a place, and the cores that each takes of it."""
+    """The node on which Ray carries out the parts of a place, and the cores that each takes."""
 
     id: str
     cores: int

@@ -1,4 +1,4 @@
-"""What a model answers for the images of a dataset, as `evaluate` left it in the model's folder."""
+"""Read the answers of a model for the images of a dataset, as `evaluate` left them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from dafre_fast.tables.unreadable import reading
 
 RIGHT, WRONG = "right", "wrong"
 NOT_JUDGED = -1
-"""In place of a number, for rows that were not judged."""
+"""Stands in place of a number in rows that were not judged."""
 _BLOCK = 1024
 """Embeddings that are compared at a time."""
 
@@ -109,7 +109,7 @@ def _cosines(known: NDArray[np.float16], embedding: NDArray[np.float32]) -> NDAr
 
 
 class _Summary(msgspec.Struct):
-    """What is read of the record of an evaluation."""
+    """The part of the record of an evaluation that is read."""
 
     dataset: str
 

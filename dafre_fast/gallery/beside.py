@@ -1,4 +1,4 @@
-"""What lies beside the outputs of a dataset: originals, and duplicates that an audit found."""
+"""Find what lies beside the outputs of a dataset: originals, and duplicates of an audit."""
 
 import os
 from pathlib import Path

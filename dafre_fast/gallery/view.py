@@ -287,8 +287,8 @@ class Place(Struct, frozen=True):
 
 
 class Beside(Struct, frozen=True):
-    """What is shown beside the outputs of an image: the path of its original in the dataset, if it
-    is there, and its duplicates.
+    """The things shown beside the outputs of an image: the path of its original in the dataset,
+    if it is there, and its duplicates.
     """
 
     original: str | None

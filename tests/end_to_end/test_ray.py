@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -56,14 +55,11 @@ def whole(inputs, tmp_path_factory) -> Path:
 class Driver:
     """The command on a cluster; its output lies in files of its folder."""
 
-    def __init__(
-        self, folder: Path, inputs: Path, source: str, cluster: RayCluster, *more: object
-    ) -> None:
+    def __init__(self, folder: Path, inputs: Path, source: str, cluster: RayCluster) -> None:
         tables = ("--faces", inputs / "faces.tsv", "--tag-ids", inputs / "tagIds.tsv")
         rules = (*RULES, "--no-report", "--json")
         place = ("--executor", "ray", "--ray-address", cluster.address, "--output", "ds")
         flags = (*tables, "--source", source, *rules, *place, "--parts", PARTS, "--connections", 2)
-        flags = (*flags, *more)
         command = [sys.executable, "-m", "dafre_fast.full", *map(str, flags)]
         self.folder = folder
         with (folder / "said").open("w") as said, (folder / "printed").open("w") as printed:
@@ -251,22 +247,3 @@ def of_folder(folder: str) -> list[str]:
             if path.name.isdecimal() and own in (path / "environ").read_bytes().split(b"\0"):
                 found.append(path.name)
     return found
-
-
-@pytest.mark.usefixtures("environment")
-@pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("obstore", "moto")), reason="no object store here"
-)
-def test_nodes_that_put_shards_into_a_store_end_in_the_bytes_of_one_run(
-    inputs, store, tmp_path
-) -> None:
-    into = ("--pack", "webdataset", "--shard-size", 5, "--into", store.address)
-    with ray_cluster() as cluster, served(inputs, 0) as (source, _):  # nodes with its credentials
-        make(inputs, tmp_path / "whole/ds", source=source, pack="webdataset")
-        with Driver(tmp_path, inputs, source, cluster, *into) as driver:
-            assert driver.status() == 0, driver.said
-    assert driver.summary["images"] == IMAGES
-    for name in store.names():
-        store.fetch(name, tmp_path / "fetched" / name)
-    shutil.rmtree(tmp_path / "whole/ds/original")  # originals stay where they were fetched
-    assert same(tmp_path / "fetched", tmp_path / "whole/ds")
