@@ -81,7 +81,7 @@ class Start(NamedTuple):
 
 
 class Places(Protocol):
-    """Places where parts are carried out. Whoever made them stops those that are at work at the end."""
+    """Places where parts are carried out. Whoever made them stops those at work at the end."""
 
     def all(self) -> Collection[Place]:
         """Return the places that there are now, with those that are at work."""
