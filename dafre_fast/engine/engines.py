@@ -41,8 +41,9 @@ from dafre_fast.sources.manners.hosts import (
 )
 
 CORES = 8
-"""Cores that one engine feeds: it downloads 400 originals of 0.8 MB a second at most, and a worker
-makes about 50 images a second of them.
+"""Cores that one engine feeds: it downloads 430 originals of 0.8 MB a second at most, and a worker
+makes about 50 images a second of them. On few cores more engines only cost their starts
+(docs/scaling.md).
 """
 MOST_STARTS = 4
 """An engine that dies so often without finishing one image in between is given up."""

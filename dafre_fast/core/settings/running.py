@@ -43,7 +43,7 @@ class Dividing(Running, frozen=True):
         Count | None,
         Meta(
             description="Processes that each download and make a part, and share the workers."
-            " Default: one for each 8 cores."
+            " Default: one for each 8 cores, one on fewer than 16."
         ),
     ] = None
 
