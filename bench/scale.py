@@ -1,9 +1,10 @@
 """`python -m bench scale`: the whole command `full` with engines x workers, from one core to all.
 
 Originals come from disk, and from a server on this machine. The table says how many images a second
-were made, how many for each worker, the efficiency against one engine with one worker, what a
-process that downloads was busy, and which resource was full. The server takes its cores from the
-same machine; what it used is a column.
+were made, how many a worker, the efficiency against one engine with one worker, the CPU time of an
+image, and which resource was full: the process that downloads (the loader), the one above several
+engines (the driver), the server, which takes its cores from the same machine, all cores, or the
+disk. A share of "cores" counts whatever else runs on the machine, too.
 
 `--tiny N` makes N tiny originals in `--parts` instead: the memory of each part's process at its
 begin and its end, and the CPU time that is not divided by engines.
@@ -34,7 +35,7 @@ from dafre_fast.sample.serving import serving
 DISK, NETWORK = "disk", "network"
 _FULL = 0.9
 _FULL_DISK = 0.3
-_WIDTH = 120
+_WIDTH = 130
 
 
 class Case(NamedTuple):
@@ -77,7 +78,7 @@ class Measured(Struct, frozen=True, kw_only=True):
         if self.driver >= _FULL:
             return "driver"
         if self.downloader >= _FULL:
-            return "downloader"
+            return "loader"
         if self.server >= _FULL:
             return "server"
         if self.disk >= _FULL_DISK:
@@ -235,9 +236,9 @@ def show(measured: Sequence[Measured]) -> None:
     table = Table(title="scale", title_justify="left")
     for title in ("source", "engines", "workers"):
         table.add_column(title)
-    titles = ("images/s", "per worker", "efficiency", "CPU ms/image")
-    for title in (*titles, "downloader", "driver", "server", "cores", "disk"):
-        table.add_column(title, justify="right")
+    titles = ("images/s", "a worker", "efficiency", "CPU ms")
+    for title in (*titles, "loader", "driver", "server", "cores", "disk"):
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("full")
     for one in measured:
         shares = (one.downloader, one.driver, one.server, one.cores, one.disk)

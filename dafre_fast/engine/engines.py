@@ -34,8 +34,9 @@ from dafre_fast.sources.manners.hosts import (
 )
 
 CORES = 8
-"""Cores that one engine feeds: it downloads 400 originals of 0.8 MB a second at most, and a worker
-makes about 50 images a second of them.
+"""Cores that one engine feeds: it downloads 430 originals of 0.8 MB a second at most, and a worker
+makes about 50 images a second of them. On few cores more engines only cost their starts
+(docs/scaling.md).
 """
 _WAIT_SECONDS = 1.0
 

@@ -57,7 +57,7 @@ def test_efficiency_is_that_of_a_worker_against_the_first_case_of_the_source() -
     [
         ({}, "none"),
         ({"cores": 0.95, "downloader": 0.95, "server": 1.0}, "cores"),
-        ({"downloader": 0.95}, "downloader"),
+        ({"downloader": 0.95}, "loader"),
         ({"driver": 0.95, "downloader": 0.95}, "driver"),
         ({"server": 0.97}, "server"),
         ({"disk": 0.5}, "disk"),

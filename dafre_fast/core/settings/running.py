@@ -57,7 +57,8 @@ class Dividing(Running, frozen=True):
         Count | None,
         Meta(
             description="Processes that each download and make a part, and share the workers."
-            " Default: one for each 8 cores. With Ray: parts that a node does at once."
+            " Default: one for each 8 cores, one on fewer than 16. With Ray: parts that a node"
+            " does at once."
         ),
     ] = None
     executor: Annotated[
