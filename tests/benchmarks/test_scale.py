@@ -96,7 +96,7 @@ def test_a_run_prints_every_case_and_writes_it(corpus, tmp_path) -> None:
     assert done.exit_code == 0, done.output
     report = msgspec.json.decode((tmp_path / "scale.json").read_bytes(), type=scale.Report)
     assert [(one.source, one.images) for one in report.measured] == [(DISK, 6), (NETWORK, 6)]
-    assert [one.server > 0 for one in report.measured] == [False, True]
+    assert report.measured[0].server == 0  # that of the network may use less than a tick of /proc
     for title in ("images/s", "efficiency", "full"):
         assert title in done.output
 
