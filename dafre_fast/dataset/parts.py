@@ -136,19 +136,25 @@ def open_part(output: Path, part: Part, *, resume: bool) -> Iterator[Ledger]:
 
 
 @contextmanager
-def _beside_other_parts(output: Path) -> Iterator[None]:
-    """Keep whole runs and merges from starting."""
-    state = output / STATE
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold the lock of a state folder, which is created if it is missing."""
     try:
-        state.mkdir(parents=True, exist_ok=True)
-        lock = os.open(state / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
     except OSError as error:
-        raise OutputError(f"{state}: {error.strerror}") from error
+        raise OutputError(f"{folder}: {error.strerror}") from error
     try:
-        take_lock(lock, state, fcntl.LOCK_SH)
+        take_lock(lock, folder, how)
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def _beside_other_parts(output: Path) -> Iterator[None]:
+    """Keep whole runs and merges from starting."""
+    with _locked(output / STATE, fcntl.LOCK_SH):
+        yield
 
 
 @contextmanager
@@ -157,18 +163,8 @@ def holding(output: Path, part: Part) -> Iterator[None]:
     starting. Raises UsageError if the part or a whole run is at work, OutputError if a folder
     cannot be written.
     """
-    own = state_folder(output, part)
-    with _beside_other_parts(output):
-        try:
-            own.mkdir(parents=True, exist_ok=True)
-            lock = os.open(own / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-        except OSError as error:
-            raise OutputError(f"{own}: {error.strerror}") from error
-        try:
-            take_lock(lock, own, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+    with _beside_other_parts(output), _locked(state_folder(output, part), fcntl.LOCK_EX):
+        yield
 
 
 def _refuse_others(output: Path, part: Part) -> None:

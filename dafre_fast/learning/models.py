@@ -89,7 +89,7 @@ def look(
 
 
 class Answered(NamedTuple):
-    """What a model answered for a number of images, the numbers of these in the dataset, and their
+    """The answers of a model for a number of images, the numbers of these in the dataset, and their
     embeddings, float16 (n, embedding) of length 1; and a message for each that cannot be read.
     """
 

@@ -50,4 +50,4 @@ _BAD = (
     *(OSError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError),
     *(UnpicklingError, msgspec.ValidationError),
 )
-"""What reading a damaged checkpoint, or one of something else, raises."""
+"""Errors of reading a damaged checkpoint, or one of something else."""

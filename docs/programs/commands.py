@@ -39,7 +39,7 @@ _GUIDES = {
     "evaluate": "../../guides/training.md#what-evaluate-says",
     "predict": "../../guides/training.md",
 }
-"""Where a command is explained with examples."""
+"""Pages that explain a command with examples."""
 
 
 def command_of(name: str) -> Any:

@@ -90,13 +90,13 @@ def test_a_watched_process_is_counted_without_its_children() -> None:
 @needs_proc
 @pytest.mark.slow
 def test_a_run_prints_every_case_and_writes_it(corpus, tmp_path) -> None:
-    small = ("--corpus", corpus.folder, "--many", 6, "--samples", 1, "--latency", 0, "--cores", 1)
+    small = ("--corpus", corpus.folder, "--many", 60, "--samples", 1, "--latency", 0, "--cores", 1)
     paths = ("--json", tmp_path / "scale.json", "--output", tmp_path / "out")
     done = CliRunner().invoke(scale.main, [*map(str, (*small, *paths))])
     assert done.exit_code == 0, done.output
     report = msgspec.json.decode((tmp_path / "scale.json").read_bytes(), type=scale.Report)
-    assert [(one.source, one.images) for one in report.measured] == [(DISK, 6), (NETWORK, 6)]
-    assert report.measured[0].server == 0  # that of the network may use less than a tick of /proc
+    assert [(one.source, one.images) for one in report.measured] == [(DISK, 60), (NETWORK, 60)]
+    assert [one.server > 0 for one in report.measured] == [False, True]
     for title in ("images/s", "efficiency", "full"):
         assert title in done.output
 

@@ -32,5 +32,5 @@ def table_below(page: Path, mark: str) -> list[list[str]]:
 
 
 def in_code(cell: str) -> list[str]:
-    """What stands in a cell as code."""
+    """The parts of a cell that are code."""
     return re.findall(r"`([^`]+)`", cell)

@@ -22,7 +22,7 @@ def calls(text: str) -> list[str]:
 
 
 def in_pages(find: Callable[[str], list[str]]) -> list[tuple[str, str]]:
-    """What is found in the scripts of all pages, with the page it is first found in."""
+    """Everything found in the scripts of all pages, with the page it is first found in."""
     found = dict[str, str]()
     for page in PAGES:
         for language in ("sh", ""):
