@@ -25,7 +25,7 @@ corpus = $(call flag,corpus,$(BENCH_CORPUS))
 
 # A misspelt variable would be ignored, and the sample made in place of the dataset.
 variables := PYTHON VENV OUT RUN CONFIG WORKERS FACES TAG_IDS SOURCE METADATA DETECTOR PACK ARGS \
-    FILES FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE
+    FILES FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE GROUP
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 unknown := $(filter-out $(variables),$(given))
 $(if $(unknown),$(error no such variable: $(unknown) (make help lists them)))
@@ -125,8 +125,10 @@ fuzz: setup-dev ## search the parsers for faults for FUZZ_SECONDS
 bench: setup-dev ## run the benchmarks, on drawn originals or those of BENCH_CORPUS
 	BENCH_IMG2DATASET=$(call quoted,$(BENCH_IMG2DATASET)) $(BIN)/python -m bench $(corpus)
 
+# GROUP: images, start, download or tables, of ten minutes at most; without it, one after the other.
+# Fails where something became slower, and where not all could be compared.
 bench-compare: setup-dev ## compare the benchmarks with those of the commit BASE
-	$(BIN)/python -m bench.compare $(corpus) -- $(call quoted,$(BASE))
+	$(BIN)/python -m bench.compare $(corpus) $(call flag,group,$(GROUP)) -- $(call quoted,$(BASE))
 
 lock: ## write constraints.txt: the newest releases that the ranges of pyproject.toml allow
 	$(PYTHON) -m venv build/lock
