@@ -173,11 +173,11 @@ def compare(
     end = time.monotonic() + seconds
     try:
         versions = _versions(name, trees, corpus, folder)
-        left = (end - time.monotonic()) / 2
-        first = _measure(name, versions, corpus, folder, samples, left)
+        half = (end + time.monotonic()) / 2
+        first = _measure(name, versions, corpus, folder, samples, half, end)
         if all(one.verdict is Verdict.NO_DIFFERENCE for one in first.values()):
             return first
-        second = _measure(name, versions, corpus, folder, samples, left)
+        second = _measure(name, versions, corpus, folder, samples, end, end)
     except NotComparable as error:
         print(f"{name}: {error}", file=sys.stderr)
         return {(name, "", ""): _NOT_COMPARABLE}
@@ -222,22 +222,24 @@ def _measure(
     corpus: Corpus,
     folder: Path,
     samples: int,
-    seconds: float,
+    soon: float,
+    end: float,
 ) -> Judgements:
-    """Judge pairs of samples, as many as there is time for. Raises NotComparable for too few."""
+    """Judge pairs of samples: as many as there is time for until `soon`, and the fewest that are
+    needed until `end`. Raises NotComparable if there is no time for those.
+    """
     console = Console(stderr=True)
-    end = time.monotonic() + seconds
     pairs: list[tuple[Mapping[Key, Result], Mapping[Key, Result]]] = []
     for number in track(range(samples), name, console=console, disable=not console.is_terminal):
-        left = end - time.monotonic()
-        if left <= 0:
+        now = time.monotonic()
+        if now > (soon if number >= LEAST_SAMPLES else end):
             break
-        most = left / (samples - number)
+        most = (soon - now) / (samples - number)
         pairs.append(_pair(name, versions, corpus, folder, first=number % 2, seconds=most))
     if len(pairs) < LEAST_SAMPLES:
         raise NotComparable(
-            f"{len(pairs)} pairs of samples in {seconds:.0f} s, and a verdict needs"
-            f" {LEAST_SAMPLES}; --minutes gives more time"
+            f"there was time for {len(pairs)} pairs of samples, and a verdict needs"
+            f" {LEAST_SAMPLES}; --minutes gives more"
         )
     return {
         key: judge(

@@ -47,7 +47,7 @@ def _table(benchmark: str, results: Sequence[Result]) -> Table:
 
 
 def _figures(result: Result, results: Sequence[Result]) -> tuple[str, ...]:
-    """Return the cell for each title, empty if it does not apply.
+    """Return the cell for each title, empty if it does not apply. `ms` is CPU time per original.
 
     Speed-up is relative to one worker; efficiency is the speed-up by the number of workers.
     """
@@ -56,6 +56,7 @@ def _figures(result: Result, results: Sequence[Result]) -> tuple[str, ...]:
     one_worker = next((other for other in beside if other.contender == "1"), None)
     speed_up = one_worker.seconds / result.seconds if one_worker else 0.0
     return (
+        f"{1000 * cpu / result.images:,.1f}" if result.megapixels else "",
         f"{result.images / cpu:,.1f}",
         f"{result.megapixels / cpu:,.1f}" if result.megapixels else "",
         f"{floor.cpu_seconds / cpu:.0%}" if floor else "",

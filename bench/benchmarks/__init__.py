@@ -23,7 +23,7 @@ from bench.records import Result, Role, Sample
 
 NAMES = tuple(module.name for module in pkgutil.iter_modules(__path__))
 GROUPS = {
-    "images": ("images", "pixels", "busy"),
+    "images": ("images", "full_and_head", "pixels", "busy"),
     "start": ("start", "pool"),
     "download": ("download", "dataset", "coordinator"),
     "tables": ("labels", "boxes", "tags", "shards"),
