@@ -1,7 +1,7 @@
-"""`python -m bench.history [RUN…]`: keep runs of the suite, and write the page of all that are kept.
+"""`python -m bench.history [RUN…]`: keep runs of the suite, and write the page of those kept.
 
-A RUN is a JSON file of `python -m bench`. It is copied to `bench/releases/`, which is committed with
-each release; the page is `docs/design/history.md`. Run it in the root of the repository.
+A RUN is a JSON file of `python -m bench`. It is copied to `bench/releases/`, which is committed
+with each release; the page is `docs/design/history.md`. Run it in the root of the repository.
 """
 
 import time
@@ -18,10 +18,11 @@ from bench.records import MIX, Result, Role, Run, with_mix
 RELEASES, PAGE = Path("bench/releases"), Path("docs/design/history.md")
 _HEAD = """# History of the benchmarks
 
-Each row is a run of `make bench` that was kept, as with every release. Costs are milliseconds of CPU per
-original, from file to JPEG in one process. The last columns of a table do not depend on the machine: the speed
-relative to libvips' thumbnailer, and the share of the floor, in the same run. `python -m bench.history RUN` adds a
-run and writes this page; [Benchmarks](benchmarks.md) says how they are measured.
+Each row is a run of `make bench` that was kept, as with every release. Costs are milliseconds of
+CPU per original, from file to JPEG in one process. The last columns depend little on the machine:
+the speed relative to libvips' thumbnailer, and the share of the floor, in the same run.
+`python -m bench.history RUN` adds a run and writes this page; [Benchmarks](benchmarks.md) says how
+they are measured.
 """
 _TITLES = {"images": "Full images", "full_and_head": "Full image and head"}
 _LIBVIPS = "libvips thumbnail"
