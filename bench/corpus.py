@@ -7,10 +7,12 @@ Their paths are `{bucket}/{id}.{ext}`, so that every command of dafre_fast can r
 import functools
 import hashlib
 import io
+import math
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import NormalDist
 
 import click
 import cv2
@@ -36,8 +38,10 @@ POSTS_A_FILE = 50_000
 _ROWS_PER_CLASS, _CLASSES = 20, 3263
 _PNG_OF_25 = {1, 4, 8, 12, 15, 19, 22}
 _PROGRESSIVE_EVERY, _ALPHA_EVERY = 7, 3
-_MEDIAN_AREA = 1.96e6
-"""Pixels; the mean is 2.7 million."""
+_MEDIAN_AREA, _SPREAD_OF_AREAS = 2.0e6, 0.8
+"""Pixels, and the deviation of their logarithm: the mean is 2.7 million."""
+_AREAS, _STEP = 25, 3
+"""Each 25 originals have the same areas, in such an order that either format has the mean."""
 
 
 class BadInput(click.ClickException):
@@ -192,7 +196,7 @@ def draw_corpus(images: int, folder: Path, scale: float = 1.0) -> Corpus:
 def _write(folder: Path, scale: float, number: int) -> None:
     """Draw one original. Its number decides its kind."""
     rng = np.random.default_rng((SEED, number))
-    width, height = _size(rng, scale)
+    width, height = _size(rng, number, scale)
     png = (number - 1) % 25 in _PNG_OF_25
     pixels = drawing.paint(rng, width, height)
     if png:
@@ -210,8 +214,9 @@ def _write(folder: Path, scale: float, number: int) -> None:
         part.write_bytes(data)
 
 
-def _size(rng: np.random.Generator, scale: float) -> tuple[int, int]:
-    area = np.clip(rng.lognormal(np.log(_MEDIAN_AREA), 0.8), 0.3e6, 12e6) * scale**2
+def _size(rng: np.random.Generator, number: int, scale: float) -> tuple[int, int]:
+    rank = (number * _STEP % _AREAS + 0.5) / _AREAS
+    area = _MEDIAN_AREA * math.exp(_SPREAD_OF_AREAS * NormalDist().inv_cdf(rank)) * scale**2
     ratio = rng.uniform(1.0, 1.6)
     short = int((area / ratio) ** 0.5)
     long = int(short * ratio)

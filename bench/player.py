@@ -17,7 +17,7 @@ from bench.corpus import load as load_corpus
 from bench.measure import warm_up
 from bench.records import Role
 
-_SMALL = {"many": 60, "rows": 200_000, "records": 10_000, "jobs": 4_000}
+_SMALL = {"many": 60, "rows": 200_000, "records": 10_000, "jobs": 2_000}
 """Many samples of little work tell more than few of much."""
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from bench.records import Result, Role, with_mix
 
 _TITLES = (
+    "ms",
     "images/CPU-s",
     "MP/CPU-s",
     "of the floor",
