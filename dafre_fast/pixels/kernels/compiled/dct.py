@@ -1,0 +1,330 @@
+"""Vector operations of the JPEG decoder: inverse transforms of libjpeg-turbo, and its colours.
+
+Each transform is the accurate one of libjpeg's jidctint.c (8 x 8) or jidctred.c (4 x 4 and 2 x 2, a
+block at half and a quarter of its size) with the overflows of its vector code, so that wild values
+of a damaged file come out alike. Numbers are 32 bits wide between two steps of 16 bits.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from dafre_fast.core.compiled.inlined import element_pointer
+from dafre_fast.pixels.kernels.baseline import AT_ONCE
+
+_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_SIDE = 8
+_FIX = 13
+"""Bits of the fraction of constants, as in jidctint.c; its results have two more between passes."""
+_COLOUR_FIX = 16
+"""Bits of the fraction of the constants of colours (jdcolor.c)."""
+
+
+class _Lanes:
+    """A vector of whole numbers in the code that is generated."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self._builder, self.value = builder, value
+
+    def _all(self, number: int) -> Any:
+        return ir.Constant(self.value.type, [number] * self.value.type.count)
+
+    def _by(self, operation: str, other: "_Lanes | int") -> "_Lanes":
+        value = self._all(other) if isinstance(other, int) else other.value
+        return _Lanes(self._builder, getattr(self._builder, operation)(self.value, value))
+
+    def __add__(self, other: "_Lanes | int") -> "_Lanes":
+        return self._by("add", other)
+
+    def __sub__(self, other: "_Lanes | int") -> "_Lanes":
+        return self._by("sub", other)
+
+    def __mul__(self, other: "_Lanes | int") -> "_Lanes":
+        return self._by("mul", other)
+
+    def __or__(self, other: "_Lanes") -> "_Lanes":
+        return self._by("or_", other)
+
+    def __lshift__(self, bits: int) -> "_Lanes":
+        return self._by("shl", bits)
+
+    def __rshift__(self, bits: int) -> "_Lanes":
+        return self._by("ashr", bits)
+
+    def descaled(self, bits: int) -> "_Lanes":
+        """Divide by a power of two, rounded to nearest."""
+        return (self + (1 << bits - 1)) >> bits
+
+    def clipped(self, low: int, high: int) -> "_Lanes":
+        build = self._builder
+        low, high = self._all(low), self._all(high)
+        value = build.select(build.icmp_signed("<", self.value, low), low, self.value)
+        return _Lanes(build, build.select(build.icmp_signed(">", value, high), high, value))
+
+    def of(self, kind: Any, *, signed: bool = True) -> "_Lanes":
+        """Convert to another width."""
+        to, width = ir.VectorType(kind, self.value.type.count), self.value.type.element.width
+        wider = self._builder.sext if signed else self._builder.zext
+        convert = self._builder.trunc if kind.width < width else wider
+        return _Lanes(self._builder, convert(self.value, to))
+
+    def chosen(self, other: "_Lanes", lanes: Sequence[int]) -> "_Lanes":
+        """Return lanes of this and then of the other, by their numbers."""
+        order = ir.Constant(ir.VectorType(_I32, len(lanes)), [*lanes])
+        return _Lanes(
+            self._builder, self._builder.shuffle_vector(self.value, other.value, order)
+        )
+
+    def if_zero(self, then: "_Lanes", other: "_Lanes") -> "_Lanes":
+        """Return `then` if all bits of this are 0, else the other."""
+        build = self._builder
+        bits = ir.IntType(self.value.type.count * self.value.type.element.width)
+        zero = build.icmp_signed("==", build.bitcast(self.value, bits), bits(0))
+        return _Lanes(build, build.select(zero, then.value, other.value))
+
+
+def _eight(rows: Sequence[_Lanes]) -> list[_Lanes]:
+    """Transform all columns at once (Loeffler, Ligtenberg and Moschytz, as in jidctint.c)."""
+    outer, inner = (rows[7] + rows[3]).of(_I32), (rows[5] + rows[1]).of(_I32)
+    sum, difference = (rows[0] + rows[4]).of(_I32), (rows[0] - rows[4]).of(_I32)
+    _, one, two, three, _, five, six, seven = (row.of(_I32) for row in rows)
+    low, high = two * (6270 + 4433) + six * 4433, two * 4433 + six * (4433 - 15137)
+    sum, difference = sum << _FIX, difference << _FIX
+    even = [sum + low, difference + high, difference - high, sum - low]
+    of_outer = outer * (9633 - 16069) + inner * 9633
+    of_inner = outer * 9633 + inner * (9633 - 3196)
+    odd = [
+        one * (12299 - 7373) + seven * -7373 + of_inner,
+        three * (25172 - 20995) + five * -20995 + of_outer,
+        five * (16819 - 20995) + three * -20995 + of_inner,
+        seven * (2446 - 7373) + one * -7373 + of_outer,
+    ]
+    both = list(zip(even, odd, strict=True))
+    return [*(a + b for a, b in both), *(a - b for a, b in reversed(both))]
+
+
+def _four(rows: Sequence[_Lanes]) -> list[_Lanes]:
+    """Transform to half as many (jidctred.c)."""
+    zero, one, two, three, _, five, six, seven = (row.of(_I32) for row in rows)
+    low, whole = two * 15137 + six * -6270, zero << _FIX + 1
+    inner = seven * -1730 + five * 11893 + three * -17799 + one * 8697
+    outer = seven * -4176 + five * -4926 + three * 7373 + one * 20995
+    above, below = whole + low, whole - low
+    return [above + outer, below + inner, below - inner, above - outer]
+
+
+def _two(rows: Sequence[_Lanes]) -> list[_Lanes]:
+    """Transform to a quarter as many (jidctred.c)."""
+    zero, one, _, three, _, five, _, seven = (row.of(_I32) for row in rows)
+    odd = seven * -5906 + five * 6967 + three * -10426 + one * 29692
+    whole = zero << _FIX + 2
+    return [whole + odd, whole - odd]
+
+
+def _turned(lines: list[_Lanes]) -> list[_Lanes]:
+    """Return the columns of a matrix of a power of two of rows."""
+    lanes, rows, half = lines[0].value.type.count, len(lines), len(lines) // 2
+    zips = [
+        [lane // 2 + lane % 2 * lanes for lane in range(begin, begin + lanes)]
+        for begin in (0, lanes)
+    ]
+    for _ in range(rows.bit_length() - 1):
+        pairs = zip(lines[:half], lines[half:], strict=True)
+        lines = [a.chosen(b, order) for a, b in pairs for order in zips]
+    parts = [range(at, at + rows) for at in range(0, lanes, rows)]
+    return [line.chosen(line, part) if len(parts) > 1 else line for line in lines for part in parts]
+
+
+def _inverse(transform: Callable[[Sequence[_Lanes]], list[_Lanes]], size: int) -> Any:
+    """Return the generator of an inverse transform of blocks to `size` x `size` samples."""
+    used = {8: range(1, 8), 4: (1, 2, 3, 5, 6, 7), 2: (1, 3, 5, 7)}[size]
+    less = {8: 0, 4: 1, 2: 2}[size]
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        coefficients, steps, first, plane, at, pitch = arguments
+        kinds, line = signature.args, ir.VectorType(_I16, _SIDE)
+
+        def load(kind: Any, array: Any, at: Any) -> _Lanes:
+            place = element_pointer(context, builder, kind, array, at, line)
+            return _Lanes(builder, builder.load(place, align=2))
+
+        rows = [
+            load(kinds[0], coefficients, _I64(_SIDE * row))
+            * load(kinds[1], steps, builder.add(first, _I64(_SIDE * row)))
+            for row in range(_SIDE)
+        ]
+        rest = rows[used[0]]
+        for row in used[1:]:
+            rest = rest | rows[row]
+        made = [row.descaled(_FIX - 2 + less) for row in transform(rows)]
+        # Where all but the first row is zero, the first one wraps around in place of being clipped.
+        narrow = [rest.if_zero(rows[0] << 2, row.clipped(-32768, 32767).of(_I16)) for row in made]
+        made = [row.descaled(_FIX + 5 + less) for row in transform(_turned(narrow))]
+        bytes = [(row.clipped(-128, 127) + 128).of(_I8) for row in made]
+        for number, row in enumerate(_turned(bytes)):
+            index = builder.add(at, builder.mul(pitch, _I64(number)))
+            place = element_pointer(context, builder, kinds[3], plane, index, row.value.type)
+            builder.store(row.value, place, align=1)
+        return context.get_dummy_value()
+
+    return generate
+
+
+def _transform(transform: Any, size: int) -> Any:
+    generate = _inverse(transform, size)
+
+    @intrinsic
+    def write(
+        typing: Any, coefficients: Any, steps: Any, first: Any, plane: Any, at: Any, pitch: Any
+    ) -> Any:
+        arrays = coefficients, steps, types.intp, plane, types.intp, types.intp
+        return types.void(*arrays), generate
+
+    return write
+
+
+write_eight = _transform(_eight, 8)
+"""Write a block's samples from `plane[at]`, rows `pitch` apart: `write_eight(coefficients, steps,
+first, plane, at, pitch)`. `coefficients` are 64 int16, row by row; `steps` are those of
+quantisation, as many from `first` on."""
+write_four = _transform(_four, 4)
+"""The same at half the size."""
+write_two = _transform(_two, 2)
+"""The same at a quarter of the size."""
+
+
+@intrinsic
+def write_flat(typing: Any, value: Any, plane: Any, at: Any) -> Any:
+    """Write eight samples of one value, 0 to 255, from `plane[at]`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, plane, at = arguments
+        word = builder.mul(value, _I64(0x0101_0101_0101_0101))
+        place = element_pointer(context, builder, signature.args[1], plane, at, _I64)
+        builder.store(word, place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, plane, types.intp), generate
+
+
+@intrinsic
+def store_rgb(typing: Any, planes: Any, luma: Any, blue: Any, red: Any, pixels: Any, at: Any) -> Any:
+    """Convert 16 pixels to RGB (jdcolor.c; ITU-T T.871, 7) and store 48 bytes from `pixels[at]`.
+    `luma`, `blue` and `red` are where their samples begin in `planes`.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        planes, *places, pixels, at = arguments
+        line = ir.VectorType(_I8, AT_ONCE)
+
+        def load(index: Any) -> _Lanes:
+            place = element_pointer(context, builder, signature.args[0], planes, index, line)
+            return _Lanes(builder, builder.load(place, align=1)).of(_I32, signed=False)
+
+        luma, blue, red = (load(index) for index in places)
+        blue, red = blue - 128, red - 128
+        made = [
+            luma + (red * 91881).descaled(_COLOUR_FIX),
+            luma + (blue * -22554 + red * -46802).descaled(_COLOUR_FIX),
+            luma + (blue * 116130).descaled(_COLOUR_FIX),
+        ]
+        r, g, b = (one.clipped(0, 255).of(_I8) for one in made)
+        order = [channel * AT_ONCE + x for x in range(AT_ONCE) for channel in range(3)]
+        two, one = r.chosen(g, range(2 * AT_ONCE)), b.chosen(b, range(2 * AT_ONCE))
+        all = two.chosen(one, order).value
+        place = element_pointer(context, builder, signature.args[4], pixels, at, all.type)
+        builder.store(all, place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(planes, types.intp, types.intp, types.intp, pixels, types.intp), generate
+
+
+@intrinsic
+def add_rows(typing: Any, planes: Any, near: Any, far: Any, sums: Any, at: Any) -> Any:
+    """Store three times 16 samples from `planes[near]` and once those from `planes[far]` to int16
+    sums from `sums[at]`.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        planes, near, far, sums, at = arguments
+        line = ir.VectorType(_I8, AT_ONCE)
+        near, far = (
+            _Lanes(
+                builder,
+                builder.load(
+                    element_pointer(context, builder, signature.args[0], planes, index, line),
+                    align=1,
+                ),
+            ).of(_I16, signed=False)
+            for index in (near, far)
+        )
+        sum = (near * 3 + far).value
+        place = element_pointer(context, builder, signature.args[3], sums, at, sum.type)
+        builder.store(sum, place, align=2)
+        return context.get_dummy_value()
+
+    return types.void(planes, types.intp, types.intp, sums, types.intp), generate
+
+
+@intrinsic
+def store_spread(typing: Any, sums: Any, at: Any, planes: Any, out: Any) -> Any:
+    """Store 32 samples from `planes[out]`: two for each of 16 sums from `sums[at]`, of three parts
+    of it and one of the sum before or behind it (jdsample.c, h2v2_fancy_upsample).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sums, at, planes, out = arguments
+        line = ir.VectorType(_I16, AT_ONCE)
+        before, this, behind = (
+            _Lanes(
+                builder,
+                builder.load(
+                    element_pointer(
+                        context, builder, signature.args[0], sums, builder.add(at, _I64(by)), line
+                    ),
+                    align=2,
+                ),
+            )
+            for by in (-1, 0, 1)
+        )
+        left = ((this * 3 + before + 8) >> 4).of(_I8)
+        right = ((this * 3 + behind + 7) >> 4).of(_I8)
+        order = [x // 2 + x % 2 * AT_ONCE for x in range(2 * AT_ONCE)]
+        both = left.chosen(right, order).value
+        place = element_pointer(context, builder, signature.args[2], planes, out, both.type)
+        builder.store(both, place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(sums, types.intp, planes, types.intp), generate
+
+
+@intrinsic
+def load_bits(typing: Any, array: Any, at: Any) -> Any:
+    """Return eight bytes of a uint8 array, the first one in the highest bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = element_pointer(context, builder, signature.args[0], *arguments, _I64)
+        return builder.bswap(builder.load(place, align=1))
+
+    return types.uint64(array, types.intp), generate
+
+
+@intrinsic
+def copy_plain(typing: Any, source: Any, begin: Any, target: Any, at: Any) -> Any:
+    """Copy eight bytes; return how many of them come before the first 0xFF."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds, (source, begin, target, at) = signature.args, arguments
+        word = builder.load(
+            element_pointer(context, builder, kinds[0], source, begin, _I64), align=1
+        )
+        builder.store(word, element_pointer(context, builder, kinds[2], target, at, _I64), align=1)
+        vector = ir.VectorType(_I8, 8)
+        ends = builder.icmp_signed("==", builder.bitcast(word, vector), vector([255] * 8))
+        found = builder.bitcast(builder.sext(ends, vector), _I64)
+        return builder.lshr(builder.cttz(found, ir.IntType(1)(0)), _I64(3))
+
+    return types.int64(source, types.intp, target, types.intp), generate
