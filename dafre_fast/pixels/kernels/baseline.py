@@ -1,8 +1,8 @@
-"""Baseline JPEG: one pass over the coded data gives the picture at a reduced scale and a region of
+"""Baseline JPEG: one pass over the coded data gives the picture at a reduced scale, and a region of
 it at full scale, as libjpeg-turbo decodes them, to the last bit.
 
 One look at BITS bits tells up to two coefficients, run, size and value (ITU-T T.81, F.2.2), which
-takes two thirds of libjpeg-turbo's time for coded data, on pictures of 1 to 3 bits per pixel.
+halves the number of steps that wait for one another.
 """
 
 from collections.abc import Sequence
@@ -17,56 +17,59 @@ from dafre_fast.pixels.geometry import Rect, Size
 from dafre_fast.pixels.rasters import Pixels
 
 BITS = 11
-"""Bits of coded data that a table is asked with. 10 are slower, 12 are no faster."""
+"""Bits of coded data that are looked at."""
 END_OF_BLOCK = 128
 """An advance that ends a block."""
-ENTRIES = 1 << BITS
-LENGTHS = ENTRIES
-"""Where the limits of codes stand in a table, two numbers for each length."""
+LENGTHS = 1 << BITS
+"""Where two numbers for each length of a code stand in a table, behind an entry for all BITS."""
 SYMBOLS = LENGTHS + 2 * 17
-CODES = SYMBOLS + 256
-"""Where the codes that `fill` makes the entries of stand in a table."""
-_TABLE = CODES + ENTRIES
+_TABLE = SYMBOLS + 256
+BLOCK = 64
+"""Coefficients of a block. One more takes what is to be ignored."""
 MARGIN = 2048
-"""Bytes behind coded data; damaged data is read on for less before that is noticed."""
+"""Bytes behind coded data: more than an MCU has, so that damage is noticed before they end."""
 AT_ONCE = 16
-"""Pixels that are converted at once; others behind a row may be read and written with it."""
+"""Pixels that are converted at once; what stands behind a row may be overwritten."""
 _ROOM = 3 * AT_ONCE
-_SIDE = 8
-_ZIGZAG = (
-    *(0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48),
-    *(41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23),
-    *(30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63),
+_SIDE, _WHOLE = 8, 8
+_GREY = 128
+_END = b"\xff\xd9"
+_ZIGZAG = np.array(
+    [0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48]
+    + [41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23]
+    + [30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63]
 )
 """The places of coefficients in a block, row by row (T.81, figure A.6)."""
-_NATURAL = np.full(2 * END_OF_BLOCK, 64, np.int64)
-"""The same with a place to be ignored for all that come after a block."""
-_NATURAL[:64] = _ZIGZAG
+_PLACES = np.full(2 * END_OF_BLOCK, BLOCK, np.uint64)
+"""The same, and the place to be ignored for all that come after them."""
+_PLACES[:BLOCK] = _ZIGZAG
 
 _SOURCE = f"{__package__}.compiled.baseline"
 _UNSTUFF = Kernel(f"{_SOURCE}:unstuff", "int64(uint8[::1], int64, uint8[::1], int64[::1])")
-_FILL = Kernel(f"{_SOURCE}:fill", "void(int64[::1], uint64[::1])")
+_FILL = Kernel(f"{_SOURCE}:fill", "void(int64[::1], uint64[::1], uint64[::1])")
+_PLANES = "uint8[::1], int64, int64"
 _DECODE = Kernel(
     f"{_SOURCE}:decode",
-    "boolean(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], uint64[:, ::1],"
-    " int16[::1], int64[::1], uint64[::1], int64[::1], int16[::1],"
-    " uint8[::1], int64, int64, uint8[::1], int64, int64,"
-    " int64[::1], uint8[::1], int64, int64)",
+    "boolean(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], uint64[:, ::1], int16[::1],"
+    f" uint64[::1], uint64[::1], int64[::1], int16[::1], {_PLANES}, int64, uint8[::1], int64, int64,"
+    f" {_PLANES}, int64, int64, int64, int64)",
 )
 _CUT = Kernel(
     f"{_SOURCE}:cut",
-    "void(uint8[::1], int64, int64, int64, int64, int64, int64, int64, int16[::1], uint8[::1],"
-    " int64, int64)",
+    f"void({_PLANES}, int64, int64, int64, int64, int64, int16[::1], uint8[::1], int64, int64)",
 )
 
 
 class Component(NamedTuple):
-    """A component of a scan: its tables of codes, and its steps of quantisation in zigzag order."""
+    """A component of a scan."""
 
     dc: bytes
-    """Numbers of codes by their lengths, 16 bytes, and their symbols (T.81, B.2.4.2)."""
+    """The codes of first coefficients: how many have each length, 16 bytes, and their symbols
+    (T.81, B.2.4.2)."""
     ac: bytes
+    """The codes of all others."""
     steps: bytes
+    """The steps of quantisation in zigzag order."""
 
 
 class Scan(NamedTuple):
@@ -76,93 +79,136 @@ class Scan(NamedTuple):
     components: Sequence[Component]
     """Grey, or Y, Cb and Cr."""
     halved: bool
-    """True if chroma has half the width and height (4:2:0); else it has all (4:4:4)."""
+    """True if chroma has half the width and height (4:2:0), and not all (4:4:4)."""
     interval: int
-    """Number of MCUs in a restart interval; 0 for none."""
+    """Number of MCUs between restart markers; 0 if there are none."""
     begin: int
     """Where the coded data begins in the file."""
+
+    @property
+    def side(self) -> int:
+        """Width and height of an MCU in pixels."""
+        return 2 * _SIDE if self.halved else _SIDE
+
+    @property
+    def mcus(self) -> Size:
+        """Number of MCUs across and down."""
+        return Size(*(-(-length // self.side) for length in self.size))
+
+
+class _Planes(NamedTuple):
+    """Samples of three components, row by row, each component `plane` bytes, each row `pitch`."""
+
+    samples: NDArray[np.uint8]
+    plane: int
+    pitch: int
 
 
 def decode(
     data: bytes, scan: Scan, eighths: int, rect: Rect | None
 ) -> tuple[Pixels | None, Pixels | None] | None:
-    """Decode the picture at `eighths` / 8 of its size, rounded up (1, 2 or 4; 0 for none), and
-    `rect`, a region of it at full size: RGB uint8 (height, width, 3).
+    """Decode the picture at `eighths` / 8 of its size, rounded up (1, 2 or 4; 0 for not at all),
+    and the region `rect` at full size: RGB uint8 (height, width, 3), None for what is not wanted.
 
-    Returns None if there is the least doubt that all of the data is sound and ends the file.
+    Returns None in place of both unless all of the data is sound and the picture ends with it.
     """
-    side = 16 if scan.halved else _SIDE
-    across, down = (-(-length // side) for length in scan.size)
+    across, down = scan.mcus
     interval = scan.interval or across * down
-    ends = np.empty(-(-across * down // interval), np.int64)
-    clean = np.empty(len(data) - scan.begin + MARGIN, np.uint8)
-    coded = np.frombuffer(data, np.uint8)
-    end = _UNSTUFF(coded, scan.begin, clean, ends)
-    if data[end : end + 2] != b"\xff\xd9":
+    clean, ends = np.empty(len(data) + MARGIN, np.uint8), np.empty(-(-across * down // interval), np.int64)
+    end = _UNSTUFF(np.frombuffer(data, np.uint8), scan.begin, clean, ends)
+    if data[end : end + len(_END)] != _END:
         return None
     clean = clean[: ends[-1] + MARGIN]
-    tables = np.stack([_table(one) for part in scan.components for one in (part.dc, part.ac)])
-    components = np.array(
-        [
-            (*((2, 2) if scan.halved and c == 0 else (1, 1)), 2 * c, 2 * c + 1, eighths)
-            for c in range(len(scan.components))
-        ]
+    rows = scan.side * eighths // _WHOLE
+    strip = _planes(Size(across * rows, rows), grey=True)
+    size = Size(*(-(-length * eighths // _WHOLE) for length in scan.size))
+    reduced = _room_for(size)
+    window = _window(scan, rect) if rect else Rect(0, 0, 0, 0)
+    region = _planes(
+        Size(*(length * scan.side for length in window.size)), grey=len(scan.components) == 1
     )
-    if scan.halved:
-        components[1:, 4] *= 2
-    steps = np.zeros((len(scan.components), 64), np.int16)
-    for row, part in zip(steps, scan.components, strict=True):
-        row[list(_ZIGZAG)] = list(part.steps)
-    # reduced
-    width, height = (-(-length * eighths // 8) for length in scan.size)
-    rows = side * eighths // 8
-    pitch = across * rows + _ROOM
-    strip = np.full(3 * rows * pitch + _ROOM, 128, np.uint8)
-    pixels = np.empty(3 * width * height + _ROOM, np.uint8)
-    # region
-    window, last = _window(scan, rect, side)
-    rw, rh = window[2] - window[0], window[3] - window[1]
-    rpitch = rw * side + _ROOM
-    rplane = rh * side * rpitch
-    planes = np.empty(3 * rplane + 2 * rpitch + _ROOM, np.uint8)
-    if len(scan.components) == 1:
-        planes[rplane:] = 128
+    codes, components, steps = _tables(scan, eighths)
+    room = np.empty(3, np.uint64), np.empty(3, np.int64), np.empty(BLOCK + 1, np.int16)
     sound = _DECODE(
-        clean, ends, interval, across, down, components, tables,
-        steps.reshape(-1), _NATURAL, np.zeros(3, np.uint64), np.zeros(3, np.int64), np.zeros(80, np.int16),
-        strip, rows, pitch, pixels, width, height,
-        np.array(window), planes, rplane, rpitch,
+        *(clean, ends, interval, across, down, components, codes, steps, _PLACES, *room),
+        *(*strip, rows, reduced, *size, *region, *window),
     )
     if not sound:
         return None
-    reduced = pixels[: 3 * width * height].reshape(height, width, 3) if eighths else None
-    if rect is None:
-        return reduced, None
-    size = rect.size
-    out = np.empty(3 * size.width * size.height + _ROOM, np.uint8)
-    sums = np.empty(rpitch + 2 * _ROOM, np.int16)
-    _CUT(planes, rplane, rpitch, rect.left - window[0] * side, rect.top - window[1] * side,
-         scan.halved, last[0], last[1], sums, out, size.width, size.height)
-    return reduced, out[: 3 * size.width * size.height].reshape(size.height, size.width, 3)
+    return (
+        _shaped(reduced, size) if eighths else None,
+        _cut(scan, region, window, rect) if rect else None,
+    )
 
 
-def _window(scan, rect, side):
-    if rect is None:
-        return (0, 0, 0, 0), (0, 0)
-    if not scan.halved:
-        return (rect.left // 8, rect.top // 8, (rect.right + 7) // 8, (rect.bottom + 7) // 8), (0, 0)
-    cw, ch = (-(-length // 2) for length in scan.size)
-    c0, r0 = max((rect.left >> 1) - 1, 0), max((rect.top >> 1) - 1, 0)
-    c1, r1 = min(((rect.right - 1) >> 1) + 1, cw - 1), min(((rect.bottom - 1) >> 1) + 1, ch - 1)
-    window = (c0 // 8, r0 // 8, c1 // 8 + 1, r1 // 8 + 1)
-    return window, (cw - 1 - 8 * window[0], ch - 1 - 8 * window[1])
+def _room_for(size: Size) -> Pixels:
+    return np.empty(3 * size.width * size.height + _ROOM, np.uint8)
 
 
-@lru_cache(64)
-def _table(codes: bytes) -> NDArray[np.uint64]:
-    """Return what the kernel reads codes with."""
-    table = np.zeros(_TABLE, np.uint64)
-    symbols = np.frombuffer(codes[16:], np.uint8)
-    table[SYMBOLS : SYMBOLS + symbols.size] = symbols
-    _FILL(np.frombuffer(codes[:16], np.uint8).astype(np.int64), table)
-    return table
+def _shaped(pixels: Pixels, size: Size) -> Pixels:
+    return pixels[: 3 * size.width * size.height].reshape(size.height, size.width, 3)
+
+
+def _planes(size: Size, *, grey: bool) -> _Planes:
+    """Allocate samples, and behind them two rows; chroma is neutral if the picture is `grey`."""
+    pitch = size.width + _ROOM
+    plane = size.height * pitch
+    samples = np.empty(3 * plane + 2 * pitch + _ROOM, np.uint8)
+    if grey:
+        samples[plane : 3 * plane] = _GREY
+    return _Planes(samples, plane, pitch)
+
+
+def _window(scan: Scan, rect: Rect) -> Rect:
+    """Return the MCUs that have the samples of a region; halved chroma is spread with one sample
+    more on each side.
+    """
+    more = 2 if scan.halved else 0
+    left, top = (max(edge - more, 0) // scan.side for edge in rect[:2])
+    right, bottom = (-(-(edge + more) // scan.side) for edge in rect[2:])
+    across, down = scan.mcus
+    return Rect(left, top, min(right, across), min(bottom, down))
+
+
+def _cut(scan: Scan, region: _Planes, window: Rect, rect: Rect) -> Pixels:
+    """Return the pixels of `rect` from the samples of a window of MCUs."""
+    size, pixels = rect.size, _room_for(rect.size)
+    sums = np.empty(region.pitch + _ROOM, np.int16)
+    origin = Size(window.left, window.top)
+    left, top = (edge - scan.side * first for edge, first in zip(rect[:2], origin, strict=True))
+    last = (
+        (length + 1) // 2 - 1 - _SIDE * first
+        for length, first in zip(scan.size, origin, strict=True)
+    )
+    _CUT(*region, left, top, int(scan.halved), *last, sums, pixels, *size)
+    return _shaped(pixels, size)
+
+
+def _tables(
+    scan: Scan, eighths: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int16]]:
+    """Return the tables of codes; for each component its blocks across and down an MCU, the numbers
+    of its tables, and the side to which its blocks are reduced; and its steps, row by row.
+    """
+    used = tuple(dict.fromkeys(one for part in scan.components for one in (part.dc, part.ac)))
+    components = np.empty((len(scan.components), 5), np.int64)
+    for number, (part, row) in enumerate(zip(scan.components, components, strict=True)):
+        blocks = 2 if scan.halved and number == 0 else 1
+        side = eighths * 2 if scan.halved and number > 0 else eighths
+        row[:] = blocks, blocks, used.index(part.dc), used.index(part.ac), side
+    steps = np.empty((len(scan.components), BLOCK), np.int16)
+    given = np.frombuffer(b"".join(part.steps for part in scan.components), np.uint8)
+    steps[:, _ZIGZAG] = given.reshape(steps.shape)
+    return _codes(used), components, steps.reshape(-1)
+
+
+@lru_cache(maxsize=8)
+def _codes(used: tuple[bytes, ...]) -> NDArray[np.uint64]:
+    """Return a table for each kind of codes. Most files have the same (T.81, K.3)."""
+    tables, room = np.zeros((len(used), _TABLE), np.uint64), np.empty(1 << BITS, np.uint64)
+    for table, one in zip(tables, used, strict=True):
+        counts, symbols = np.frombuffer(one[:16], np.uint8), np.frombuffer(one[16:], np.uint8)
+        table[SYMBOLS : SYMBOLS + symbols.size] = symbols
+        room[:] = 0
+        _FILL(counts.astype(np.int64), table, room)
+    return tables

@@ -6,7 +6,7 @@ from dafre_fast.core.compiled.inlined import inlined
 from dafre_fast.pixels.kernels.baseline import (
     AT_ONCE,
     BITS,
-    CODES,
+    BLOCK,
     END_OF_BLOCK,
     LENGTHS,
     MARGIN,
@@ -39,7 +39,7 @@ def unstuff(data, begin, clean, ends):  # type: ignore[no-untyped-def]
     """
     at, out, intervals = begin, _I(0), _I(0)
     while at + 1 < data.size:
-        if at + 8 <= data.size:
+        if at + 32 <= data.size:
             plain = copy_plain(data, at, clean, out)
         else:
             clean[out] = data[at]
@@ -64,7 +64,7 @@ def unstuff(data, begin, clean, ends):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _fill_codes(counts, table):  # type: ignore[no-untyped-def]
+def _fill_codes(counts, table, windows):  # type: ignore[no-untyped-def]
     """Write the symbol of each code, and the code's length above it, for all windows that begin
     with it, and what `_long_code` needs (T.81, C.2 and F.2.2.3).
     """
@@ -78,18 +78,18 @@ def _fill_codes(counts, table):  # type: ignore[no-untyped-def]
                 begin = (code + number) << (BITS - length)
                 symbol = length << 8 | _I(table[SYMBOLS + first + number])
                 for window in range(begin, begin + (1 << (BITS - length))):
-                    table[CODES + window] = symbol
+                    windows[window] = symbol
         first += count
         code = (code + count) << 1
 
 
 @inlined
-def _coefficient(table, window, behind):  # type: ignore[no-untyped-def]
+def _coefficient(windows, window, behind):  # type: ignore[no-untyped-def]
     """Return the number of bits, the advance, and the value of the coefficient that comes after
     `behind` bits of a window; 0 bits if the window does not hold them all.
     """
     rest = window << behind & ((1 << BITS) - 1)
-    found = _I(table[CODES + rest])
+    found = _I(windows[rest])
     length, run, size = found >> 8, found >> 4 & 15, found & 15
     bits = length + size
     if length == 0 or behind + bits > BITS:
@@ -102,17 +102,19 @@ def _coefficient(table, window, behind):  # type: ignore[no-untyped-def]
     return bits, run + 1, value
 
 
-def fill(counts, table):  # type: ignore[no-untyped-def]
-    """Fill a table whose symbols are there; `counts` are those of codes by their length."""
-    _fill_codes(counts, table)
+def fill(counts, table, windows):  # type: ignore[no-untyped-def]
+    """Fill a table whose symbols are there; `counts` are those of codes by their length, and
+    `windows` is room for a symbol per entry, all zero.
+    """
+    _fill_codes(counts, table, windows)
     for window in range(1 << BITS):
-        bits, advance, value = _coefficient(table, _I(window), _I(0))
+        bits, advance, value = _coefficient(windows, _I(window), _I(0))
         if bits == 0:
-            table[window] = table[CODES + window]
+            table[window] = windows[window]
             continue
         more, further, other = _I(0), _I(0), _I(0)
         if advance < END_OF_BLOCK:
-            more, further, other = _coefficient(table, _I(window), bits)
+            more, further, other = _coefficient(windows, _I(window), bits)
         if more == 0:
             other = value
         table[window] = (
@@ -125,7 +127,7 @@ def fill(counts, table):  # type: ignore[no-untyped-def]
         )
 
 
-@inlined
+@inlined(forceinline=True)
 def _refilled(stream, at, bits, count):  # type: ignore[no-untyped-def]
     """Return place, bits and their number with at least 32 of them."""
     if count < 32:
@@ -152,7 +154,7 @@ def _long_code(table, bits):  # type: ignore[no-untyped-def]
     return _U(0)
 
 
-@inlined
+@inlined(forceinline=True)
 def _spelled_out(table, entry, bits):  # type: ignore[no-untyped-def]
     """Return length, run, number of further bits and value of a symbol that no entry holds; the
     length is 0 if there is no such code.
@@ -169,13 +171,13 @@ def _spelled_out(table, entry, bits):  # type: ignore[no-untyped-def]
     return length, run, size, value
 
 
-@inlined
-def _read_block(stream, reader, dc, ac, natural, block):  # type: ignore[no-untyped-def]
+@inlined(forceinline=True)
+def _read_block(stream, reader, dc, ac, places, block):  # type: ignore[no-untyped-def]
     """Read the coefficients of a block, the first one as its difference (T.81, F.2.2). Returns the
     place after the last one: END_OF_BLOCK for the first alone, 0 if the data is damaged.
     """
     at, bits, count = _I(reader[0]), reader[1], _I(reader[2])
-    for i in range(64):
+    for i in range(BLOCK):
         block[i] = 0
     at, bits, count = _refilled(stream, at, bits, count)
     entry = dc[bits >> _U(64 - BITS)]
@@ -198,8 +200,8 @@ def _read_block(stream, reader, dc, ac, natural, block):  # type: ignore[no-unty
         if used:
             first = place + (entry >> _U(32) & _BYTE)
             place = first + (entry >> _U(40) & _BYTE)
-            block[natural[first]] = np.int16(entry)
-            block[natural[place]] = np.int16(entry >> _U(16))
+            block[places[first]] = np.int16(entry)
+            block[places[place]] = np.int16(entry >> _U(16))
             if place > _LAST and first == _LAST:  # the second symbol is of the next block
                 used, place = entry >> _U(48) & _BYTE, first
         else:
@@ -209,7 +211,7 @@ def _read_block(stream, reader, dc, ac, natural, block):  # type: ignore[no-unty
             used = length + size
             if size:
                 place += run + _U(1)
-                block[natural[place]] = np.int16(value)
+                block[places[place]] = np.int16(value)
             else:
                 place += _U(16) if run else _U(END_OF_BLOCK)
         bits <<= used
@@ -218,7 +220,7 @@ def _read_block(stream, reader, dc, ac, natural, block):  # type: ignore[no-unty
     return place if place == _LAST or place >= _U(END_OF_BLOCK) else _U(0)
 
 
-@inlined
+@inlined(forceinline=True)
 def _flat_value(mean, step, size):  # type: ignore[no-untyped-def]
     """Return the value of a block that has no coefficient but the first, or of one sample."""
     if size == 1:  # of all bits, and then wrapped to 10 of them (jidctred.c)
@@ -228,7 +230,7 @@ def _flat_value(mean, step, size):  # type: ignore[no-untyped-def]
     return min(max(value, -128), 127) + 128
 
 
-@inlined
+@inlined(forceinline=True)
 def _write_block(block, alone, steps, first, size, plane, at, pitch):  # type: ignore[no-untyped-def]
     """Write the samples of a block at `size` eighths; up to eight to their right are lost."""
     if alone or size == 1:
@@ -244,51 +246,56 @@ def _write_block(block, alone, steps, first, size, plane, at, pitch):  # type: i
 
 
 def decode(  # type: ignore[no-untyped-def]
-    stream, ends, interval, across, down, components, tables, steps, natural, reader, means, block,
-    strip, rows, pitch, pixels, width, height, window, region, region_plane, region_pitch,
+    stream, ends, interval, across, down, components, tables, steps, places, reader, means, block,
+    strip, plane, pitch, rows, pixels, width, height,
+    region, region_plane, region_pitch, left, top, right, bottom,
 ):
     """Decode a scan; return whether nothing is wrong with it. `window` is the region in MCUs."""
-    left, top, right, bottom = window[0], window[1], window[2], window[3]
-    plane = rows * pitch
-    done, begin = _I(0), _I(0)
-    for down_to in range(down):
-        for column in range(across):
-            if done % interval == 0:
-                if done and not _at_end(reader, ends[done // interval - 1]):
+    begin, left_over, number = _I(0), _I(0), _I(0)
+    for mcu_row in range(down):
+        for mcu in range(across):
+            if left_over == 0:
+                if number and not _at_end(reader, ends[number - 1]):
                     return False
-                reader[0] = ends[done // interval - 1] if done else 0
+                reader[0] = ends[number - 1] if number else 0
                 reader[1] = reader[2] = 0
                 means[:] = 0
-            done += 1
-            inside = left <= column < right and top <= down_to < bottom
+                left_over = interval
+                number += 1
+            left_over -= 1
+            inside = left <= mcu < right and top <= mcu_row < bottom
             for c in range(components.shape[0]):
                 h, v, size = components[c, 0], components[c, 1], components[c, 4]
                 dc, ac = tables[components[c, 2]], tables[components[c, 3]]
-                for part in range(h * v):
-                    x, y = column * h + part % h, part // h
-                    place = _read_block(stream, reader, dc, ac, natural, block)
-                    if place == _U(0):
-                        return False
-                    means[c] += block[0]
-                    block[0] = np.int16(means[c])
-                    alone = place == _U(END_OF_BLOCK)
-                    if rows:
-                        at = c * plane + y * size * pitch + x * size
-                        _write_block(block, alone, steps, c * 64, size, strip, at, pitch)
-                    if inside:
-                        at = ((down_to - top) * v + y) * 8 * region_pitch + (x - left * h) * 8
-                        at += c * region_plane
-                        _write_block(block, alone, steps, c * 64, 8, region, at, region_pitch)
+                mean = means[c]
+                for y in range(v):
+                    for x in range(h):
+                        place = _read_block(stream, reader, dc, ac, places, block)
+                        if place == _U(0):
+                            return False
+                        mean += block[0]
+                        block[0] = np.int16(mean)
+                        alone = place == _U(END_OF_BLOCK)
+                        if rows:
+                            at = c * plane + y * size * pitch + (mcu * h + x) * size
+                            _write_block(block, alone, steps, c * BLOCK, size, strip, at, pitch)
+                        if inside:
+                            at = ((mcu_row - top) * v + y) * 8 * region_pitch
+                            at += ((mcu - left) * h + x) * 8 + c * region_plane
+                            _write_block(
+                                block, alone, steps, c * BLOCK, 8, region, at, region_pitch
+                            )
+                means[c] = mean
             if reader[0] > stream.size - MARGIN + 8:
                 return False
-        for y in range(min(rows, height - down_to * rows)):
+        for y in range(min(rows, height - mcu_row * rows)):
             luma = y * pitch
             _convert(strip, luma, luma + plane, luma + 2 * plane, pixels, begin, width)
             begin += 3 * width
     return _at_end(reader, ends[ends.size - 1])
 
 
-@inlined
+@inlined(forceinline=True)
 def _at_end(reader, end):  # type: ignore[no-untyped-def]
     """Return whether all bytes up to `end` were read and none behind it."""
     used = 8 * _I(reader[0]) - _I(reader[2])

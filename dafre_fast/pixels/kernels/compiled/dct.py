@@ -314,17 +314,17 @@ def load_bits(typing: Any, array: Any, at: Any) -> Any:
 
 @intrinsic
 def copy_plain(typing: Any, source: Any, begin: Any, target: Any, at: Any) -> Any:
-    """Copy eight bytes; return how many of them come before the first 0xFF."""
+    """Copy 32 bytes; return how many of them come before the first 0xFF."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds, (source, begin, target, at) = signature.args, arguments
-        word = builder.load(
-            element_pointer(context, builder, kinds[0], source, begin, _I64), align=1
-        )
-        builder.store(word, element_pointer(context, builder, kinds[2], target, at, _I64), align=1)
-        vector = ir.VectorType(_I8, 8)
-        ends = builder.icmp_signed("==", builder.bitcast(word, vector), vector([255] * 8))
-        found = builder.bitcast(builder.sext(ends, vector), _I64)
-        return builder.lshr(builder.cttz(found, ir.IntType(1)(0)), _I64(3))
+        line, mask = ir.VectorType(_I8, 32), _I32
+        place = element_pointer(context, builder, kinds[0], source, begin, line)
+        bytes = builder.load(place, align=1)
+        place = element_pointer(context, builder, kinds[2], target, at, line)
+        builder.store(bytes, place, align=1)
+        found = builder.icmp_signed("==", bytes, ir.Constant(line, [255] * 32))
+        number = builder.cttz(builder.bitcast(found, mask), ir.IntType(1)(0))
+        return builder.zext(number, _I64)
 
     return types.int64(source, types.intp, target, types.intp), generate
