@@ -26,6 +26,8 @@ SYMBOLS = LENGTHS + 2 * 17
 _TABLE = SYMBOLS + 256
 BLOCK = 64
 """Coefficients of a block. One more takes what is to be ignored."""
+_MOST_BLOCKS = 6
+"""Blocks of an MCU."""
 MARGIN = 2048
 """Bytes behind coded data: more than an MCU has, so that damage is noticed before they end."""
 AT_ONCE = 16
@@ -51,7 +53,7 @@ _PLANES = "uint8[::1], int64, int64"
 _DECODE = Kernel(
     f"{_SOURCE}:decode",
     "boolean(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], uint64[:, ::1], int16[::1],"
-    f" uint64[::1], uint64[::1], int64[::1], int16[::1], {_PLANES}, int64, uint8[::1], int64, int64,"
+    f" uint64[::1], uint64[::1], int64[::1], int16[::1], uint64[::1], {_PLANES}, int64, uint8[::1], int64, int64,"
     f" {_PLANES}, int64, int64, int64, int64)",
 )
 _CUT = Kernel(
@@ -128,9 +130,10 @@ def decode(
         Size(*(length * scan.side for length in window.size)), grey=len(scan.components) == 1
     )
     codes, components, steps = _tables(scan, eighths)
-    room = np.empty(3, np.uint64), np.empty(3, np.int64), np.empty(BLOCK + 1, np.int16)
+    room = np.empty(3, np.uint64), np.empty(3, np.int64)
+    blocks = np.empty(_MOST_BLOCKS * BLOCK + 1, np.int16), np.empty(_MOST_BLOCKS, np.uint64)
     sound = _DECODE(
-        *(clean, ends, interval, across, down, components, codes, steps, _PLACES, *room),
+        *(clean, ends, interval, across, down, components, codes, steps, _PLACES, *room, *blocks),
         *(*strip, rows, reduced, *size, *region, *window),
     )
     if not sound:

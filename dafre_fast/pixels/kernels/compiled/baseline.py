@@ -172,24 +172,25 @@ def _spelled_out(table, entry, bits):  # type: ignore[no-untyped-def]
 
 
 @inlined(forceinline=True)
-def _read_block(stream, reader, dc, ac, places, block):  # type: ignore[no-untyped-def]
-    """Read the coefficients of a block, the first one as its difference (T.81, F.2.2). Returns the
-    place after the last one: END_OF_BLOCK for the first alone, 0 if the data is damaged.
+def _read_block(stream, reader, dc, ac, places, blocks, begin):  # type: ignore[no-untyped-def]
+    """Read the coefficients of a block to `blocks[begin]` and on, the first one as its difference
+    (T.81, F.2.2). Returns the place after the last: END_OF_BLOCK for the first alone, 0 if the data
+    is damaged.
     """
     at, bits, count = _I(reader[0]), reader[1], _I(reader[2])
     for i in range(BLOCK):
-        block[i] = 0
+        blocks[begin + _U(i)] = 0
     at, bits, count = _refilled(stream, at, bits, count)
     entry = dc[bits >> _U(64 - BITS)]
     used = entry >> _U(48) & _BYTE
     if entry >> _U(56):
-        block[0] = np.int16(entry)
+        blocks[begin] = np.int16(entry)
     else:
         length, _, size, value = _spelled_out(dc, entry, bits)
         if length == _U(0):
             return _U(0)
         used = length + size
-        block[0] = np.int16(value)
+        blocks[begin] = np.int16(value)
     bits <<= used
     count -= _I(used)
     place = _U(0)
@@ -200,10 +201,14 @@ def _read_block(stream, reader, dc, ac, places, block):  # type: ignore[no-untyp
         if used:
             first = place + (entry >> _U(32) & _BYTE)
             place = first + (entry >> _U(40) & _BYTE)
-            block[places[first]] = np.int16(entry)
-            block[places[place]] = np.int16(entry >> _U(16))
-            if place > _LAST and first == _LAST:  # the second symbol is of the next block
-                used, place = entry >> _U(48) & _BYTE, first
+            blocks[begin + places[first]] = np.int16(entry)
+            blocks[begin + places[place]] = np.int16(entry >> _U(16))
+            if place > _LAST:  # apart, so that the next turn does not wait for it
+                if first == _LAST:  # the second symbol is of the next block
+                    used, place = entry >> _U(48) & _BYTE, first
+                bits <<= used
+                count -= _I(used)
+                break
         else:
             length, run, size, value = _spelled_out(ac, entry, bits)
             if length == _U(0):
@@ -211,7 +216,7 @@ def _read_block(stream, reader, dc, ac, places, block):  # type: ignore[no-untyp
             used = length + size
             if size:
                 place += run + _U(1)
-                block[places[place]] = np.int16(value)
+                blocks[begin + places[place]] = np.int16(value)
             else:
                 place += _U(16) if run else _U(END_OF_BLOCK)
         bits <<= used
@@ -221,85 +226,112 @@ def _read_block(stream, reader, dc, ac, places, block):  # type: ignore[no-untyp
 
 
 @inlined(forceinline=True)
-def _flat_value(mean, step, size):  # type: ignore[no-untyped-def]
-    """Return the value of a block that has no coefficient but the first, or of one sample."""
+def _read_mcu(stream, reader, components, tables, places, means, blocks, ends):  # type: ignore[no-untyped-def]
+    """Read the blocks of an MCU, and to `ends` what `_read_block` returns; return whether they are
+    sound.
+    """
+    number = _U(0)
+    for c in range(components.shape[0]):
+        dc, ac = tables[components[c, 2]], tables[components[c, 3]]
+        mean = means[c]
+        for _ in range(components[c, 0] * components[c, 1]):
+            begin = number * _U(BLOCK)
+            end = _read_block(stream, reader, dc, ac, places, blocks, begin)
+            if end == _U(0):
+                return False
+            mean += blocks[begin]
+            blocks[begin] = np.int16(mean)
+            ends[number] = end
+            number += _U(1)
+        means[c] = mean
+    return True
+
+
+@inlined
+def _write_flat(mean, step, size, samples, at, pitch):  # type: ignore[no-untyped-def]
+    """Write the samples of a block that has no coefficient but the first, or that becomes one
+    sample; what stands up to seven to the right is lost.
+    """
     if size == 1:  # of all bits, and then wrapped to 10 of them (jidctred.c)
         value = (((mean * step + 4 >> 3) + 512) & 1023) - 512
     else:
         value = (_I(np.int16(_I(np.int16(mean * step)) << 2)) + 16) >> 5
-    return min(max(value, -128), 127) + 128
+    value = min(max(value, -128), 127) + 128
+    for row in range(size):
+        write_flat(value, samples, at + row * pitch)
 
 
 @inlined(forceinline=True)
-def _write_block(block, alone, steps, first, size, plane, at, pitch):  # type: ignore[no-untyped-def]
-    """Write the samples of a block at `size` eighths; up to eight to their right are lost."""
-    if alone or size == 1:
-        value = _flat_value(_I(block[0]), _I(steps[first]), size)
-        for row in range(size):
-            write_flat(value, plane, at + row * pitch)
-    elif size == 8:
-        write_eight(block, steps, first, plane, at, pitch)
-    elif size == 4:
-        write_four(block, steps, first, plane, at, pitch)
-    else:
-        write_two(block, steps, first, plane, at, pitch)
-
-
-def decode(  # type: ignore[no-untyped-def]
-    stream, ends, interval, across, down, components, tables, steps, places, reader, means, block,
-    strip, plane, pitch, rows, pixels, width, height,
-    region, region_plane, region_pitch, left, top, right, bottom,
-):
-    """Decode a scan; return whether nothing is wrong with it. `window` is the region in MCUs."""
-    begin, left_over, number = _I(0), _I(0), _I(0)
-    for mcu_row in range(down):
-        for mcu in range(across):
-            if left_over == 0:
-                if number and not _at_end(reader, ends[number - 1]):
-                    return False
-                reader[0] = ends[number - 1] if number else 0
-                reader[1] = reader[2] = 0
-                means[:] = 0
-                left_over = interval
+def _write_mcu(blocks, ends, components, steps, scale, samples, plane, pitch, row, column):  # type: ignore[no-untyped-def]
+    """Write the samples of an MCU; `row` and `column` count MCUs. Blocks become as large as
+    `components` says, or 8 x 8 for a `scale` of 8.
+    """
+    number = 0
+    for c in range(components.shape[0]):
+        across, down, size = components[c, 0], components[c, 1], max(components[c, 4], scale)
+        corner = c * plane + row * down * size * pitch + column * across * size
+        for y in range(down):
+            for x in range(across):
+                at = corner + y * size * pitch + x * size
+                begin = number * BLOCK
+                if size == 1 or ends[number] == END_OF_BLOCK:
+                    mean, step = _I(blocks[begin]), _I(steps[c * BLOCK])
+                    _write_flat(mean, step, size, samples, at, pitch)
+                elif size == 8:
+                    write_eight(blocks, begin, steps, c * BLOCK, samples, at, pitch)
+                elif size == 4:
+                    write_four(blocks, begin, steps, c * BLOCK, samples, at, pitch)
+                else:
+                    write_two(blocks, begin, steps, c * BLOCK, samples, at, pitch)
                 number += 1
-            left_over -= 1
-            inside = left <= mcu < right and top <= mcu_row < bottom
-            for c in range(components.shape[0]):
-                h, v, size = components[c, 0], components[c, 1], components[c, 4]
-                dc, ac = tables[components[c, 2]], tables[components[c, 3]]
-                mean = means[c]
-                for y in range(v):
-                    for x in range(h):
-                        place = _read_block(stream, reader, dc, ac, places, block)
-                        if place == _U(0):
-                            return False
-                        mean += block[0]
-                        block[0] = np.int16(mean)
-                        alone = place == _U(END_OF_BLOCK)
-                        if rows:
-                            at = c * plane + y * size * pitch + (mcu * h + x) * size
-                            _write_block(block, alone, steps, c * BLOCK, size, strip, at, pitch)
-                        if inside:
-                            at = ((mcu_row - top) * v + y) * 8 * region_pitch
-                            at += ((mcu - left) * h + x) * 8 + c * region_plane
-                            _write_block(
-                                block, alone, steps, c * BLOCK, 8, region, at, region_pitch
-                            )
-                means[c] = mean
-            if reader[0] > stream.size - MARGIN + 8:
-                return False
-        for y in range(min(rows, height - mcu_row * rows)):
-            luma = y * pitch
-            _convert(strip, luma, luma + plane, luma + 2 * plane, pixels, begin, width)
-            begin += 3 * width
-    return _at_end(reader, ends[ends.size - 1])
 
 
-@inlined(forceinline=True)
+@inlined
 def _at_end(reader, end):  # type: ignore[no-untyped-def]
     """Return whether all bytes up to `end` were read and none behind it."""
     used = 8 * _I(reader[0]) - _I(reader[2])
     return (used + 7) >> 3 == end
+
+
+def decode(  # type: ignore[no-untyped-def]
+    stream, intervals, interval, across, down, components, tables, steps, places,
+    reader, means, blocks, ends, strip, plane, pitch, rows, pixels, width, height,
+    region, region_plane, region_pitch, left, top, right, bottom,
+):
+    """Decode a scan whose restart intervals end at `intervals`; return whether it is sound.
+
+    `rows` of pixels are made of each row of MCUs, by way of `strip`; samples of the MCUs from
+    (left, top) to (right, bottom) are written to `region`.
+    """
+    out, left_over, number = _I(0), _I(0), _I(0)
+    for row in range(down):
+        for column in range(across):
+            if left_over == 0:
+                begin = intervals[number - 1] if number else _I(0)
+                if number and not _at_end(reader, begin):
+                    return False
+                reader[0], reader[1], reader[2] = begin, 0, 0
+                means[:] = 0
+                left_over, number = interval, number + 1
+            left_over -= 1
+            if not _read_mcu(stream, reader, components, tables, places, means, blocks, ends):
+                return False
+            if _I(reader[0]) > stream.size - MARGIN + 8:
+                return False
+            if rows:
+                _write_mcu(
+                    blocks, ends, components, steps, 0, strip, plane, pitch, 0, column
+                )
+            if left <= column < right and top <= row < bottom:
+                _write_mcu(
+                    blocks, ends, components, steps, 8,
+                    region, region_plane, region_pitch, row - top, column - left,
+                )
+        for y in range(min(rows, height - row * rows)):
+            luma = y * pitch
+            _convert(strip, luma, luma + plane, luma + 2 * plane, pixels, out, width)
+            out += 3 * width
+    return _at_end(reader, intervals[intervals.size - 1])
 
 
 @inlined

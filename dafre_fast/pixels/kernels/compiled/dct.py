@@ -144,7 +144,7 @@ def _inverse(transform: Callable[[Sequence[_Lanes]], list[_Lanes]], size: int) -
     less = {8: 0, 4: 1, 2: 2}[size]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        coefficients, steps, first, plane, at, pitch = arguments
+        blocks, begin, steps, first, samples, at, pitch = arguments
         kinds, line = signature.args, ir.VectorType(_I16, _SIDE)
 
         def load(kind: Any, array: Any, at: Any) -> _Lanes:
@@ -152,8 +152,8 @@ def _inverse(transform: Callable[[Sequence[_Lanes]], list[_Lanes]], size: int) -
             return _Lanes(builder, builder.load(place, align=2))
 
         rows = [
-            load(kinds[0], coefficients, _I64(_SIDE * row))
-            * load(kinds[1], steps, builder.add(first, _I64(_SIDE * row)))
+            load(kinds[0], blocks, builder.add(begin, _I64(_SIDE * row)))
+            * load(kinds[2], steps, builder.add(first, _I64(_SIDE * row)))
             for row in range(_SIDE)
         ]
         rest = rows[used[0]]
@@ -166,7 +166,7 @@ def _inverse(transform: Callable[[Sequence[_Lanes]], list[_Lanes]], size: int) -
         bytes = [(row.clipped(-128, 127) + 128).of(_I8) for row in made]
         for number, row in enumerate(_turned(bytes)):
             index = builder.add(at, builder.mul(pitch, _I64(number)))
-            place = element_pointer(context, builder, kinds[3], plane, index, row.value.type)
+            place = element_pointer(context, builder, kinds[4], samples, index, row.value.type)
             builder.store(row.value, place, align=1)
         return context.get_dummy_value()
 
@@ -178,18 +178,18 @@ def _transform(transform: Any, size: int) -> Any:
 
     @intrinsic
     def write(
-        typing: Any, coefficients: Any, steps: Any, first: Any, plane: Any, at: Any, pitch: Any
+        typing: Any, blocks: Any, begin: Any, steps: Any, first: Any, samples: Any, at: Any, pitch: Any
     ) -> Any:
-        arrays = coefficients, steps, types.intp, plane, types.intp, types.intp
-        return types.void(*arrays), generate
+        place = types.intp
+        return types.void(blocks, place, steps, place, samples, place, place), generate
 
     return write
 
 
 write_eight = _transform(_eight, 8)
-"""Write a block's samples from `plane[at]`, rows `pitch` apart: `write_eight(coefficients, steps,
-first, plane, at, pitch)`. `coefficients` are 64 int16, row by row; `steps` are those of
-quantisation, as many from `first` on."""
+"""Write a block's samples from `samples[at]`, rows `pitch` apart: `write_eight(blocks, begin,
+steps, first, samples, at, pitch)`. The 64 coefficients, int16, begin at `blocks[begin]`, and their
+steps of quantisation at `steps[first]`, both row by row."""
 write_four = _transform(_four, 4)
 """The same at half the size."""
 write_two = _transform(_two, 2)
@@ -210,6 +210,24 @@ def write_flat(typing: Any, value: Any, plane: Any, at: Any) -> Any:
     return types.void(types.int64, plane, types.intp), generate
 
 
+def _share(chroma: _Lanes, factor: int) -> _Lanes:
+    """Return `chroma` times `factor` / 65,536, rounded to nearest."""
+    high = (((chroma << 1).of(_I32) * factor) >> _COLOUR_FIX).of(_I16)
+    return (high + 1) >> 1
+
+
+def _of_both(blue: _Lanes, red: _Lanes) -> _Lanes:
+    """Return what chroma adds to green, and red once more: 65,536 - 46,802 is 18,734."""
+    half = AT_ONCE // 2
+    parts = [
+        (blue.chosen(blue, lanes).of(_I32) * -22554 + red.chosen(red, lanes).of(_I32) * 18734)
+        .descaled(_COLOUR_FIX)
+        .of(_I16)
+        for lanes in (range(half), range(half, AT_ONCE))
+    ]
+    return parts[0].chosen(parts[1], range(AT_ONCE))
+
+
 @intrinsic
 def store_rgb(typing: Any, planes: Any, luma: Any, blue: Any, red: Any, pixels: Any, at: Any) -> Any:
     """Convert 16 pixels to RGB (jdcolor.c; ITU-T T.871, 7) and store 48 bytes from `pixels[at]`.
@@ -222,14 +240,15 @@ def store_rgb(typing: Any, planes: Any, luma: Any, blue: Any, red: Any, pixels: 
 
         def load(index: Any) -> _Lanes:
             place = element_pointer(context, builder, signature.args[0], planes, index, line)
-            return _Lanes(builder, builder.load(place, align=1)).of(_I32, signed=False)
+            return _Lanes(builder, builder.load(place, align=1)).of(_I16, signed=False)
 
         luma, blue, red = (load(index) for index in places)
         blue, red = blue - 128, red - 128
+        # In 16 bits where that is exact, as in libjpeg-turbo: all lanes in 256 bits.
         made = [
-            luma + (red * 91881).descaled(_COLOUR_FIX),
-            luma + (blue * -22554 + red * -46802).descaled(_COLOUR_FIX),
-            luma + (blue * 116130).descaled(_COLOUR_FIX),
+            luma + red + _share(red, 26345),
+            luma - red + _of_both(blue, red),
+            luma + blue + blue + _share(blue, -14942),
         ]
         r, g, b = (one.clipped(0, 255).of(_I8) for one in made)
         order = [channel * AT_ONCE + x for x in range(AT_ONCE) for channel in range(3)]
