@@ -32,14 +32,18 @@ MARGIN = 2048
 """Bytes behind coded data: more than an MCU has, so that damage is noticed before they end."""
 AT_ONCE = 16
 """Pixels that are converted at once; what stands behind a row may be overwritten."""
+RUN = 32
+"""Bytes of coded data that are copied at once."""
 _ROOM = 3 * AT_ONCE
 _SIDE, _WHOLE = 8, 8
 _GREY = 128
 _END = b"\xff\xd9"
 _ZIGZAG = np.array(
-    [0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48]
-    + [41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23]
-    + [30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63]
+    [
+        *(0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48),
+        *(41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23),
+        *(30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63),
+    ]
 )
 """The places of coefficients in a block, row by row (T.81, figure A.6)."""
 _PLACES = np.full(2 * END_OF_BLOCK, BLOCK, np.uint64)
@@ -52,8 +56,10 @@ _FILL = Kernel(f"{_SOURCE}:fill", "void(int64[::1], uint64[::1], uint64[::1])")
 _PLANES = "uint8[::1], int64, int64"
 _DECODE = Kernel(
     f"{_SOURCE}:decode",
-    "boolean(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], uint64[:, ::1], int16[::1],"
-    f" uint64[::1], uint64[::1], int64[::1], int16[::1], uint64[::1], {_PLANES}, int64, uint8[::1], int64, int64,"
+    "boolean(uint8[::1], int64[::1], int64, int64, int64,"
+    " int64[:, ::1], uint64[:, ::1], int16[::1], uint64[::1],"
+    " uint64[::1], int64[::1], int16[::1], uint64[::1],"
+    f" {_PLANES}, int64, uint8[::1], int64, int64,"
     f" {_PLANES}, int64, int64, int64, int64)",
 )
 _CUT = Kernel(
@@ -98,6 +104,15 @@ class Scan(NamedTuple):
         return Size(*(-(-length // self.side) for length in self.size))
 
 
+class Parts(NamedTuple):
+    """What is decoded of a picture: RGB uint8 (height, width, 3); no pixels if it is not wanted."""
+
+    reduced: Pixels
+    """The picture at a reduced scale."""
+    region: Pixels
+    """A part of it at full scale."""
+
+
 class _Planes(NamedTuple):
     """Samples of three components, row by row, each component `plane` bytes, each row `pitch`."""
 
@@ -106,17 +121,18 @@ class _Planes(NamedTuple):
     pitch: int
 
 
-def decode(
-    data: bytes, scan: Scan, eighths: int, rect: Rect | None
-) -> tuple[Pixels | None, Pixels | None] | None:
+def decode(data: bytes, scan: Scan, eighths: int, rect: Rect) -> Parts | None:
     """Decode the picture at `eighths` / 8 of its size, rounded up (1, 2 or 4; 0 for not at all),
-    and the region `rect` at full size: RGB uint8 (height, width, 3), None for what is not wanted.
+    and the region `rect` at full size (an empty one for none).
 
-    Returns None in place of both unless all of the data is sound and the picture ends with it.
+    Returns None unless all of the data is sound and the picture ends with it.
     """
     across, down = scan.mcus
     interval = scan.interval or across * down
-    clean, ends = np.empty(len(data) + MARGIN, np.uint8), np.empty(-(-across * down // interval), np.int64)
+    clean, ends = (
+        np.empty(len(data) + MARGIN, np.uint8),
+        np.empty(-(-across * down // interval), np.int64),
+    )
     end = _UNSTUFF(np.frombuffer(data, np.uint8), scan.begin, clean, ends)
     if data[end : end + len(_END)] != _END:
         return None
@@ -125,7 +141,7 @@ def decode(
     strip = _planes(Size(across * rows, rows), grey=True)
     size = Size(*(-(-length * eighths // _WHOLE) for length in scan.size))
     reduced = _room_for(size)
-    window = _window(scan, rect) if rect else Rect(0, 0, 0, 0)
+    window = _window(scan, rect)
     region = _planes(
         Size(*(length * scan.side for length in window.size)), grey=len(scan.components) == 1
     )
@@ -138,10 +154,7 @@ def decode(
     )
     if not sound:
         return None
-    return (
-        _shaped(reduced, size) if eighths else None,
-        _cut(scan, region, window, rect) if rect else None,
-    )
+    return Parts(_shaped(reduced, size), _cut(scan, region, window, rect))
 
 
 def _room_for(size: Size) -> Pixels:
@@ -166,6 +179,8 @@ def _window(scan: Scan, rect: Rect) -> Rect:
     """Return the MCUs that have the samples of a region; halved chroma is spread with one sample
     more on each side.
     """
+    if rect.left == rect.right or rect.top == rect.bottom:
+        return Rect(0, 0, 0, 0)
     more = 2 if scan.halved else 0
     left, top = (max(edge - more, 0) // scan.side for edge in rect[:2])
     right, bottom = (-(-(edge + more) // scan.side) for edge in rect[2:])

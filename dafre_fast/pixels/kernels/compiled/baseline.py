@@ -10,6 +10,7 @@ from dafre_fast.pixels.kernels.baseline import (
     END_OF_BLOCK,
     LENGTHS,
     MARGIN,
+    RUN,
     SYMBOLS,
 )
 from dafre_fast.pixels.kernels.compiled.dct import (
@@ -39,7 +40,7 @@ def unstuff(data, begin, clean, ends):  # type: ignore[no-untyped-def]
     """
     at, out, intervals = begin, _I(0), _I(0)
     while at + 1 < data.size:
-        if at + 32 <= data.size:
+        if at + RUN <= data.size:
             plain = copy_plain(data, at, clean, out)
         else:
             clean[out] = data[at]
@@ -294,9 +295,33 @@ def _at_end(reader, end):  # type: ignore[no-untyped-def]
 
 
 def decode(  # type: ignore[no-untyped-def]
-    stream, intervals, interval, across, down, components, tables, steps, places,
-    reader, means, blocks, ends, strip, plane, pitch, rows, pixels, width, height,
-    region, region_plane, region_pitch, left, top, right, bottom,
+    stream,
+    intervals,
+    interval,
+    across,
+    down,
+    components,
+    tables,
+    steps,
+    places,
+    reader,
+    means,
+    blocks,
+    ends,
+    strip,
+    plane,
+    pitch,
+    rows,
+    pixels,
+    width,
+    height,
+    region,
+    region_plane,
+    region_pitch,
+    left,
+    top,
+    right,
+    bottom,
 ):
     """Decode a scan whose restart intervals end at `intervals`; return whether it is sound.
 
@@ -319,13 +344,19 @@ def decode(  # type: ignore[no-untyped-def]
             if _I(reader[0]) > stream.size - MARGIN + 8:
                 return False
             if rows:
-                _write_mcu(
-                    blocks, ends, components, steps, 0, strip, plane, pitch, 0, column
-                )
+                _write_mcu(blocks, ends, components, steps, 0, strip, plane, pitch, 0, column)
             if left <= column < right and top <= row < bottom:
                 _write_mcu(
-                    blocks, ends, components, steps, 8,
-                    region, region_plane, region_pitch, row - top, column - left,
+                    blocks,
+                    ends,
+                    components,
+                    steps,
+                    8,
+                    region,
+                    region_plane,
+                    region_pitch,
+                    row - top,
+                    column - left,
                 )
         for y in range(min(rows, height - row * rows)):
             luma = y * pitch

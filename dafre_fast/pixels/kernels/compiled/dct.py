@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from dafre_fast.core.compiled.inlined import element_pointer
-from dafre_fast.pixels.kernels.baseline import AT_ONCE
+from dafre_fast.pixels.kernels.baseline import AT_ONCE, RUN
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _SIDE = 8
@@ -60,9 +60,9 @@ class _Lanes:
 
     def clipped(self, low: int, high: int) -> "_Lanes":
         build = self._builder
-        low, high = self._all(low), self._all(high)
-        value = build.select(build.icmp_signed("<", self.value, low), low, self.value)
-        return _Lanes(build, build.select(build.icmp_signed(">", value, high), high, value))
+        least, most = self._all(low), self._all(high)
+        value = build.select(build.icmp_signed("<", self.value, least), least, self.value)
+        return _Lanes(build, build.select(build.icmp_signed(">", value, most), most, value))
 
     def of(self, kind: Any, *, signed: bool = True) -> "_Lanes":
         """Convert to another width."""
@@ -74,9 +74,7 @@ class _Lanes:
     def chosen(self, other: "_Lanes", lanes: Sequence[int]) -> "_Lanes":
         """Return lanes of this and then of the other, by their numbers."""
         order = ir.Constant(ir.VectorType(_I32, len(lanes)), [*lanes])
-        return _Lanes(
-            self._builder, self._builder.shuffle_vector(self.value, other.value, order)
-        )
+        return _Lanes(self._builder, self._builder.shuffle_vector(self.value, other.value, order))
 
     def if_zero(self, then: "_Lanes", other: "_Lanes") -> "_Lanes":
         """Return `then` if all bits of this are 0, else the other."""
@@ -145,15 +143,14 @@ def _inverse(transform: Callable[[Sequence[_Lanes]], list[_Lanes]], size: int) -
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         blocks, begin, steps, first, samples, at, pitch = arguments
-        kinds, line = signature.args, ir.VectorType(_I16, _SIDE)
+        kinds = signature.args
 
-        def load(kind: Any, array: Any, at: Any) -> _Lanes:
-            place = element_pointer(context, builder, kind, array, at, line)
-            return _Lanes(builder, builder.load(place, align=2))
+        def line(kind: Any, array: Any, begin: Any, row: int) -> _Lanes:
+            index = builder.add(begin, _I64(_SIDE * row))
+            return _loaded(context, builder, kind, array, index, _I16, _SIDE)
 
         rows = [
-            load(kinds[0], blocks, builder.add(begin, _I64(_SIDE * row)))
-            * load(kinds[2], steps, builder.add(first, _I64(_SIDE * row)))
+            line(kinds[0], blocks, begin, row) * line(kinds[2], steps, first, row)
             for row in range(_SIDE)
         ]
         rest = rows[used[0]]
@@ -164,10 +161,9 @@ def _inverse(transform: Callable[[Sequence[_Lanes]], list[_Lanes]], size: int) -
         narrow = [rest.if_zero(rows[0] << 2, row.clipped(-32768, 32767).of(_I16)) for row in made]
         made = [row.descaled(_FIX + 5 + less) for row in transform(_turned(narrow))]
         bytes = [(row.clipped(-128, 127) + 128).of(_I8) for row in made]
-        for number, row in enumerate(_turned(bytes)):
+        for number, made_row in enumerate(_turned(bytes)):
             index = builder.add(at, builder.mul(pitch, _I64(number)))
-            place = element_pointer(context, builder, kinds[4], samples, index, row.value.type)
-            builder.store(row.value, place, align=1)
+            _store(context, builder, kinds[4], samples, index, made_row)
         return context.get_dummy_value()
 
     return generate
@@ -178,7 +174,14 @@ def _transform(transform: Any, size: int) -> Any:
 
     @intrinsic
     def write(
-        typing: Any, blocks: Any, begin: Any, steps: Any, first: Any, samples: Any, at: Any, pitch: Any
+        typing: Any,
+        blocks: Any,
+        begin: Any,
+        steps: Any,
+        first: Any,
+        samples: Any,
+        at: Any,
+        pitch: Any,
     ) -> Any:
         place = types.intp
         return types.void(blocks, place, steps, place, samples, place, place), generate
@@ -210,6 +213,20 @@ def write_flat(typing: Any, value: Any, plane: Any, at: Any) -> Any:
     return types.void(types.int64, plane, types.intp), generate
 
 
+def _loaded(
+    context: Any, builder: Any, kind: Any, array: Any, at: Any, element: Any, count: int = AT_ONCE
+) -> _Lanes:
+    """Load elements of an array of numba type `kind` from `array[at]`."""
+    line = ir.VectorType(element, count)
+    place = element_pointer(context, builder, kind, array, at, line)
+    return _Lanes(builder, builder.load(place, align=1))
+
+
+def _store(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: _Lanes) -> None:
+    place = element_pointer(context, builder, kind, array, at, lanes.value.type)
+    builder.store(lanes.value, place, align=1)
+
+
 def _share(chroma: _Lanes, factor: int) -> _Lanes:
     """Return `chroma` times `factor` / 65,536, rounded to nearest."""
     high = (((chroma << 1).of(_I32) * factor) >> _COLOUR_FIX).of(_I16)
@@ -229,20 +246,19 @@ def _of_both(blue: _Lanes, red: _Lanes) -> _Lanes:
 
 
 @intrinsic
-def store_rgb(typing: Any, planes: Any, luma: Any, blue: Any, red: Any, pixels: Any, at: Any) -> Any:
+def store_rgb(
+    typing: Any, planes: Any, luma: Any, blue: Any, red: Any, pixels: Any, at: Any
+) -> Any:
     """Convert 16 pixels to RGB (jdcolor.c; ITU-T T.871, 7) and store 48 bytes from `pixels[at]`.
     `luma`, `blue` and `red` are where their samples begin in `planes`.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         planes, *places, pixels, at = arguments
-        line = ir.VectorType(_I8, AT_ONCE)
-
-        def load(index: Any) -> _Lanes:
-            place = element_pointer(context, builder, signature.args[0], planes, index, line)
-            return _Lanes(builder, builder.load(place, align=1)).of(_I16, signed=False)
-
-        luma, blue, red = (load(index) for index in places)
+        luma, blue, red = (
+            _loaded(context, builder, signature.args[0], planes, index, _I8).of(_I16, signed=False)
+            for index in places
+        )
         blue, red = blue - 128, red - 128
         # In 16 bits where that is exact, as in libjpeg-turbo: all lanes in 256 bits.
         made = [
@@ -253,9 +269,7 @@ def store_rgb(typing: Any, planes: Any, luma: Any, blue: Any, red: Any, pixels: 
         r, g, b = (one.clipped(0, 255).of(_I8) for one in made)
         order = [channel * AT_ONCE + x for x in range(AT_ONCE) for channel in range(3)]
         two, one = r.chosen(g, range(2 * AT_ONCE)), b.chosen(b, range(2 * AT_ONCE))
-        all = two.chosen(one, order).value
-        place = element_pointer(context, builder, signature.args[4], pixels, at, all.type)
-        builder.store(all, place, align=1)
+        _store(context, builder, signature.args[4], pixels, at, two.chosen(one, order))
         return context.get_dummy_value()
 
     return types.void(planes, types.intp, types.intp, types.intp, pixels, types.intp), generate
@@ -269,20 +283,11 @@ def add_rows(typing: Any, planes: Any, near: Any, far: Any, sums: Any, at: Any) 
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         planes, near, far, sums, at = arguments
-        line = ir.VectorType(_I8, AT_ONCE)
         near, far = (
-            _Lanes(
-                builder,
-                builder.load(
-                    element_pointer(context, builder, signature.args[0], planes, index, line),
-                    align=1,
-                ),
-            ).of(_I16, signed=False)
+            _loaded(context, builder, signature.args[0], planes, index, _I8).of(_I16, signed=False)
             for index in (near, far)
         )
-        sum = (near * 3 + far).value
-        place = element_pointer(context, builder, signature.args[3], sums, at, sum.type)
-        builder.store(sum, place, align=2)
+        _store(context, builder, signature.args[3], sums, at, near * 3 + far)
         return context.get_dummy_value()
 
     return types.void(planes, types.intp, types.intp, sums, types.intp), generate
@@ -296,25 +301,14 @@ def store_spread(typing: Any, sums: Any, at: Any, planes: Any, out: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, at, planes, out = arguments
-        line = ir.VectorType(_I16, AT_ONCE)
         before, this, behind = (
-            _Lanes(
-                builder,
-                builder.load(
-                    element_pointer(
-                        context, builder, signature.args[0], sums, builder.add(at, _I64(by)), line
-                    ),
-                    align=2,
-                ),
-            )
+            _loaded(context, builder, signature.args[0], sums, builder.add(at, _I64(by)), _I16)
             for by in (-1, 0, 1)
         )
         left = ((this * 3 + before + 8) >> 4).of(_I8)
         right = ((this * 3 + behind + 7) >> 4).of(_I8)
         order = [x // 2 + x % 2 * AT_ONCE for x in range(2 * AT_ONCE)]
-        both = left.chosen(right, order).value
-        place = element_pointer(context, builder, signature.args[2], planes, out, both.type)
-        builder.store(both, place, align=1)
+        _store(context, builder, signature.args[2], planes, out, left.chosen(right, order))
         return context.get_dummy_value()
 
     return types.void(sums, types.intp, planes, types.intp), generate
@@ -325,7 +319,8 @@ def load_bits(typing: Any, array: Any, at: Any) -> Any:
     """Return eight bytes of a uint8 array, the first one in the highest bits."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = element_pointer(context, builder, signature.args[0], *arguments, _I64)
+        array, at = arguments
+        place = element_pointer(context, builder, signature.args[0], array, at, _I64)
         return builder.bswap(builder.load(place, align=1))
 
     return types.uint64(array, types.intp), generate
@@ -333,17 +328,14 @@ def load_bits(typing: Any, array: Any, at: Any) -> Any:
 
 @intrinsic
 def copy_plain(typing: Any, source: Any, begin: Any, target: Any, at: Any) -> Any:
-    """Copy 32 bytes; return how many of them come before the first 0xFF."""
+    """Copy RUN bytes; return how many of them come before the first 0xFF."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds, (source, begin, target, at) = signature.args, arguments
-        line, mask = ir.VectorType(_I8, 32), _I32
-        place = element_pointer(context, builder, kinds[0], source, begin, line)
-        bytes = builder.load(place, align=1)
-        place = element_pointer(context, builder, kinds[2], target, at, line)
-        builder.store(bytes, place, align=1)
-        found = builder.icmp_signed("==", bytes, ir.Constant(line, [255] * 32))
-        number = builder.cttz(builder.bitcast(found, mask), ir.IntType(1)(0))
+        source, begin, target, at = arguments
+        bytes = _loaded(context, builder, signature.args[0], source, begin, _I8, RUN)
+        _store(context, builder, signature.args[2], target, at, bytes)
+        found = builder.icmp_signed("==", bytes.value, ir.Constant(bytes.value.type, [255] * RUN))
+        number = builder.cttz(builder.bitcast(found, _I32), ir.IntType(1)(0))
         return builder.zext(number, _I64)
 
     return types.int64(source, types.intp, target, types.intp), generate
