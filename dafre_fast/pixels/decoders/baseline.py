@@ -17,8 +17,8 @@ _BEGIN = bytes([0xFF, markers.SOI])
 _FRAMES = {SOF0, SOF1}
 _KNOWN = {*_FRAMES, markers.DHT, markers.DQT, markers.DRI, markers.SOS, markers.COM}
 _KNOWN |= {*range(markers.APP0, markers.APP0 + 16)}
-_SAMPLING = {b"\x11\x11\x11": False, b"\x22\x11\x11": True}
-"""Sampling factors of Y, Cb and Cr, and whether they halve chroma."""
+_SAMPLING = {b"\x11": False, b"\x11\x11\x11": False, b"\x22\x11\x11": True}
+"""Sampling factors of grey or of Y, Cb and Cr, and whether they halve chroma."""
 _LEAST_HALVED = 5
 """Width in pixels; libjpeg does not smooth the chroma of narrower pictures."""
 _WHOLE_BLOCKS = bytes([0, 63, 0])
@@ -38,7 +38,7 @@ _AC = frozenset({0x00, 0xF0, *(run << 4 | size for run in range(16) for size in 
 def is_usual(kind: int, frame: bytes) -> bool:
     """Return True for a frame header, its marker and parameters, of files that are taken."""
     factors = frame[7::3]
-    return kind in _FRAMES and frame[0] == 8 and (len(factors) == 1 or factors in _SAMPLING)
+    return kind in _FRAMES and frame[0] == 8 and factors in _SAMPLING
 
 
 def decode(data: bytes, eighths: int, rect: Rect) -> Parts | None:

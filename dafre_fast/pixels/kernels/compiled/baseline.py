@@ -207,6 +207,8 @@ def _read_block(stream, reader, dc, ac, places, blocks, begin):  # type: ignore[
             if place > _LAST:  # apart, so that the next turn does not wait for it
                 if first == _LAST:  # the second symbol is of the next block
                     used, place = entry >> _U(48) & _BYTE, first
+                elif _LAST < first < _U(END_OF_BLOCK):
+                    return _U(0)
                 bits <<= used
                 count -= _I(used)
                 break
@@ -255,6 +257,8 @@ def _write_flat(mean, step, size, samples, at, pitch):  # type: ignore[no-untype
     """
     if size == 1:  # of all bits, and then wrapped to 10 of them (jidctred.c)
         value = (((mean * step + 4 >> 3) + 512) & 1023) - 512
+    elif size == 2:  # in 32 bits throughout, all others in 16 (libjpeg-turbo's vector code)
+        value = _I(np.int32((_I(np.int16(mean * step)) << 17) + (1 << 19))) >> 20
     else:
         value = (_I(np.int16(_I(np.int16(mean * step)) << 2)) + 16) >> 5
     value = min(max(value, -128), 127) + 128

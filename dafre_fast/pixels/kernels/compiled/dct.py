@@ -66,6 +66,8 @@ class _Lanes:
 
     def of(self, kind: Any, *, signed: bool = True) -> "_Lanes":
         """Convert to another width."""
+        if kind == self.value.type.element:
+            return self
         to, width = ir.VectorType(kind, self.value.type.count), self.value.type.element.width
         wider = self._builder.sext if signed else self._builder.zext
         convert = self._builder.trunc if kind.width < width else wider
@@ -157,9 +159,13 @@ def _inverse(transform: Callable[[Sequence[_Lanes]], list[_Lanes]], size: int) -
         for row in used[1:]:
             rest = rest | rows[row]
         made = [row.descaled(_FIX - 2 + less) for row in transform(rows)]
-        # Where all but the first row is zero, the first one wraps around in place of being clipped.
-        narrow = [rest.if_zero(rows[0] << 2, row.clipped(-32768, 32767).of(_I16)) for row in made]
-        made = [row.descaled(_FIX + 5 + less) for row in transform(_turned(narrow))]
+        narrow = [row.clipped(-32768, 32767).of(_I16) for row in made]
+        if size > 2:  # where all but the first row is zero, it wraps around
+            narrow = [rest.if_zero(rows[0] << 2, row) for row in narrow]
+        columns = _turned(narrow)
+        if size == 2:  # the first column is not clipped
+            columns[0] = made[0].chosen(made[1], [0, _SIDE])
+        made = [row.descaled(_FIX + 5 + less) for row in transform(columns)]
         bytes = [(row.clipped(-128, 127) + 128).of(_I8) for row in made]
         for number, made_row in enumerate(_turned(bytes)):
             index = builder.add(at, builder.mul(pitch, _I64(number)))
