@@ -53,18 +53,17 @@ _PLACES[:BLOCK] = _ZIGZAG
 _SOURCE = f"{__package__}.compiled.baseline"
 _UNSTUFF = Kernel(f"{_SOURCE}:unstuff", "int64(uint8[::1], int64, uint8[::1], int64[::1])")
 _FILL = Kernel(f"{_SOURCE}:fill", "void(int64[::1], uint64[::1], uint64[::1])")
-_PLANES = "uint8[::1], int64, int64"
 _DECODE = Kernel(
     f"{_SOURCE}:decode",
     "boolean(uint8[::1], int64[::1], int64, int64, int64,"
     " int64[:, ::1], uint64[:, ::1], int16[::1], uint64[::1],"
     " uint64[::1], int64[::1], int16[::1], uint64[::1],"
-    f" {_PLANES}, int64, uint8[::1], int64, int64,"
-    f" {_PLANES}, int64, int64, int64, int64)",
+    " uint8[::1], int64[:, ::1], int64, uint8[::1], int64, int64)",
 )
 _CUT = Kernel(
     f"{_SOURCE}:cut",
-    f"void({_PLANES}, int64, int64, int64, int64, int64, int16[::1], uint8[::1], int64, int64)",
+    "void(uint8[::1], int64, int64, int64, int64, int64, int64, int64, int16[::1], uint8[::1],"
+    " int64, int64)",
 )
 
 
@@ -113,12 +112,21 @@ class Parts(NamedTuple):
     """A part of it at full scale."""
 
 
-class _Planes(NamedTuple):
-    """Samples of three components, row by row, each component `plane` bytes, each row `pitch`."""
+class _Target(NamedTuple):
+    """Where samples are written: planes of three components, and behind them room for two rows."""
 
-    samples: NDArray[np.uint8]
+    begin: int
+    """Where they begin in an array."""
     plane: int
+    """Bytes of a component."""
     pitch: int
+    """Bytes of a row."""
+    window: Rect
+    """The MCUs that are written."""
+
+    @property
+    def end(self) -> int:
+        return self.begin + 3 * self.plane + 2 * self.pitch + _ROOM
 
 
 def decode(data: bytes, scan: Scan, eighths: int, rect: Rect) -> Parts | None:
@@ -127,34 +135,43 @@ def decode(data: bytes, scan: Scan, eighths: int, rect: Rect) -> Parts | None:
 
     Returns None unless all of the data is sound and the picture ends with it.
     """
-    across, down = scan.mcus
-    interval = scan.interval or across * down
-    clean, ends = (
-        np.empty(len(data) + MARGIN, np.uint8),
-        np.empty(-(-across * down // interval), np.int64),
-    )
-    end = _UNSTUFF(np.frombuffer(data, np.uint8), scan.begin, clean, ends)
-    if data[end : end + len(_END)] != _END:
+    found = _unstuffed(data, scan)
+    if found is None:
         return None
-    clean = clean[: ends[-1] + MARGIN]
-    rows = scan.side * eighths // _WHOLE
-    strip = _planes(Size(across * rows, rows), grey=True)
+    stream, intervals = found
+    across, down = scan.mcus
+    row = Rect(0, 0, across if eighths else 0, 1)
+    strip = _target(0, row, scan.side * eighths // _WHOLE)
+    region = _target(strip.end, _window(scan, rect), scan.side)
+    samples = np.empty(region.end, np.uint8)
+    if len(scan.components) == 1:
+        samples[:] = _GREY
     size = Size(*(-(-length * eighths // _WHOLE) for length in scan.size))
     reduced = _room_for(size)
-    window = _window(scan, rect)
-    region = _planes(
-        Size(*(length * scan.side for length in window.size)), grey=len(scan.components) == 1
-    )
-    codes, components, steps = _tables(scan, eighths)
-    room = np.empty(3, np.uint64), np.empty(3, np.int64)
-    blocks = np.empty(_MOST_BLOCKS * BLOCK + 1, np.int16), np.empty(_MOST_BLOCKS, np.uint64)
     sound = _DECODE(
-        *(clean, ends, interval, across, down, components, codes, steps, _PLACES, *room, *blocks),
-        *(*strip, rows, reduced, *size, *region, *window),
+        *(stream, intervals, scan.interval or across * down, across, down),
+        *(*_tables(scan, eighths), _PLACES),
+        *(np.empty(3, np.uint64), np.empty(3, np.int64)),
+        *(np.empty(_MOST_BLOCKS * BLOCK + 1, np.int16), np.empty(_MOST_BLOCKS, np.uint64)),
+        *(samples, np.array([[*one[:3], *one.window] for one in (strip, region)])),
+        *(scan.side * eighths // _WHOLE, reduced, *size),
     )
     if not sound:
         return None
-    return Parts(_shaped(reduced, size), _cut(scan, region, window, rect))
+    return Parts(_shaped(reduced, size), _cut(scan, samples, region, rect))
+
+
+def _unstuffed(data: bytes, scan: Scan) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+    """Return coded data without stuffed zeros and restart markers, and where its intervals end;
+    None if they are not in order, or no end marker follows them.
+    """
+    across, down = scan.mcus
+    stream = np.empty(len(data) + MARGIN, np.uint8)
+    intervals = np.empty(-(-across * down // (scan.interval or across * down)), np.int64)
+    end = _UNSTUFF(np.frombuffer(data, np.uint8), scan.begin, stream, intervals)
+    if data[end : end + len(_END)] != _END:
+        return None
+    return stream[: intervals[-1] + MARGIN], intervals
 
 
 def _room_for(size: Size) -> Pixels:
@@ -165,14 +182,10 @@ def _shaped(pixels: Pixels, size: Size) -> Pixels:
     return pixels[: 3 * size.width * size.height].reshape(size.height, size.width, 3)
 
 
-def _planes(size: Size, *, grey: bool) -> _Planes:
-    """Allocate samples, and behind them two rows; chroma is neutral if the picture is `grey`."""
-    pitch = size.width + _ROOM
-    plane = size.height * pitch
-    samples = np.empty(3 * plane + 2 * pitch + _ROOM, np.uint8)
-    if grey:
-        samples[plane : 3 * plane] = _GREY
-    return _Planes(samples, plane, pitch)
+def _target(begin: int, window: Rect, side: int) -> _Target:
+    """Lay out room for MCUs, `side` x `side` samples of each component."""
+    pitch = window.size.width * side + _ROOM
+    return _Target(begin, window.size.height * side * pitch, pitch, window)
 
 
 def _window(scan: Scan, rect: Rect) -> Rect:
@@ -188,36 +201,37 @@ def _window(scan: Scan, rect: Rect) -> Rect:
     return Rect(left, top, min(right, across), min(bottom, down))
 
 
-def _cut(scan: Scan, region: _Planes, window: Rect, rect: Rect) -> Pixels:
-    """Return the pixels of `rect` from the samples of a window of MCUs."""
+def _cut(scan: Scan, samples: NDArray[np.uint8], region: _Target, rect: Rect) -> Pixels:
+    """Return the pixels of `rect`, whose samples are in `region`."""
     size, pixels = rect.size, _room_for(rect.size)
     sums = np.empty(region.pitch + _ROOM, np.int16)
-    origin = Size(window.left, window.top)
+    origin = region.window[:2]
     left, top = (edge - scan.side * first for edge, first in zip(rect[:2], origin, strict=True))
     last = (
         (length + 1) // 2 - 1 - _SIDE * first
         for length, first in zip(scan.size, origin, strict=True)
     )
-    _CUT(*region, left, top, int(scan.halved), *last, sums, pixels, *size)
+    planes = samples[region.begin :], region.plane, region.pitch
+    _CUT(*planes, left, top, int(scan.halved), *last, sums, pixels, *size)
     return _shaped(pixels, size)
 
 
 def _tables(
     scan: Scan, eighths: int
-) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int16]]:
-    """Return the tables of codes; for each component its blocks across and down an MCU, the numbers
-    of its tables, and the side to which its blocks are reduced; and its steps, row by row.
+) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int16]]:
+    """Return for each component its blocks across and down an MCU, the numbers of its tables, and
+    the sides of its blocks in both targets; the tables; and the steps of all components.
     """
     used = tuple(dict.fromkeys(one for part in scan.components for one in (part.dc, part.ac)))
-    components = np.empty((len(scan.components), 5), np.int64)
+    components = np.empty((len(scan.components), 6), np.int64)
     for number, (part, row) in enumerate(zip(scan.components, components, strict=True)):
         blocks = 2 if scan.halved and number == 0 else 1
         side = eighths * 2 if scan.halved and number > 0 else eighths
-        row[:] = blocks, blocks, used.index(part.dc), used.index(part.ac), side
+        row[:] = blocks, blocks, used.index(part.dc), used.index(part.ac), side, _SIDE
     steps = np.empty((len(scan.components), BLOCK), np.int16)
     given = np.frombuffer(b"".join(part.steps for part in scan.components), np.uint8)
     steps[:, _ZIGZAG] = given.reshape(steps.shape)
-    return _codes(used), components, steps.reshape(-1)
+    return components, _codes(used), steps.reshape(-1)
 
 
 @lru_cache(maxsize=8)

@@ -173,30 +173,30 @@ def _spelled_out(table, entry, bits):  # type: ignore[no-untyped-def]
 
 
 @inlined(forceinline=True)
-def _read_block(stream, reader, dc, ac, places, blocks, begin):  # type: ignore[no-untyped-def]
-    """Read the coefficients of a block to `blocks[begin]` and on, the first one as its difference
-    (T.81, F.2.2). Returns the place after the last: END_OF_BLOCK for the first alone, 0 if the data
-    is damaged.
+def _read_mean(dc, blocks, begin, bits):  # type: ignore[no-untyped-def]
+    """Write a first coefficient, as its difference, to `blocks[begin]`; return how many bits it
+    takes, 0 if the data is damaged.
     """
-    at, bits, count = _I(reader[0]), reader[1], _I(reader[2])
-    for i in range(BLOCK):
-        blocks[begin + _U(i)] = 0
-    at, bits, count = _refilled(stream, at, bits, count)
     entry = dc[bits >> _U(64 - BITS)]
-    used = entry >> _U(48) & _BYTE
     if entry >> _U(56):
         blocks[begin] = np.int16(entry)
-    else:
-        length, _, size, value = _spelled_out(dc, entry, bits)
-        if length == _U(0):
-            return _U(0)
-        used = length + size
-        blocks[begin] = np.int16(value)
-    bits <<= used
-    count -= _I(used)
-    place = _U(0)
-    while place < _LAST:
-        at, bits, count = _refilled(stream, at, bits, count)
+        return entry >> _U(48) & _BYTE
+    length, _, size, value = _spelled_out(dc, entry, bits)
+    blocks[begin] = np.int16(value)
+    return length + size if length else _U(0)
+
+
+@inlined(forceinline=True)
+def _read_block(stream, reader, dc, ac, places, blocks, begin):  # type: ignore[no-untyped-def]
+    """Read the coefficients of a block to `blocks[begin]` and on (T.81, F.2.2). Returns the place
+    after the last: END_OF_BLOCK for the first alone, 0 if the data is damaged.
+    """
+    for i in range(BLOCK):
+        blocks[begin + _U(i)] = 0
+    at, bits, count = _refilled(stream, _I(reader[0]), reader[1], _I(reader[2]))
+    used, place = _read_mean(dc, blocks, begin, bits), _U(0)
+    while used and place < _LAST:
+        at, bits, count = _refilled(stream, at, bits << used, count - _I(used))
         entry = ac[bits >> _U(64 - BITS)]
         used = entry >> _U(56)
         if used:
@@ -208,24 +208,19 @@ def _read_block(stream, reader, dc, ac, places, blocks, begin):  # type: ignore[
                 if first == _LAST:  # the second symbol is of the next block
                     used, place = entry >> _U(48) & _BYTE, first
                 elif _LAST < first < _U(END_OF_BLOCK):
-                    return _U(0)
-                bits <<= used
-                count -= _I(used)
+                    place = _U(0)
                 break
         else:
             length, run, size, value = _spelled_out(ac, entry, bits)
-            if length == _U(0):
-                return _U(0)
-            used = length + size
+            used = length + size if length else _U(0)
+            place += run + _U(1)
             if size:
-                place += run + _U(1)
                 blocks[begin + places[place]] = np.int16(value)
             else:
-                place += _U(16) if run else _U(END_OF_BLOCK)
-        bits <<= used
-        count -= _I(used)
-    reader[0], reader[1], reader[2] = _U(at), bits, _U(count)
-    return place if place == _LAST or place >= _U(END_OF_BLOCK) else _U(0)
+                place += _U(0) if run else _U(END_OF_BLOCK - 1)
+    reader[0], reader[1], reader[2] = _U(at), bits << used, _U(count - _I(used))
+    sound = used and (place == _LAST or place >= _U(END_OF_BLOCK))
+    return place if sound else _U(0)
 
 
 @inlined(forceinline=True)
@@ -267,28 +262,30 @@ def _write_flat(mean, step, size, samples, at, pitch):  # type: ignore[no-untype
 
 
 @inlined(forceinline=True)
-def _write_mcu(blocks, ends, components, steps, scale, samples, plane, pitch, row, column):  # type: ignore[no-untyped-def]
-    """Write the samples of an MCU; `row` and `column` count MCUs. Blocks become as large as
-    `components` says, or 8 x 8 for a `scale` of 8.
-    """
-    number = 0
+def _write_mcu(blocks, ends, components, steps, samples, target, number, row, column):  # type: ignore[no-untyped-def]
+    """Write the samples of an MCU to target `number`, unless it lies outside."""
+    begin, plane, pitch = target[0], target[1], target[2]
+    left, top, right, bottom = target[3], target[4], target[5], target[6]
+    if not (left <= column < right and top <= row < bottom):
+        return
+    block = 0
     for c in range(components.shape[0]):
-        across, down, size = components[c, 0], components[c, 1], max(components[c, 4], scale)
-        corner = c * plane + row * down * size * pitch + column * across * size
+        across, down, size = components[c, 0], components[c, 1], components[c, 4 + number]
+        corner = begin + c * plane
+        corner += (row - top) * down * size * pitch + (column - left) * across * size
         for y in range(down):
             for x in range(across):
-                at = corner + y * size * pitch + x * size
-                begin = number * BLOCK
-                if size == 1 or ends[number] == END_OF_BLOCK:
-                    mean, step = _I(blocks[begin]), _I(steps[c * BLOCK])
+                at, first = corner + y * size * pitch + x * size, block * BLOCK
+                if size == 1 or ends[block] == END_OF_BLOCK:
+                    mean, step = _I(blocks[first]), _I(steps[c * BLOCK])
                     _write_flat(mean, step, size, samples, at, pitch)
                 elif size == 8:
-                    write_eight(blocks, begin, steps, c * BLOCK, samples, at, pitch)
+                    write_eight(blocks, first, steps, c * BLOCK, samples, at, pitch)
                 elif size == 4:
-                    write_four(blocks, begin, steps, c * BLOCK, samples, at, pitch)
+                    write_four(blocks, first, steps, c * BLOCK, samples, at, pitch)
                 else:
-                    write_two(blocks, begin, steps, c * BLOCK, samples, at, pitch)
-                number += 1
+                    write_two(blocks, first, steps, c * BLOCK, samples, at, pitch)
+                block += 1
 
 
 @inlined
@@ -296,6 +293,17 @@ def _at_end(reader, end):  # type: ignore[no-untyped-def]
     """Return whether all bytes up to `end` were read and none behind it."""
     used = 8 * _I(reader[0]) - _I(reader[2])
     return (used + 7) >> 3 == end
+
+
+@inlined(forceinline=True)
+def _begin_interval(reader, means, intervals, number):  # type: ignore[no-untyped-def]
+    """Go to a restart interval; return whether all before it is read (T.81, E.2.4)."""
+    begin = intervals[number - 1] if number else _I(0)
+    if number and not _at_end(reader, begin):
+        return False
+    reader[0], reader[1], reader[2] = begin, 0, 0
+    means[:] = 0
+    return True
 
 
 def decode(  # type: ignore[no-untyped-def]
@@ -312,59 +320,38 @@ def decode(  # type: ignore[no-untyped-def]
     means,
     blocks,
     ends,
-    strip,
-    plane,
-    pitch,
+    samples,
+    targets,
     rows,
     pixels,
     width,
     height,
-    region,
-    region_plane,
-    region_pitch,
-    left,
-    top,
-    right,
-    bottom,
 ):
-    """Decode a scan whose restart intervals end at `intervals`; return whether it is sound.
+    """Decode a scan whose restart intervals, of `interval` MCUs, end at `intervals`; return whether
+    it is sound.
 
-    `rows` of pixels are made of each row of MCUs, by way of `strip`; samples of the MCUs from
-    (left, top) to (right, bottom) are written to `region`.
+    The first of the two targets holds one row of MCUs, of which `rows` of pixels are made.
     """
     out, left_over, number = _I(0), _I(0), _I(0)
     for row in range(down):
         for column in range(across):
             if left_over == 0:
-                begin = intervals[number - 1] if number else _I(0)
-                if number and not _at_end(reader, begin):
+                if not _begin_interval(reader, means, intervals, number):
                     return False
-                reader[0], reader[1], reader[2] = begin, 0, 0
-                means[:] = 0
                 left_over, number = interval, number + 1
             left_over -= 1
             if not _read_mcu(stream, reader, components, tables, places, means, blocks, ends):
                 return False
             if _I(reader[0]) > stream.size - MARGIN + 8:
                 return False
-            if rows:
-                _write_mcu(blocks, ends, components, steps, 0, strip, plane, pitch, 0, column)
-            if left <= column < right and top <= row < bottom:
-                _write_mcu(
-                    blocks,
-                    ends,
-                    components,
-                    steps,
-                    8,
-                    region,
-                    region_plane,
-                    region_pitch,
-                    row - top,
-                    column - left,
-                )
+            mcu = blocks, ends, components, steps
+            for target in range(2):
+                line = row if target else _I(0)
+                _write_mcu(*mcu, samples, targets[target], target, line, column)
+        plane, pitch = targets[0, 1], targets[0, 2]
         for y in range(min(rows, height - row * rows)):
             luma = y * pitch
-            _convert(strip, luma, luma + plane, luma + 2 * plane, pixels, out, width)
+            _convert(samples, luma, luma + plane, luma + 2 * plane, pixels, out, width)
             out += 3 * width
     return _at_end(reader, intervals[intervals.size - 1])
 
