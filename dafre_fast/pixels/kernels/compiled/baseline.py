@@ -344,10 +344,10 @@ def decode(  # type: ignore[no-untyped-def]
                 return False
             if _I(reader[0]) > stream.size - MARGIN + 8:
                 return False
-            mcu = blocks, ends, components, steps
             for target in range(2):
                 line = row if target else _I(0)
-                _write_mcu(*mcu, samples, targets[target], target, line, column)
+                to = targets[target]
+                _write_mcu(blocks, ends, components, steps, samples, to, target, line, column)
         plane, pitch = targets[0, 1], targets[0, 2]
         for y in range(min(rows, height - row * rows)):
             luma = y * pitch
