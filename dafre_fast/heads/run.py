@@ -48,6 +48,7 @@ from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.heads import BOXES, Search, is_sure, write_heads
 from dafre_fast.tables.marks import is_good
+from dafre_fast.tables.taking import take_rows
 from dafre_fast.tables.writing import write_csv
 
 FACES, TAG_IDS = "faces.tsv", "tagIds.tsv"
@@ -110,7 +111,9 @@ def _search(
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
-    asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
+    asked = take_rows(chosen.rows, selection).select(
+        "id", "tag_id", key=pl.col("id").cast(pl.String)
+    )
     metadata = open_metadata(run.source, fetching, own_rows(asked, running), selection)
     bad_rows = write_bad_rows(chosen.bad_rows, run.output / BAD_RECORDS)
     tell(Notice(str(model.used)))
@@ -127,7 +130,7 @@ def _search(
         )
     facts = Facts(
         MANIFEST,
-        chosen.funnel,
+        [*chosen.funnel, *_taken(asked, selection)],
         *bad_rows,
         model=model.name,
         threshold=model.count_threshold,
@@ -140,9 +143,17 @@ def _search(
         manifest = _manifest(found, boxes, facts.threshold)
         summary = bad_rows.added_to(_summary(manifest, work, ()))
         settings = {"detector": model.recipe(), "count_threshold": facts.threshold}
+        settings |= {"selection": selection} if selection.words else {}
         share.record("heads", settings, asked, facts, summary)
         return summary
     return _finish(run.output, found, work, facts, tell)
+
+
+def _taken(asked: pl.DataFrame, selection: Selection) -> Sequence[Step]:
+    if not selection.words:
+        return ()
+    single = asked["tag_id"].drop_nulls()
+    return [Step(selection.words, len(single), single.n_unique())]
 
 
 class Facts(parts.Facts, frozen=True):

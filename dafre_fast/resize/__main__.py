@@ -8,12 +8,14 @@ from dafre_fast.core.settings.images import (
     Recipe,
 )
 from dafre_fast.core.settings.running import Dividing, Reporting
+from dafre_fast.core.settings.tables import Taking
 from dafre_fast.resize.settings import ResizeRun
 
 
-@cli.command("resize", ResizeRun, FullImage, Encoding, Bounds, Dividing, Reporting)
+@cli.command("resize", ResizeRun, Taking, FullImage, Encoding, Bounds, Dividing, Reporting)
 def command(
     run: ResizeRun,
+    taking: Taking,
     full: FullImage,
     encoding: Encoding,
     bounds: Bounds,
@@ -26,7 +28,7 @@ def command(
 
     recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
     with terminal() as tell:
-        summary = carry_out(resize, (run, recipe, running), run.output, None, tell)
+        summary = carry_out(resize, (run, recipe, running), run.output, None, tell, taking=taking)
     return cli.report(summary, reporting)
 
 

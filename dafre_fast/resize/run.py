@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
 from dafre_fast.core.settings.running import Running
+from dafre_fast.core.settings.tables import Taking
 from dafre_fast.core.summaries import Summary
 from dafre_fast.dataset.manifest import rows_of
 from dafre_fast.dataset.outputs import asked_column
@@ -15,10 +16,20 @@ from dafre_fast.engine.inputs import summarize
 from dafre_fast.engine.parts import Facts, sharing
 from dafre_fast.engine.plan import ask_files, renamed
 from dafre_fast.resize.settings import ResizeRun
+from dafre_fast.tables.taking import take_rows
+
+ALL = Taking()
 
 
-def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent) -> Summary:
-    """Make a full image of every original in a folder or list; relative paths are kept.
+def resize(
+    run: ResizeRun,
+    recipe: Recipe,
+    running: Running,
+    tell: Tell = silent,
+    taking: Taking = ALL,
+) -> Summary:
+    """Make a full image of every original in a folder or list, or of those that are to be taken, in
+    the order of the alphabet or of the list; relative paths are kept.
 
     Raises UsageError if an output would take the place of an original.
     """
@@ -32,6 +43,10 @@ def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent
     outputs = asked[asked_column(FULL_IMAGE.name)]
     refuse_replacing(asked["original"].to_list(), found.links, outputs.to_list())
     _tell_renamed(asked["key"].to_list(), outputs.to_list(), len(f"{run.output}/"), tell)
+    if not run.input.is_dir():
+        lines = {key: line for line, (key, _) in enumerate(found.files)}
+        asked = asked.with_columns(line=asked["key"].replace_strict(lines))
+    asked = take_rows(asked, taking, "key").drop("line", strict=False)
     with sharing(run.output, running) as share:
         path = None if share else run.manifest
         done = make_with_manifest("images", asked, None, recipe, running, run.output, path, tell)
@@ -39,7 +54,7 @@ def resize(run: ResizeRun, recipe: Recipe, running: Running, tell: Tell = silent
         if share:
             facts = Facts(share.place(run.manifest), bad_rows=found.problems)
             rows = rows_of(asked.lazy(), recipe.outputs).collect()
-            share.record("resize", {"recipe": recipe}, rows, facts, summary)
+            share.record("resize", {"recipe": recipe, "taking": taking}, rows, facts, summary)
     return summary
 
 
