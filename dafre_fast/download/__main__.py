@@ -40,7 +40,10 @@ def command(
     rules = (faces.faces, run, selection, fetching, running)
     with terminal(watching) as tell:
         summary = carry_out(download, rules, run.output, run.source, tell)
-    return cli.report(summary, reporting)
+    status = cli.report(summary, reporting)
+    if any(run.output.glob("[!.]*")):  # originals in a folder stay where they are
+        cli.show_next(summary, reporting, make=("resize", "--input", run.output))
+    return status
 
 
 if __name__ == "__main__":

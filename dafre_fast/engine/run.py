@@ -76,7 +76,7 @@ def make_all(
             originals = originals.with_record(fetched)
             again = asked_again(standing, asked, fetched, originals.identity, running, watch)
             standing = standing.join(again, on="key", how="anti", maintain_order="left")
-        todo, refused_before = _todo(asked, made, standing, recipe, spools)
+        todo, refused_before = left_to_make(asked, made, standing, recipe, spools)
         watch.begin(asked.height, asked.height - todo.height)
         if originals:
             discard_all(originals, fetched, asked.lazy().join(todo.lazy(), on="key", how="anti"))
@@ -110,7 +110,7 @@ def _standing(
     return remaking.standing(made, retry_failed=running.retry_failed)
 
 
-def _todo(
+def left_to_make(
     asked: pl.DataFrame,
     made: pl.LazyFrame,
     standing: pl.LazyFrame,

@@ -69,6 +69,15 @@ def command(
 
     refuse_unfit(run, fetching, search, detecting, running)
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
+    if run.dry_run:
+        from dafre_fast.full.rehearsal import rehearse
+        from dafre_fast.full.show import show_rehearsal
+
+        with terminal(watching) as tell:
+            rules_of_rows = (run, selection, splitting, fetching)
+            found = rehearse(*rules_of_rows, recipe, running, keeping, tell)
+        show_rehearsal(found, as_json=reporting.json)
+        return 0
     with ExitStack() as stack:
         tell = stack.enter_context(terminal(watching))
         identity = None if run.source else "sample"  # whichever port it is served on

@@ -22,6 +22,7 @@ def refuse_unfit(
 
     Raises UsageError.
     """
+    _refuse_unfit_rehearsal(run, detecting)
     if running.part and not run.source:
         raise UsageError("--part needs --faces, --tag-ids and --source: a sample has no parts")
     if run.into and (running.part or (running.engines or 1) > 1):
@@ -49,6 +50,17 @@ def refuse_unfit(
     named = (run.faces, run.tag_ids, run.source)
     if any(named) and not all(named):
         raise UsageError("--faces, --tag-ids and --source go together; without all three, a sample")
+
+
+def _refuse_unfit_rehearsal(run: FullRun, detecting: Detecting) -> None:
+    if run.probe and not run.dry_run:
+        raise UsageError("--probe needs --dry-run: a run itself tries all originals")
+    if run.dry_run and detecting.detector:
+        raise UsageError(
+            "--dry-run does not go with --detector, since rows follow from the heads that are found"
+        )
+    if run.dry_run and not run.source:
+        raise UsageError("--dry-run needs --faces, --tag-ids and --source: a sample is drawn first")
 
 
 def _given(group: Group) -> Iterator[str]:

@@ -80,7 +80,7 @@ def full(
     output, keep, part = run.output, keeping.keep_originals, part_of(running)
     selection = splitting.complete(selection)
     begin(run, resume=running.resume, tell=tell)
-    spools, found, making = _spools(run, running), None, running
+    spools, found, making = spools_of(run, running), None, running
     if finding:
         within = Within(output, keep, identity)
         found = find(finding, run, selection, fetching, recipe.bounds, running, tell, within)
@@ -195,7 +195,7 @@ def _write_tables(
     return write_bad_rows(pl.concat([catalogue.bad_rows, metadata.bad_rows]), output / BAD_ROWS)
 
 
-def _spools(run: FullRun, running: Running) -> Spools | None:
+def spools_of(run: FullRun, running: Running) -> Spools | None:
     """Return the spools of a run into shards, None for one into files.
 
     Raises UsageError if the images of earlier runs lie the other way.

@@ -38,6 +38,13 @@ class FullRun(Group, frozen=True):
     ] = None
     shard_size: ShardSize = 10_000
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    dry_run: Annotated[
+        bool,
+        Meta(description="Say what would be read, fetched and made; make and write nothing."),
+    ] = False
+    probe: Annotated[
+        bool, Meta(description="With --dry-run: try ten originals, to guess sizes and time.")
+    ] = False
 
 
 class Search(Candidates, frozen=True):

@@ -29,7 +29,10 @@ def command(
     recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
     with terminal() as tell:
         summary = carry_out(resize, (run, recipe, running), run.output, None, tell, taking=taking)
-    return cli.report(summary, reporting)
+    status = cli.report(summary, reporting)
+    manifest = ("--manifest", run.manifest) if run.manifest else ()
+    cli.show_next(summary, reporting, check=("verify", "--output", run.output, *manifest))
+    return status
 
 
 if __name__ == "__main__":
