@@ -277,5 +277,26 @@ class RowProblem(_Explained):
         "unnamed_tag",
         "A tag has no name; only the tag is left out, not the record.",
     )
+    # tables of addresses
+    BAD_QUOTES = "bad_quotes", "A quoted field goes on behind its end."
+    BAD_ADDRESS = (
+        "bad_address",
+        "The address is empty or cannot be fetched, or a relative one lacks or leaves --source.",
+    )
+    BAD_KEY = "bad_key", "The key is empty, or has a control character."
+    DUPLICATE_KEY = (
+        "duplicate_key",
+        "An earlier row has the same key but differs; the earlier one counts.",
+    )
+    KEY_COLLISION = (
+        "key_collision",
+        "An earlier row with another key gets the same id; the earlier one counts.",
+    )
+    NO_CLASS = "no_class", "The row has no class, though the table has classes."
+    BAD_SPLIT = "bad_split", "The split is none of train, val and test."
+    BAD_BOX_COLUMNS = (
+        "bad_box_columns",
+        "The row has no box, though the table has boxes, or its edges are not numbers.",
+    )
     # tables of tags
     BAD_TAGS = "bad_tags", "Tags are neither a list of names nor names in a text."

@@ -73,11 +73,11 @@ def choose_outputs(outputs: Sequence[Output], images: str) -> tuple[Output, ...]
 
 
 def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, ...]:
-    """Return the outputs of a dataset on disk, the full image and the head crop first.
+    """Return the outputs of a dataset on disk, the full image and the head crop, if any, first.
 
-    Outputs are known from the settings that runs recorded beside the ledger. Others than these two
-    count only if the manifest, where there is one, has their columns. Without recorded settings, an
-    output with columns in the manifest is assumed to lie in a folder of its name.
+    Outputs are known from the settings that runs recorded beside the ledger. Others than the full
+    image count only if the manifest, where there is one, has their columns. Without recorded
+    settings, an output with columns in the manifest is assumed to lie in a folder of its name.
     """
     known = {output.name: output for output in (FULL_IMAGE, HEAD_CROP)}
     with suppress(InputError):  # the record is damaged: the columns of the manifest are left
@@ -87,9 +87,10 @@ def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, .
     if in_manifest is None:
         return tuple(known.values())
     others = [name for name in in_manifest if name not in (FULL_IMAGE.name, HEAD_CROP.name)]
+    heads = [HEAD_CROP.name] if HEAD_CROP.name in in_manifest else []
     return (
         known[FULL_IMAGE.name],
-        known[HEAD_CROP.name],
+        *(known[name] for name in heads),
         *(known.get(name) or Output(name, name) for name in others),
     )
 

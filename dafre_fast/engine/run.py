@@ -23,7 +23,7 @@ from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
 from dafre_fast.engine.parts import own_rows
-from dafre_fast.engine.plan import remaining, remaining_of_spools
+from dafre_fast.engine.plan import lean, remaining, remaining_of_spools
 from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.remaking import Remaking
 from dafre_fast.engine.resume import resumed
@@ -65,6 +65,7 @@ def make_all(
         watch.tell(_SLOWER_JPEG)
     watch.tell(Doing("reading the ledger"))
     with resumed(output, running) as ledger:
+        rows, asked = own_rows(asked, running), lean(asked, recipe.outputs)
         if spools:
             asked = spools.assigned(asked)
         asked = own_rows(asked, running)
@@ -89,7 +90,7 @@ def make_all(
         made, fetched = (
             last_outcomes(ledger.paths, stage, recipe.outputs) for stage in ("make", "fetch")
         )
-        return build_manifest(asked.lazy(), made, fetched, recipe.outputs).collect(), work
+        return build_manifest(rows.lazy(), made, fetched, recipe.outputs).collect(), work
 
 
 def _standing(

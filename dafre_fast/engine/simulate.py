@@ -20,6 +20,7 @@ from dafre_fast.engine import loops
 from dafre_fast.engine.fetch import unrefused
 from dafre_fast.engine.originals import Originals, sought, table_of_originals
 from dafre_fast.engine.parts import own_rows
+from dafre_fast.engine.plan import lean
 from dafre_fast.engine.refusals import reopened
 from dafre_fast.engine.remaking import Remaking
 from dafre_fast.engine.run import left_to_make
@@ -36,7 +37,8 @@ def simulate_all(
     lines = b"".join(map(whole_lines, states)) if running.resume else b""
     fetched = last_outcomes(lines, "fetch")
     open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
-    return _simulated(asked.height, table_of_originals(open_, fetched, originals), originals)
+    rows = table_of_originals(open_.select("key"), fetched, originals)
+    return _simulated(asked.height, rows, originals)
 
 
 class Standing(NamedTuple):
@@ -70,7 +72,7 @@ def simulate_making(
         standing.filter(pl.col("reason").is_not_null()), on="key", how="semi"
     )
     standing = standing.join(again, on="key", how="anti", maintain_order="left")
-    left, refused = left_to_make(asked, made, standing, recipe, spools)
+    left, refused = left_to_make(lean(asked, recipe.outputs), made, standing, recipe, spools)
     rows = table_of_originals(left, fetched, originals)
     return Standing(left, refused, made), _simulated(left.height, rows, originals)
 

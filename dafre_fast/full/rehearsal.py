@@ -15,21 +15,20 @@ from dafre_fast.core.layout import ORIGINALS
 from dafre_fast.core.settings.fetching import Fetching, Keeping
 from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Dividing
-from dafre_fast.core.settings.tables import Selection, Splitting
+from dafre_fast.core.settings.tables import AnyTable, Selection, Splitting
 from dafre_fast.core.summaries import Basis, Place, Probes, Rehearsal
 from dafre_fast.dataset.outputs import prefix_of
-from dafre_fast.engine.apart import refuse_source
-from dafre_fast.engine.inputs import open_metadata, open_originals, with_names
+from dafre_fast.engine.inputs import open_metadata, open_originals
 from dafre_fast.engine.originals import Originals
 from dafre_fast.engine.parts import own_rows
-from dafre_fast.engine.plan import ask_catalogue, buckets_of
+from dafre_fast.engine.plan import ask_catalogue
 from dafre_fast.engine.probing import PROBES, guess_seconds, probe
 from dafre_fast.engine.remaking import refuse_remaking
+from dafre_fast.engine.rows import NO_TABLE, Rows, read_rows
 from dafre_fast.engine.simulate import Standing, simulate_making
-from dafre_fast.full.run import spools_of
+from dafre_fast.full.run import refuse_read, spools_of
 from dafre_fast.full.settings import FullRun
 from dafre_fast.tables.bad_rows import summed_up
-from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.metadata import Metadata
 
 _USUAL_BYTES = 0.4
@@ -45,24 +44,23 @@ def rehearse(
     running: Dividing,
     keeping: Keeping,
     tell: Tell = silent,
+    table: AnyTable = NO_TABLE,
 ) -> Rehearsal:
     """Return what `full` would do now with the same settings; nothing is written.
 
     Raises UsageError, InputError or SourceError as `full` does before it makes anything.
     """
-    assert run.faces
-    assert run.source
-    output = run.output
-    spools = spools_of(run, running)
-    tell(Doing(f"reading {run.faces.name}"))
-    catalogue = read_catalogue(run.faces, run.tag_ids, splitting.complete(selection), splitting)
-    folders = {one: output / one.tree for one in recipe.outputs}
+    output, spools = run.output, spools_of(run, running)
+    inputs = (run.faces, run.tag_ids, table, run.source)
+    rows = read_rows(*inputs, selection, recipe.outputs, tell, splitting)
+    catalogue = rows.catalogue
+    folders = {one: output / one.tree for one in rows.outputs(recipe.outputs)}
     asked = own_rows(ask_catalogue(catalogue.kept, folders), running)
-    refuse_source(run.source, output, () if spools else folders.values(), buckets_of(asked))
+    refuse_read(run, keeping, () if spools else folders.values(), asked)
     refuse_remaking(output, asked, recipe, running)
     tell(Doing("reading metadata"))
-    metadata = open_metadata(run.source, fetching, asked, selection)
-    open_in = partial(_open, run.source, run.faces, fetching, metadata)
+    metadata = open_metadata(rows.source, fetching, asked, selection)
+    open_in = partial(_open, rows, fetching, metadata)
     originals = open_in(output / ORIGINALS)
     tell(Doing("looking at what is there"))
     standing, found = simulate_making(asked, originals, recipe, running, output, spools)
@@ -89,10 +87,8 @@ def rehearse(
     )
 
 
-def _open(
-    source: str, faces: Path, fetching: Fetching, metadata: Metadata, folder: Path
-) -> Originals:
-    return with_names(open_originals(source, folder, fetching, metadata, silent), faces)
+def _open(rows: Rows, fetching: Fetching, metadata: Metadata, folder: Path) -> Originals:
+    return rows.named(open_originals(rows.source, folder, fetching, metadata, silent))
 
 
 def _size_of_outputs(

@@ -237,11 +237,12 @@ def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
     found, tables = list[Finding](), list[pl.DataFrame]()
     if manifest is not None and made is not None:
         tables.append(compare_with_ledger(manifest, made))
+    has_labels = manifest is None or manifest["class_id"].is_not_null().any()
     if records.whole:
-        absent = [name for name in _LABEL_FILES if not (output / name).exists()]
+        absent = [name for name in _LABEL_FILES if has_labels and not (output / name).exists()]
         absent += [MANIFEST] if manifest is None else []
         found += (Finding(Flaw.MISSING, name) for name in absent)
-    if records.whole and manifest is not None:
+    if records.whole and manifest is not None and has_labels:
         lines = pl.concat(
             read_labels(output / name, "path").with_columns(split=pl.lit(split))
             for name, split in zip(_LABEL_FILES, SPLITS, strict=False)

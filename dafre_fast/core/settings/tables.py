@@ -81,6 +81,36 @@ class Selection(Taking, frozen=True):
     ] = None
 
 
+class AnyTable(Group, frozen=True):
+    """A table of addresses in place of faces.tsv; columns have their usual names, or are named."""
+
+    table: Annotated[
+        str | None,
+        Meta(
+            description="CSV, TSV, Parquet, JSON lines or lines of addresses: a file, URL, hf: or"
+            " s3://."
+        ),
+    ] = None
+    url_column: Annotated[str | None, Meta(description="Addresses. Default: url, …")] = None
+    key_column: Annotated[
+        str | None, Meta(description="Names of images, any text. Default: key, id; else addresses.")
+    ] = None
+    class_column: Annotated[
+        str | None, Meta(description="Classes. Default: class, class_name, label; else none.")
+    ] = None
+    split_column: Annotated[
+        str | None, Meta(description="train, val or test. Default: split; else by shares.")
+    ] = None
+    box_columns: Annotated[
+        tuple[str, ...],
+        Meta(description="Edges of a box as shares. Default: left, top, right, bottom; else none."),
+    ] = ()
+    md5_column: Annotated[str | None, Meta(description="MD5 of originals. Default: md5.")] = None
+    caption_column: Annotated[str | None, Meta(description="Captions. Default: caption, text.")] = (
+        None
+    )
+
+
 class Splitting(Group, frozen=True):
     """How images are split; without these, by shares of each class, as in DAF:re."""
 

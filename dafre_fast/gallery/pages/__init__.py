@@ -144,7 +144,7 @@ def _box(details: Details) -> tuple[float, float, float, float] | None:
     All are shares (0 to 1) of the full image; parts of the box outside it are cut off.
     """
     edges = [details.row[name] for name in ("left", "top", "right", "bottom")]
-    if not details.tile.sizes[HEAD_CROP.name][0] or None in edges:
+    if not details.tile.sizes.get(HEAD_CROP.name, (0, 0))[0] or None in edges:
         return None
     left, top, right, bottom = (min(max(float(edge), 0.0), 1.0) for edge in edges)
     return left, top, right - left, bottom - top
