@@ -83,28 +83,28 @@ def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, .
     with suppress(InputError):  # the record is damaged: the columns of the manifest are left
         for making in makings(dataset):
             known |= {output.name: output for output in making.settings.outputs}
-    in_manifest = _names_in(manifest or dataset / MANIFEST)
-    if in_manifest is None:
+    columns = _columns_of_manifest(manifest or dataset / MANIFEST)
+    if columns is None:
         return tuple(known.values())
-    others = [name for name in in_manifest if name not in (FULL_IMAGE.name, HEAD_CROP.name)]
-    heads = [HEAD_CROP.name] if HEAD_CROP.name in in_manifest else []
+    others = [name for name in _names(columns) if name not in (FULL_IMAGE.name, HEAD_CROP.name)]
+    has_heads = columns.keys() & columns_of([HEAD_CROP]).keys()
     return (
         known[FULL_IMAGE.name],
-        *(known[name] for name in heads),
+        *([known[HEAD_CROP.name]] if has_heads else []),
         *(known.get(name) or Output(name, name) for name in others),
     )
 
 
-def _names_in(manifest: Path) -> list[str] | None:
-    """Return the names of outputs with all columns in a manifest; None if it cannot be read."""
+def _columns_of_manifest(manifest: Path) -> Mapping[str, pl.DataType] | None:
+    """Return the columns of a manifest, None if it cannot be read."""
     try:
-        columns = pl.read_parquet_schema(manifest)
+        return pl.read_parquet_schema(manifest)
     except (OSError, pl.exceptions.PolarsError):
         return None
-    return [*_names(columns)]
 
 
 def _names(columns: Mapping[str, pl.DataType]) -> Iterator[str]:
+    """Yield the names of outputs with all their columns among these."""
     for column in columns:
         name = column.removesuffix("_sha256")
         with suppress(ValueError):  # no output can have such a name
