@@ -59,6 +59,8 @@ class Reason(_Explained):
     UNSUPPORTED_FORMAT = "unsupported_format", "No decoder reads this format, or this kind of it."
     CORRUPT_HEADER = "corrupt_header", "The header of the image is damaged."
     TOO_MANY_PIXELS = "too_many_pixels", "The image has more pixels than --max-pixels."
+    TOO_SMALL = "too_small", "The short side of the image is less than --min-image-size."
+    TOO_ELONGATED = "too_elongated", "The sides of the image differ more than --max-aspect-ratio."
     TOO_MANY_SCANS = "too_many_scans", "The JPEG has more scans than --max-scans."
     TOO_MANY_FRAMES = "too_many_frames", "The image has more frames than --max-frames."
     TOO_MUCH_MEMORY = "too_much_memory", "Decoding would take more than --worker-memory."
@@ -130,6 +132,8 @@ _BOUNDED = frozenset(
     {
         Reason.TOO_MANY_BYTES,
         Reason.TOO_MANY_PIXELS,
+        Reason.TOO_SMALL,
+        Reason.TOO_ELONGATED,
         Reason.TOO_MANY_SCANS,
         Reason.TOO_MANY_FRAMES,
         Reason.TOO_MUCH_MEMORY,

@@ -14,6 +14,7 @@ from dafre_fast.core.settings.images import (
     FaceImage,
     FullImage,
     Recipe,
+    Shapes,
 )
 from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import AnyTable, Selection, Splitting
@@ -39,6 +40,7 @@ from dafre_fast.stats.settings import Plotting
     FaceImage,
     Encoding,
     Bounds,
+    Shapes,
     Dividing,
     Watching,
     Reporting,
@@ -58,6 +60,7 @@ def command(
     face: FaceImage,
     encoding: Encoding,
     bounds: Bounds,
+    shapes: Shapes,
     running: Dividing,
     watching: Watching,
     reporting: Reporting,
@@ -73,7 +76,7 @@ def command(
 
     refuse_unfit(run, table, fetching, search, detecting, running)
     refuse_beside_table(table, run.faces, selection, fetching, splitting)
-    recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
+    recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds, shapes=shapes)
     if run.dry_run:
         from dafre_fast.full.rehearsal import rehearse
         from dafre_fast.full.show import show_rehearsal

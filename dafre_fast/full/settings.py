@@ -19,7 +19,10 @@ class FullRun(Group, frozen=True):
     tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
     source: Annotated[
         str | None,
-        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, a folder, archives, …"),
+        Meta(
+            description="Originals: https://host/{bucket}/{id}.{ext}, a folder, archives, …; with"
+            " --table where relative addresses begin."
+        ),
     ] = None
     tags: Annotated[
         bool, Meta(description="Tables of tags and their statistics, where --metadata tells tags.")

@@ -8,6 +8,7 @@ from dafre_fast.core.settings.images import (
     Encoding,
     FullImage,
     Recipe,
+    Shapes,
 )
 from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import AnyTable, Selection, Taking, Tolerance
@@ -23,6 +24,7 @@ from dafre_fast.resize.settings import ResizeRun
     FullImage,
     Encoding,
     Bounds,
+    Shapes,
     Dividing,
     Reporting,
 )
@@ -34,6 +36,7 @@ def command(
     full: FullImage,
     encoding: Encoding,
     bounds: Bounds,
+    shapes: Shapes,
     running: Dividing,
     reporting: Reporting,
 ) -> int:
@@ -41,7 +44,7 @@ def command(
     from dafre_fast.resize.run import resize
     from dafre_fast.views.terminal import terminal
 
-    recipe = Recipe(full=full, encoding=encoding, bounds=bounds)
+    recipe = Recipe(full=full, encoding=encoding, bounds=bounds, shapes=shapes)
     selection = Selection(max_bad_rows=tolerance.max_bad_rows, **asdict(taking))
     with terminal() as tell:
         summary = carry_out(

@@ -116,3 +116,11 @@ def test_both_flags_at_once_are_a_wrong_use(folder) -> None:
     done = here("full", *TABLES, "--source", "original", "--limit", 1, "--sample", 1, cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--limit and --sample exclude each other" in done.stderr
+
+
+def test_what_was_refused_as_too_small_is_made_when_it_may_be(folder) -> None:
+    Image.new("RGB", (8, 60)).save(folder / "original/0001/3001.png")
+    found = full(folder, "--min-image-size", 20)
+    assert (found["success"], found["refused"]) == (5, {"too_small": 1})
+    assert full(folder, "--max_aspect_ratio", 8)["success"] == 6
+    assert full(folder, "--max_aspect_ratio", 7, "--no-resume")["refused"] == {"too_elongated": 1}
