@@ -67,6 +67,7 @@ def carry_out_a_task_on_each_node(address: str) -> None:
     import ray
 
     ray.init(address, log_to_driver=False)
+
     @ray.remote(num_cpus=1)
     def task() -> None:
         """Hold the only core of a node until both nodes have begun."""
