@@ -91,8 +91,9 @@ def main(
             for together in wanted:
                 end = time.monotonic() + 60 * minutes
                 for place, name in enumerate(together):
-                    seconds = (end - time.monotonic()) / (len(together) - place)
-                    judged |= compare(name, trees, originals, output, samples, seconds)
+                    now = time.monotonic()
+                    soon = now + (end - now) / (len(together) - place)
+                    judged |= compare(name, trees, originals, output, samples, soon, end)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     _show(judged)
@@ -163,21 +164,26 @@ def _choose(
 
 
 def compare(
-    name: str, trees: Sequence[Path], corpus: Corpus, folder: Path, samples: int, seconds: float
+    name: str,
+    trees: Sequence[Path],
+    corpus: Corpus,
+    folder: Path,
+    samples: int,
+    soon: float,
+    end: float,
 ) -> Judgements:
-    """Measure and judge one benchmark, in about so many seconds.
+    """Measure and judge one benchmark until `soon`, or until `end` if a verdict takes so long.
 
     If a result differs, all are measured again, and only a difference that is found twice is
     reported: among many benchmarks, one differs by chance now and then.
     """
-    end = time.monotonic() + seconds
     try:
         versions = _versions(name, trees, corpus, folder)
-        half = (end + time.monotonic()) / 2
+        half = (soon + time.monotonic()) / 2
         first = _measure(name, versions, corpus, folder, samples, half, end)
         if all(one.verdict is Verdict.NO_DIFFERENCE for one in first.values()):
             return first
-        second = _measure(name, versions, corpus, folder, samples, end, end)
+        second = _measure(name, versions, corpus, folder, samples, soon, end)
     except NotComparable as error:
         print(f"{name}: {error}", file=sys.stderr)
         return {(name, "", ""): _NOT_COMPARABLE}
