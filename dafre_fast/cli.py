@@ -52,6 +52,7 @@ COMMANDS = (
     "stats",
     "report",
     "pack",
+    "export",
     "gallery",
     "verify",
     "audit",

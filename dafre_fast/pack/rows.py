@@ -67,9 +67,16 @@ def made_of(asked: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_packable(
-    folder: Path, *, described: bool, shuffle: bool, lists: Lists = ALL, tell: Tell = silent
+    folder: Path,
+    *,
+    described: bool,
+    shuffle: bool,
+    lists: Lists = ALL,
+    splits: Sequence[str] = (),
+    tell: Tell = silent,
 ) -> Packable:
-    """Read the images of a dataset, those that lists choose.
+    """Read the images of a dataset, those of some splits, or of all if none is given, that lists
+    choose.
 
     With `described`, rows have all columns of a pack, without only those that packing needs. Raises
     InputError if the manifest or a list cannot be read or is not that of a dataset, UsageError if
@@ -87,10 +94,13 @@ def read_packable(
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.select(name for name in wanted if name in known).collect(engine="streaming")
     _check(path, brief)
+    class_names = _class_names(brief)
+    if splits:
+        rows, brief = (one.filter(pl.col("split").is_in(splits)) for one in (rows, brief))
     stays = read_chosen(lists, table, tell).stays
     rows, asked = rows.filter(stays), brief.filter(stays)
     if asked.is_empty():
-        raise UsageError(f"{lists}: no image of {path} is left")
+        raise UsageError(f"{str(lists) or ', '.join(splits)}: no image of {path} is left")
     refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
         outputs=outputs,
@@ -98,7 +108,7 @@ def read_packable(
         made=asked.filter(status=SUCCESS).height,
         refused=dict(refused.iter_rows()),
         excluded=brief.height - asked.height,
-        class_names=_class_names(brief),
+        class_names=class_names,
     )
 
 
