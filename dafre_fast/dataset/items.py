@@ -105,8 +105,9 @@ class Items:
     manifest, that lists choose (`dataset.chosen`).
 
     `ids` and `class_ids` are int64, one for each item; `class_names[class_id]` is the name of a
-    class; `excluded` counts the images that lists leave out. Raises InputError if the dataset or a
-    list cannot be read, UsageError for images that it does not have, or if the lists leave none.
+    class. Without classes all `class_ids` are -1. `excluded` counts the images that lists leave
+    out. Raises InputError if the dataset or a list cannot be read, UsageError for images that it
+    does not have, or if the lists leave none.
     """
 
     def __init__(
@@ -131,9 +132,11 @@ class Items:
         self.excluded = every.height - found.height
         if found.is_empty():
             raise UsageError(f"{lists}: no image of {of_split} is left")
-        names = (classes.get(class_id) for class_id in range(max(classes) + 1))
+        last = max((one for one in classes if one is not None), default=-1)
+        names = (classes.get(class_id) for class_id in range(last + 1))
         self.class_names = [name or str(class_id) for class_id, name in enumerate(names)]
-        self.ids, self.class_ids = found["id"].to_numpy(), found["class_id"].to_numpy()
+        self.ids = found["id"].to_numpy()
+        self.class_ids = found["class_id"].fill_null(-1).to_numpy()
         self._tags = _Tags.of(folder, found["id"], making.tag_names or ())
 
     def __len__(self) -> int:
@@ -234,7 +237,7 @@ class Stream:
             facts = msgspec.json.decode(members["json"])
             named = (tag for name in LISTS for tag in facts.get(name) or ())
             tags = [self._numbers[tag] for tag in named if tag in self._numbers]
-        return self._making.item(image, int(members["cls"]), files, tags)
+        return self._making.item(image, int(members.get("cls", b"-1")), files, tags)
 
 
 def _outputs_in(shards: Iterable[Shard]) -> list[Output]:

@@ -19,6 +19,8 @@ from dafre_fast.export.formats.choose import FORMATS
 from dafre_fast.export.formats.imagefolder import folders_of
 from dafre_fast.export.run import Exported, export
 from dafre_fast.export.settings import ExportRun
+from dafre_fast.pack.run import pack
+from dafre_fast.pack.settings import PackRun
 from tests.commands import dafre, tree
 from tests.datasets_drawn import IMAGES, NAMES, REFUSED, SPLITS, draw_dataset, path_of
 
@@ -334,3 +336,29 @@ def test_the_command_says_what_became_of_all_rows(ds) -> None:
     assert done.stderr == "dafre-fast export: x.csv: No such file or directory\n"
     with Image.open(ds / "exports/coco-full/val/0007/1007.jpg") as picture:
         assert picture.size == (40, 32)
+
+
+def test_a_dataset_without_classes_is_exported_but_not_by_class(ds) -> None:
+    table = pl.read_parquet(ds / MANIFEST)
+    none = [pl.lit(None, table.schema[name]).alias(name) for name in ("class_id", "class_name")]
+    table.with_columns(none).write_parquet(ds / MANIFEST)
+    with pytest.raises(UsageError, match="is a folder per class, and this dataset has no classes"):
+        exported(ds, "imagefolder")
+    found = read(Path(exported(ds, "coco").folder), "annotations/instances_val.json")
+    assert [one["name"] for one in found["categories"]] == ["head"]
+    assert {one["category_id"] for one in found["annotations"]} == {1}
+    labels = Path(exported(ds, "yolo").folder) / f"labels/train/{path_of(1001)}"
+    assert labels.with_suffix(".txt").read_text().startswith("0 ")
+    sample = read(Path(exported(ds, "fiftyone").folder), "samples.json")["samples"][0]
+    assert "label" not in sample
+    assert sample["head"]["detections"][0]["label"] == "head"
+
+
+def test_a_dataset_that_lies_in_shards_is_exported_by_copies(ds) -> None:
+    before = tree(Path(exported(ds, "yolo").folder))
+    pack(PackRun(output=ds, shard_size=3))
+    for name in (FULL, FACES):
+        shutil.rmtree(ds / name)
+    found = exported(ds, "yolo", files="link")
+    assert (found.exported, found.linked) == (IMAGES - 1, 0)
+    assert tree(Path(found.folder)) == before
