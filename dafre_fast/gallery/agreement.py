@@ -30,7 +30,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from dafre_fast.gallery.verdicts import JUDGED, RIGHT, SKIPPED, WRONG, People
+from dafre_fast.gallery.verdicts import RIGHT, SKIPPED, WRONG, Judged, People
 
 _NONE = -1
 
@@ -70,8 +70,7 @@ class Agreement(Struct, frozen=True):
 
 def agreement(people: People) -> Agreement:
     """Return how far people agree, in the order of their names."""
-    names = sorted(name for name, verdicts in people.items() if verdicts)
-    table = _table(people, names)
+    names, _, table = Judged.of(people)
     pairs = [
         _pair((names[one], names[other]), table[:, [one, other]])
         for one, other in combinations(range(len(names)), 2)
@@ -105,24 +104,6 @@ def fleiss(table: Table) -> float | None:
         return None
     apart = (right * (judges - right) / judges).sum()
     return float(1 - apart / (len(judges) * (judges.mean() - 1) * share * (1 - share)))
-
-
-def _table(people: People, names: Sequence[str]) -> Table:
-    values = {RIGHT: 1, WRONG: 0}
-    judged = {
-        name: {
-            image: values[one.verdict]
-            for image, one in people[name].items()
-            if one.verdict in JUDGED
-        }
-        for name in names
-    }
-    images = {image: row for row, image in enumerate(sorted(set[int]().union(*judged.values())))}
-    table = np.full((len(images), len(names)), _NONE, np.int8)
-    for column, name in enumerate(names):
-        for image, value in judged[name].items():
-            table[images[image], column] = value
-    return table
 
 
 def _pair(names: tuple[str, str], table: Table) -> Pair:

@@ -18,7 +18,7 @@ the order of the manifest.
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum, auto
@@ -41,7 +41,7 @@ from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
 from dafre_fast.gallery.answers import Answers
 from dafre_fast.gallery.marks import Marks
-from dafre_fast.gallery.verdicts import People, merge
+from dafre_fast.gallery.verdicts import People, Verdict, merge
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
@@ -106,9 +106,9 @@ class Index:
     reviews: tuple[Marks, ...] = ()
     """Files of other people, whose verdicts count, too."""
 
-    def rows_of(self, ids: Iterable[int]) -> RowNumbers:
+    def rows_of(self, ids: Iterable[int] | NDArray[np.int64]) -> RowNumbers:
         """Return the row numbers of those of some images that the index has."""
-        sought = np.fromiter(ids, np.int64)
+        sought = ids if isinstance(ids, np.ndarray) else np.fromiter(ids, np.int64)
         if not len(self.ids):
             return self.by_id[:0]
         at = np.minimum(np.searchsorted(self.ids, sought), len(self.ids) - 1)
@@ -117,7 +117,12 @@ class Index:
 
     def verdicts(self) -> People:
         """Return the verdicts of all people. Raises InputError."""
-        return merge(file.verdicts() for file in self._files())
+        return merge([file.verdicts() for file in self._files()])
+
+    def verdicts_of(self, person: str) -> Mapping[int, Verdict]:
+        """Return the verdicts of one person. Raises InputError."""
+        found = merge([file.verdicts(person) for file in self._files()])
+        return found.get(person, {})
 
     def revision(self) -> int:
         """Return a number that grows whenever marks or verdicts change."""

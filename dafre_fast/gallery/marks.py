@@ -108,11 +108,12 @@ class Marks:
             self._append(Act(datetime.now(UTC), act.mark, act.ids, not act.on, undoes=True))
             return act
 
-    def verdicts(self) -> People:
-        """Return the verdicts of each person. Raises InputError."""
+    def verdicts(self, person: str | None = None) -> People:
+        """Return the verdicts of each person, or of one alone. Raises InputError."""
         with self._lock:
             self._refresh()
-            return {person: {**verdicts} for person, verdicts in self._verdicts.people.items()}
+            people = self._verdicts.people.items()
+            return {name: {**own} for name, own in people if person in (None, name)}
 
     def judge(self, person: str, verdict: str, ids: Sequence[int], *, on: bool = True) -> None:
         """Give the verdict of a person on images, or take it back. Raises UsageError for a name
@@ -166,14 +167,18 @@ class Marks:
                 raise InputError(
                     f"{self._path}: byte {self._read}: {error}; correct or delete this line"
                 ) from error
+            try:
+                self._take(act)
+            except InputError as error:
+                raise InputError(f"{self._path}: byte {self._read}: {error}") from error
             self._read += len(line)
-            self._take(act)
 
     def _take(self, act: Act) -> None:
-        self._lines += 1
         if act.by:
             self._verdicts.take(act)
+            self._lines += 1
             return
+        self._lines += 1
         if act.undoes:
             self._acts.pop()
         else:

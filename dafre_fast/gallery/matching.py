@@ -21,7 +21,7 @@ from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.gallery.answers import RIGHT, WRONG
 from dafre_fast.gallery.index import Column, Index, RowNumbers, squeezed
 from dafre_fast.gallery.language import MARK, NAMED, VERDICT, Term, named
-from dafre_fast.gallery.verdicts import NONE, TOGETHER, together
+from dafre_fast.gallery.verdicts import NONE, TOGETHER, Judged
 from dafre_fast.gallery.view import REFUSED
 
 Mask = NDArray[np.bool_]
@@ -221,8 +221,8 @@ def _judged(index: Index, term: Term) -> Mask:
     """Return the rows on which people say together what a term asks for."""
     if term.value not in TOGETHER:
         raise UsageError(f"{term}: must be one of {', '.join(TOGETHER)}")
-    found = together(index.verdicts())
-    wanted = (image for image, said in found.items() if term.value in {said, NONE})
+    found = Judged.of(index.verdicts())
+    wanted = found.ids[found.together == term.value] if term.value != NONE else found.ids
     mask = np.zeros(index.grid.shape[1], np.bool_)
     mask[index.rows_of(wanted)] = True
     return ~mask if term.value == NONE else mask

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dafre_fast.gallery.agreement import agreement, cohen, fleiss
-from dafre_fast.gallery.verdicts import Verdict, merge, together, votes
+from dafre_fast.gallery.verdicts import Judged, Verdict, merge
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -93,8 +93,10 @@ def test_skipped_images_are_counted_and_do_not_count() -> None:
 
 def test_together_people_say_right_or_wrong_only_if_nobody_says_otherwise() -> None:
     people = said(a="rrw-s", b="rww--", c="r--ws")
-    assert together(people) == {0: "right", 1: "disputed", 2: "wrong", 3: "wrong"}
-    assert dict(votes(people)[1]) == {"right": 1, "wrong": 1}
+    found = Judged.of(people)
+    assert found.ids.tolist() == [0, 1, 2, 3]
+    assert found.together.tolist() == ["right", "disputed", "wrong", "wrong"]
+    assert (found.right.tolist(), found.wrong.tolist()) == ([3, 1, 0, 0], [0, 1, 2, 1])
 
 
 def test_of_two_verdicts_of_one_person_the_later_counts() -> None:

@@ -207,8 +207,15 @@ def test_settings_that_fit_nothing_are_refused(dataset, settings, error, said) -
         gallery(GalleryRun(output=dataset, port=0, **settings), lambda *_: None)
 
 
-def test_a_damaged_file_of_another_is_named(own, tmp_path) -> None:
-    (tmp_path / "ben.jsonl").write_bytes(b"nothing\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"nothing\n",
+        b'{"time":"2024-01-01T00:00:00Z","mark":"nice","ids":[5],"by":"ben"}\n',
+    ],
+)
+def test_a_damaged_file_of_another_is_named(own, tmp_path, line) -> None:
+    (tmp_path / "ben.jsonl").write_bytes(line)
     with pytest.raises(InputError, match=r"ben\.jsonl: byte 0"):
         gallery(GalleryRun(output=own, port=0, reviews=(tmp_path / "ben.jsonl",)), lambda *_: None)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote
 
+import numpy as np
 import polars as pl
 from aiohttp import web
 
@@ -16,7 +17,7 @@ from dafre_fast.gallery.pages import Pages
 from dafre_fast.gallery.replies import Redirect, html
 from dafre_fast.gallery.routes.tables import KINDS, described, is_id, table_file
 from dafre_fast.gallery.routes.views import ViewRoutes
-from dafre_fast.gallery.verdicts import JUDGED, RIGHT, SKIPPED, WRONG, Verdict, together, votes
+from dafre_fast.gallery.verdicts import JUDGED, RIGHT, SKIPPED, WRONG, Judged, Verdict
 from dafre_fast.gallery.view import View, address, read_view, split_query
 
 COOKIE = "reviewer"
@@ -68,7 +69,7 @@ class ReviewRoutes:
         may_rename = self._reviewer is None
         if person is None:
             return self._pages.introduce(view)
-        own = self._index.verdicts().get(person, {})
+        own = self._index.verdicts_of(person)
         now = queries.next_of(self._index, view, own)
         if now.image is None:
             skipped = len(_skipped(own))
@@ -101,7 +102,7 @@ class ReviewRoutes:
         if act == "undo":
             self._marks.unjudge(person)
         elif act == "again":
-            own = self._marks.verdicts().get(person, {})
+            own = self._marks.verdicts(person).get(person, {})
             self._marks.judge(person, SKIPPED, _skipped(own), on=False)
         elif act in _ACTS:
             if not is_id(image) or not queries.exists(self._index, int(image)):
@@ -115,8 +116,8 @@ class ReviewRoutes:
 
     def _agreed(self) -> str:
         people = self._index.verdicts()
-        said = [*together(people).values()]
-        counts = {name: said.count(name) for name in sorted({*said}, reverse=True)}
+        said, images = np.unique(Judged.of(people).together, return_counts=True)
+        counts = dict(zip(said.tolist()[::-1], images.tolist()[::-1], strict=True))
         return self._pages.agreement(agreement(people), counts)
 
     async def _exported(self, request: web.Request) -> web.Response:
@@ -145,14 +146,10 @@ class ReviewRoutes:
         return pl.DataFrame(rows, columns | {"time": pl.Datetime("us", "UTC")}, orient="row")
 
     def _merged(self) -> pl.DataFrame:
-        people = self._index.verdicts()
-        said, counts = together(people), votes(people)
-        rows = [
-            (image, said[image], counts[image][RIGHT], counts[image][WRONG])
-            for image in sorted(said)
-        ]
-        columns = {"id": pl.Int64, "mark": pl.String, RIGHT: pl.Int64, WRONG: pl.Int64}
-        return pl.DataFrame(rows, columns, orient="row")
+        found = Judged.of(self._index.verdicts())
+        columns = {"id": found.ids, "mark": found.together.tolist()}
+        schema = {"id": pl.Int64, "mark": pl.String, RIGHT: pl.Int64, WRONG: pl.Int64}
+        return pl.DataFrame(columns | {RIGHT: found.right, WRONG: found.wrong}, schema)
 
 
 def _skipped(own: Mapping[int, Verdict]) -> list[int]:
