@@ -127,7 +127,8 @@ def _of_text(path: Path, data: bytes) -> pl.DataFrame:
     names = [name.strip(' "').lower() for name in head.split(separator)]
     if {_ID, _KEY}.isdisjoint(names):
         if separator in head:
-            raise InputError(f"{path}: has no column id or key, but {', '.join(names)}")
+            advice = "keys with commas or tabs need a CSV, with quotes and a line of names"
+            raise InputError(f"{path}: has no column id or key, but {', '.join(names)}; {advice}")
         with reading(path, "is no text"):
             lines = pl.read_lines(io.BytesIO(data), name=_EITHER) if data else _NO_LINES
         return lines.filter(pl.col(_EITHER).str.strip_chars() != "")

@@ -221,11 +221,16 @@ def _judged(index: Index, term: Term) -> Mask:
     """Return the rows on which people say together what a term asks for."""
     if term.value not in TOGETHER:
         raise UsageError(f"{term}: must be one of {', '.join(TOGETHER)}")
-    found = Judged.of(index.verdicts())
+    found = _said(index, index.revision())
     wanted = found.ids[found.together == term.value] if term.value != NONE else found.ids
     mask = np.zeros(index.grid.shape[1], np.bool_)
     mask[index.rows_of(wanted)] = True
     return ~mask if term.value == NONE else mask
+
+
+@lru_cache(maxsize=2)
+def _said(index: Index, _revision: int) -> Judged:
+    return Judged.of(index.verdicts())
 
 
 def _answered(index: Index, term: Term) -> Mask:

@@ -323,7 +323,8 @@ def test_boxes_that_are_none_are_left_out_and_those_that_stick_out_are_cut(ds) -
     edit_manifest(ds / MANIFEST, right=pl.col("id").replace_strict(edges, default=0.5))
     found = exported(ds, "coco", split=("train",))
     boxes = read(Path(found.folder), "annotations/instances_train.json")["annotations"]
-    assert {one["id"] for one in boxes} == {1000, 1004, 1005, 1006}
+    assert [one["id"] for one in boxes] == [1, 2, 3, 4]
+    assert [one["image_id"] for one in boxes] == [1000, 1004, 1005, 1006]
     assert boxes[0]["bbox"] == pytest.approx([10, 3.2, 30, 12])
     assert found.boxes == 4
 

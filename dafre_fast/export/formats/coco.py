@@ -52,13 +52,15 @@ def _image(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _annotations(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    number = 0
     for row in rows.iter_rows(named=True):
         if box := box_of(row):
+            number += 1
             width, height = (row[side] for side in SIDES)
             scales = (width, height, width, height)
             edges = [round(edge * side, 3) for edge, side in zip(box, scales, strict=True)]
             yield {
-                "id": row["id"],  # an image has one box
+                "id": number,  # never 0, which pycocotools takes for no match
                 "image_id": row["id"],
                 "category_id": row.get("class_id", 0) + 1,
                 "bbox": edges,
