@@ -229,7 +229,7 @@ def _has_no_tag(text, at):  # type: ignore[no-untyped-def]
     return first in (QUOTE, CLOSE_LIST)
 
 
-@inlined(inline="always")
+@inlined
 def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-def]
     """Return the index behind the value of a field, and set what is read of it."""
     if field == np.uintp(_UNKNOWN):
@@ -247,7 +247,7 @@ def _read(text, at, field, columns, spans, counts):  # type: ignore[no-untyped-d
     return _tags(text, at, spans, counts)
 
 
-@inlined(inline="always")
+@inlined
 def _record(text, at, columns, spans, counts):  # type: ignore[no-untyped-def]
     """Return the index behind an object. Sets `columns` to the indices at which each column and the
     tags begin and end, 0 for a missing one; `spans` and `counts` are as in `_tags`.
@@ -336,7 +336,7 @@ def _put(text, at, end, out, size):  # type: ignore[no-untyped-def]
     return size + one
 
 
-@inlined(inline="always")
+@inlined
 def _put_all(text, columns, spans, counts, out, size):  # type: ignore[no-untyped-def]
     """Append the line of a record and return the new size of `out`."""
     one, zero = np.uintp(1), np.uintp(0)
