@@ -120,7 +120,7 @@ def _discs(rng: np.random.Generator, width: int, height: int) -> Iterator[_Disc]
 
 
 def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:
-    """Add a texture like paper, in place: files become about as large as real ones of their size."""
+    """Add a texture like paper, in place: files become about as large as real ones."""
     texture = np.floor(rng.normal(0, 2.2, (_TILE, _TILE)))
     lighter, darker = (
         cv2.merge([np.clip(one, 0, None).astype(np.uint8)] * 3) for one in (texture, -texture)
