@@ -244,7 +244,7 @@ def _stamp() -> str:
 def _version_of_numba() -> Path:
     found = find_spec("numba")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("No module named 'numba'")
+        raise ModuleNotFoundError("No module named 'numba'", name="numba")
     return Path(found.origin).with_name("_version.py")
 
 
