@@ -1,4 +1,4 @@
-"""Machines on which a library is missing, or cannot be loaded: one line says which, and what to do."""
+"""A library that is missing or cannot be loaded: one line says which, and what to do."""
 
 import os
 import subprocess
