@@ -7,7 +7,7 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.images import Bounds
+from dafre_fast.core.settings.images import Bounds, Shapes
 from dafre_fast.pixels.geometry import Size, oriented
 
 
@@ -36,6 +36,8 @@ class Header(Struct, frozen=True):
     """True if pixels may be transparent: the profile is applied before they are laid on white."""
     plain: bool = False
     """True for what fast lanes read: JPEG of 8 bits, grey or YCbCr; PNG of 8-bit RGB or RGBA."""
+    both_at_once: bool = False
+    """True if the picture at a reduced scale and a region at full scale take one decode."""
     progressive: bool = False
     scans: int = 1
     frames: int = 1
@@ -67,6 +69,18 @@ def check_header(header: Header, bounds: Bounds) -> None:
     ):
         if found > most:
             raise Refusal(reason, f"{found:,}, at most {most:,} allowed ({width} x {height})")
+
+
+def check_shape(header: Header, shapes: Shapes) -> None:
+    """Check that an original is neither smaller nor longer than is wanted. Raises Refusal:
+    TOO_SMALL or TOO_ELONGATED.
+    """
+    width, height = header.size
+    short, long = sorted((width, height))
+    if shapes.min_image_size and short < shapes.min_image_size:
+        raise Refusal(Reason.TOO_SMALL, f"{width} x {height} pixels")
+    if shapes.max_aspect_ratio and long > shapes.max_aspect_ratio * short:
+        raise Refusal(Reason.TOO_ELONGATED, f"{width} x {height} pixels")
 
 
 def exif_orientation(exif: bytes) -> int:
