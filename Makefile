@@ -77,10 +77,10 @@ $(VENV)/dev: $(VENV)/base
 # Installed where this user may; otherwise what simplejpeg brings along serves, with the same bytes.
 turbojpeg: $(VENV)/base
 	@$(BIN)/python -c 'from turbojpeg import TurboJPEG; TurboJPEG()' 2>/dev/null || \
-	{ [ "$$(id -u)" = 0 ] && { \
+	{ [ "$$(id -u)" = 0 ] && echo 'installing libturbojpeg, which may take a minute:' && { \
 	    { command -v apt-get && apt-get update -qq && apt-get install -y -qq libturbojpeg0; } || \
 	    { command -v dnf && dnf install -y -q turbojpeg; } || \
-	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
+	    { command -v apk && apk add -q libjpeg-turbo; } ; } >/dev/null 2>&1; } || \
 	echo 'libturbojpeg is not here and could not be installed; that of simplejpeg serves in its place'
 
 $(VENV)/docs: $(VENV)/base
