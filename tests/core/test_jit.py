@@ -11,14 +11,14 @@ import pytest
 
 from dafre_fast.audit import hamming
 from dafre_fast.core import compiling, jit
-from dafre_fast.core.compiled import inlined
+from dafre_fast.core.compiled import compiler, inlined
 from dafre_fast.pixels.kernels import planes
 from dafre_fast.tables.kernels.lines import count_lines
 
 INNER = """
-from numba import njit
+from dafre_fast.core.compiled.inlined import inlined
 
-@njit
+@inlined
 def inner():
     return {number}
 """
@@ -51,7 +51,8 @@ def kernels(tmp_path):
     (tmp_path / "dafre_fast/core/compiled").mkdir(parents=True)
     for module in (jit, compiling):
         shutil.copy(module.__file__, tmp_path / "dafre_fast/core")
-    shutil.copy(inlined.__file__, tmp_path / "dafre_fast/core/compiled")
+    for module in (compiler, inlined):
+        shutil.copy(module.__file__, tmp_path / "dafre_fast/core/compiled")
     (folder / "inner.py").write_text(INNER.format(number=1))
     (folder / "outer.py").write_text(SOURCE)
     return folder
