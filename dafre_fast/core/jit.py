@@ -177,6 +177,16 @@ def kernels() -> Sequence[Kernel]:
     return [*_ALL]
 
 
+def can_keep() -> bool:
+    """Return True if machine code can be written to one of the places of the kernels so far."""
+    return all(any(map(_is_writable, kernel.places())) for kernel in _ALL)
+
+
+def _is_writable(path: Path) -> bool:
+    folder = next(one for one in path.parents if one.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 def load_all() -> None:
     """Have the kernels of all modules ready that were imported so far."""
     for kernel in _ALL:

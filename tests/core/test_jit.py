@@ -102,6 +102,14 @@ def test_kernels_of_an_installation_that_cannot_be_written_to_are_kept_for_the_u
     assert len([*home.glob("dafre_fast/*/outer.outer.*.kernel")]) == 1
 
 
+def test_it_is_known_whether_compiled_kernels_can_be_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new/folder"))
+    assert jit.can_keep()
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "taken"))
+    assert not jit.can_keep()
+
+
 def test_a_kernel_takes_no_array_of_another_type_or_layout():
     with pytest.raises(TypeError, match="takes uint8 of 1 axes, not int64"):
         count_lines(np.zeros(3, np.int64))
