@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
-# A line for each package: an installation takes most of a minute.
-PIP_SHOWN := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+# Shows progress, or a line for each package: an installation takes most of a minute. To compile all
+# modules, of which few are used, would take another; Python compiles those when they are imported.
+PIP_SHOWN := $(BIN)/python -m pip install --disable-pip-version-check --no-compile \
+    --progress-bar $(if $(MAKE_TERMOUT),on,off)
 # Releases that were tried together; pyproject.toml has the ranges.
 LOCKED := --constraint constraints.txt --build-constraint constraints.txt
 
@@ -64,6 +66,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_SHOWN) --upgrade pip
 	$(PIP_SHOWN) $(LOCKED) --editable .
+	@echo 'compiling kernels for this machine:'
 	$(BIN)/python -m dafre_fast.warm_up
 	touch $@
 
@@ -74,10 +77,10 @@ $(VENV)/dev: $(VENV)/base
 # Installed where this user may; otherwise what simplejpeg brings along serves, with the same bytes.
 turbojpeg: $(VENV)/base
 	@$(BIN)/python -c 'from turbojpeg import TurboJPEG; TurboJPEG()' 2>/dev/null || \
-	{ [ "$$(id -u)" = 0 ] && { \
+	{ [ "$$(id -u)" = 0 ] && echo 'installing libturbojpeg, which may take a minute:' && { \
 	    { command -v apt-get && apt-get update -qq && apt-get install -y -qq libturbojpeg0; } || \
 	    { command -v dnf && dnf install -y -q turbojpeg; } || \
-	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
+	    { command -v apk && apk add -q libjpeg-turbo; } ; } >/dev/null 2>&1; } || \
 	echo 'libturbojpeg is not here and could not be installed; that of simplejpeg serves in its place'
 
 $(VENV)/docs: $(VENV)/base

@@ -298,7 +298,7 @@ def _found(
 
     try:
         size, pixels = show_picture(data, bounds, detector.side)
-    except (Refusal, MemoryError):
+    except (Refusal, MemoryError, ImportError):  # a missing library costs all images
         raise
     except Exception as error:  # an unexpected error of a decoder costs one image, not the run
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error

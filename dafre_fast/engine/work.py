@@ -122,7 +122,7 @@ def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
     try:
         names = [output.name for output in wanted.outputs]
         return make_images(data, recipe, names, box=wanted.box)
-    except (Refusal, MemoryError):
+    except (Refusal, MemoryError, ImportError):  # a missing library costs all images
         raise
     except Exception as error:  # an unexpected error of a decoder costs one image, not the run
         raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error

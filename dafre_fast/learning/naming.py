@@ -140,7 +140,7 @@ def _refusing() -> Iterator[None]:
     """Raise Refusal in place of an unexpected error: it costs one picture, not the run."""
     try:
         yield
-    except Refusal:
+    except (Refusal, ImportError):
         raise
     except MemoryError as error:
         raise Refusal(Reason.OUT_OF_MEMORY) from error
