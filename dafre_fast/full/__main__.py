@@ -22,6 +22,7 @@ from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import HeadsSummary
 from dafre_fast.full.inputs import refuse_unfit
 from dafre_fast.full.settings import FullRun, Search
+from dafre_fast.report.settings import Presenting
 from dafre_fast.stats.settings import Plotting
 
 
@@ -43,6 +44,7 @@ from dafre_fast.stats.settings import Plotting
     Dividing,
     Watching,
     Reporting,
+    Presenting,
 )
 def command(
     run: FullRun,
@@ -61,6 +63,7 @@ def command(
     running: Dividing,
     watching: Watching,
     reporting: Reporting,
+    presenting: Presenting,
 ) -> int:
     from dafre_fast.full.finding import Finding
     from dafre_fast.full.run import full as make
@@ -68,9 +71,11 @@ def command(
     from dafre_fast.full.storing import begin
     from dafre_fast.heads.show import show_whole
     from dafre_fast.merge.engines import carry_out
+    from dafre_fast.report.links import Links
     from dafre_fast.views.terminal import terminal
 
     refuse_unfit(run, fetching, search, detecting, running)
+    Links(presenting.gallery)  # or else it is refused after the run
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
     with ExitStack() as stack:
         tell = stack.enter_context(terminal(watching))
@@ -88,7 +93,7 @@ def command(
         return show_whole(summary, reporting)
     if running.part:
         return cli.report(summary, reporting)
-    return show(summary, run.output, reporting, run.report)
+    return show(summary, run.output, reporting, run.report, presenting=presenting)
 
 
 _POSTS_OF_SAMPLE = Notice(

@@ -12,6 +12,7 @@ from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.provenance import is_of_danbooru, words_of
+from dafre_fast.report.links import Links
 from dafre_fast.report.page import figures
 from dafre_fast.report.records import Page, SearchPage, Share, Written
 from dafre_fast.views import show as shown
@@ -81,6 +82,7 @@ def _rendered(
         page=page,
         found_funnel=[*_levels(page.found.funnel)] if page.found else [],
         figures=figures,
+        links=Links(page.gallery),
         version=version,
         **more,
     )
@@ -160,6 +162,11 @@ def significant(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
+def _ems(number: str) -> float:
+    """Return about how wide a number is in bold, in units of its font's size."""
+    return sum({",": 0.35, ".": 0.35, "%": 1.0}.get(letter, 0.7) for letter in number)
+
+
 _FILTERS: Mapping[str, Callable[..., str]] = {
     "number": "{:,.0f}".format,
     "significant": significant,
@@ -168,6 +175,7 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
     "share": share,
     "unit": "{:.4f}".format,
     "score": "{:.2f}".format,
+    "ems": _ems,
     "size": size,
     "time": time,
     "name": partial(shortened, width=_LONGEST_NAME),
