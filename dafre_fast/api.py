@@ -42,6 +42,9 @@ def read_catalogue(
     max_bad_rows: float = 0.01,
     min_confidence: float = 0.85,
     min_images: int | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    seed: int = 0,
 ) -> pl.LazyFrame:
     """Return the rows of faces.tsv that make a dataset, with class and split.
 
@@ -51,6 +54,9 @@ def read_catalogue(
         max_bad_rows: The share of malformed rows of a table above which it is refused.
         min_confidence: The least confidence of a head.
         min_images: The least number of images of a class; None for 20.
+        limit: Take the first so many rows; class ids and splits are those of all.
+        sample: Take so many rows at random, the same ones for the same seed.
+        seed: The seed of `sample`.
 
     Returns:
         One row per image, class by class: id int64, path (`0446/332446.jpg`), tag_id int64,

@@ -10,6 +10,7 @@ by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 import gc
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -218,6 +219,18 @@ def report(summary: Summary, reporting: Reporting) -> int:
     of_search = summary.heads.refused.values() if summary.heads else ()
     refused = sum(summary.refused.values()) + sum(of_search)
     return judge(refused + sum(damaged), reporting)
+
+
+def show_next(summary: Summary, reporting: Reporting, **commands: Sequence[object]) -> None:
+    """Name the commands that may follow a run, each with what it is for (`look=("gallery", …)`),
+    unless there is nothing for them, or the summary is JSON.
+    """
+    if summary.success and not reporting.json:
+        lines = (
+            f"{why.replace('_', ' ')}: dafre-fast {shlex.join(map(str, words))}"
+            for why, words in commands.items()
+        )
+        print("; ".join(lines))
 
 
 def got_nothing(summary: Summary) -> bool:

@@ -7,6 +7,7 @@ input: `add` a node, `kill` the one added last. It ends the cluster at the end o
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import environ
@@ -38,7 +39,7 @@ class RayCluster(NamedTuple):
 
 @contextmanager
 def ray_cluster() -> Iterator[RayCluster]:
-    """Run a cluster of two nodes."""
+    """Run a cluster of two nodes that have carried out a task each."""
     # The sockets of Ray lie deep in its folder, and their paths must be short.
     with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as name:
         command = [sys.executable, "-W", "ignore", "-m", "tests.ray_cluster"]
@@ -61,12 +62,28 @@ def ray_cluster() -> Iterator[RayCluster]:
             yield RayCluster(address, Path(name), process)
 
 
+def carry_out_a_task_on_each_node(address: str) -> None:
+    """Let the first processes start, which takes longest."""
+    import ray
+
+    ray.init(address, log_to_driver=False)
+
+    @ray.remote(num_cpus=1)
+    def task() -> None:
+        """Hold the only core of a node until both nodes have begun."""
+        time.sleep(0.5)
+
+    ray.get([task.remote() for _ in range(2)])
+    ray.shutdown()
+
+
 def main() -> None:
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 1, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     added = [cluster.add_node(num_cpus=1)]
+    carry_out_a_task_on_each_node(cluster.address)
     print(cluster.address, flush=True)
     for line in sys.stdin:
         if line == "add\n":

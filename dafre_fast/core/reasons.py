@@ -59,6 +59,8 @@ class Reason(_Explained):
     UNSUPPORTED_FORMAT = "unsupported_format", "No decoder reads this format, or this kind of it."
     CORRUPT_HEADER = "corrupt_header", "The header of the image is damaged."
     TOO_MANY_PIXELS = "too_many_pixels", "The image has more pixels than --max-pixels."
+    TOO_SMALL = "too_small", "The short side of the image is less than --min-image-size."
+    TOO_ELONGATED = "too_elongated", "The sides of the image differ more than --max-aspect-ratio."
     TOO_MANY_SCANS = "too_many_scans", "The JPEG has more scans than --max-scans."
     TOO_MANY_FRAMES = "too_many_frames", "The image has more frames than --max-frames."
     TOO_MUCH_MEMORY = "too_much_memory", "Decoding would take more than --worker-memory."
@@ -131,6 +133,8 @@ _BOUNDED = frozenset(
     {
         Reason.TOO_MANY_BYTES,
         Reason.TOO_MANY_PIXELS,
+        Reason.TOO_SMALL,
+        Reason.TOO_ELONGATED,
         Reason.TOO_MANY_SCANS,
         Reason.TOO_MANY_FRAMES,
         Reason.TOO_MUCH_MEMORY,
@@ -277,6 +281,27 @@ class RowProblem(_Explained):
     UNNAMED_TAG = (
         "unnamed_tag",
         "A tag has no name; only the tag is left out, not the record.",
+    )
+    # tables of addresses
+    BAD_QUOTES = "bad_quotes", "A quoted field goes on behind its end."
+    BAD_ADDRESS = (
+        "bad_address",
+        "The address is empty or cannot be fetched, or a relative one lacks or leaves --source.",
+    )
+    BAD_KEY = "bad_key", "The key is empty, or has a control character."
+    DUPLICATE_KEY = (
+        "duplicate_key",
+        "An earlier row has the same key but differs; the earlier one counts.",
+    )
+    KEY_COLLISION = (
+        "key_collision",
+        "An earlier row with another key gets the same id; the earlier one counts.",
+    )
+    NO_CLASS = "no_class", "The row has no class, though the table has classes."
+    BAD_SPLIT = "bad_split", "The split is none of train, val and test."
+    BAD_BOX_COLUMNS = (
+        "bad_box_columns",
+        "The row has no box, though the table has boxes, or its edges are not numbers.",
     )
     # tables of tags
     BAD_TAGS = "bad_tags", "Tags are neither a list of names nor names in a text."

@@ -254,6 +254,51 @@ class Simulation(Struct, frozen=True):
     places: Sequence[Place]
 
 
+class Probes(Struct, frozen=True):
+    """The result of trying a few originals, which are thrown away: those `tried`, those `made`, the
+    mean bytes of one original and of its outputs, and the mean seconds of fetching it and of CPU
+    for its outputs. Means are 0 where none was made.
+    """
+
+    tried: int
+    made: int
+    original_bytes: float = 0.0
+    output_bytes: float = 0.0
+    fetch_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+class Basis(StrEnum):
+    """The grounds on which the size of outputs is guessed."""
+
+    MADE = "images made before"
+    PROBES = "probes"
+    USUAL = "usual sizes"
+
+
+class Rehearsal(Struct, frozen=True):
+    """The result of `full --dry-run`.
+
+    The `images` asked for are the sum of those `made` and `refused` by earlier runs and of those
+    that are left to make, whose originals come from where `originals` says. `needed_bytes` is the
+    space for originals to fetch and outputs to make, without originals of unknown size where no
+    probe says how large one is; `seconds` is known with probes alone.
+    """
+
+    images: int
+    made: int
+    refused: int
+    originals: Simulation
+    needed_bytes: int
+    needed_by: Basis
+    free_bytes: int
+    funnel: Sequence[Step] = ()
+    probes: Probes | None = None
+    seconds: float | None = None
+    bad_rows: Sequence[Problem] = ()
+    bad_rows_list: str | None = None
+
+
 class Funnel(Struct, frozen=True):
     """Images and classes after each step, as in `funnel.json`."""
 

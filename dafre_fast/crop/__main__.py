@@ -44,7 +44,10 @@ def command(
     with terminal() as tell:
         rules = (table, run, selection, counting, recipe, running)
         summary = carry_out(crop_table, rules, run.output, None, tell)
-    return cli.report(summary, reporting)
+    status = cli.report(summary, reporting)
+    manifest = ("--manifest", run.manifest) if run.manifest else ()
+    cli.show_next(summary, reporting, check=("verify", "--output", run.output, *manifest))
+    return status
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Doing, Tell, silent
@@ -30,6 +31,7 @@ from dafre_fast.tables.bad_rows import refuse_too_many, write_bad_rows
 from dafre_fast.tables.catalogue import read_catalogue
 from dafre_fast.tables.heads import read_heads, sure_heads
 from dafre_fast.tables.marks import bad_rows_of
+from dafre_fast.tables.taking import take_rows
 
 
 def crop_table(
@@ -53,11 +55,14 @@ def crop_table(
             raise UsageError("--count-threshold is for --all-heads; --faces has --min-confidence")
         return crop(table.faces, run, selection, recipe, running, tell)
     assert table.all_heads
-    if selection != Selection(max_bad_rows=selection.max_bad_rows):
+    if selection != replace(selection, min_confidence=_ALL.min_confidence, min_images=None):
         raise UsageError(
             "--min-confidence and --min-images are for --faces; --all-heads has --count-threshold"
         )
-    return crop_all(table.all_heads, run, counting, selection.max_bad_rows, recipe, running, tell)
+    return crop_all(table.all_heads, run, counting, selection, recipe, running, tell)
+
+
+_ALL = Selection()
 
 
 def crop(
@@ -122,7 +127,7 @@ def crop_all(
     table: Path,
     run: CropRun,
     counting: Counting,
-    max_bad_rows: float,
+    selection: Selection,
     recipe: Recipe,
     running: Running,
     tell: Tell = silent,
@@ -139,19 +144,24 @@ def crop_all(
     if rows.is_empty():
         raise InputError(f"{table}: has no row")
     bad = bad_rows_of(table, rows)
-    refuse_too_many(table, bad, rows.height, max_bad_rows)
+    refuse_too_many(table, bad, rows.height, selection.max_bad_rows)
     heads = sure_heads(rows, threshold)
     if heads.is_empty():
         raise InputError(
             f"{table}: of {rows.height:,} boxes none is good and has a score >= {threshold};"
             " lower --count-threshold"
         )
-    asked = ask_heads(heads, run.output)
+    asked = take_rows(ask_heads(heads, run.output), selection, "key")
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
     originals = Originals(OriginalsOfHeads(Tree(run.input, CHECK, tell)), folder=None)
     funnel = [
         Step("boxes of heads.parquet", rows.height, rows["tag_id"].drop_nulls().n_unique()),
         Step(f"score >= {threshold}", heads.height, heads["tag_id"].drop_nulls().n_unique()),
     ]
+    if selection.words:
+        classes = asked["tag_id"].drop_nulls().n_unique()
+        funnel.append(Step(selection.words, asked.height, classes))
     job = _Job("heads", asked, originals, bad, funnel)
-    return _carry_out(job, run, {"counting": counting}, recipe, running, tell)
+    return _carry_out(
+        job, run, {"counting": counting, "selection": selection}, recipe, running, tell
+    )

@@ -103,8 +103,8 @@ class Items:
     manifest. Those listed in `exclude` (`dataset.exclusions.read_excluded`) are left out.
 
     `ids` and `class_ids` are int64, one for each item; `class_names[class_id]` is the name of a
-    class. Raises InputError if the dataset cannot be read, UsageError for images that it does not
-    have.
+    class. Without classes all `class_ids` are -1. Raises InputError if the dataset cannot be read,
+    UsageError for images that it does not have.
     """
 
     def __init__(
@@ -122,9 +122,11 @@ class Items:
         if found.is_empty():
             of_split = repr(split) if split else "any split"
             raise InputError(f"{folder}: no image of {of_split} was made")
-        names = (classes.get(class_id) for class_id in range(max(classes) + 1))
+        last = max((one for one in classes if one is not None), default=-1)
+        names = (classes.get(class_id) for class_id in range(last + 1))
         self.class_names = [name or str(class_id) for class_id, name in enumerate(names)]
-        self.ids, self.class_ids = found["id"].to_numpy(), found["class_id"].to_numpy()
+        self.ids = found["id"].to_numpy()
+        self.class_ids = found["class_id"].fill_null(-1).to_numpy()
         self._tags = _Tags.of(folder, found["id"], making.tag_names or ())
 
     def __len__(self) -> int:
@@ -221,7 +223,7 @@ class Stream:
             facts = msgspec.json.decode(members["json"])
             named = (tag for name in LISTS for tag in facts.get(name) or ())
             tags = [self._numbers[tag] for tag in named if tag in self._numbers]
-        return self._making.item(image, int(members["cls"]), files, tags)
+        return self._making.item(image, int(members.get("cls", b"-1")), files, tags)
 
 
 def _outputs_in(shards: Iterable[Shard]) -> list[Output]:

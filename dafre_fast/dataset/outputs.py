@@ -67,37 +67,38 @@ def choose_outputs(outputs: Sequence[Output], images: str) -> tuple[Output, ...]
 
 
 def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, ...]:
-    """Return the outputs of a dataset on disk, the full image and the head crop first.
+    """Return the outputs of a dataset on disk, the full image and the head crop, if any, first.
 
-    Outputs are known from the settings that runs recorded beside the ledger. Others than these two
-    count only if the manifest, where there is one, has their columns. Without recorded settings, an
-    output with columns in the manifest is assumed to lie in a folder of its name.
+    Outputs are known from the settings that runs recorded beside the ledger. Others than the full
+    image count only if the manifest, where there is one, has their columns. Without recorded
+    settings, an output with columns in the manifest is assumed to lie in a folder of its name.
     """
     known = {output.name: output for output in (FULL_IMAGE, HEAD_CROP)}
     with suppress(InputError):  # the record is damaged: the columns of the manifest are left
         for making in makings(dataset):
             known |= {output.name: output for output in making.settings.outputs}
-    in_manifest = _names_in(manifest or dataset / MANIFEST)
-    if in_manifest is None:
+    columns = _columns_of_manifest(manifest or dataset / MANIFEST)
+    if columns is None:
         return tuple(known.values())
-    others = [name for name in in_manifest if name not in (FULL_IMAGE.name, HEAD_CROP.name)]
+    others = [name for name in _names(columns) if name not in (FULL_IMAGE.name, HEAD_CROP.name)]
+    has_heads = columns.keys() & columns_of([HEAD_CROP]).keys()
     return (
         known[FULL_IMAGE.name],
-        known[HEAD_CROP.name],
+        *([known[HEAD_CROP.name]] if has_heads else []),
         *(known.get(name) or Output(name, name) for name in others),
     )
 
 
-def _names_in(manifest: Path) -> list[str] | None:
-    """Return the names of outputs with all columns in a manifest; None if it cannot be read."""
+def _columns_of_manifest(manifest: Path) -> Mapping[str, pl.DataType] | None:
+    """Return the columns of a manifest, None if it cannot be read."""
     try:
-        columns = pl.read_parquet_schema(manifest)
+        return pl.read_parquet_schema(manifest)
     except (OSError, pl.exceptions.PolarsError):
         return None
-    return [*_names(columns)]
 
 
 def _names(columns: Mapping[str, pl.DataType]) -> Iterator[str]:
+    """Yield the names of outputs with all their columns among these."""
     for column in columns:
         name = column.removesuffix("_sha256")
         with suppress(ValueError):  # no output can have such a name

@@ -150,6 +150,8 @@ def words_of(source: str) -> str:
     """Return words for a source, as `Choice` has it, for readers elsewhere: they say nothing of the
     folders of this machine.
     """
+    if source.startswith("table:"):
+        return "the addresses of its table"
     if source.startswith("hf:"):
         return f"the data set {source.removeprefix('hf:')} on the Hugging Face Hub"
     scheme, separator, rest = source.partition("://")

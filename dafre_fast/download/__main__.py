@@ -3,13 +3,14 @@
 from dafre_fast import cli
 from dafre_fast.core.settings.fetching import SharedFetching, Watching
 from dafre_fast.core.settings.running import Dividing, Reporting
-from dafre_fast.core.settings.tables import FacesTable, Selection
-from dafre_fast.download.settings import DownloadRun
+from dafre_fast.core.settings.tables import AnyTable, Selection
+from dafre_fast.download.settings import DownloadRun, Listing
 
 
 @cli.command(
     "download",
-    FacesTable,
+    Listing,
+    AnyTable,
     DownloadRun,
     Selection,
     SharedFetching,
@@ -18,7 +19,8 @@ from dafre_fast.download.settings import DownloadRun
     Reporting,
 )
 def command(
-    faces: FacesTable,
+    listing: Listing,
+    table: AnyTable,
     run: DownloadRun,
     selection: Selection,
     fetching: SharedFetching,
@@ -26,21 +28,29 @@ def command(
     watching: Watching,
     reporting: Reporting,
 ) -> int:
-    from dafre_fast.download.run import download, simulate
+    from dafre_fast.download.run import download, refuse_unfit, simulate
+    from dafre_fast.engine.table_files import TABLE, table_at_hand, table_for_reading
 
+    refuse_unfit(listing, table, run, selection, fetching)
     if run.simulate:
         from dafre_fast.download.show import show
 
-        found = simulate(faces.faces, run, selection, fetching, running)
+        with table_for_reading(table, fetching) as here:
+            found = simulate(listing.faces, run, selection, fetching, running, here)
         show(found, as_json=reporting.json)
         return 0
     from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
-    rules = (faces.faces, run, selection, fetching, running)
+    rules = (listing.faces, run, selection, fetching, running)
     with terminal(watching) as tell:
-        summary = carry_out(download, rules, run.output, run.source, tell)
-    return cli.report(summary, reporting)
+        table = table_at_hand(table, run.output, fetching, tell, resume=running.resume)
+        source = TABLE if table.table else run.source
+        summary = carry_out(download, rules, run.output, source, tell, table=table)
+    status = cli.report(summary, reporting)
+    if any(run.output.glob("[!.]*")):  # originals in a folder stay where they are
+        cli.show_next(summary, reporting, make=("resize", "--input", run.output))
+    return status
 
 
 if __name__ == "__main__":

@@ -8,13 +8,24 @@ from msgspec import Meta
 from dafre_fast.core.settings.groups import Group
 
 
+class Listing(Group, frozen=True):
+    """The table of what to fetch: this, or --table."""
+
+    faces: Annotated[
+        Path | None, Meta(description="Table faces.tsv: path, tag id and head box in each row.")
+    ] = None
+
+
 class DownloadRun(Group, frozen=True):
     """Source and folder of the originals."""
 
     source: Annotated[
-        str,
-        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, archives, hf:, rsync:, …"),
-    ]
+        str | None,
+        Meta(
+            description="Originals: https://host/{bucket}/{id}.{ext}, archives, hf:, rsync:, …;"
+            " with --table where relative addresses begin."
+        ),
+    ] = None
     output: Annotated[Path, Meta(description="Folder of the originals.")] = Path("original")
     manifest: Annotated[Path | None, Meta(description="Parquet file with a row per original.")] = (
         None

@@ -49,6 +49,22 @@ def refuse_source(
         )
 
 
+def refuse_removing(source: str, originals: Path) -> None:
+    """Refuse to remove originals, once they are used, if those of a folder `--source` lie among
+    those that are fetched.
+    """
+    read = Path(source).expanduser()
+    if "://" not in source and read.is_dir() and _overlap(read.resolve(), originals.resolve()):
+        raise UsageError(
+            f"--no-keep-originals: {originals} has originals of --source {read}, which stay;"
+            " give another --output"
+        )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
 def refuse_taken(read: Path, output: Path) -> None:
     """Refuse an output within the folder that is read, if it holds files that no run put there: as
     an output it is left out of what is read.

@@ -35,7 +35,7 @@ def fetch_all(
         if not running.retry_failed:
             tell_of_reopened(asked, reopened(fetched, originals.identity), watch)
         originals = originals.with_record(fetched)
-        todo = table_of_originals(open_, fetched, originals)
+        todo = table_of_originals(open_.select("key"), fetched, originals)
         watch.begin(asked.height, asked.height - todo.height, whole)
 
         async def take(_: Sought, fetched: Fetched) -> None:

@@ -36,6 +36,15 @@ def ask_catalogue(kept: pl.DataFrame, folders: Mapping[Output, Path]) -> pl.Data
     return kept.with_columns(key=pl.col("id").cast(pl.String), original=_TEXT, **paths, spool=_TEXT)
 
 
+def lean(asked: pl.DataFrame, outputs: Sequence[Output]) -> pl.DataFrame:
+    """Return the columns of a table of requested images that a run needs: others may have any
+    names.
+    """
+    files = [asked_column(name) for name in _asked_outputs(asked, outputs)]
+    of_catalogue = [name for name in ("id", "path", "split") if name in asked.columns]
+    return asked.select("key", *of_catalogue, "original", "spool", *files, *Box._fields)
+
+
 def buckets_of(asked: pl.DataFrame) -> list[str]:
     """Return the buckets of the images of a catalogue that are requested."""
     return asked["path"].str.head(4).unique().sort().to_list()

@@ -23,7 +23,7 @@ from dafre_fast.engine.feed import Feed, Task
 from dafre_fast.engine.observers import Watch
 from dafre_fast.engine.originals import Originals, table_of_originals
 from dafre_fast.engine.parts import own_rows
-from dafre_fast.engine.plan import remaining, remaining_of_spools
+from dafre_fast.engine.plan import lean, remaining, remaining_of_spools
 from dafre_fast.engine.refusals import asked_again
 from dafre_fast.engine.remaking import Remaking
 from dafre_fast.engine.resume import resumed
@@ -67,6 +67,7 @@ def make_all(
         watch.tell(_SLOWER_JPEG)
     watch.tell(Doing("reading the ledger"))
     with resumed(output, running) as ledger:
+        rows, asked = own_rows(asked, running), lean(asked, recipe.outputs)
         if spools:
             asked = spools.assigned(asked)
         whole, asked = whole or asked.height, own_rows(asked, running)
@@ -78,7 +79,7 @@ def make_all(
             originals = originals.with_record(fetched)
             again = asked_again(standing, asked, fetched, originals.identity, running, watch)
             standing = standing.join(again, on="key", how="anti", maintain_order="left")
-        todo, refused_before = _todo(asked, made, standing, recipe, spools)
+        todo, refused_before = left_to_make(asked, made, standing, recipe, spools)
         watch.begin(asked.height, asked.height - todo.height, whole)
         if originals:
             discard_all(originals, fetched, asked.lazy().join(todo.lazy(), on="key", how="anti"))
@@ -91,7 +92,7 @@ def make_all(
         made, fetched = (
             last_outcomes(ledger.paths, stage, recipe.outputs) for stage in ("make", "fetch")
         )
-        return build_manifest(asked.lazy(), made, fetched, recipe.outputs).collect(), work
+        return build_manifest(rows.lazy(), made, fetched, recipe.outputs).collect(), work
 
 
 def _standing(
@@ -112,7 +113,7 @@ def _standing(
     return remaking.standing(made, retry_failed=running.retry_failed)
 
 
-def _todo(
+def left_to_make(
     asked: pl.DataFrame,
     made: pl.LazyFrame,
     standing: pl.LazyFrame,

@@ -1,22 +1,29 @@
-"""Find out what a download would do; nothing is fetched and nothing written."""
+"""Find out what a download or a whole run would do; nothing is fetched and nothing written."""
 
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import polars as pl
 
 from dafre_fast.core.addresses import public
 from dafre_fast.core.records import Sought
+from dafre_fast.core.settings.images import Recipe
 from dafre_fast.core.settings.running import Running, part_of
 from dafre_fast.core.summaries import Place, Simulation
 from dafre_fast.dataset.ledger import whole_lines
 from dafre_fast.dataset.outcomes import last_outcomes
 from dafre_fast.dataset.parts import ledgers
+from dafre_fast.dataset.spools import Spools
 from dafre_fast.engine import loops
 from dafre_fast.engine.fetch import unrefused
 from dafre_fast.engine.originals import Originals, sought, table_of_originals
 from dafre_fast.engine.parts import own_rows
+from dafre_fast.engine.plan import lean
+from dafre_fast.engine.refusals import reopened
+from dafre_fast.engine.remaking import Remaking
+from dafre_fast.engine.run import left_to_make
 from dafre_fast.sources.interface import Planned
 
 _ARCHIVES = (".tar", ".zip")
@@ -30,13 +37,54 @@ def simulate_all(
     lines = b"".join(map(whole_lines, states)) if running.resume else b""
     fetched = last_outcomes(lines, "fetch")
     open_ = unrefused(asked, fetched, originals, retry_failed=running.retry_failed)
-    rows = table_of_originals(open_, fetched, originals)
+    rows = table_of_originals(open_.select("key"), fetched, originals)
+    return _simulated(asked.height, rows, originals)
+
+
+class Standing(NamedTuple):
+    """What a run would leave to do: its rows, those of `asked` that are left, how many were refused
+    before, and the last outcomes of making.
+    """
+
+    left: pl.DataFrame
+    refused: int
+    made: pl.LazyFrame
+
+
+def simulate_making(
+    asked: pl.DataFrame,
+    originals: Originals,
+    recipe: Recipe,
+    running: Running,
+    output: Path,
+    spools: Spools | None,
+) -> tuple[Standing, Simulation]:
+    """Return what `engine.run.make_all` would leave to do now with the same arguments, and where
+    the originals of that would come from.
+    """
+    part, lines = part_of(running), b""
+    if running.resume:
+        lines = b"".join(map(whole_lines, ledgers(output, part)))
+    made = last_outcomes(lines, "make", recipe.outputs).collect().lazy()
+    fetched = last_outcomes(lines, "fetch").collect().lazy()
+    standing = Remaking(output, recipe, part).standing(made, retry_failed=running.retry_failed)
+    again = reopened(fetched, originals.identity).join(
+        standing.filter(pl.col("reason").is_not_null()), on="key", how="semi"
+    )
+    standing = standing.join(again, on="key", how="anti", maintain_order="left")
+    left, refused = left_to_make(lean(asked, recipe.outputs), made, standing, recipe, spools)
+    rows = table_of_originals(left, fetched, originals)
+    return Standing(left, refused, made), _simulated(left.height, rows, originals)
+
+
+def _simulated(images: int, rows: pl.DataFrame, originals: Originals) -> Simulation:
+    """Return where the originals of a table would come from, of so many `images` asked for."""
     left = rows.filter(pl.col("found").is_null())
     places = loops.run(_plan(left, originals))
     return Simulation(
-        images=asked.height,
+        images=images,
         there=rows.height - left.height,
-        refused=asked.height - rows.height,
+        refused=images - rows.height,
         nowhere=left.height - sum(place.originals for place in places),
         places=places,
     )

@@ -15,9 +15,10 @@ from dafre_fast.core.settings.images import (
     FaceImage,
     FullImage,
     Recipe,
+    Shapes,
 )
 from dafre_fast.core.settings.running import Dividing, Reporting
-from dafre_fast.core.settings.tables import Selection, Splitting
+from dafre_fast.core.settings.tables import AnyTable, Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import HeadsSummary
 from dafre_fast.full.inputs import refuse_unfit
@@ -29,6 +30,7 @@ from dafre_fast.stats.settings import Plotting
 @cli.command(
     "full",
     FullRun,
+    AnyTable,
     Selection,
     Splitting,
     TagSteps,
@@ -41,6 +43,7 @@ from dafre_fast.stats.settings import Plotting
     FaceImage,
     Encoding,
     Bounds,
+    Shapes,
     Dividing,
     Watching,
     Reporting,
@@ -48,6 +51,7 @@ from dafre_fast.stats.settings import Plotting
 )
 def command(
     run: FullRun,
+    table: AnyTable,
     selection: Selection,
     splitting: Splitting,
     steps: TagSteps,
@@ -60,11 +64,14 @@ def command(
     face: FaceImage,
     encoding: Encoding,
     bounds: Bounds,
+    shapes: Shapes,
     running: Dividing,
     watching: Watching,
     reporting: Reporting,
     presenting: Presenting,
 ) -> int:
+    from dafre_fast.engine.rows import refuse_beside_table
+    from dafre_fast.engine.table_files import TABLE, table_at_hand, table_for_reading
     from dafre_fast.full.finding import Finding
     from dafre_fast.full.run import full as make
     from dafre_fast.full.show import show
@@ -74,21 +81,36 @@ def command(
     from dafre_fast.report.links import Links
     from dafre_fast.views.terminal import terminal
 
-    refuse_unfit(run, fetching, search, detecting, running)
+    refuse_unfit(run, table, fetching, search, detecting, running)
+    refuse_beside_table(table, run.faces, selection, fetching, splitting)
     Links(presenting.gallery)  # or else it is refused after the run
-    recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds)
+    recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds, shapes=shapes)
+    if run.dry_run:
+        from dafre_fast.full.rehearsal import rehearse
+        from dafre_fast.full.show import show_rehearsal
+
+        with terminal(watching) as tell, table_for_reading(table, fetching, tell) as here:
+            rules_of_rows = (run, selection, splitting, fetching)
+            found = rehearse(*rules_of_rows, recipe, running, keeping, tell, here)
+        show_rehearsal(found, as_json=reporting.json)
+        return 0
     with ExitStack() as stack:
         tell = stack.enter_context(terminal(watching))
-        identity = None if run.source else "sample"  # whichever port it is served on
+        # whichever port the sample is served on
+        identity = None if run.source or table.table else "sample"
         finding = Finding(search, detecting) if detecting.detector else None
-        run, fetching = _with_inputs(run, fetching, detecting, stack, tell)
+        if table.table:
+            table = table_at_hand(table, run.output, fetching, tell, resume=running.resume)
+        else:
+            run, fetching = _with_inputs(run, fetching, detecting, stack, tell)
         rules = (run, selection, splitting, steps, plotting, fetching, recipe, running)
-        more = {"identity": identity, "keeping": keeping, "finding": finding}
+        source = TABLE if table.table else run.source
+        more = {"identity": identity, "keeping": keeping, "finding": finding, "table": table}
         started = partial(begin, run, running, tell)
-        summary = carry_out(make, rules, run.output, run.source, tell, started, **more)
+        summary = carry_out(make, rules, run.output, source, tell, started, **more)
         if isinstance(summary, HeadsSummary) and not running.part:  # engines found those of all
             rules = (*rules[:-1], replace(running, resume=True))
-            summary = carry_out(make, rules, run.output, run.source, tell, None, **more)
+            summary = carry_out(make, rules, run.output, source, tell, None, **more)
     if isinstance(summary, HeadsSummary):
         return show_whole(summary, reporting)
     if running.part:

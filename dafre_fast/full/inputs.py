@@ -9,19 +9,29 @@ from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.running import Dividing
+from dafre_fast.core.settings.tables import AnyTable
 from dafre_fast.full.settings import FullRun, Search
 
 _OF_TAGS_TOO = ("ratings", "tag_ids")
 
 
 def refuse_unfit(
-    run: FullRun, fetching: Fetching, search: Search, detecting: Detecting, running: Dividing
+    run: FullRun,
+    table: AnyTable,
+    fetching: Fetching,
+    search: Search,
+    detecting: Detecting,
+    running: Dividing,
 ) -> None:
     """Refuse tables of heads together with a detector, inputs of which some are missing, and parts
     of what has none.
 
     Raises UsageError.
     """
+    _refuse_unfit_rehearsal(run, table, detecting, running)
+    if table.table:
+        _refuse_beside_table(run, search, detecting)
+        return
     parts = "executor ray" if running.executor == "ray" else "part" if running.part else None
     if parts and not run.source:
         raise UsageError(f"--{parts} needs --faces, --tag-ids and --source: a sample has no parts")
@@ -45,6 +55,28 @@ def refuse_unfit(
     named = (run.faces, run.tag_ids, run.source)
     if any(named) and not all(named):
         raise UsageError("--faces, --tag-ids and --source go together; without all three, a sample")
+
+
+def _refuse_beside_table(run: FullRun, search: Search, detecting: Detecting) -> None:
+    if run.tag_ids:
+        raise UsageError("--tag-ids goes with --faces; a --table has --class-column")
+    if flag := next(chain(_given(search), _given(detecting)), None):
+        raise UsageError(f"--{flag} does not go with --table, which has boxes or none")
+
+
+def _refuse_unfit_rehearsal(
+    run: FullRun, table: AnyTable, detecting: Detecting, running: Dividing
+) -> None:
+    if run.probe and not run.dry_run:
+        raise UsageError("--probe needs --dry-run: a run itself tries all originals")
+    if run.dry_run and detecting.detector:
+        raise UsageError(
+            "--dry-run does not go with --detector, since rows follow from the heads that are found"
+        )
+    if run.dry_run and run.into and running.part:
+        raise UsageError("--dry-run does not go with --into and --part: leave out --part")
+    if run.dry_run and not (run.source or table.table):
+        raise UsageError("--dry-run needs --faces, --tag-ids and --source: a sample is drawn first")
 
 
 def _given(group: Group) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Run the whole journey: heads, catalogue, labels, tags, originals, images, manifest, shards."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,25 +22,27 @@ from dafre_fast.core.layout import (
 )
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.fetching import Fetching, Keeping
-from dafre_fast.core.settings.images import Recipe
+from dafre_fast.core.settings.images import HEAD_CROP, Recipe
 from dafre_fast.core.settings.running import Running, part_of
-from dafre_fast.core.settings.tables import Selection, Splitting
+from dafre_fast.core.settings.tables import AnyTable, Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import HeadsSummary, Packed, Step, Summary, TagsSummary, Work
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.manifest import manifest_of_ledger, rows_of, write_manifest
+from dafre_fast.dataset.outputs import columns_of
 from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.provenance import record_choice
 from dafre_fast.dataset.shard_order import Numbers, of_part
 from dafre_fast.dataset.spools import Spools
 from dafre_fast.engine import parts
-from dafre_fast.engine.apart import refuse_source
+from dafre_fast.engine.apart import refuse_removing, refuse_source
 from dafre_fast.engine.boxes import record_boxes
-from dafre_fast.engine.inputs import open_metadata, open_originals, summarize, with_names
+from dafre_fast.engine.inputs import open_metadata, open_originals, summarize
 from dafre_fast.engine.observers import watching
 from dafre_fast.engine.parts import Finishing, own_rows, sharing
 from dafre_fast.engine.plan import ask_catalogue, buckets_of
 from dafre_fast.engine.remaking import refuse_remaking
+from dafre_fast.engine.rows import NO_TABLE, Rows, read_rows
 from dafre_fast.engine.run import make_all
 from dafre_fast.full.finding import Finding, discard_unlabelled, find, with_tables
 from dafre_fast.full.settings import FullRun
@@ -50,7 +52,6 @@ from dafre_fast.pack.run import pack
 from dafre_fast.pack.settings import PackRun
 from dafre_fast.stats.settings import Plotting
 from dafre_fast.tables.bad_rows import BadRows, write_bad_rows
-from dafre_fast.tables.catalogue import Catalogue, read_catalogue
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.labels import write_labels
 from dafre_fast.tables.metadata import Metadata
@@ -73,6 +74,7 @@ def full(
     identity: str | None = None,
     keeping: Keeping = KEEP,
     finding: Finding | None = None,
+    table: AnyTable = NO_TABLE,
 ) -> Summary | HeadsSummary:
     """The whole run: heads (if `finding`), catalogue, labels, tags, originals, images, manifest,
     and shards where images are to lie in those. `identity` stands for the fingerprint of a source
@@ -81,10 +83,11 @@ def full(
     A part finds its heads first, and returns their summary: tables follow from the heads of all.
     When all parts are merged, it goes on with the images.
     """
-    selection = splitting.complete(selection)
+    if not table.table:
+        selection = splitting.complete(selection)
     rules = (selection, splitting, steps, plotting, fetching, recipe, running)
     with placed(run, running, tell) as place:
-        return _full(run, *rules, tell, identity, keeping.keep_originals, finding, place)
+        return _full(run, *rules, tell, identity, keeping, finding, table, place)
 
 
 def _full(
@@ -98,68 +101,82 @@ def _full(
     running: Running,
     tell: Tell,
     identity: str | None,
-    keep: bool,
+    keeping: Keeping,
     finding: Finding | None,
+    table: AnyTable,
     place: Place,
 ) -> Summary | HeadsSummary:
     output, part, making = place.folder, part_of(running), place.running
-    spools, found = _spools(run, place), None
+    spools, found = spools_of(run, output, making), None
     if finding:
-        within = Within(output, keep, identity)
+        within = Within(output, keeping.keep_originals, identity)
         rules = (selection, fetching, recipe.bounds, running)
         found, whole = find(finding, run, *rules, tell, within)
         if not whole:
             return found
         run, making = with_tables(run), replace(making, resume=True)  # it has begun anew by now
-    assert run.faces
-    assert run.source
-    tell(Doing(f"reading {run.faces.name}"))
-    catalogue = read_catalogue(run.faces, run.tag_ids, selection, splitting)
-    folders = {one: output / one.tree for one in recipe.outputs}
-    asked = ask_catalogue(catalogue.kept, folders)
-    refuse_source(run.source, output, () if spools else folders.values(), buckets_of(asked))
+    inputs = (run.faces, run.tag_ids, table, run.source)
+    rows = read_rows(*inputs, selection, recipe.outputs, tell, splitting)
+    folders = {one: output / one.tree for one in rows.outputs(recipe.outputs)}
+    crops = len(folders) == len(recipe.outputs)
+    asked = ask_catalogue(rows.catalogue.kept, folders)
+    refuse_read(run, output, keeping, () if spools else folders.values(), asked)
     own, numbers = _own_shards(asked, run, place, tell)
     refuse_remaking(output, own, recipe, making)
     tell(Doing("reading metadata"))
-    metadata = open_metadata(run.source, fetching, own_rows(own, making), selection)
+    metadata = open_metadata(rows.source, fetching, own_rows(own, making), selection)
     with sharing(run.output, running) as share:
         record_boxes(output, own, resume=running.resume)
-        bad_rows, tags = _write_tables(catalogue, metadata, output, splitting, tell), None
+        bad_rows, tags = _write_tables(rows, metadata, output, splitting, tell), None
         if part is None or part.number == 1 or place.part:  # tags are the same for all parts
-            if run.tags:
-                plotting = replace(plotting, title=plotting.title or run.output.absolute().name)
-                records, resume = fetching.metadata, running.resume
-                tags = tag_tables(records, output, steps, plotting, tell, resume=resume)
+            plotting = replace(plotting, title=plotting.title or run.output.absolute().name)
+            tagging = (fetching.metadata, output, steps, plotting, tell)
+            tags = tag_tables(*tagging, resume=running.resume) if run.tags else None
             chosen = (selection, fetching.metadata, steps if tags else None, splitting)
-            record_choice(output, _tables(run), run.source, *chosen)
+            record_choice(output, rows.tables, rows.source, *chosen)
         with watching("images", tell) as watch:
-            opened = open_originals(
-                run.source, run.output / ORIGINALS, fetching, metadata, watch.tell
-            )
-            originals = with_names(opened, run.faces)._replace(
-                identity=identity or opened.identity, keep=keep
+            sought = (rows.source, run.output / ORIGINALS, fetching, metadata)
+            originals = rows.named(open_originals(*sought, watch.tell))
+            originals = originals._replace(
+                identity=identity or originals.identity, keep=keeping.keep_originals
             )
             if found:
                 discard_unlabelled(originals, asked, output)
             manifest, work = make_all(
                 own, originals, recipe, making, output, watch, spools, asked.height
             )
-        funnel = [*found.funnel, *catalogue.funnel[1:]] if found else catalogue.funnel
+        funnel = [*found.funnel, *rows.catalogue.funnel[1:]] if found else rows.catalogue.funnel
         shards = run.shard_size if spools else None
         stored_as = run.output.resolve().name if place.part else None
-        facts = Facts(MANIFEST, funnel, *bad_rows, shards, run.report, stored_as, bool(found))
+        facts = Facts(
+            MANIFEST, funnel, *bad_rows, shards, run.report, stored_as, bool(found), crops=crops
+        )
         if share:
-            packed = _put_shards(run, place, manifest, numbers, tell)
+            packed = _put_shards(run, place, _without_crops(manifest, crops), numbers, tell)
             summary = replace(summarize(manifest, work), tags=tags, packed=packed)
-            rows = rows_of(asked.lazy(), recipe.outputs).collect()
-            settings = _settings(run, selection, splitting, recipe)
-            share.record("full", settings, rows, facts, bad_rows.added_to(summary))
+            summary = bad_rows.added_to(summary)
+            settings = _settings(run, rows.tables, selection, splitting, recipe)
+            all_rows = rows_of(asked.lazy(), recipe.outputs).collect()
+            share.record("full", settings, all_rows, facts, summary)
             if place.part:
                 place.part.put(tell)
-            return bad_rows.added_to(summary)
+            return summary
         put = place.whole.put_records if place.whole else None
         ends = (tags, running.workers, tell, put)
         return replace(_finish(output, manifest, work, facts, *ends), heads=found)
+
+
+def refuse_read(
+    run: FullRun, output: Path, keeping: Keeping, trees: Iterable[Path], asked: pl.DataFrame
+) -> None:
+    """Refuse outputs in the place of originals, and to remove originals that were not fetched.
+    Raises UsageError.
+    """
+    if run.source is None:
+        return
+    refuse_source(run.source, output, trees, buckets_of(asked))
+    if not keeping.keep_originals:
+        refuse_removing(run.source, run.output / ORIGINALS)
 
 
 def _own_shards(
@@ -190,16 +207,17 @@ def _put_shards(
     return pack(shards, tell, digests=False, numbers=numbers)
 
 
-def _tables(run: FullRun) -> list[Path]:
-    return [path for path in (run.faces, run.tag_ids) if path]
+def _without_crops(manifest: pl.DataFrame, crops: bool) -> pl.DataFrame:
+    """Return a manifest without the columns of head crops, unless there are `crops`."""
+    return manifest if crops else manifest.drop(columns_of([HEAD_CROP]))
 
 
 def _settings(
-    run: FullRun, selection: Selection, splitting: Splitting, recipe: Recipe
+    run: FullRun, tables: Sequence[Path], selection: Selection, splitting: Splitting, recipe: Recipe
 ) -> Mapping[str, object]:
     """Return what has to be the same in all parts: tables by their contents, and settings."""
     return {
-        **{path.name: digest(path).sha256[:16] for path in _tables(run)},
+        **{path.name: digest(path).sha256[:16] for path in tables},
         "selection": selection,
         "splitting": replace(splitting, splits=None),
         "recipe": recipe,
@@ -217,6 +235,8 @@ class Facts(parts.Facts, frozen=True):
     report: bool = False
     in_store: str | None = None
     found: bool = False
+    crops: bool = True
+    """False if no image was asked for a head crop: the manifest has no columns of it."""
 
 
 def finish(output: Path, done: Finishing, tell: Tell = silent) -> Summary:
@@ -249,6 +269,7 @@ def _finish(
     is called before shards are written, unless so many parts (`made_in`) have written them.
     """
     tell(Doing("writing the manifest"))
+    manifest = _without_crops(manifest, facts.crops)
     write_manifest(manifest, output / MANIFEST)
     summary = summarize(manifest, work, [*facts.funnel, _made(manifest)])
     summary = replace(summary, tags=tags)
@@ -263,22 +284,23 @@ def _finish(
 
 
 def _write_tables(
-    catalogue: Catalogue, metadata: Metadata, output: Path, splitting: Splitting, tell: Tell
+    rows: Rows, metadata: Metadata, output: Path, splitting: Splitting, tell: Tell
 ) -> BadRows:
-    """Write labels, their funnel, and the list of bad rows."""
-    tell(Doing("writing labels"))
-    record_protocol(output / LABELS, splitting, tell)
-    write_labels(catalogue.kept, output / LABELS)
+    """Write labels, if there are classes, their funnel, and the list of bad rows."""
+    catalogue = rows.catalogue
+    if rows.have_classes:
+        tell(Doing("writing labels"))
+        record_protocol(output / LABELS, splitting, tell)
+        write_labels(catalogue.kept, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
     return write_bad_rows(pl.concat([catalogue.bad_rows, metadata.bad_rows]), output / BAD_ROWS)
 
 
-def _spools(run: FullRun, place: Place) -> Spools | None:
+def spools_of(run: FullRun, output: Path, running: Running) -> Spools | None:
     """Return the spools of a run into shards, None for one into files.
 
     Raises UsageError if the images of earlier runs lie the other way.
     """
-    output, running = place.folder, place.running
     if run.pack and (output / FULL).exists():
         raise UsageError(f"{output / FULL}: images are files here; `pack` makes shards of them")
     if not run.pack and running.resume and lies_in_shards(output):
@@ -291,4 +313,4 @@ def _spools(run: FullRun, place: Place) -> Spools | None:
 
 def _made(manifest: pl.DataFrame) -> Step:
     made = manifest.filter(status=SUCCESS)
-    return Step("made", made.height, made["class_id"].n_unique())
+    return Step("made", made.height, made["class_id"].drop_nulls().n_unique())

@@ -19,7 +19,10 @@ class FullRun(Group, frozen=True):
     tag_ids: Annotated[Path | None, Meta(description="tagIds.tsv, needed with --faces.")] = None
     source: Annotated[
         str | None,
-        Meta(description="Originals: https://host/{bucket}/{id}.{ext}, a folder, archives, …"),
+        Meta(
+            description="Originals: https://host/{bucket}/{id}.{ext}, a folder, archives, …; with"
+            " --table where relative addresses begin."
+        ),
     ] = None
     tags: Annotated[
         bool, Meta(description="Tables of tags and their statistics, where --metadata tells tags.")
@@ -38,6 +41,13 @@ class FullRun(Group, frozen=True):
     ] = None
     shard_size: ShardSize = 10_000
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
+    dry_run: Annotated[
+        bool,
+        Meta(description="Say what would be read, fetched and made; make and write nothing."),
+    ] = False
+    probe: Annotated[
+        bool, Meta(description="With --dry-run: try ten originals, to guess sizes and time.")
+    ] = False
 
 
 class Search(Candidates, frozen=True):

@@ -204,6 +204,8 @@ def _build(
     named = source.join(
         _class_names(source), on="class_id", how="left", maintain_order="left", nulls_equal=True
     )
+    lacking = {*_sides(HEAD_CROP)} - {*source.collect_schema()}  # a dataset without heads
+    named = named.with_columns(pl.lit(None, pl.Int64).alias(name) for name in lacking)
     write_parquet(named, path, row_group_size=_ROWS_PER_GROUP)
     rows = pl.scan_parquet(path, glob=False)
     terms = _write_terms(rows, tags, folder)

@@ -1,11 +1,13 @@
 """The command line of `heads`: flags in, exit status out."""
 
+from msgspec.structs import asdict
+
 from dafre_fast import cli
 from dafre_fast.core.settings.detecting import Detecting
 from dafre_fast.core.settings.fetching import SharedFetching, Watching
 from dafre_fast.core.settings.images import Bounds
 from dafre_fast.core.settings.running import Dividing, Reporting
-from dafre_fast.core.settings.tables import Selection, Tolerance
+from dafre_fast.core.settings.tables import Selection, Taking, Tolerance
 from dafre_fast.heads.settings import Candidates, HeadsRun
 
 
@@ -15,6 +17,7 @@ from dafre_fast.heads.settings import Candidates, HeadsRun
     Candidates,
     Detecting,
     Tolerance,
+    Taking,
     SharedFetching,
     Bounds,
     Dividing,
@@ -26,6 +29,7 @@ def command(
     rules: Candidates,
     detecting: Detecting,
     tolerance: Tolerance,
+    taking: Taking,
     fetching: SharedFetching,
     bounds: Bounds,
     running: Dividing,
@@ -37,7 +41,7 @@ def command(
     from dafre_fast.merge.engines import carry_out
     from dafre_fast.views.terminal import terminal
 
-    selection = Selection(max_bad_rows=tolerance.max_bad_rows)
+    selection = Selection(max_bad_rows=tolerance.max_bad_rows, **asdict(taking))
     groups = (run, rules, detecting, selection, fetching, bounds, running)
     with terminal(watching) as tell:
         summary = carry_out(heads, groups, run.output, run.source, tell)

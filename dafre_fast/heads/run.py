@@ -50,6 +50,7 @@ from dafre_fast.tables.faces import read_faces
 from dafre_fast.tables.funnel import write_funnel
 from dafre_fast.tables.heads import BOXES, Search, is_sure, write_heads
 from dafre_fast.tables.marks import is_good
+from dafre_fast.tables.taking import take_rows
 from dafre_fast.tables.writing import write_csv
 
 FACES, TAG_IDS = "faces.tsv", "tagIds.tsv"
@@ -139,8 +140,14 @@ def _search(
     tell(Doing("reading metadata"))
     with scratch(run.output, "posts") as folder:
         chosen = choose(fetching.metadata, rules, selection.max_bad_rows, folder)
-    asked = chosen.rows.select("id", "tag_id", key=pl.col("id").cast(pl.String))
-    settings = {"detector": model.recipe(), "count_threshold": model.count_threshold}
+    asked = take_rows(chosen.rows, selection).select(
+        "id", "tag_id", key=pl.col("id").cast(pl.String)
+    )
+    settings: dict[str, object] = {
+        "detector": model.recipe(),
+        "count_threshold": model.count_threshold,
+    }
+    settings |= {"selection": selection} if selection.words else {}
     if share and running.resume and within.folder != run.output:
         plan = Plan("heads", to_builtins(settings), hash_of(asked))
         if merged := _read_merged(within.folder, run.output, plan):
@@ -161,7 +168,7 @@ def _search(
         )
     facts = Facts(
         MANIFEST,
-        chosen.funnel,
+        [*chosen.funnel, *_taken(asked, selection)],
         *bad_rows,
         model=model.name,
         threshold=model.count_threshold,
@@ -178,6 +185,13 @@ def _search(
         return Found(summary, whole=False)
     _forget_merged(within.folder)
     return Found(_finish(run.output, found, work, facts, tell), whole=True)
+
+
+def _taken(asked: pl.DataFrame, selection: Selection) -> Sequence[Step]:
+    if not selection.words:
+        return ()
+    single = asked["tag_id"].drop_nulls()
+    return [Step(selection.words, len(single), single.n_unique())]
 
 
 class Facts(parts.Facts, frozen=True):

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import polars as pl
+
 from dafre_fast.core.settings.images import HEAD_CROP, Output, Whole
 from dafre_fast.dataset.provenance import Choice, choice, is_of_danbooru, words_of
 from dafre_fast.pack.formats.hub_metadata import SPLITS, front_matter
@@ -80,15 +82,14 @@ def card(
     title, rows = run.title or run.output.resolve().name, made_of(packable.asked)
     splits = {str(split): own for (split,), own in rows.group_by("split", maintain_order=True)}
     lines = [
-        f"| {SPLITS[split]} | {own.height:,} | {own['class_id'].n_unique():,} |"
-        for split, own in splits.items()
+        f"| {SPLITS[split]} | {own.height:,} | {_classes(own):,} |" for split, own in splits.items()
     ]
     made_from = choice(run.output)
     text = _TEXT.format(
         title=title,
         description=f"{run.description}\n\n" if run.description else "",
         images=rows.height,
-        classes=rows["class_id"].n_unique(),
+        classes=_classes(rows),
         rows="\n".join(lines),
         contents=contents,
         origin=_origin(made_from),
@@ -96,6 +97,10 @@ def card(
     of_splits = {SPLITS[split]: files[split] for split in splits}
     cited = _OF_DANBOORU if made_from and is_of_danbooru(made_from.source) else ""
     return front_matter(title, rows.height, of_splits, features) + text + cited
+
+
+def _classes(rows: pl.DataFrame) -> int:
+    return rows["class_id"].n_unique() if "class_id" in rows.columns else 0
 
 
 def _origin(made_from: Choice | None) -> str:

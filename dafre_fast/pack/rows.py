@@ -14,6 +14,7 @@ from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.dataset.manifest import further_columns
 from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.outputs import columns_of, read_outputs
 from dafre_fast.dataset.reading import LISTS, open_dataset
@@ -41,8 +42,8 @@ class Packable(NamedTuple):
 
     `asked` has a row per image of the manifest that is not `excluded`, ordered by split, with its
     `status`; `made` counts the made ones, `refused` the others by reason. `class_names` are indexed
-    by class id. `outputs` are those of the dataset. `numbers` are those of the shards that the
-    images fill, None if these are all.
+    by class id; without classes, there are none, and no columns of them. `outputs` are those of the
+    dataset. `numbers` are those of the shards that the images fill, None if these are all.
     """
 
     outputs: tuple[Output, ...]
@@ -76,11 +77,14 @@ def read_packable(folder: Path, *, described: bool, shuffle: bool, exclude: pl.S
     recorded = recorded_columns(outputs)
     if missing := [name for name in recorded if name not in known]:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
-    every = (*_DESCRIBING, *columns_of(outputs), *LISTS)
+    further = further_columns(known)
+    every = (*_DESCRIBING, *further, *columns_of(outputs), *LISTS)
     wanted = ("status", *(every if described else (*_OF_IMAGE, *recorded)))
     with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.select(name for name in wanted if name in known).collect(engine="streaming")
+    if brief["class_id"].null_count() == brief.height:
+        brief, rows = (one.drop("class_id", "class_name") for one in (brief, rows))
     _check(path, brief)
     stays = ~pl.col("id").is_in(exclude.implode())
     rows, asked = rows.filter(stays), brief.filter(stays)
@@ -98,8 +102,9 @@ def read_packable(folder: Path, *, described: bool, shuffle: bool, exclude: pl.S
 def _check(path: Path, brief: pl.DataFrame) -> None:
     if brief.is_empty():
         raise InputError(f"{path}: has no rows")
-    if brief.select("id", "class_id", "split", "status").null_count().sum_horizontal()[0]:
-        raise InputError(f"{path}: a row has no id, class_id, split or status")
+    needed = [name for name in ("id", "class_id", "split", "status") if name in brief.columns]
+    if brief.select(needed).null_count().sum_horizontal()[0]:
+        raise InputError(f"{path}: a row has no {', '.join(needed[:-1])} or {needed[-1]}")
     others = brief.filter(~pl.col("split").is_in(SPLITS))
     if not others.is_empty():
         raise InputError(f"{path}: {others['split'][0]!r} is no split")
@@ -110,6 +115,8 @@ def _check(path: Path, brief: pl.DataFrame) -> None:
 
 def _class_names(brief: pl.DataFrame) -> list[str]:
     """Return a name for every class id from 0; equal names are followed by their ids."""
+    if "class_id" not in brief.columns:
+        return []
     classes = brief.select("class_id", "class_name").unique("class_id", keep="first")
     known = dict(classes.iter_rows())
     names = [known.get(class_id) or str(class_id) for class_id in range(max(known) + 1)]

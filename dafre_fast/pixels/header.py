@@ -7,7 +7,7 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.core.settings.images import Bounds
+from dafre_fast.core.settings.images import Bounds, Shapes
 from dafre_fast.pixels.geometry import Size, oriented
 
 
@@ -67,6 +67,18 @@ def check_header(header: Header, bounds: Bounds) -> None:
     ):
         if found > most:
             raise Refusal(reason, f"{found:,}, at most {most:,} allowed ({width} x {height})")
+
+
+def check_shape(header: Header, shapes: Shapes) -> None:
+    """Check that an original is neither smaller nor longer than is wanted. Raises Refusal:
+    TOO_SMALL or TOO_ELONGATED.
+    """
+    width, height = header.size
+    short, long = sorted((width, height))
+    if shapes.min_image_size and short < shapes.min_image_size:
+        raise Refusal(Reason.TOO_SMALL, f"{width} x {height} pixels")
+    if shapes.max_aspect_ratio and long > shapes.max_aspect_ratio * short:
+        raise Refusal(Reason.TOO_ELONGATED, f"{width} x {height} pixels")
 
 
 def exif_orientation(exif: bytes) -> int:

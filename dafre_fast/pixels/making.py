@@ -19,7 +19,7 @@ from dafre_fast.pixels.decoders.choose import (
     readers,
 )
 from dafre_fast.pixels.geometry import Size
-from dafre_fast.pixels.header import Header
+from dafre_fast.pixels.header import Header, check_shape
 from dafre_fast.pixels.plan import PICTURE, ImagePlan, plan_image, plan_picture
 from dafre_fast.pixels.rasters import Pictures, Pixels, upright
 from dafre_fast.pixels.sniff import sniff
@@ -73,9 +73,13 @@ def show_images(
     Returns pixels (height, width, 3 or 4), uint8, sRGB. Raises Refusal as `make_images` does.
     """
     outputs = [output for output in recipe.outputs if names is None or output.name in names]
-    return _planned(
-        data, recipe.bounds, lambda header: plan_image(header, outputs, recipe.bounds, box)
-    )
+
+    def plan(header: Header) -> ImagePlan:
+        planned = plan_image(header, outputs, recipe.bounds, box)
+        check_shape(header, recipe.shapes)
+        return planned
+
+    return _planned(data, recipe.bounds, plan)
 
 
 def show_picture(data: bytes, bounds: Bounds, long_side: int) -> tuple[Size, Pixels]:

@@ -51,14 +51,15 @@ def overview(manifest: pl.LazyFrame, *, classes: int, examples: int, seed: int) 
     """
     rows = _completed(manifest)
     by_class = _by_class(rows)
+    named = by_class.drop_nulls("class_id")
     made = by_class.filter(pl.col("made") > 0)
     return Overview(
         images=int(by_class["images"].sum()),
         made=int(by_class["made"].sum()),
-        made_classes=made["class_id"].n_unique(),
+        made_classes=made["class_id"].drop_nulls().n_unique(),
         splits=_splits(rows),
-        class_sizes=by_class["images"].to_list(),
-        classes=[_image_class(row) for row in by_class.head(classes).iter_rows(named=True)],
+        class_sizes=named["images"].to_list(),
+        classes=[_image_class(row) for row in named.head(classes).iter_rows(named=True)],
         formats=_shares(rows, pl.col("format")),
         sizes=_sizes(rows),
         original_sizes=_size_grid(rows, "original_width", "original_height"),
@@ -93,8 +94,8 @@ def class_names(manifest: pl.LazyFrame, classes: Sequence[int]) -> dict[int, str
     return {class_id: _class_name(class_id, name) for class_id, name in rows}
 
 
-def _class_name(class_id: int, name: str | None) -> str:
-    return name or f"class {class_id}"
+def _class_name(class_id: int | None, name: str | None) -> str:
+    return name or ("" if class_id is None else f"class {class_id}")
 
 
 def _completed(manifest: pl.LazyFrame) -> pl.LazyFrame:
@@ -124,7 +125,9 @@ def _image_class(row: dict[str, Any]) -> ImageClass:
 
 def _splits(rows: pl.LazyFrame) -> list[Split]:
     counted = rows.group_by("split").agg(
-        images=pl.len(), made=_made.sum(), classes=pl.col("class_id").filter(_made).n_unique()
+        images=pl.len(),
+        made=_made.sum(),
+        classes=pl.col("class_id").filter(_made).drop_nulls().n_unique(),
     )
     found = {row[0]: Split(*row) for row in counted.collect().iter_rows()}
     return [found[split] for split in SPLITS if split in found]
@@ -221,7 +224,7 @@ def _first(rows: pl.LazyFrame, number: int, seed: int) -> list[Example]:
 
 
 def _example(
-    id: int, path: str, name: str | None, class_id: int, detail: str | None, url: str | None
+    id: int, path: str, name: str | None, class_id: int | None, detail: str | None, url: str | None
 ) -> Example:
     return Example(id, path, _class_name(class_id, name), detail or "", url)
 

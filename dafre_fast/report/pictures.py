@@ -89,10 +89,11 @@ class ReportPictures:
         return self._tile(FULL_IMAGE, example)
 
     def of_classes(self, examples: Mapping[int, Example]) -> dict[int, Picture]:
-        """Return a head crop for each class id that has a readable one."""
-        pictures = {}
+        """Return a head crop, or without these a full image, for each class id that has one."""
+        pictures, outputs = {}, self._pictures.outputs
+        shows = HEAD_CROP if HEAD_CROP.name in {one.name for one in outputs} else FULL_IMAGE
         for class_id, example in examples.items():
-            place = self._pictures.place(HEAD_CROP, example.id)
+            place = self._pictures.place(shows, example.id)
             if shown := self._shown(place, partial(square, size=_CLASS_TILE)):
                 pictures[class_id] = self._save(shown, f"class/{class_id}.webp")
         return pictures

@@ -49,11 +49,19 @@ _OF_GOOGLE = (
 _OF_THE_HUB = ("HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _OF_RSYNC = ("RSYNC_PASSWORD", "RSYNC_PROXY")
 
+TABLE = "table:"
+"""The beginning of the source that asks for addresses of a table; the hash of the table follows."""
 KINDS = (
     Kind("http(s)://", ("http://", "https://"), "dafre_fast.sources.web:open_web"),
     Kind("s3://", ("s3://",), "dafre_fast.sources.buckets:open_bucket", _OF_S3),
     Kind("gs://", ("gs://",), "dafre_fast.sources.buckets:open_bucket", _OF_GOOGLE),
     Kind("hf:", ("hf:",), "dafre_fast.sources.huggingface:hub_source", _OF_THE_HUB),
+    Kind(
+        "the addresses of --table",
+        (TABLE,),
+        "dafre_fast.sources.listed:open_listed",
+        (*_OF_S3, *_OF_GOOGLE),
+    ),
     Kind(
         "rsync://",
         ("rsync://",),

@@ -1,5 +1,5 @@
-"""Fetch one file, such as a model, with the manners of downloads: a path, a URL, or a file of the
-Hugging Face hub (`hf:OWNER/NAME/PATH`).
+"""Fetch one file, such as a model, with the manners of downloads: a path, a URL, a file of the
+Hugging Face hub (`hf:OWNER/NAME/PATH`), or an object of a store (`s3://`, `gs://`).
 """
 
 import hashlib
@@ -16,12 +16,14 @@ from dafre_fast.core.events import Doing, Tell
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.sources.huggingface import endpoint, find_token
+from dafre_fast.sources.interface import Transport
 from dafre_fast.sources.manners.effort import Budget, Effort
 from dafre_fast.sources.manners.hosts import Hosts
 from dafre_fast.sources.stretch import Stretch
 from dafre_fast.sources.transports.http import Http
 from dafre_fast.sources.transports.urls import origin, url_of
 
+_STORES = ("s3://", "gs://")
 _HUB = re.compile(r"hf:([\w.-]+/[\w.-]+?)(?:@([^/]+))?/(.+)")
 
 
@@ -100,20 +102,30 @@ def _address(spec: str) -> str:
     if match := _HUB.fullmatch(spec):
         name, revision, path = match.groups()
         return f"{endpoint()}/{name}/resolve/{quote(revision or 'main', safe='')}/{quote(path)}"
-    if spec.startswith(("http://", "https://")):
+    if spec.startswith(("http://", "https://", *_STORES)):
         return spec
-    raise UsageError(f"{public(spec)}: is neither a file, nor http(s)://…, nor hf:OWNER/NAME/PATH")
+    raise UsageError(
+        f"{public(spec)}: is no file, http(s)://…, hf:OWNER/NAME/PATH, s3://… or gs://…"
+    )
 
 
 async def _fetch(address: str, path: Path, settings: Fetching, tell: Tell) -> None:
-    token, place = find_token(), origin(url_of(endpoint()))
-    bearer = {place: token} if token else None
-    transport = Http(settings, Hosts(settings, tell), bearer)
+    transport = _transport(address, settings, tell)
     async with transport, Effort(settings, Budget.of(settings), tell) as effort:
         await effort.persist(address, lambda: _copy(transport, address, effort, path))
 
 
-async def _copy(transport: Http, address: str, effort: Effort, path: Path) -> None:
+def _transport(address: str, settings: Fetching, tell: Tell) -> Transport:
+    hosts = Hosts(settings, tell)
+    if address.startswith(_STORES):
+        from dafre_fast.sources.transports.object_store import Objects  # an extra
+
+        return Objects(settings, hosts)
+    token, place = find_token(), origin(url_of(endpoint()))
+    return Http(settings, hosts, {place: token} if token else None)
+
+
+async def _copy(transport: Transport, address: str, effort: Effort, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part, part.open("wb") as file:
         async with (

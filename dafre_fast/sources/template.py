@@ -1,8 +1,8 @@
 """One object per image, at an address by a template: `https://host/original/{bucket}/{id}.{ext}`."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.events import Tell
@@ -19,8 +19,19 @@ from dafre_fast.sources.outcome import refused
 from dafre_fast.sources.transfer import Transfer
 
 
+class Places(Protocol):
+    """The addresses of originals, one for each image or several to be tried."""
+
+    have_one_host: bool
+
+    def of(self, sought: Sought) -> Iterator[Place]:
+        """Yield the places of an original in the order in which to try them."""
+        ...
+
+
 class Template:
-    """Fetches originals by address into `folder/{bucket}/{id}.{ext}`.
+    """Fetches originals by address into `folder/{bucket}/{id}.{ext}`: those of a template, or
+    `addresses`.
 
     If the extension is not known, those of the settings are tried in order; the file gets the one
     that was there. Not every server says 404 for what is not there: after any answer that may mean
@@ -35,8 +46,9 @@ class Template:
         settings: Fetching,
         check: Check,
         tell: Tell,
+        addresses: Places | None = None,
     ) -> None:
-        self._addresses = Addresses(template, folder, settings.extensions)
+        self._addresses = addresses or Addresses(template, folder, settings.extensions)
         self._transport = transport
         self._settings, self._check, self._tell = settings, check, tell
         self._budget = Budget.of(settings)

@@ -24,6 +24,7 @@ from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.marks import bad_rows_of, is_good, mark_repeats, when
 from dafre_fast.tables.splits import by_draw, by_files, by_shares
 from dafre_fast.tables.tag_ids import read_tags
+from dafre_fast.tables.taking import take_rows
 
 BY_SHARES = Splitting()
 
@@ -50,7 +51,8 @@ def read_catalogue(
 ) -> Catalogue:
     """Read the tables, select rows and assign splits.
 
-    If an image has several rows, the first that is sure enough counts; the others are bad. Raises
+    If an image has several rows, the first that is sure enough counts; the others are bad. Of the
+    rows left, those that are to be taken keep the class ids and splits of all. Raises
     InputError if a table cannot be read or has more bad rows than allowed, or no row is left.
     """
     selection = splitting.complete(selection)
@@ -67,7 +69,8 @@ def read_catalogue(
     if splitting.splits:
         listed, bad_splits = by_files(listed, faces, splitting.splits, selection.max_bad_rows)
         bad_rows.append(bad_splits)
-    kept = with_names(_split(listed, splitting, least), tags).collect()
+    split = _split(listed, splitting, least).collect()
+    kept = with_names(take_rows(split, selection).lazy(), tags).collect()
     if kept.is_empty():
         raise InputError(
             f"{faces}: of {rows.height:,} rows none is left at confidence >= "
@@ -79,7 +82,8 @@ def read_catalogue(
         Step("rows of faces.tsv", rows.height, classes),
         _step(f"confidence >= {selection.min_confidence}", sure.lazy().filter(is_good)),
         *([_step("listed in --splits", listed.lazy())] if splitting.splits else []),
-        _step(f"classes of >= {least} images", kept.lazy()),
+        _step(f"classes of >= {least} images", split.lazy()),
+        *([_step(selection.words, kept.lazy())] if selection.words else []),
         *(_step(split, kept.lazy().filter(split=split)) for split in SPLITS),
     ]
     return Catalogue(kept, funnel, pl.concat(bad_rows))

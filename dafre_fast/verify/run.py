@@ -243,11 +243,12 @@ def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
     found, tables = list[Finding](), list[pl.DataFrame]()
     if manifest is not None and made is not None:
         tables.append(compare_with_ledger(manifest, made))
+    classless = manifest is not None and records.catalogue and _lacks_classes(manifest)
     if records.whole:
-        absent = [name for name in _LABEL_FILES if not (output / name).exists()]
+        absent = [name for name in _LABEL_FILES if not classless and not (output / name).exists()]
         absent += [MANIFEST] if manifest is None else []
         found += (Finding(Flaw.MISSING, name) for name in absent)
-    if records.whole and manifest is not None:
+    if records.whole and manifest is not None and not classless:
         lines = pl.concat(
             read_labels(output / name, "path").with_columns(split=pl.lit(split))
             for name, split in zip(_LABEL_FILES, SPLITS, strict=False)
@@ -258,6 +259,11 @@ def _compare(output: Path, records: _Records) -> tuple[list[Finding], int]:
     for table in tables:
         found += (Finding(Flaw(flaw), *rest) for flaw, *rest in table.iter_rows())
     return found, refused
+
+
+def _lacks_classes(manifest: pl.DataFrame) -> bool:
+    """Return True for the manifest of a table without classes: it has no labels."""
+    return manifest.height > 0 and manifest["class_id"].null_count() == manifest.height
 
 
 def _remove(

@@ -49,7 +49,8 @@ def folder(tmp_path, monkeypatch) -> Path:
 def cut(table: Path, threshold: float = 0.3, bad: float = 1.0, *, resume: bool = True) -> Summary:
     run = CropRun(output=Path("faces"), manifest=Path("crops.parquet"))
     counting = Counting(count_threshold=threshold)
-    return crop_all(table, run, counting, bad, Recipe(), Running(workers=1, resume=resume))
+    selection = Selection(max_bad_rows=bad)
+    return crop_all(table, run, counting, selection, Recipe(), Running(workers=1, resume=resume))
 
 
 def manifest() -> pl.DataFrame:
@@ -217,14 +218,14 @@ def test_crops_never_take_the_place_of_originals(folder) -> None:
     table = write(folder / "heads.parquet", (1, THIRDS[0], 0.9))
     run = CropRun(input=Path("original"), output=Path("original"))
     with pytest.raises(UsageError, match="among"):
-        crop_all(table, run, Counting(), 0.01, Recipe(), Running(workers=1))
+        crop_all(table, run, Counting(), Selection(), Recipe(), Running(workers=1))
 
 
 def test_nothing_is_written_where_there_are_no_originals(folder) -> None:
     table = write(folder / "heads.parquet", (1, THIRDS[0], 0.9))
     run = CropRun(input=Path("nowhere"), output=Path("faces"))
     with pytest.raises(InputError, match="not a folder"):
-        crop_all(table, run, Counting(), 0.01, Recipe(), Running(workers=1))
+        crop_all(table, run, Counting(), Selection(), Recipe(), Running(workers=1))
     assert not (folder / "faces").exists()
 
 
@@ -283,3 +284,13 @@ def test_a_box_that_is_not_a_number_is_the_same_in_the_next_run(folder) -> None:
     table = write(folder / "heads.parquet", (1, (nan, 0.0, 1.0, 1.0), 0.9))
     cut(table)
     assert cut(table).work.images == 0
+
+
+def test_a_limit_takes_the_first_rows(folder) -> None:
+    heads = [(image, box, 0.9) for image in (1, 2005) for box in THIRDS]
+    table = write(folder / "heads.parquet", *heads)
+    run = CropRun(output=Path("faces"), manifest=Path("crops.parquet"))
+    rules = HeadsTable(all_heads=table), run, Selection(limit=2), Counting()
+    found = crop_table(*rules, Recipe(), Running(workers=1))
+    assert found.images == 2
+    assert manifest()["path"].to_list() == ["0001/1_0.jpg", "0001/1_1.jpg"]

@@ -43,7 +43,7 @@ def test_a_switch_shows_both_of_its_names() -> None:
 
 
 def test_a_needed_flag_is_marked_so() -> None:
-    assert "| `--source` | text | *needed* |" in commands.flags("download")
+    assert "| `--source` | text | *needed* |" in commands.flags("heads")
 
 
 def test_the_table_of_settings_has_all_of_them_with_the_commands_that_have_them() -> None:

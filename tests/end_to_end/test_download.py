@@ -170,11 +170,12 @@ def test_the_summary_says_what_was_fetched_and_what_limited_it(folder, served) -
     assert downloads["retries"] == 0
     assert downloads["bottleneck"] == max(downloads["shares"], key=downloads["shares"].get)
     assert sorted(downloads["shares"]) == ["CPU", "disk", "network", "rate_limits"]
-    lines = download(folder, served, "--extensions", "png", "--output", "b").stdout.splitlines()
-    assert lines[-2].startswith("fetched: 4 originals, 0.0 MB")
-    assert lines[-2].endswith("4 requests, 0 of them retries")
-    assert lines[-1].startswith("limited by: ")
-    assert "rate limits 0%" in lines[-1]
+    done = download(folder, served, "--extensions", "png", "--output", "b")
+    fetched, limited = done.stdout.splitlines()[-3:-1]
+    assert fetched.startswith("fetched: 4 originals, 0.0 MB")
+    assert fetched.endswith("4 requests, 0 of them retries")
+    assert limited.startswith("limited by: ")
+    assert "rate limits 0%" in limited
 
 
 def test_a_full_disk_ends_the_run_with_one_line_and_keeps_finished_files(

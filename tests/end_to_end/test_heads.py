@@ -69,6 +69,14 @@ def test_a_second_run_searches_nothing(folder) -> None:
     assert tree(folder / "heads") == before
 
 
+def test_a_limit_searches_the_first_posts_and_goes_on_with_more(folder) -> None:
+    done = heads(folder, "--limit", 2)
+    assert done.returncode == 0, done.stderr
+    assert {*ledger_keys(folder / "heads")} == {"1", "2"}
+    heads(folder)
+    assert sorted(ledger_keys(folder / "heads")) == ["1", "2", "3", "5"]
+
+
 def test_another_threshold_searches_nothing(folder) -> None:
     (folder / "originals/0001/1.png").write_bytes(picture((16, 16, 144, 136)))  # scores 3/4
     assert json.loads(heads(folder, "--json").stdout)["single"] == 2

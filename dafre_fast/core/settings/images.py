@@ -63,6 +63,21 @@ class Bounds(Originals, frozen=True):
     ] = 1_000_000_000
 
 
+class Shapes(Group, frozen=True):
+    """Originals to refuse for their size or shape, whatever they would cost."""
+
+    min_image_size: Annotated[
+        Count | None, Meta(description="Least short side of an original, in pixels.")
+    ] = None
+    max_aspect_ratio: Annotated[
+        Annotated[float, Meta(ge=1)] | None,
+        Meta(description="Largest ratio of the long side of an original to the short one."),
+    ] = None
+
+
+ANY_SHAPE = Shapes()
+
+
 class Whole(Struct, frozen=True, tag_field="kind", tag="whole"):
     """The region of an output that shows the whole picture."""
 
@@ -157,6 +172,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     encoding: Encoding = Encoding()
     bounds: Bounds = Bounds()
     others: tuple[Output, ...] = ()
+    shapes: Shapes = ANY_SHAPE
 
     def __post_init__(self) -> None:
         for kind in ("name", "tree"):
@@ -172,11 +188,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
     def hashes(self) -> "Hashes":
         """Return the first 16 hexadecimal digits of the SHA-256 of these settings as JSON.
 
-        Settings are hashed as flags, and further outputs behind them, so that a recipe without
-        further outputs has the hashes that it always had, and nothing is made again.
+        Settings are hashed as flags, and further outputs and shapes to refuse behind them, so that
+        a recipe without these has the hashes that it always had, and nothing is made again.
         """
         deciding = (self.revision, self.full, self.face, self.encoding, *self.others)
-        return Hashes(_hash(deciding), _hash((*deciding, self.bounds)))
+        shapes = () if self.shapes == ANY_SHAPE else (self.shapes,)
+        return Hashes(_hash(deciding), _hash((*deciding, self.bounds, *shapes)))
 
 
 class Hashes(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 from msgspec.structs import replace
 
+from dafre_fast.core.errors import UsageError
 from dafre_fast.core.settings.groups import Count, Group, Share
 
 Protocol = Literal["shares", "files", "drawn"]
@@ -26,17 +27,48 @@ class CatalogueTables(FacesTable, frozen=True):
     tag_ids: Annotated[Path, Meta(description="Table tagIds.tsv: tag name and tag id in each row.")]
 
 
+BadShare = Annotated[
+    Share, Meta(description="Stop if more than this share of a table's rows is malformed.")
+]
+
+
 class Tolerance(Group, frozen=True):
     """The share of bad rows that a table may have."""
 
-    max_bad_rows: Annotated[
-        Share, Meta(description="Stop if more than this share of a table's rows is malformed.")
-    ] = 0.01
+    max_bad_rows: BadShare = 0.01
 
 
-class Selection(Tolerance, frozen=True):
+class Taking(Group, frozen=True):
+    """How many rows to take; without these, all.
+
+    Raises UsageError if both are given.
+    """
+
+    limit: Annotated[
+        Count | None, Meta(description="Take the first so many rows. Go on with a larger number.")
+    ] = None
+    sample: Annotated[
+        Count | None,
+        Meta(description="Take so many rows at random; a larger number adds to the same ones."),
+    ] = None
+    seed: Annotated[int, Meta(ge=0, description="Seed of --sample.")] = 0
+
+    def __post_init__(self) -> None:
+        if self.limit and self.sample:
+            raise UsageError("--limit and --sample exclude each other")
+
+    @property
+    def words(self) -> str:
+        """Words for what is taken, empty for all rows."""
+        if self.sample:
+            return f"{self.sample:,} at random (seed {self.seed})"
+        return f"first {self.limit:,}" if self.limit else ""
+
+
+class Selection(Taking, frozen=True):
     """The rows of faces.tsv to keep."""
 
+    max_bad_rows: BadShare = 0.01
     min_confidence: Annotated[
         Share, Meta(description="Keep heads of at least this confidence.")
     ] = 0.85
@@ -47,6 +79,36 @@ class Selection(Tolerance, frozen=True):
             " --splits or --split-seed decides the split."
         ),
     ] = None
+
+
+class AnyTable(Group, frozen=True):
+    """A table of addresses in place of faces.tsv; columns have their usual names, or are named."""
+
+    table: Annotated[
+        str | None,
+        Meta(
+            description="CSV, TSV, Parquet, JSON lines or lines of addresses: a file, URL, hf: or"
+            " s3://."
+        ),
+    ] = None
+    url_column: Annotated[str | None, Meta(description="Addresses. Default: url, …")] = None
+    key_column: Annotated[
+        str | None, Meta(description="Names of images, any text. Default: key, id; else addresses.")
+    ] = None
+    class_column: Annotated[
+        str | None, Meta(description="Classes. Default: class, class_name, label; else none.")
+    ] = None
+    split_column: Annotated[
+        str | None, Meta(description="train, val or test. Default: split; else by shares.")
+    ] = None
+    box_columns: Annotated[
+        tuple[str, ...],
+        Meta(description="Edges of a box as shares. Default: left, top, right, bottom; else none."),
+    ] = ()
+    md5_column: Annotated[str | None, Meta(description="MD5 of originals. Default: md5.")] = None
+    caption_column: Annotated[str | None, Meta(description="Captions. Default: caption, text.")] = (
+        None
+    )
 
 
 class Splitting(Group, frozen=True):

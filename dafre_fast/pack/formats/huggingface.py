@@ -36,8 +36,8 @@ def _table(
         for name, as_ in shown.items()
     ]
     others = pl.all().exclude(*shown, "id", "class_id")
-    label = pl.col("class_id").alias(LABEL)
-    return table_of(rows, outputs, samples).select("id", *structs, label, others)
+    label = [pl.col("class_id").alias(LABEL)] if "class_id" in rows.columns else []
+    return table_of(rows, outputs, samples).select("id", *structs, *label, others)
 
 
 def _card(run: PackRun, packable: Packable) -> str:
@@ -50,8 +50,9 @@ def _card(run: PackRun, packable: Packable) -> str:
         classes_in=[LABEL],
     )
     files = {split: f"{FOLDER}/{name}-*.parquet" for split, name in SPLITS.items()}
+    of_class = f" `{LABEL}` is the class, with its name;" if packable.class_names else ""
     contents = (
-        f"{what_they_show(columns, outputs)} `{LABEL}` is the class, with its name; `sha256` and"
+        f"{what_they_show(columns, outputs)}{of_class} `sha256` and"
         " `face_sha256` are those of the JPEG files. Unknown values and tags are null."
     )
     return card(run, packable, files, features, contents)

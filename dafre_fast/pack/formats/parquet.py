@@ -80,8 +80,9 @@ def _card(run: PackRun, packable: Packable) -> str:
     names, rows = {one.name: one.name for one in outputs}, made_of(packable.asked)
     features = features_of(table_of(rows.clear(), outputs, ()).schema, images_in=names)
     files = {split: f"{split}/*.parquet" for split in SPLITS}
+    of_class = " `class_id` is the class, `class_name` its name;" if packable.class_names else ""
     contents = (
-        f"{what_they_show(names, outputs)} `class_id` is the class, `class_name` its name; `sha256`"
+        f"{what_they_show(names, outputs)}{of_class} `sha256`"
         " and `face_sha256` are those of the JPEG files. Unknown values and tags are null."
     )
     return card(run, packable, files, features, contents)

@@ -1,9 +1,9 @@
 """`webdataset`: shards `SPLIT/00000.tar`, with an index, a table and counts beside each.
 
 A sample is `{id}.jpg` (the first output), `{id}.{name}.jpg` (each further output), `{id}.cls` (the
-class id) and `{id}.json` (the row of the manifest). All samples have the same members, and their
-JSON the same keys with values of one type, never null (`_without_nulls`): whoever reads a few
-samples knows the types of all.
+class id, if there are classes) and `{id}.json` (the row of the manifest). All samples have the same
+members, and their JSON the same keys with values of one type, never null (`_without_nulls`):
+whoever reads a few samples knows the types of all.
 """
 
 from collections import Counter
@@ -66,14 +66,16 @@ def _card(run: PackRun, packable: Packable) -> str:
     outputs = choose_outputs(packable.outputs, run.images)
     members, rows = members_of(outputs), _without_nulls(made_of(packable.asked).clear())
     schema: dict[str, pl.DataType] = dict.fromkeys(members.values(), pl.Binary())
-    schema |= {"cls": pl.Int64(), "json": pl.Struct(rows.schema)}
+    schema |= {"cls": pl.Int64()} if packable.class_names else {}
+    schema |= {"json": pl.Struct(rows.schema)}
     schema |= dict.fromkeys(("__key__", "__url__"), pl.String())  # which the library adds
     features = features_of(
         schema, packable.class_names, images_in=members.values(), classes_in=["cls"]
     )
     files = {split: f"{split}/*.tar" for split in SPLITS}
+    of_class, is_ = (" `cls` is the class, and", "") if packable.class_names else ("", "is ")
     contents = (
-        f"{what_they_show(members, outputs)} `cls` is the class, and `json` the row of the"
+        f"{what_they_show(members, outputs)}{of_class} `json` {is_}the row of the"
         ' manifest, without null: an unknown text is `""`, an unknown number `-1`, and a list'
         ' without entries `[""]`.'
     )
@@ -106,7 +108,8 @@ def _add_sample(tar: Tar, sample: Sample, outputs: tuple[Output, ...]) -> None:
     members = members_of(outputs).items()
     for (name, member), data in zip(members, sample.files, strict=True):
         tar.add(f"{key}.{member}", data, row[f"{prefix_of(name)}sha256"])
-    tar.add(f"{key}.cls", b"%d" % row["class_id"])
+    if "class_id" in row:
+        tar.add(f"{key}.cls", b"%d" % row["class_id"])
     tar.add(f"{key}.json", msgspec.json.encode(row))
 
 

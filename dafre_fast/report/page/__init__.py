@@ -167,7 +167,7 @@ def _ems(number: str) -> float:
     return sum({",": 0.35, ".": 0.35, "%": 1.0}.get(letter, 0.7) for letter in number)
 
 
-_FILTERS: Mapping[str, Callable[..., str]] = {
+_FILTERS: Mapping[str, Callable[..., str | float]] = {
     "number": "{:,.0f}".format,
     "significant": significant,
     "origin": words_of,
