@@ -180,7 +180,9 @@ def _application(run: GalleryRun, index: Index, recogniser: Recogniser | None) -
     pages = Pages(title, index.outputs, f"{prefix}/", columns, uploads=uploads, marks=marks)
     guard = Guard(pages, prefix, own_names(run), allowed, writing=uploads or marking)
     app = web.Application(middlewares=[guard.middleware], client_max_size=MOST_BYTES)
-    groups: list[Routes] = [ViewRoutes(run.output, index, pages), PictureRoutes(run.output, index)]
+    views = ViewRoutes(run.output, index, pages)
+    views.warm_up()
+    groups: list[Routes] = [views, PictureRoutes(run.output, index)]
     if index.marks:
         groups.append(MarkRoutes(index, pages, index.marks, writing=marking))
     if recogniser:
