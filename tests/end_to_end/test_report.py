@@ -491,6 +491,12 @@ def test_title_and_description_are_given_by_flags(ds) -> None:
 # Refused originals
 
 
+def test_every_reason_links_to_its_remedy(page) -> None:
+    linked = [one["href"] for one in page.of("a")]
+    assert [reason for reason in REFUSED.values() if reason.page not in linked] == []
+    assert all(reason.cause in page.text for reason in REFUSED.values())
+
+
 def test_of_a_refused_original_type_and_size_are_told_or_that_it_is_not_there(
     page, finished
 ) -> None:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.layout import AUDIT, EXCLUDE
+from dafre_fast.core.reasons import Reason
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.provenance import is_of_danbooru, words_of
 from dafre_fast.report.links import Links
@@ -57,6 +58,7 @@ def render(page: Page, version: str) -> Mapping[str, str]:
         categories=CATEGORY_NAMES,
         bars=_BARS,
         exclude=f"{AUDIT}/{EXCLUDE}",
+        reason_of=lambda status: Reason(status) if status in {*Reason} else None,
         danbooru=page.choice is not None and is_of_danbooru(page.choice.source),
     )
 
