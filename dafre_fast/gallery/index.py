@@ -206,6 +206,7 @@ def _build(
     outputs: Sequence[Output],
     folder: Path,
 ) -> None:
+    (folder / "rows.parquet").unlink(missing_ok=True)  # of an index before revision 5
     path = folder / "rows.arrow"
     named = source.join(
         _class_names(source), on="class_id", how="left", maintain_order="left", nulls_equal=True
