@@ -650,6 +650,17 @@ def test_a_manifest_with_only_the_needed_columns_is_enough(ds) -> None:
     assert "Left out: the manifest has no head boxes." in page.text
 
 
+def test_a_dataset_without_classes_has_a_report(ds) -> None:
+    rows = manifest().with_columns(
+        class_id=pl.lit(None, pl.Int64), class_name=pl.lit(None, pl.String)
+    )
+    rows.write_parquet(ds / "manifest.parquet")
+    page = page_of(ds)
+    assert "requested 30 made 27 refused 3 originals" in page.text
+    assert "Left out: the table has no classes." in page.text
+    assert all(image["alt"].strip() for image in page.of("img"))
+
+
 def test_a_dataset_without_any_image_has_a_report(ds) -> None:
     rows = manifest().with_columns(status=pl.lit("not_found"))
     rows.write_parquet(ds / "manifest.parquet")
