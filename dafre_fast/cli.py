@@ -53,6 +53,7 @@ COMMANDS = (
     "stats",
     "report",
     "pack",
+    "export",
     "gallery",
     "verify",
     "audit",
