@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from dafre_fast.cli import missing
+from dafre_fast.core.errors import Refusal
 from dafre_fast.core.records import Wanted
+from dafre_fast.core.refusing import refusing
 from dafre_fast.core.settings.images import Hashes, Recipe
 from dafre_fast.engine import work
 from dafre_fast.pixels import making
@@ -102,7 +104,19 @@ def test_a_fault_of_this_package_is_no_missing_library(name) -> None:
         missing(ImportError("cannot import name", name=name))
 
 
-def test_a_missing_library_is_no_fault_of_an_image(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["numba", "cv2", "PIL", "PIL._imaging"])
+def test_a_missing_library_is_no_fault_of_an_image(name) -> None:
+    with pytest.raises(ImportError), refusing():
+        raise ImportError("cannot be loaded", name=name)
+
+
+@pytest.mark.parametrize("name", ["PIL._webp", None])
+def test_a_part_that_one_format_needs_costs_images_of_that_format_alone(name) -> None:
+    with pytest.raises(Refusal, match="decoder_failed"), refusing():
+        raise ImportError("cannot be loaded", name=name)
+
+
+def test_a_command_does_not_record_a_missing_library_as_a_refusal(tmp_path, monkeypatch) -> None:
     Image.new("RGB", (3, 2)).save(tmp_path / "1.png")
 
     def fail(*_: object, **__: object) -> None:
