@@ -36,6 +36,8 @@ class Header(Struct, frozen=True):
     """True if pixels may be transparent: the profile is applied before they are laid on white."""
     plain: bool = False
     """True for what fast lanes read: JPEG of 8 bits, grey or YCbCr; PNG of 8-bit RGB or RGBA."""
+    both_at_once: bool = False
+    """True if the picture at a reduced scale and a region at full scale take one decode."""
     progressive: bool = False
     scans: int = 1
     frames: int = 1

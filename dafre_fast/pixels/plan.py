@@ -117,8 +117,9 @@ def plan_picture(header: Header, bounds: Bounds, long_side: int) -> ImagePlan:
 def _plan_whole(header: Header, output: Output, bounds: Bounds, *, beside_crop: bool) -> OutputPlan:
     target = _target(header.size, output, bounds)
     eighths = WHOLE
-    # A crop needs every pixel, so that one decode can serve both, unless this is to be exact.
-    if header.format is Format.JPEG and (output.exact or not beside_crop):
+    # A crop needs every pixel, so that one decode should serve both, unless this is to be exact.
+    reduced = output.exact or not beside_crop or header.both_at_once
+    if header.format is Format.JPEG and reduced:
         room = _EXACT_ROOM if output.exact else _ROOM
         exact_side = max if output.resize_mode in LONG_SIDE else min
         eighths = shrink_on_load(exact_side(header.stored), exact_side(target), room)

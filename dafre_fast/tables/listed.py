@@ -83,7 +83,9 @@ def read_listed(
     roles = _roles(path, raw.columns, columns)
     rows = _marked(_renamed(raw, roles, taken), roles, base)
     bad_rows = bad_rows_of(path, rows)
-    refuse_too_many(path, bad_rows, rows.height, selection.max_bad_rows)
+    # Lists of addresses often repeat rows, and nothing is lost.
+    wrong = bad_rows.filter(pl.col("problem") != RowProblem.DUPLICATE_ROW)
+    refuse_too_many(path, wrong, rows.height, selection.max_bad_rows)
     good = rows.filter(is_good)
     kept = _split(_with_classes(good, selection.min_images or 1), splitting)
     chosen = take_rows(kept, selection)

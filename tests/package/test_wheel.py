@@ -62,6 +62,18 @@ def test_the_wheel_has_the_licence_and_nothing_beside_the_package(built) -> None
     }  # fmt: skip
 
 
+def test_every_link_of_the_description_works_elsewhere(built) -> None:
+    (path,) = built.glob("*.whl")
+    with zipfile.ZipFile(path) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+        description = wheel.read(name).decode().partition("\n\n")[2]
+    assert description.startswith("# dafre_fast")
+    links = re.findall(r"\]\(([^)]+)\)", description)
+    assert len(links) > 10
+    assert all(link.startswith("https://") for link in links)
+    assert any("/HEAD/docs/assets/" in link for link in links)
+
+
 def test_the_source_distribution_has_what_its_tests_need(built) -> None:
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:

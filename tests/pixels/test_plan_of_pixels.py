@@ -23,9 +23,20 @@ NO_BOX = Box(0.5, 0.5, 0.5, 0.9)
 LARGE = Size(4000, 3000)
 
 
-def planned(stored=LARGE, format=Format.JPEG, orientation=1, *, full=True, box=None, **settings):
+def planned(
+    stored=LARGE,
+    format=Format.JPEG,
+    orientation=1,
+    *,
+    both_at_once=False,
+    full=True,
+    box=None,
+    **settings,
+):
     """The plan by the names of outputs, and why one is missing."""
-    header = Header(format=format, stored=stored, orientation=orientation)
+    header = Header(
+        format=format, stored=stored, orientation=orientation, both_at_once=both_at_once
+    )
     plan = plan_of(header, recipe(**settings), full=full, box=box)
     return parts_of(plan), plan.refused
 
@@ -72,6 +83,10 @@ def test_no_other_format_is_shrunk_while_it_is_decoded(format, exact):
 
 def test_one_decode_serves_both_outputs():
     assert full_of(box=BOX).eighths == 8
+
+
+def test_full_image_does_not_depend_on_the_crop_where_one_decode_gives_both():
+    assert full_of(box=BOX, both_at_once=True) == full_of()
 
 
 def test_exact_full_image_does_not_depend_on_the_crop():

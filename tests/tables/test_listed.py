@@ -195,6 +195,12 @@ def test_too_many_bad_rows_are_refused_with_the_worst(read) -> None:
         read("url,key\nhttp://h/1,a\n,b\n", max_bad_rows=0.1)
 
 
+def test_rows_that_are_repeated_do_not_stop_the_run(read):
+    listed = read("url,key\nhttp://h/1,a\nhttp://h/1,a\n", max_bad_rows=0.1)
+    assert listed.catalogue.kept.height == 1
+    assert listed.catalogue.bad_rows["problem"].to_list() == ["duplicate_row"]
+
+
 def test_a_table_without_addresses_names_its_columns(read) -> None:
     with pytest.raises(InputError, match=r"no column of addresses .* among a, b; name it with"):
         read("a,b\n1,2\n")

@@ -26,7 +26,7 @@ from dafre_fast.dataset.ledger import NAME
 from tests.commands import tree
 
 _IMAGES = 400
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 180.0
 
 
 class Victim(Enum):

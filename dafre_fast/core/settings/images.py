@@ -201,7 +201,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     are further outputs. Raises ValueError where two outputs share a name or a tree.
     """
 
-    revision: int = 4
+    revision: int = 5
     """Raise this with every change of the code that changes the bytes of outputs. Images of earlier
     revisions stay, and a run says how many there are (`engine.remaking`).
     """

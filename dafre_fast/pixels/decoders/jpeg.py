@@ -1,5 +1,7 @@
-"""JPEG: the header, a fast lane by libjpeg-turbo, and the encoder. libvips serves if libjpeg-turbo
-is missing.
+"""JPEG: the header, a fast lane, and the encoder.
+
+The fast lane decodes nearly all baseline files by itself (`baseline`). All others are left to
+libjpeg-turbo, or to libvips if that is missing.
 
 Frame and scan headers: ITU-T T.81, B.2; Adobe's APP14 and the ICC's APP2: T.872, 6.5.
 """
@@ -11,11 +13,11 @@ import numpy as np
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.reasons import Reason
-from dafre_fast.pixels.decoders import markers, vips
+from dafre_fast.pixels.decoders import baseline, markers, vips
 from dafre_fast.pixels.decoders.markers import SOF0, SOF1, SOF2, Segment
 from dafre_fast.pixels.decoders.scans import without_refinements
 from dafre_fast.pixels.decoders.turbo import turbo
-from dafre_fast.pixels.geometry import Size
+from dafre_fast.pixels.geometry import Rect, Size, enclosing
 from dafre_fast.pixels.header import Header, Space, exif_orientation
 from dafre_fast.pixels.kernels.resample import block_for, shrink
 from dafre_fast.pixels.plan import LARGEST_WHOLE, WHOLE, ImagePlan, OutputPlan
@@ -43,6 +45,7 @@ def read_header(data: bytes) -> Header:
     streams = kind not in _PROGRESSIVE and first_scan == components
     coded_as_rgb = components == 3 and (_transform(parts) == 0 or frame[6::3][:3] == b"RGB")
     grey_with_profile = components == 1 and bool(profile)  # the profile is for grey, not RGB
+    plain = kind in _FAST and components in (1, 3) and not coded_as_rgb and not grey_with_profile
     return Header(
         format=Format.JPEG,
         stored=Size(width, height),
@@ -52,9 +55,8 @@ def read_header(data: bytes) -> Header:
         held=0 if streams else _coefficient_bytes(width * height, frame),
         space=_SPACES.get(components, Space.RGB),
         profile=profile or None,
-        plain=(
-            kind in _FAST and components in (1, 3) and not coded_as_rgb and not grey_with_profile
-        ),
+        plain=plain,
+        both_at_once=plain and baseline.is_usual(kind, frame),
     )
 
 
@@ -121,23 +123,55 @@ def fits(header: Header, plan: ImagePlan) -> bool:
 
 
 def decode(data: bytes, header: Header, plan: ImagePlan) -> Decoded:
-    """Decode what each output is resized from, in one pass if one size serves all.
+    """Decode what each output is resized from, in one pass over the coded data if it can be.
 
     Raises Refusal (TRUNCATED or CORRUPT) for any warning of libjpeg-turbo: it does not say whether
     the picture is good, and libvips judges then.
     """
+    pictures = _at_once(data, header, plan) if header.both_at_once else None
+    if pictures is None:
+        pictures = _one_by_one(data, header, plan)
+    return {one.name: _source(pictures[one.name], header.stored, one) for one in plan.outputs}
+
+
+def _at_once(data: bytes, header: Header, plan: ImagePlan) -> dict[str, Pixels] | None:
+    """Return the pixels of each output; None for a file that is left to libjpeg-turbo."""
+    picture = Rect(0, 0, *header.stored)
+    regions = {one.name: one.rect or picture for one in plan.outputs if one.eighths == WHOLE}
+    region = enclosing([*regions.values()])
+    scale, *others = sorted({one.eighths for one in plan.outputs} - {WHOLE}) or [0]
+    found = baseline.decode(data, scale, region)
+    if found is None:
+        return None
+    reduced = {scale: found.reduced}
+    for other in others:  # outputs of other sizes, which no command asks for
+        reduced[other] = read_pixels(data, header.stored, other)
+    return {
+        one.name: cut(found.region, regions[one.name].within(region))
+        if one.name in regions
+        else reduced[one.eighths]
+        for one in plan.outputs
+    }
+
+
+def _one_by_one(data: bytes, header: Header, plan: ImagePlan) -> dict[str, Pixels]:
+    """Return the pixels of each output by libjpeg-turbo, of all at full scale if one is a crop."""
     whole = read_pixels(data, header.stored, WHOLE) if plan.has_crops else None
-    return {one.name: _source(data, header, one, whole) for one in plan.outputs}
+    pictures = dict[str, Pixels]()
+    for one in plan.outputs:
+        pixels = whole
+        if pixels is None or one.eighths != WHOLE:
+            part = data
+            if header.progressive and not one.exact:
+                part = without_refinements(data, min(header.stored) / min(one.size))
+            pixels = read_pixels(part, header.stored, one.eighths)
+        pictures[one.name] = cut(pixels, one.rect) if one.rect else pixels
+    return pictures
 
 
-def _source(data: bytes, header: Header, plan: OutputPlan, whole: Pixels | None) -> Raster:
-    pixels, stored = whole, header.stored
-    if pixels is None or plan.eighths != WHOLE:
-        if header.progressive and not plan.exact:
-            data = without_refinements(data, min(stored) / min(plan.size))
-        pixels = read_pixels(data, stored, plan.eighths)
+def _source(pixels: Pixels, stored: Size, plan: OutputPlan) -> Raster:
     if plan.rect:
-        return raster(cut(pixels, plan.rect))
+        return raster(pixels)
     if plan.eighths == WHOLE:
         return shrink(pixels, 1 if plan.exact else block_for(stored, plan.size))
     if pixels.shape[1::-1] == plan.size:

@@ -18,8 +18,8 @@ SOF0, SOF1, SOF2 = 0xC0, 0xC1, 0xC2
 """Frame headers: baseline, extended sequential, progressive."""
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """All frame headers."""
-SOI, EOI, SOS, DQT, DRI = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD
-APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+SOI, EOI, SOS, DHT, DQT, DRI = 0xD8, 0xD9, 0xDA, 0xC4, 0xDB, 0xDD
+APP0, APP1, APP2, APP14, COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 END = bytes([0xFF, EOI])
 
 _SEQUENTIAL = {SOF0, SOF1, 0xC9}
@@ -35,7 +35,7 @@ _YCC, _YCCK = 1, 2
 """Values of Adobe's transform other than 0 (T.872, 6.5.3)."""
 _WHOLE_BLOCKS = bytes([0, 63, 0])
 """Spectral selection and successive approximation of a sequential scan (B.2.3)."""
-_BEHIND_A_SCAN = {0xC4, 0xCC, 0xDC, 0xFE, SOS, DQT, DRI, EOI, *range(0xE0, 0xF0)}
+_BEHIND_A_SCAN = {DHT, 0xCC, 0xDC, COM, SOS, DQT, DRI, EOI, *range(0xE0, 0xF0)}
 """Markers that may follow the coded data of a scan: tables, comments, the next scan, the end."""
 _MOST_SEGMENTS = 100_000
 """Segments that are walked at most: files have a few hundred, and those that mean ill millions."""
