@@ -118,7 +118,8 @@ def add_makings(state: Path, others: Sequence[Making], *, resume: bool = True) -
 
 def makings(output: Path) -> list[Making]:
     """Return the settings and versions of every run that contributed to a dataset, those of the
-    last run at the end; an empty list if none is recorded. Raises InputError if the record is damaged.
+    last run at the end; an empty list if none is recorded. Raises InputError if the record is
+    damaged.
     """
     return makings_in(output / STATE)
 

@@ -44,6 +44,7 @@ class Packable(NamedTuple):
     `status`; `made` counts the made ones, `refused` the others by reason. `class_names` are indexed
     by class id; without classes, there are none, and no columns of them. `outputs` are those of the
     dataset. `numbers` are those of the shards that the images fill, None if these are all.
+    `further` are the columns that only a table of addresses had.
     """
 
     outputs: tuple[Output, ...]
@@ -53,6 +54,7 @@ class Packable(NamedTuple):
     excluded: int
     class_names: Sequence[str]
     numbers: Numbers | None = None
+    further: Sequence[str] = ()
 
 
 def recorded_columns(outputs: Sequence[Output]) -> list[str]:
@@ -65,11 +67,20 @@ def made_of(asked: pl.DataFrame) -> pl.DataFrame:
     return asked.filter(status=SUCCESS).drop("status")
 
 
-def read_packable(folder: Path, *, described: bool, shuffle: bool, exclude: pl.Series) -> Packable:
+def read_packable(
+    folder: Path,
+    *,
+    described: bool,
+    shuffle: bool,
+    exclude: pl.Series,
+    in_order: bool = False,
+    columns: Sequence[str] = (),
+) -> Packable:
     """Read the images of a dataset, except the ids in `exclude`.
 
-    With `described`, rows have all columns of a pack, without only those that packing needs. Raises
-    InputError if the manifest cannot be read or is not that of a dataset.
+    With `described`, rows have all columns of a pack and `columns`, without only those that packing
+    needs. With `in_order`, they keep the order of the manifest. Raises InputError if the manifest
+    cannot be read or is not that of a dataset.
     """
     path, table = folder / MANIFEST, open_dataset(folder)
     known = table.collect_schema().names()
@@ -78,7 +89,7 @@ def read_packable(folder: Path, *, described: bool, shuffle: bool, exclude: pl.S
     if missing := [name for name in recorded if name not in known]:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
     further = further_columns(known)
-    every = (*_DESCRIBING, *further, *columns_of(outputs), *LISTS)
+    every = (*_DESCRIBING, *further, *columns, *columns_of(outputs), *LISTS)
     wanted = ("status", *(every if described else (*_OF_IMAGE, *recorded)))
     with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
@@ -91,11 +102,12 @@ def read_packable(folder: Path, *, described: bool, shuffle: bool, exclude: pl.S
     refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
         outputs=outputs,
-        asked=rows.select(pl.all().gather(ordered(rows, shuffle=shuffle))),
+        asked=rows if in_order else rows.select(pl.all().gather(ordered(rows, shuffle=shuffle))),
         made=asked.filter(status=SUCCESS).height,
         refused=dict(refused.iter_rows()),
         excluded=brief.height - asked.height,
         class_names=_class_names(brief),
+        further=[name for name in further if name in rows.columns],
     )
 
 

@@ -76,7 +76,12 @@ def pack(
     with undisturbed(run.output / STATE, exclusive=False):
         tell(Doing("reading the manifest"))
         packable = read_packable(
-            run.output, described=format.describes_images, shuffle=run.shuffle, exclude=exclude
+            run.output,
+            described=format.describes_images,
+            shuffle=run.shuffle,
+            exclude=exclude,
+            in_order=format.in_order,
+            columns=format.columns,
         )
         if not packable.made and numbers is None:
             raise InputError(f"{run.output / MANIFEST}: no image was made")

@@ -12,9 +12,10 @@ from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box
 
-LARGEST_SIDES = {"jpg": 65_500, "webp": 16_383, "png": 65_500}
-"""Limits of the encoders, in pixels, by extension. JPEG: libjpeg's JPEG_MAX_DIMENSION, though the
-format allows 65,535; WebP: the format's; PNG: as JPEG, though the format allows 2 billion."""
+LARGEST_JPEG_SIDE = 65_500
+"""Limit of the encoders, in pixels (libjpeg's JPEG_MAX_DIMENSION). The format allows 65,535."""
+LARGEST_SIDES = {"jpg": LARGEST_JPEG_SIDE, "webp": 16_383, "png": LARGEST_JPEG_SIDE}
+"""Limits of outputs, in pixels, by extension. That of WebP is the format's; PNG allows more."""
 
 _FAR = 1e6
 """Largest coordinate of a box, as a share of the side; larger ones are clipped to stay finite."""
