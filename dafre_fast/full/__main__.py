@@ -118,7 +118,7 @@ def command(
 def _packed_for_img2dataset(
     summary: Summary, run: FullRun, running: Dividing, tell: Tell
 ) -> Summary:
-    """Write shards as img2dataset does. The summary tells of them, unless images lie in shards."""
+    """Write shards as img2dataset does. The summary tells of these, last written, in any case."""
     from dafre_fast.pack.run import pack
     from dafre_fast.pack.settings import PackRun
 
@@ -128,8 +128,7 @@ def _packed_for_img2dataset(
         shard_size=run.shard_size,
         workers=running.workers,
     )
-    packed = pack(shards, tell, digests=False)
-    return replace(summary, packed=summary.packed or packed)
+    return replace(summary, packed=pack(shards, tell, digests=False))
 
 
 _POSTS_OF_SAMPLE = Notice(
