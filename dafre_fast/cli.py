@@ -54,6 +54,7 @@ COMMANDS = (
     "stats",
     "report",
     "pack",
+    "export",
     "gallery",
     "verify",
     "audit",

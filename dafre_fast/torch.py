@@ -15,6 +15,7 @@ RGB, or the transform's result.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.events import Event, Notice, Tell
+from dafre_fast.dataset.chosen import Lists
 from dafre_fast.dataset.items import Item, Items, Making, Square, Stream, read_tag_names
 from dafre_fast.dataset.shards import Even, Reader
 from dafre_fast.pixels.rasters import Pixels
@@ -60,6 +63,16 @@ class ToTensor:
         return torch.from_numpy(made).permute(2, 0, 1).contiguous()
 
 
+def _lists(only: str | Path | None, exclude: str | Path | None, mark: str | Sequence[str]) -> Lists:
+    marks = (mark,) if isinstance(mark, str) else tuple(mark)
+    return Lists(Path(only) if only else None, Path(exclude) if exclude else None, marks)
+
+
+def _warn(event: Event) -> None:
+    if isinstance(event, Notice):
+        warnings.warn(event.text, stacklevel=2)
+
+
 class Images(Dataset[Item]):
     """The images of a split that were made, by index, for a DataLoader that shuffles.
 
@@ -69,10 +82,15 @@ class Images(Dataset[Item]):
         images: `full`, `faces` or `both`.
         transform: A function of pixels (height, width, 3), RGB, uint8.
         tag_names: The tags in `tags`, in this order (`read_tag_names` reads them).
-        exclude: A CSV file of ids to leave out, such as `audit/exclude.csv`.
+        only: A list of the images to take, no others: ids or keys as CSV, Parquet or plain lines,
+            such as exported marks of the gallery.
+        exclude: A list of images to leave out, such as `audit/exclude.csv`.
+        mark: The marks that count in these lists, where they have a column `mark`; all by default.
+        tell: Is called with what is to be said, in place of warnings.
 
-    `class_names`, `ids` and `class_ids` describe the whole split. Raises InputError if the dataset
-    cannot be read.
+    `class_names`, `ids` and `class_ids` describe all images that are taken, and `excluded` counts
+    those that lists leave out. A warning says how many a list names that the dataset does not have.
+    Raises InputError if the dataset or a list cannot be read, UsageError if no image is left.
     """
 
     def __init__(
@@ -83,10 +101,15 @@ class Images(Dataset[Item]):
         images: str = "full",
         transform: Transform | None = None,
         tag_names: Sequence[str] | None = None,
+        only: str | Path | None = None,
         exclude: str | Path | None = None,
+        mark: str | Sequence[str] = (),
+        tell: Tell | None = None,
     ) -> None:
         made = Making(images, ToTensor(transform), tag_names)
-        self._items = Items(Path(folder), split, made, Path(exclude) if exclude else None)
+        lists = _lists(only, exclude, mark)
+        self._items = Items(Path(folder), split, made, lists, tell or _warn)
+        self.excluded = self._items.excluded
         self.class_names = self._items.class_names
         self.ids, self.class_ids = self._items.ids, self._items.class_ids
 
@@ -122,6 +145,9 @@ class Shards(IterableDataset[Item]):
             process group that of the launcher (`RANK`, which torchrun sets); else 0.
         world_size: The number of all processes. Default: as for `rank` (`WORLD_SIZE`), else 1. Give
             0 and 1 where something else divides the samples, such as accelerate.
+        only: A list of the samples to take, as for `Images`. It may name images of other splits.
+        exclude: A list of samples to leave out.
+        mark: The marks that count in these lists, where they have a column `mark`; all by default.
 
     `len` is the number of samples of this rank in an epoch. `state_dict` and `load_state_dict` let
     it go on within an epoch; torchdata's StatefulDataLoader calls them in its workers.
@@ -142,13 +168,18 @@ class Shards(IterableDataset[Item]):
         batch_size: int | None = None,
         rank: int | None = None,
         world_size: int | None = None,
+        only: str | Path | None = None,
+        exclude: str | Path | None = None,
+        mark: str | Sequence[str] = (),
     ) -> None:
         if even not in (None, "drop", "pad"):
             raise UsageError(f"even={even!r}: must be 'drop', 'pad' or None")
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size}: must be 1 or more")
         made = Making(images, ToTensor(transform), tag_names)
-        self._stream = Stream(Path(folder), made, seed, even=even, batch=batch_size)
+        lists = _lists(only, exclude, mark)
+        self._stream = Stream(Path(folder), made, seed, even=even, batch=batch_size, lists=lists)
+        self.excluded = self._stream.excluded
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._given = _Rank.given(rank, world_size)
         self._known: _Rank | None = None

@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from torch.utils.data import DataLoader  # noqa: E402
 
-from dafre_fast.torch import Shards, Square  # noqa: E402
+from dafre_fast.torch import Images, Shards, Square  # noqa: E402
 
 TRAIN = [1000 + number for number in SPLITS["train"]]
 
@@ -49,6 +49,17 @@ def loaded(ds: Path, script: str) -> object:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def test_lists_choose_images_and_samples_and_unknown_ones_are_warned_of(ds, tmp_path) -> None:
+    (tmp_path / "marks.csv").write_text("id,mark\n1000,a\n1003,b\n77,a\n")
+    with pytest.warns(UserWarning, match="1 of 3 images are not in the dataset, such as 77"):
+        images = Images(ds, "train", only=tmp_path / "marks.csv")
+    assert (images.ids.tolist(), images.excluded) == ([1000, 1003], len(TRAIN) - 2)
+    folder = ds / "packs/webdataset-both/train"
+    shards = Shards(folder, exclude=tmp_path / "marks.csv", mark="b")
+    assert sorted(item["id"] for item in shards) == [one for one in TRAIN if one != 1003]
+    assert (len(shards), shards.excluded) == (len(TRAIN) - 1, 1)
 
 
 @pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
@@ -143,7 +154,7 @@ def test_ranks_and_their_workers_share_the_samples(ds, tmp_path, begin, context)
 SPAWNED = """
 import json, sys, torch.distributed, torch.multiprocessing
 from torch.utils.data import DataLoader
-from dafre_fast.torch import Shards, Square
+from dafre_fast.torch import Images, Shards, Square
 
 def rank_main(rank, data, store, context, told):
     torch.distributed.init_process_group(

@@ -7,7 +7,7 @@ MANIFEST = "manifest.parquet"
 BAD_ROWS = "bad_rows.csv"
 BAD_RECORDS = "bad_records.csv"
 STATISTICS = "stats"
-PACKS = "packs"
+PACKS, EXPORTS = "packs", "exports"
 SHARDS = f"{PACKS}/webdataset-both"
 """Shards with the full image and the head crop of each original. A dataset may have these in place
 of trees.

@@ -16,9 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dafre_fast.core.errors import InputError, Refusal, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
-from dafre_fast.dataset.exclusions import read_excluded
+from dafre_fast.dataset.chosen import ALL, Lists, read_chosen
 from dafre_fast.dataset.outputs import choose_outputs
 from dafre_fast.dataset.pictures import Pictures, file_of
 from dafre_fast.dataset.reading import LISTS, open_manifest, open_tags
@@ -28,6 +29,7 @@ from dafre_fast.dataset.shards import (
     Order,
     Reader,
     Shard,
+    choose_samples,
     find_shards,
     read_samples,
 )
@@ -100,15 +102,21 @@ def read_tag_names(folder: str | Path) -> list[str]:
 
 class Items:
     """The images of one split that were made, or of all splits for None, in the order of the
-    manifest. Those listed in `exclude` (`dataset.exclusions.read_excluded`) are left out.
+    manifest, that lists choose (`dataset.chosen`).
 
     `ids` and `class_ids` are int64, one for each item; `class_names[class_id]` is the name of a
-    class. Without classes all `class_ids` are -1. Raises InputError if the dataset cannot be read,
-    UsageError for images that it does not have.
+    class. Without classes all `class_ids` are -1. `excluded` counts the images that lists leave
+    out. Raises InputError if the dataset or a list cannot be read, UsageError for images that it
+    does not have, or if the lists leave none.
     """
 
     def __init__(
-        self, folder: Path, split: str | None, making: Making, exclude: Path | None = None
+        self,
+        folder: Path,
+        split: str | None,
+        making: Making,
+        lists: Lists = ALL,
+        tell: Tell = silent,
     ) -> None:
         self._pictures, self._making = Pictures.of(folder), making
         table = open_manifest(folder)
@@ -116,12 +124,14 @@ class Items:
         classes = dict(table.select("class_id", "class_name").unique().collect().iter_rows())
         rows = table.filter(status=SUCCESS)
         rows = rows if split is None else rows.filter(split=split)
-        if exclude is not None:
-            rows = rows.filter(~pl.col("id").is_in(read_excluded(exclude).implode()))
-        found = rows.select("id", "class_id").collect(engine="streaming")
-        if found.is_empty():
-            of_split = repr(split) if split else "any split"
+        every = rows.select("id", "class_id").collect(engine="streaming")
+        of_split = repr(split) if split else "any split"
+        if every.is_empty():
             raise InputError(f"{folder}: no image of {of_split} was made")
+        found = every.filter(read_chosen(lists, table, tell).stays)
+        self.excluded = every.height - found.height
+        if found.is_empty():
+            raise UsageError(f"{lists}: no image of {of_split} is left")
         last = max((one for one in classes if one is not None), default=-1)
         names = (classes.get(class_id) for class_id in range(last + 1))
         self.class_names = [name or str(class_id) for class_id, name in enumerate(names)]
@@ -187,8 +197,9 @@ class Stream:
     """The samples of all WebDataset shards in a folder, as `pack` writes them, divided among
     readers (`dataset.shards.Division`).
 
-    With a seed, every epoch has another order of shards, and of the samples in each of them. Raises
-    InputError for a folder without such shards, UsageError for images that they do not have.
+    With a seed, every epoch has another order of shards, and of the samples in each of them. Lists
+    choose samples; `excluded` counts the others. Raises InputError for a folder without such
+    shards, UsageError for images that they do not have, or if the lists leave none.
     """
 
     def __init__(
@@ -199,9 +210,12 @@ class Stream:
         *,
         even: Even = None,
         batch: int | None = None,
+        lists: Lists = ALL,
     ) -> None:
-        self._shards, self._making, self.seed = find_shards(folder), making, seed
-        self.division = Division(sum(shard.samples for shard in self._shards), even, batch)
+        shards = find_shards(folder)
+        self._shards, self._making, self.seed = choose_samples(shards, lists), making, seed
+        self.division = Division(sum(len(shard.numbers) for shard in self._shards), even, batch)
+        self.excluded = sum(shard.samples for shard in shards) - self.division.samples
         self._outputs = choose_outputs(_outputs_in(self._shards), making.images)
         for shard in self._shards:
             if lacking := {one.name for one in self._outputs} - shard.members.keys():

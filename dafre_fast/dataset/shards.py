@@ -5,6 +5,7 @@ samples of all shards form one sequence. It is divided among the ranks, and the 
 its workers (`Division`).
 """
 
+import io
 import os
 import random
 from bisect import bisect_right
@@ -15,12 +16,16 @@ from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
+import polars as pl
 
 from dafre_fast.core.addresses import store_address
-from dafre_fast.core.errors import InputError
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.reasons import SUCCESS
+from dafre_fast.dataset.chosen import ALL, Lists, read_chosen
 from dafre_fast.dataset.object_store import open_store
 from dafre_fast.dataset.stored_shards import find_stored
 from dafre_fast.dataset.tar_files import Index, Place
+from dafre_fast.tables.unreadable import reading
 
 _Kind = TypeVar("_Kind")
 _WINDOW_BYTES = 8 << 20
@@ -36,6 +41,13 @@ class Shard(NamedTuple):
     members: dict[str, str]
     address: str | None = None
     """The address of the folder, if it lies in an object store."""
+    chosen: tuple[int, ...] | None = None
+    """The numbers of the samples that are read, None for all."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The numbers of the samples that are read."""
+        return range(self.samples) if self.chosen is None else self.chosen
 
     def __str__(self) -> str:
         return f"{self.address}/{self.path.name}" if self.address else str(self.path)
@@ -63,6 +75,44 @@ def find_shards(folder: Path) -> list[Shard]:
         Shard(folder / name, stats.successes, stats.pictures, address)
         for name, stats in counts.items()
     ]
+
+
+def choose_samples(shards: Sequence[Shard], lists: Lists) -> list[Shard]:
+    """Return the shards with the samples that lists choose, by the tables beside them.
+
+    A list may name images of other splits. Raises InputError if a list or a table cannot be read,
+    UsageError if no sample is left.
+    """
+    if lists == ALL:
+        return [*shards]
+    tables = [_samples_in(shard) for shard in shards]
+    every = pl.concat(tables, how="diagonal_relaxed")
+    stays = read_chosen(lists, every.lazy(), whole=False).stays
+    found = [
+        shard._replace(chosen=tuple(table.select(stays.arg_true()).to_series().to_list()))
+        for shard, table in zip(shards, tables, strict=True)
+    ]
+    if not any(shard.chosen for shard in found):
+        raise UsageError(
+            f"{lists}: no sample of {shards[0].address or shards[0].path.parent} is left"
+        )
+    return found
+
+
+def _samples_in(shard: Shard) -> pl.DataFrame:
+    """Return `id` and, if the dataset has keys, `key` of the samples of a shard, in its order."""
+    path = _beside(shard.path, ".parquet")
+    try:
+        data = open_store(shard.address).read(path.name) if shard.address else _read_file(path)
+    except FileNotFoundError as error:
+        raise InputError(str(error)) from error
+    with reading(path):
+        table = pl.read_parquet(io.BytesIO(data)).filter(status=SUCCESS)
+    if table.height != shard.samples:
+        raise InputError(
+            f"{shard}: the table beside it has {table.height:,} samples, not {shard.samples:,}"
+        )
+    return table.select(name for name in ("id", "key") if name in table.columns)
 
 
 Even = Literal["drop", "pad"] | None
@@ -135,16 +185,15 @@ class Order(NamedTuple):
         shards = (
             self._random("").sample(self.shards, len(self.shards)) if self.seed else self.shards
         )
-        begins = [*accumulate((shard.samples for shard in shards), initial=0)]
+        begins = [*accumulate((len(shard.numbers) for shard in shards), initial=0)]
         for number, run in groupby(places, key=lambda place: bisect_right(begins, place) - 1):
             numbers = self._numbers(shards[number])
             yield shards[number], [numbers[place - begins[number]] for place in run]
 
     def _numbers(self, shard: Shard) -> Sequence[int]:
-        numbers = range(shard.samples)
         if self.seed is None:
-            return numbers
-        return self._random(shard.path.name).sample(numbers, len(numbers))
+            return shard.numbers
+        return self._random(shard.path.name).sample(shard.numbers, len(shard.numbers))
 
     def _random(self, of: str) -> random.Random:
         return random.Random(f"{self.seed} {of}")  # noqa: S311  (not a secret)

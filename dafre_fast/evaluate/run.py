@@ -1,5 +1,6 @@
 """Run `evaluate`: which rows can be judged, what the model answers, and the page about it."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from dafre_fast.core.events import Advanced, Began, Doing, Ended, Notice, Tell, 
 from dafre_fast.core.layout import AUDIT, EXCLUDE
 from dafre_fast.core.reasons import SUCCESS, Reason, RowProblem
 from dafre_fast.core.splits import SPLITS, TRAIN
+from dafre_fast.dataset.chosen import Lists, read_chosen
 from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.evaluate.settings import EvaluateRun
@@ -39,6 +41,7 @@ from dafre_fast.tables.writing import write_parquet
 from dafre_fast.torch import Images
 
 TRAINED_ON, UNKNOWN_CLASS, DAMAGED = "trained_on", "unknown_class", "damaged"
+EXCLUDED = "excluded"
 _MOST_NOTICES = 3
 
 
@@ -100,7 +103,7 @@ def evaluate(run: EvaluateRun, computing: Computing, tell: Tell = silent) -> Eva
     tell(Doing("reading model and dataset"))
     computer = set_up(computing)
     config, model = load_model(run.model, computer.device)
-    asked = _ask(run, config)
+    asked = _ask(run, config, tell)
     lists = [
         part.tolist()
         for part in np.array_split(asked.numbers, -(-len(asked.numbers) // run.batch_size))
@@ -129,12 +132,16 @@ def evaluate(run: EvaluateRun, computing: Computing, tell: Tell = silent) -> Eva
 def _name(run: EvaluateRun, config: Config) -> str:
     """Return the name of the folder of an evaluation."""
     dataset, split = run.output.resolve().name, Path(run.split).name
-    return split if dataset == config.dataset else f"{dataset}-{split}"
+    name = split if dataset == config.dataset else f"{dataset}-{split}"
+    lists = (("only", run.only), ("without", run.exclude))
+    parts = [f"-{word}-{path.name.partition('.')[0]}" for word, path in lists if path]
+    marks = [f"-{mark}" for mark in run.mark]
+    return name + re.sub(r"[^\w-]+", "_", "".join([*parts, *marks]))
 
 
-def _ask(run: EvaluateRun, config: Config) -> _Asked:
+def _ask(run: EvaluateRun, config: Config, tell: Tell) -> _Asked:
     """Choose the images that can be judged. Raises UsageError if there is none."""
-    rows, refused = _rows(run)
+    rows, refused = _rows(run, tell)
     made = rows.filter(status=SUCCESS)["id"]
     refused.update(rows.filter(pl.col("status") != SUCCESS)["status"].to_list())
     if made.is_empty():
@@ -157,10 +164,19 @@ def _ask(run: EvaluateRun, config: Config) -> _Asked:
     return _Asked(dict(refused), images, np.flatnonzero(good), labels.tolist())
 
 
-def _rows(run: EvaluateRun) -> tuple[pl.DataFrame, Counter[str]]:
-    """Return `id` and `status` of the rows of a split, or of those listed in a file; and how many
-    lines of the file name no row, by the problem.
+def _rows(run: EvaluateRun, tell: Tell) -> tuple[pl.DataFrame, Counter[str]]:
+    """Return `id` and `status` of the rows of a split, or of those listed in a file, that lists
+    choose; how many they leave out, and how many lines of the file name no row, by the problem.
     """
+    rows, problems = _rows_of_split(run)
+    lists = Lists.of(run)
+    left = rows.filter(read_chosen(lists, open_manifest(run.output), tell).stays)
+    if left.is_empty() and not rows.is_empty():
+        raise UsageError(f"{lists}: no image of {run.split} is left")
+    return left, problems + Counter({EXCLUDED: rows.height - left.height})
+
+
+def _rows_of_split(run: EvaluateRun) -> tuple[pl.DataFrame, Counter[str]]:
     table = open_manifest(run.output).select("id", "status", "split")
     if run.split in SPLITS:
         return table.filter(split=run.split).collect(), Counter()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import Count, Group
+from dafre_fast.core.settings.groups import Count, ExcludeList, Group, MarkNames, OnlyList
 
 
 class EvaluateRun(Group, frozen=True):
@@ -20,11 +20,14 @@ class EvaluateRun(Group, frozen=True):
             " plain or compressed."
         ),
     ] = "test"
+    only: OnlyList = None
+    exclude: ExcludeList = None
+    mark: MarkNames = ()
     into: Annotated[
         Path | None,
         Meta(
-            description="Folder of the page. Default: evaluation/SPLIT in that of the model, or"
-            " evaluation/DATASET-SPLIT for another dataset."
+            description="Folder of the page. Default: evaluation/SPLIT in that of the model, with"
+            " the names of another dataset before it and of lists behind it."
         ),
     ] = None
     trained_on: Annotated[

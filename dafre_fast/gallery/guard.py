@@ -19,6 +19,7 @@ from dafre_fast.gallery.replies import Redirect, html
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 NAME = "dafre-fast"
+_SECONDS_KEPT = 365 * 24 * 3600
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self';"
@@ -67,6 +68,14 @@ class Guard:
                 status=HTTPStatus.FOUND if seen else HTTPStatus.SEE_OTHER,
                 headers={"Location": f"{self._prefix}{redirect}"},
             )
+            if redirect.cookie:
+                answer.set_cookie(
+                    *redirect.cookie,
+                    path=f"{self._prefix}/",
+                    max_age=_SECONDS_KEPT,
+                    httponly=True,
+                    samesite="Strict",
+                )
         except Exception as error:  # noqa: BLE001 - one failed request must not stop the server
             answer = self._answer(request, error)
         answer.headers.update(_HEADERS)

@@ -18,7 +18,7 @@ the order of the manifest.
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum, auto
@@ -42,6 +42,7 @@ from dafre_fast.dataset.reading import open_manifest, open_tags
 from dafre_fast.dataset.shown_boxes import shown_boxes
 from dafre_fast.gallery.answers import Answers
 from dafre_fast.gallery.marks import Marks
+from dafre_fast.gallery.verdicts import People, Verdict, merge
 from dafre_fast.tables.unreadable import reading
 from dafre_fast.tables.writing import write_parquet
 
@@ -103,6 +104,33 @@ class Index:
     """The ids of all images, int64, ascending: those of the rows in `by_id`."""
     answers: Answers | None = None
     marks: Marks | None = None
+    reviews: tuple[Marks, ...] = ()
+    """Files of other people, whose verdicts count, too."""
+
+    def rows_of(self, ids: Iterable[int] | NDArray[np.int64]) -> RowNumbers:
+        """Return the row numbers of those of some images that the index has."""
+        sought = ids if isinstance(ids, np.ndarray) else np.fromiter(ids, np.int64)
+        if not len(self.ids):
+            return self.by_id[:0]
+        at = np.minimum(np.searchsorted(self.ids, sought), len(self.ids) - 1)
+        rows: RowNumbers = self.by_id[at[self.ids[at] == sought]]
+        return rows
+
+    def verdicts(self) -> People:
+        """Return the verdicts of all people. Raises InputError."""
+        return merge([file.verdicts() for file in self._files()])
+
+    def verdicts_of(self, person: str) -> Mapping[int, Verdict]:
+        """Return the verdicts of one person. Raises InputError."""
+        found = merge([file.verdicts(person) for file in self._files()])
+        return found.get(person, {})
+
+    def revision(self) -> int:
+        """Return a number that grows whenever marks or verdicts change."""
+        return sum(file.lines() for file in self._files())
+
+    def _files(self) -> Sequence[Marks]:
+        return [*self.reviews, *([self.marks] if self.marks else [])]
 
 
 def index_dataset(dataset: Path, folder: Path, begin: Callable[[], None]) -> None:

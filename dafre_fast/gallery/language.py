@@ -11,6 +11,7 @@
     original:>=500       the shorter side of the original, or of the head crop (`head:`), in pixels
     answer:wrong         answers of a model: right, wrong, or a class; probability:<0.5
     mark:wrong_head      images with a mark of the gallery
+    verdict:disputed     what people say together in reviews: right, wrong, disputed, none
     order:width          the order; order:-width begins with the largest
     "-_-"                quoted text is taken as it is; \\ goes before " and \\ in it
 
@@ -29,8 +30,8 @@ from msgspec.structs import replace
 from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import UsageError
 
-MARK = "mark"
-NAMED = ("class", "split", "status", "answer", MARK, *TAG_KINDS)
+MARK, VERDICT = "mark", "verdict"
+NAMED = ("class", "split", "status", "answer", MARK, VERDICT, *TAG_KINDS)
 """Fields whose values are names, in which `_` and space are the same."""
 ORDER = "order"
 _MOST_TERMS, _MOST_LETTERS = 40, 2_000

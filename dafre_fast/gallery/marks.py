@@ -1,7 +1,8 @@
 """Marks of images: names that people give them, in a file beside the index.
 
-The file `marks.jsonl` only grows: a line for each time that images were marked, unmarked, or that
-this was undone. So nothing is lost, and several galleries may serve one index.
+The file `marks.jsonl` only grows: a line for each time that images were marked, unmarked, judged
+by somebody (`gallery.verdicts`), or that this was undone. So nothing is lost, and several galleries
+may serve one index.
 """
 
 import fcntl
@@ -12,11 +13,10 @@ from pathlib import Path
 from threading import Lock
 
 import msgspec
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from dafre_fast.core.errors import InputError, OutputError, UsageError
+from dafre_fast.gallery.verdicts import People, Verdicts
 
 FILE = "marks.jsonl"
 READY = ("wrong head", "wrong character", "not safe")
@@ -25,20 +25,26 @@ _LONGEST = 60
 
 
 class Act(Struct, frozen=True, omit_defaults=True):
-    """A line of the file: images that got a mark (`on`) or lost it. `undoes` the one before."""
+    """A line of the file: images that got a mark (`on`) or lost it. `undoes` the one before. If it
+    is `by` a person, the mark is a verdict.
+    """
 
     time: datetime
     mark: str
     ids: Sequence[int]
     on: bool = True
     undoes: bool = False
+    by: str = ""
 
 
 class Marks:
-    """The marks of a dataset, in the file of a folder. Methods may be called from any thread."""
+    """The marks of a dataset, and the verdicts on its images, in the file of a folder, or in one of
+    another name. Methods may be called from any thread.
+    """
 
-    def __init__(self, folder: Path) -> None:
-        self._path, self._lock = folder / FILE, Lock()
+    def __init__(self, folder: Path, name: str = FILE) -> None:
+        self._path, self._lock = folder / name, Lock()
+        self._verdicts = Verdicts()
         self._read, self._acts = 0, list[Act]()
         self._ids = dict[str, dict[int, datetime]]()
         self._lines = 0
@@ -102,6 +108,34 @@ class Marks:
             self._append(Act(datetime.now(UTC), act.mark, act.ids, not act.on, undoes=True))
             return act
 
+    def verdicts(self, person: str | None = None) -> People:
+        """Return the verdicts of each person, or of one alone. Raises InputError."""
+        with self._lock:
+            self._refresh()
+            people = self._verdicts.people.items()
+            return {name: {**own} for name, own in people if person in (None, name)}
+
+    def judge(self, person: str, verdict: str, ids: Sequence[int], *, on: bool = True) -> None:
+        """Give the verdict of a person on images, or take it back. Raises UsageError for a name
+        that is none, OutputError if the file cannot be written.
+        """
+        name = checked(person, "reviewer")
+        with self._lock, self._alone():
+            self._refresh()
+            if ids:
+                self._append(Act(datetime.now(UTC), verdict, ids, on, by=name))
+
+    def unjudge(self, person: str) -> Sequence[int]:
+        """Undo what a person did last and is not yet undone; return its images. Raises
+        OutputError.
+        """
+        with self._lock, self._alone():
+            self._refresh()
+            ids = self._verdicts.last(person)
+            if ids:
+                self._append(Act(datetime.now(UTC), "", ids, undoes=True, by=person))
+            return ids
+
     def _alone(self) -> "_Alone":
         return _Alone(self._path)
 
@@ -133,10 +167,17 @@ class Marks:
                 raise InputError(
                     f"{self._path}: byte {self._read}: {error}; correct or delete this line"
                 ) from error
+            try:
+                self._take(act)
+            except InputError as error:
+                raise InputError(f"{self._path}: byte {self._read}: {error}") from error
             self._read += len(line)
-            self._take(act)
 
     def _take(self, act: Act) -> None:
+        if act.by:
+            self._verdicts.take(act)
+            self._lines += 1
+            return
         self._lines += 1
         if act.undoes:
             self._acts.pop()
@@ -178,17 +219,14 @@ class _Alone:
         self._file.close()
 
 
-def checked(mark: str) -> str:
-    """Return a mark in its one form, with single spaces. Raises UsageError if it is none."""
+def checked(mark: str, what: str = "mark") -> str:
+    """Return a name in its one form, with single spaces. Raises UsageError if it is none."""
     name = " ".join(mark.replace("_", " ").split())
     if not name or len(name) > _LONGEST or not name.isprintable() or "*" in name:
-        raise UsageError(f"mark: {mark[:80]!r} is no name of at most {_LONGEST} letters without *")
+        raise UsageError(
+            f"{what}: {mark[:80]!r} is no name of at most {_LONGEST} letters without *"
+        )
     return name
-
-
-def rows_of(marked: Iterable[int], ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of some ids are marked, bool, of the same shape."""
-    return np.isin(ids, np.fromiter(marked, np.int64))
 
 
 def _whole(lines: bytes) -> Iterator[bytes]:

@@ -20,8 +20,8 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.gallery.answers import RIGHT, WRONG
 from dafre_fast.gallery.index import Column, Index, RowNumbers, squeezed
-from dafre_fast.gallery.language import MARK, NAMED, Term, named
-from dafre_fast.gallery.marks import rows_of
+from dafre_fast.gallery.language import MARK, NAMED, VERDICT, Term, named
+from dafre_fast.gallery.verdicts import NONE, TOGETHER, Judged
 from dafre_fast.gallery.view import REFUSED
 
 Mask = NDArray[np.bool_]
@@ -146,7 +146,8 @@ def mask_of(index: Index, terms: Sequence[Term]) -> Mask:
     mask = np.ones(index.grid.shape[1], np.bool_)
     for term in terms:
         plain = Term(term.field, term.value, term.operator)
-        having = _marked(index, plain) if term.field == MARK else _having(index, plain)
+        of_people = {MARK: _marked, VERDICT: _judged}.get(term.field)
+        having = of_people(index, plain) if of_people else _having(index, plain)
         mask &= ~having if term.excluded else having
     return mask
 
@@ -212,8 +213,24 @@ def _marked(index: Index, term: Term) -> Mask:
     for name in index.marks.names() if index.marks else ():
         fits = form.fullmatch if term.operator == "~" else _squeezed(term.value).__eq__
         if index.marks and fits(_squeezed(name)):
-            mask |= rows_of(index.marks.of(name), index.grid[Column.ID])
+            mask[index.rows_of(index.marks.of(name))] = True
     return mask
+
+
+def _judged(index: Index, term: Term) -> Mask:
+    """Return the rows on which people say together what a term asks for."""
+    if term.value not in TOGETHER:
+        raise UsageError(f"{term}: must be one of {', '.join(TOGETHER)}")
+    found = _said(index, index.revision())
+    wanted = found.ids[found.together == term.value] if term.value != NONE else found.ids
+    mask = np.zeros(index.grid.shape[1], np.bool_)
+    mask[index.rows_of(wanted)] = True
+    return ~mask if term.value == NONE else mask
+
+
+@lru_cache(maxsize=2)
+def _said(index: Index, _revision: int) -> Judged:
+    return Judged.of(index.verdicts())
 
 
 def _answered(index: Index, term: Term) -> Mask:

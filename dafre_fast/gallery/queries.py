@@ -6,7 +6,7 @@ comparison: scanning the tags of all rows takes polars 0.9 s and DuckDB 1.0 s; D
 table of postings takes 0.2 to 0.4 s.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.core.splits import SPLITS
+from dafre_fast.core.splits import SPLITS, TRAIN
 from dafre_fast.gallery.answers import NOT_JUDGED
 from dafre_fast.gallery.index import Column, Index, RowNumbers, ordered_columns, sorted_by
-from dafre_fast.gallery.language import MARK, read, split_order
+from dafre_fast.gallery.language import MARK, VERDICT, read, split_order
 from dafre_fast.gallery.matching import KINDS, Mask, listed, mask_of, resolve, term_of
 from dafre_fast.gallery.view import (
     ORDERS,
@@ -32,6 +32,7 @@ from dafre_fast.gallery.view import (
     Listed,
     Listing,
     Near,
+    Next,
     Page,
     Place,
     Tile,
@@ -317,9 +318,29 @@ def _of_question(index: Index, question: str, _revision: int) -> Mask:
 
 def _mask(index: Index, view: View) -> Mask:
     """Return a mask of all rows, true for those of the view."""
-    asks_marks = any(term.field == MARK for term in view.terms)
-    revision = index.marks.lines() if index.marks and asks_marks else 0
+    asks_people = any(term.field in {MARK, VERDICT} for term in view.terms)
+    revision = index.revision() if asks_people else 0
     return _of_question(index, view.q, revision)
+
+
+def next_of(index: Index, view: View, seen: Iterable[int]) -> Next:
+    """Return the first image of a view that has a picture and was not seen."""
+    rows = _ordered(index, view)
+    rows = rows[index.grid[len(Column)][rows] > 0]
+    is_seen = np.zeros(index.grid.shape[1], np.bool_)
+    is_seen[index.rows_of(seen)] = True
+    left = rows[~is_seen[rows]]
+    image = int(index.grid[Column.ID][left[0]]) if len(left) else None
+    return Next(image, len(rows), len(rows) - len(left))
+
+
+def examples(index: Index, image: Tile, most: int = 6) -> list[Tile]:
+    """Return other images of the class of an image, those of train first."""
+    of_class = index.terms.filter(kind="class", name=image.klass)
+    rows = [listed(index, row)[:_TRIED] for row in of_class.iter_rows(named=True)]
+    there = [one for row in rows for one in row.tolist() if index.grid[len(Column)][one] > 0]
+    tiles = [one for one in _tiles(index, np.array(there, np.uint32)) if one.id != image.id]
+    return sorted(tiles, key=lambda one: one.split != TRAIN)[:most]
 
 
 def tags_of(index: Index, mask: Mask, rows: RowNumbers) -> list[Choice]:

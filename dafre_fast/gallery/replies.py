@@ -8,8 +8,13 @@ from aiohttp import web
 class Redirect(Exception):
     """The request is answered at another address, which is the argument, without the prefix.
 
-    The answer to a form (POST) is asked for with GET there (303).
+    The answer to a form (POST) is asked for with GET there (303). Browsers keep the `cookie`, a
+    name and a value.
     """
+
+    def __init__(self, address: str, cookie: tuple[str, str] | None = None) -> None:
+        super().__init__(address)
+        self.cookie = cookie
 
 
 def html(text: str, status: int = 200) -> web.Response:

@@ -17,14 +17,14 @@ from aiohttp import web, web_response
 from msgspec.structs import replace
 
 from dafre_fast.core.addresses import store_address
-from dafre_fast.core.errors import UsageError
+from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.events import Notice, Tell, silent
 from dafre_fast.core.layout import STATE
 from dafre_fast.dataset.stored import at_hand
 from dafre_fast.gallery.answers import read_answers
 from dafre_fast.gallery.guard import NAME, Guard
 from dafre_fast.gallery.index import Column, Index, index_dataset, open_index, ordered_columns
-from dafre_fast.gallery.marks import Marks
+from dafre_fast.gallery.marks import Marks, checked
 from dafre_fast.gallery.names import (
     allowed_names,
     in_address,
@@ -38,6 +38,7 @@ from dafre_fast.gallery.recogniser import Recogniser
 from dafre_fast.gallery.replies import Redirect
 from dafre_fast.gallery.routes.marks import MarkRoutes
 from dafre_fast.gallery.routes.pictures import PictureRoutes
+from dafre_fast.gallery.routes.review import ReviewRoutes
 from dafre_fast.gallery.routes.uploads import MOST_BYTES, UploadRoutes
 from dafre_fast.gallery.routes.views import ViewRoutes
 from dafre_fast.gallery.settings import GalleryRun
@@ -58,8 +59,18 @@ def gallery(run: GalleryRun, opened: Callable[[str, int], None], tell: Tell = si
     """
     prefix_of(run)
     allowed_names(run)
+    _check_reviews(run)
     with at_hand(run.output) as folder:
         _serve_folder(replace(run, output=folder), run.output, opened, tell)
+
+
+def _check_reviews(run: GalleryRun) -> None:
+    """Raise UsageError for a reviewer whose name is none, InputError for a file that is missing."""
+    if run.reviewer is not None:
+        checked(run.reviewer, "--reviewer")
+    for path in run.reviews:
+        if not path.is_file():
+            raise InputError(f"--reviews {path}: is no file of marks (marks.jsonl)")
 
 
 def _serve_folder(
@@ -96,7 +107,9 @@ def prepared(run: GalleryRun, asked: Path, tell: Tell = silent) -> Index:
     folder = run.index or run.output / STATE / "gallery"
     notice = Notice(f"{store_address(asked) or asked} is new or has changed: building its index")
     index_dataset(run.output, folder, begin=lambda: tell(notice))
-    index = dataclasses.replace(open_index(folder), marks=Marks(folder))
+    reviews = tuple(Marks(path.parent, path.name) for path in run.reviews)
+    index = dataclasses.replace(open_index(folder), marks=Marks(folder), reviews=reviews)
+    index.verdicts()  # a file that cannot be read is said now
     if not run.model:
         return index
     name = Path(store_address(asked) or asked.resolve()).name
@@ -180,7 +193,10 @@ def _application(run: GalleryRun, index: Index, recogniser: Recogniser | None) -
     pages = Pages(title, index.outputs, f"{prefix}/", columns, uploads=uploads, marks=marks)
     guard = Guard(pages, prefix, own_names(run), allowed, writing=uploads or marking)
     app = web.Application(middlewares=[guard.middleware], client_max_size=MOST_BYTES)
-    groups: list[Routes] = [ViewRoutes(run.output, index, pages), PictureRoutes(run.output, index)]
+    views = ViewRoutes(run.output, index, pages)
+    reviewer = checked(run.reviewer, "--reviewer") if run.reviewer else None
+    reviews = ReviewRoutes(index, pages, views, marks, reviewer)
+    groups: list[Routes] = [views, PictureRoutes(run.output, index), reviews]
     if index.marks:
         groups.append(MarkRoutes(index, pages, index.marks, writing=marking))
     if recogniser:

@@ -35,8 +35,19 @@ class GalleryRun(Group, frozen=True):
             " pictures that are uploaded."
         ),
     ] = None
+    reviewer: Annotated[
+        str | None, Meta(description="Name of who reviews images. Default: asked in the page.")
+    ] = None
+    reviews: Annotated[
+        tuple[Path, ...],
+        Meta(description="Marks files (marks.jsonl) of others, whose verdicts count, too."),
+    ] = ()
     allow_others: Annotated[
-        bool, Meta(description="People at other machines may mark images and upload pictures, too.")
+        bool,
+        Meta(
+            description="People at other machines may mark and review images and upload pictures,"
+            " too."
+        ),
     ] = False
     index: Annotated[
         Path | None,

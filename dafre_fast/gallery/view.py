@@ -22,7 +22,7 @@ _MOST_PARAMETERS = 100
 
 T = TypeVar("T")
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
-_SINGLE = ("class", "split", "status", "answer")
+_SINGLE = ("class", "split", "status", "answer", "verdict")
 """Fields of which an image has one name, so that another one takes its place in a view."""
 _BOUNDS = {
     "original_min": ("original", ">="),
@@ -286,13 +286,24 @@ class Place(Struct, frozen=True):
     after: int | None = None
 
 
+class Next(Struct, frozen=True):
+    """The next image of a review, None after the last; how many images of the view have a picture,
+    and how many of them were seen.
+    """
+
+    image: int | None
+    images: int
+    seen: int
+
+
 class Beside(Struct, frozen=True):
     """The things shown beside the outputs of an image: the path of its original in the dataset,
-    if it is there, and its duplicates.
+    if it is there, its duplicates, and the verdicts of people.
     """
 
     original: str | None
     duplicates: Sequence[Tile]
+    verdicts: Mapping[str, str] = {}
 
 
 class Details(Struct, frozen=True):

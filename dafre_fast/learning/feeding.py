@@ -17,7 +17,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from dafre_fast.core.errors import InputError, WorkerError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP
+from dafre_fast.dataset.chosen import ALL, Lists
 from dafre_fast.dataset.items import Item
 from dafre_fast.pixels.rasters import Pixels
 from dafre_fast.torch import Images
@@ -91,10 +93,18 @@ class _Collate(NamedTuple):
 
 
 def open_images(
-    dataset: Path, split: str | None, images: str, side: int, exclude: Path | None = None
+    dataset: Path,
+    split: str | None,
+    images: str,
+    side: int,
+    lists: Lists = ALL,
+    tell: Tell = silent,
 ) -> Images:
-    """Open the images of a split, as squares of `side` pixels. Raises InputError as `Images`."""
-    return Images(dataset, split, images=images, transform=Squashed(side), exclude=exclude)
+    """Open the images of a split that lists choose, as squares of `side` pixels. Raises InputError
+    and UsageError as `Images` does.
+    """
+    squashed, chosen = Squashed(side), lists._asdict()
+    return Images(dataset, split, images=images, transform=squashed, tell=tell, **chosen)
 
 
 def batches(

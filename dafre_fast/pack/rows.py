@@ -9,11 +9,13 @@ import msgspec
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from dafre_fast.core.errors import InputError
+from dafre_fast.core.errors import InputError, UsageError
+from dafre_fast.core.events import Tell, silent
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.dataset.chosen import ALL, Lists, read_chosen
 from dafre_fast.dataset.manifest import further_columns
 from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.outputs import columns_of, read_outputs
@@ -40,11 +42,19 @@ _SLICE = 10_000
 class Packable(NamedTuple):
     """The images of a dataset to pack.
 
+    <<<<<<< HEAD
     `asked` has a row per image of the manifest that is not `excluded`, ordered by split, with its
     `status`; `made` counts the made ones, `refused` the others by reason. `class_names` are indexed
     by class id; without classes, there are none, and no columns of them. `outputs` are those of the
     dataset. `numbers` are those of the shards that the images fill, None if these are all.
     `further` are the columns that only a table of addresses had.
+    =======
+    `asked` has a row per image of the manifest that lists choose (`excluded` counts the others),
+    ordered by split, with its `status`; `made` counts the made ones, `refused` the others by
+    reason. `class_names` are indexed by class id; without classes, there are none, and no columns
+    of them. `outputs` are those of the dataset. `numbers` are those of the shards that the images
+    fill, None if these are all.
+    >>>>>>> main
     """
 
     outputs: tuple[Output, ...]
@@ -72,15 +82,18 @@ def read_packable(
     *,
     described: bool,
     shuffle: bool,
-    exclude: pl.Series,
+    lists: Lists = ALL,
+    splits: Sequence[str] = (),
     in_order: bool = False,
     columns: Sequence[str] = (),
+    tell: Tell = silent,
 ) -> Packable:
-    """Read the images of a dataset, except the ids in `exclude`.
+    """Read the images of a dataset, those of some splits, or of all if none is given, that lists
+    choose.
 
     With `described`, rows have all columns of a pack and `columns`, without only those that packing
     needs. With `in_order`, they keep the order of the manifest. Raises InputError if the manifest
-    cannot be read or is not that of a dataset.
+    or a list cannot be read or is not that of a dataset, UsageError if the lists leave no image.
     """
     path, table = folder / MANIFEST, open_dataset(folder)
     known = table.collect_schema().names()
@@ -97,8 +110,13 @@ def read_packable(
     if brief["class_id"].null_count() == brief.height:
         brief, rows = (one.drop("class_id", "class_name") for one in (brief, rows))
     _check(path, brief)
-    stays = ~pl.col("id").is_in(exclude.implode())
+    class_names = _class_names(brief)
+    if splits:
+        rows, brief = (one.filter(pl.col("split").is_in(splits)) for one in (rows, brief))
+    stays = read_chosen(lists, table, tell).stays
     rows, asked = rows.filter(stays), brief.filter(stays)
+    if asked.is_empty():
+        raise UsageError(f"{str(lists) or ', '.join(splits)}: no image of {path} is left")
     refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
         outputs=outputs,
@@ -106,7 +124,7 @@ def read_packable(
         made=asked.filter(status=SUCCESS).height,
         refused=dict(refused.iter_rows()),
         excluded=brief.height - asked.height,
-        class_names=_class_names(brief),
+        class_names=class_names,
         further=[name for name in further if name in rows.columns],
     )
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import polars as pl
 
 from dafre_fast.core.addresses import store_address
 from dafre_fast.core.atomic import File, replacing
@@ -25,7 +24,7 @@ from dafre_fast.core.layout import (
     STATE,
 )
 from dafre_fast.core.summaries import Packed
-from dafre_fast.dataset.exclusions import read_excluded
+from dafre_fast.dataset.chosen import Lists
 from dafre_fast.dataset.locks import undisturbed
 from dafre_fast.dataset.outputs import choose_outputs, read_outputs
 from dafre_fast.dataset.samples import Damaged
@@ -72,19 +71,21 @@ def pack(
     refuse_unwritable(run.into, folder)
     if run.into and not store_address(run.into):
         refuse_pack(run.into, run.output)
-    exclude = _excluded(run, folder)
+    lists = _lists(run, folder)
     with undisturbed(run.output / STATE, exclusive=False):
         tell(Doing("reading the manifest"))
         packable = read_packable(
             run.output,
             described=format.describes_images,
             shuffle=run.shuffle,
-            exclude=exclude,
+            lists=lists,
             in_order=format.in_order,
             columns=format.columns,
+            tell=tell,
         )
         if not packable.made and numbers is None:
-            raise InputError(f"{run.output / MANIFEST}: no image was made")
+            of = f"{lists}: of the images left" if str(lists) else f"{run.output / MANIFEST}:"
+            raise InputError(f"{of} no image was made")
         packable = packable._replace(numbers=numbers)
         with opened(run.into, folder, run.output, numbers) as target:
             parts = format.parts(run, packable)
@@ -119,19 +120,19 @@ def _default_folder(run: PackRun) -> Path:
     return run.output / PACKS / f"{run.format}-{run.images}"
 
 
-def _excluded(run: PackRun, folder: Path) -> pl.Series:
-    """Return the ids to leave out. Raises UsageError if the pack must hold every image."""
-    if run.exclude is None:
-        return pl.Series(dtype=pl.Int64)
-    if FORMATS[run.format].holds_labels:
-        raise UsageError(
-            "--exclude: archives hold the labels, too, which would name what is left out"
-        )
-    if holds_dataset(run, folder):
-        raise UsageError(
-            f"--exclude: {folder} holds the dataset itself; give --into another folder"
-        )
-    return read_excluded(run.exclude)
+def _lists(run: PackRun, folder: Path) -> Lists:
+    """Return the lists of a run. Raises UsageError if the pack must hold every image."""
+    lists = Lists.of(run)
+    if flag := "--only" if run.only else "--exclude" if run.exclude else None:
+        if FORMATS[run.format].holds_labels:
+            raise UsageError(
+                f"{flag}: archives hold the labels, too, which would name what is left out"
+            )
+        if holds_dataset(run, folder):
+            raise UsageError(
+                f"{flag}: {folder} holds the dataset itself; give --into another folder"
+            )
+    return lists
 
 
 def _files_of(parts: Sequence[Part], shards: Sequence[Shard]) -> dict[str, File]:

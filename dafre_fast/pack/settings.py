@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from dafre_fast.core.settings.groups import STORES, Count, Group, ShardSize
+from dafre_fast.core.settings.groups import (
+    STORES,
+    Count,
+    ExcludeList,
+    Group,
+    MarkNames,
+    OnlyList,
+    ShardSize,
+)
 
 
 class PackRun(Group, frozen=True):
@@ -31,10 +39,9 @@ class PackRun(Group, frozen=True):
         bool,
         Meta(description="Shuffle the images of a split, the same way every time."),
     ] = True
-    exclude: Annotated[
-        Path | None,
-        Meta(description="CSV of ids to leave out, for example audit/exclude.csv of an audit."),
-    ] = None
+    only: OnlyList = None
+    exclude: ExcludeList = None
+    mark: MarkNames = ()
     into: Annotated[
         Path | None,
         Meta(

@@ -232,9 +232,11 @@ def resolved(address: str, base: str | None) -> str | None:
     if "://" in base:
         inside = not address.startswith("/") and ".." not in address.split("/")
         return f"{base.rstrip('/')}/{address}" if inside else None
-    folder = os.path.normpath(base)
-    path = os.path.normpath(os.path.join(folder, address))  # noqa: PTH118  (a Path per row costs)
-    return path if path.startswith(os.path.join(folder, "")) else None  # noqa: PTH118
+    folder, place = os.path.normpath(base), os.path.normpath(address)
+    if os.path.isabs(place):  # noqa: PTH117  (a Path per row costs)
+        return place if place.startswith(os.path.join(folder, "")) else None  # noqa: PTH118
+    inside = place not in {os.curdir, os.pardir} and not place.startswith("../")
+    return os.path.normpath(os.path.join(folder, place)) if inside else None  # noqa: PTH118
 
 
 def _with_classes(rows: pl.DataFrame, least: int) -> pl.DataFrame:

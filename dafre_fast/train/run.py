@@ -14,6 +14,7 @@ from dafre_fast.core.events import Began, Doing, Ended, Notice, Tell, silent
 from dafre_fast.core.layout import MANIFEST, STATE
 from dafre_fast.core.settings.images import HEAD_CROP
 from dafre_fast.core.splits import TRAIN, VAL
+from dafre_fast.dataset.chosen import Lists
 from dafre_fast.dataset.locks import alone
 from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.learning.feeding import (
@@ -62,6 +63,8 @@ class Trained(Struct, frozen=True):
     epochs: Sequence[Epoch]
     damaged: int
     """Reads of images that failed, all epochs together."""
+    excluded: int = 0
+    """Images of training and validation that lists leave out."""
     exported: str | None = None
 
 
@@ -71,6 +74,11 @@ class _Data(Struct, frozen=True):
     train: Images
     val: Images | None
     class_sizes: Sequence[int]
+
+    @property
+    def excluded(self) -> int:
+        """Images that lists leave out."""
+        return self.train.excluded + (self.val.excluded if self.val else 0)
 
 
 def train(run: TrainRun, figures: Figures, group: Group, tell: Tell = silent) -> Trained:
@@ -86,7 +94,7 @@ def train(run: TrainRun, figures: Figures, group: Group, tell: Tell = silent) ->
 def _train(run: TrainRun, figures: Figures, group: Group, tell: Tell) -> Trained:
     tell(Doing("reading the dataset"))
     recipe, given = resolve(run, figures)
-    data = _open(run, recipe)
+    data = _open(run, recipe, tell)
     recipe = fitted(recipe, len(data.train), given)
     config = _config(run, recipe, data, group)
     _warn(config, data, tell)
@@ -104,6 +112,7 @@ def _train(run: TrainRun, figures: Figures, group: Group, tell: Tell) -> Trained
         parameters=sum(one.numel() for one in training.model.parameters()),
         epochs=epochs,
         damaged=sum(one.damaged for one in epochs),
+        excluded=data.excluded,
         exported=exported,
     )
 
@@ -138,16 +147,17 @@ def _all_epochs(
         tell(Ended())
 
 
-def _open(run: TrainRun, recipe: Recipe) -> _Data:
-    train_images = open_images(run.output, TRAIN, run.images, recipe.room, run.exclude)
+def _open(run: TrainRun, recipe: Recipe, tell: Tell) -> _Data:
+    lists = Lists.of(run)
+    train_images = open_images(run.output, TRAIN, run.images, recipe.room, lists, tell)
     sizes = np.bincount(train_images.class_ids, minlength=len(train_images.class_names))
     if np.count_nonzero(sizes) < 2:
         raise UsageError(f"{run.output}: the training images are all of one class")
     if HEAD_CROP.name in VIEWS[run.images]:
         _check_heads(run)
     try:
-        val = open_images(run.output, VAL, run.images, recipe.shown, run.exclude)
-    except InputError:  # no image of val was made
+        val = open_images(run.output, VAL, run.images, recipe.shown, lists)
+    except (InputError, UsageError):  # no image of val was made, or lists leave none
         val = None
     return _Data(train_images, val, sizes.tolist())
 
@@ -197,7 +207,7 @@ def _warn(config: Config, data: _Data, tell: Tell) -> None:
             )
         )
     if data.val is None:
-        tell(Notice("no image of val was made: nothing is judged during the training"))
+        tell(Notice("there is no image of val: nothing is judged during the training"))
 
 
 def _prepare(run: TrainRun, config: Config, data: _Data, group: Group) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, get_args, g
 
 from msgspec import Meta, defstruct, structs
 
-from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.groups import ExcludeList, Group, MarkNames, OnlyList
 from dafre_fast.learning.recipes import RECIPES, Recipe
 
 Images = Literal["faces", "full", "both"]
@@ -23,9 +23,9 @@ class TrainRun(Group, frozen=True):
     images: Annotated[
         Images, Meta(description="What the model looks at: head crops, full images, or both.")
     ] = "faces"
-    exclude: Annotated[
-        Path | None, Meta(description="CSV of ids to leave out, such as audit/exclude.csv.")
-    ] = None
+    only: OnlyList = None
+    exclude: ExcludeList = None
+    mark: MarkNames = ()
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="Seed of all that is random.")] = 1
     resume: Annotated[bool, Meta(description="Resume an earlier run, or start over.")] = True
     export: Annotated[

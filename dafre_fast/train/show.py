@@ -17,6 +17,8 @@ def _lines(trained: Trained) -> Iterator[str]:
         f"{trained.images:,} images of {trained.classes:,} classes, {len(trained.epochs):,} epochs,"
         f" {trained.parameters / 1e6:,.1f} million parameters"
     )
+    if trained.excluded:
+        yield f"images that lists leave out: {trained.excluded:,}"
     if trained.damaged:
         yield f"images that could not be read, all epochs together: {trained.damaged:,}"
     last = trained.epochs[-1]

@@ -10,6 +10,7 @@ from dafre_fast.core.events import Tell, silent
 from dafre_fast.engine.observers import counted
 
 MODULES = (
+    "dafre_fast.pixels.kernels.baseline",
     "dafre_fast.tables.kernels.post_lines",
     "dafre_fast.pixels.kernels.resample",
     "dafre_fast.tables.kernels.row_lines",

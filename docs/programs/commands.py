@@ -32,6 +32,7 @@ _GUIDES = {
     "stats": "../../guides/tags.md#statistics",
     "report": "../../guides/gallery.md#the-report",
     "pack": "../../guides/packing.md",
+    "export": "../../guides/curating.md#hand-it-to-other-tools",
     "gallery": "../../guides/gallery.md#the-gallery",
     "verify": "../../guides/verifying.md",
     "audit": "../../guides/duplicates.md",

@@ -39,6 +39,7 @@ def test_some_settings_take_an_object_store(group: type[Group], name: str) -> No
         (FullRun, "faces"),
         (PackRun, "output"),
         (PackRun, "exclude"),
+        (PackRun, "only"),
         (ReportRun, "output"),
         (ReportRun, "into"),
         (GalleryRun, "index"),

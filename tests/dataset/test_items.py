@@ -11,6 +11,7 @@ from PIL import Image
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import FACES, FULL, MANIFEST
+from dafre_fast.dataset.chosen import Lists
 from dafre_fast.dataset.items import Items, Making, Square, Stream, read_tag_names
 from dafre_fast.dataset.shards import Reader
 from dafre_fast.pack.run import pack
@@ -54,8 +55,33 @@ def test_items_are_the_images_of_a_split_that_were_made(drawn) -> None:
 
 def test_items_of_a_list_are_left_out(drawn, tmp_path) -> None:
     (tmp_path / "exclude.csv").write_text("id,why\n1000,duplicate\n1003,leaked\n")
-    items = Items(drawn, "train", Making("full"), tmp_path / "exclude.csv")
+    items = Items(drawn, "train", Making("full"), Lists(exclude=tmp_path / "exclude.csv"))
     assert {*items.ids.tolist()} == TRAIN - {1000, 1003}
+    assert items.excluded == 2
+
+
+def test_only_items_of_a_list_are_taken_and_a_split_without_any_is_refused(drawn, tmp_path) -> None:
+    (tmp_path / "only.txt").write_text("1003\n1000\n")
+    lists = Lists(only=tmp_path / "only.txt")
+    items = Items(drawn, "train", Making("full"), lists)
+    assert items.ids.tolist() == [1000, 1003]
+    assert items.excluded == len(TRAIN) - 2
+    with pytest.raises(UsageError, match=r"only .*only\.txt: no image of 'test' is left"):
+        Items(drawn, "test", Making("full"), lists)
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_a_stream_has_the_samples_of_lists_alone_in_every_division(drawn, tmp_path, seed) -> None:
+    (tmp_path / "exclude.csv").write_text("id\n1000\n1003\n")  # in shards of three
+    lists = Lists(exclude=tmp_path / "exclude.csv")
+    stream = Stream(shards(drawn), Making("full"), seed, lists=lists)
+    assert (stream.division.samples, stream.excluded) == (len(TRAIN) - 2, 2)
+    readers = [Reader(rank, 2, worker, 2) for rank in range(2) for worker in range(2)]
+    found = [item["id"] for reader in readers for item in stream.items(0, reader)]
+    assert sorted(found) == sorted(TRAIN - {1000, 1003})
+    (tmp_path / "none.txt").write_text("5\n")
+    with pytest.raises(UsageError, match=r"no sample of .*train is left"):
+        Stream(shards(drawn), Making("full"), seed, lists=Lists(only=tmp_path / "none.txt"))
 
 
 def test_without_a_split_items_are_all_that_were_made(drawn) -> None:

@@ -72,6 +72,18 @@ def manifest(folder: Path) -> pl.DataFrame:
     return pl.read_parquet(folder / "ds/manifest.parquet")
 
 
+def test_a_list_of_keys_chooses_images_of_packs_and_exports(folder) -> None:
+    full(folder)
+    (folder / "keys.txt").write_text(f"{KEYS[3]}\n{KEYS[5]}\nnobody\n")
+    done = here("pack", "--output", "ds", "--exclude", "keys.txt", "--json", cwd=folder)
+    found = summary(done)
+    assert (found["images"], found["packed"], found["excluded"]) == (9, 6, 2)
+    assert "keys.txt: 1 of 3 images are not in the dataset, such as nobody" in done.stderr
+    flags = ("--format", "fiftyone", "--output", "ds", "--only", "keys.txt", "--json")
+    found = summary(here("export", *flags, cwd=folder))
+    assert (found["exported"], found["excluded"]) == (2, 7)
+
+
 def test_every_row_has_an_outcome_and_keeps_its_columns(folder) -> None:
     found = summary(full(folder, "--json"))
     assert (found["images"], found["success"], found["refused"]) == (9, 8, {"not_found": 1})

@@ -207,3 +207,23 @@ def test_a_png_with_a_quality_is_a_wrong_use(folder) -> None:
     done = full(folder, "--encode-format", "png", "--quality", 9)
     assert done.returncode == 2
     assert "PNG loses nothing" in done.stderr
+
+
+@other_formats
+@pytest.mark.parametrize("format", ["yolo", "coco", "imagefolder", "fiftyone"])
+def test_exports_have_files_of_the_format(folder, extension, format) -> None:
+    succeeded(full(folder, "--encode-format", extension))
+    succeeded(here("export", "--output", "ds", "--format", format, "--into", "out", cwd=folder))
+    signatures = {"png": b"\x89PNG", "webp": b"RIFF"}
+    found = tree(folder / "out").items()
+    images = [name for name, data in found if data.startswith(signatures[extension])]
+    assert len(images) == 6
+    assert {Path(name).suffix for name in images} == {f".{extension}"}
+    assert not [name for name, _ in found if name.endswith(".jpg")]
+
+
+def test_the_box_of_an_export_is_where_the_head_is_in_a_square(folder) -> None:
+    succeeded(full(folder, "--resize-mode", "border"))
+    succeeded(here("export", "--output", "ds", "--format", "yolo", "--into", "out", cwd=folder))
+    (label,) = (folder / "out/labels/train").glob("0002/2.txt")
+    assert label.read_text().split()[1:] == ["0.500000", "0.375000", "0.375000", "0.250000"]

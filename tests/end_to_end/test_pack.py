@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -608,7 +609,7 @@ def test_images_that_an_audit_excludes_are_left_out_and_counted(ds, tmp_path, fo
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("key\n1\n", "is no CSV file with a column id"),
+        ("number,why\n1,x\n", "has no column id or key, but number, why"),
         ("id\n1\ncirno\n", "line 3: 'cirno' is no id"),
     ],
 )
@@ -618,9 +619,44 @@ def test_a_list_that_cannot_be_read_excludes_nothing(ds, tmp_path, text, reason)
         packed(ds, exclude=tmp_path / "exclude.csv")
 
 
-def test_archives_whose_labels_would_name_excluded_images_are_refused(ds, tmp_path) -> None:
-    with pytest.raises(UsageError, match="--exclude: archives hold the labels"):
-        packed(ds, "tar", exclude=tmp_path / "exclude.csv")
+def test_only_the_images_of_a_list_are_packed_and_the_others_counted(ds, tmp_path) -> None:
+    (tmp_path / "marks.csv").write_text(
+        "id,mark\n1003,good\n1007,good\n1004,wrong head\n999,good\n"
+    )
+    flags = ("--only", tmp_path / "marks.csv", "--mark", "good", "--json")
+    done = here("pack", "--output", ds, *flags, cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert (found["images"], found["packed"], found["excluded"]) == (IMAGES, 2, IMAGES - 2)
+    assert "marks.csv: 1 of 3 images are not in the dataset, such as 999" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("only", "exclude", "said"),
+    [
+        ("id\n1\n2\n", None, "only.csv: none of its 2 images is in the dataset, such as 1"),
+        (None, "1\n", "exclude.csv: none of its 1 images is in the dataset, such as 1"),
+        ("id\n", None, "only .*only.csv: no image of .*manifest.parquet is left"),
+        ("id\n1003\n", "1003\n", "only .*only.csv, exclude .*exclude.csv: no image of"),
+    ],
+)
+def test_lists_that_leave_nothing_are_refused_and_change_nothing(
+    ds, tmp_path, only, exclude, said
+) -> None:
+    flags = list[object]()
+    for name, text in (("only", only), ("exclude", exclude)):
+        if text is not None:
+            (tmp_path / f"{name}.csv").write_text(text)
+            flags += [f"--{name}", tmp_path / f"{name}.csv"]
+    done = here("pack", "--output", ds, *flags, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.search(said, done.stderr), done.stderr
+    assert not (ds / "packs").exists()
+
+
+@pytest.mark.parametrize("flag", ["only", "exclude"])
+def test_archives_whose_labels_would_name_excluded_images_are_refused(ds, tmp_path, flag) -> None:
+    with pytest.raises(UsageError, match=f"--{flag}: archives hold the labels"):
+        packed(ds, "tar", **{flag: tmp_path / "list.csv"})
 
 
 def test_nothing_is_packed_during_a_run(ds) -> None:

@@ -23,6 +23,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
+from dafre_fast.gallery.marks import FILE, Marks
 from tests.gallery import judged
 from tests.gallery.small_dataset import IMAGES, ODD, One, images
 
@@ -237,6 +238,70 @@ def test_images_are_chosen_by_clicks_and_ranges_and_marked(browser, dataset, tmp
         expect(page.get_by_role("status")).to_have_text("4 chosen")
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("0 images")
+        page.close()
+
+
+def test_a_review_needs_two_keys(browser, dataset, tmp_path) -> None:
+    own = shutil.copytree(dataset, tmp_path / "own")
+    test = [one for one in MADE if one.split == "test"]
+    with started(own) as address:
+        page = browser.new_page(base_url=address)
+        page.goto("/?q=split:test&order=manifest")
+        page.get_by_role("link", name="Review these").click()
+        page.get_by_label("Your name").fill("Anna")
+        page.keyboard.press("Enter")
+        counter = page.locator("main .what").first
+        for number, key in enumerate("rwsr"):
+            expect(counter).to_contain_text(f"{number + 1} of {len(test)}")
+            expect(counter).to_contain_text(f"image {test[number].id}")
+            page.keyboard.press(key)
+        expect(counter).to_contain_text(f"5 of {len(test)}")
+        page.keyboard.press("u")
+        expect(counter).to_contain_text(f"4 of {len(test)}")
+        page.goto("/agreement")
+        expect(page.get_by_role("row", name="Anna")).to_have_text("Anna111")
+        page.goto("/?q=verdict:wrong")
+        expect(page.locator(".grid li")).to_have_attribute("id", f"i{test[1].id}")
+        page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_of_a_review_are_accessible(
+    browser, dataset, pictures, tmp_path, width, scheme
+) -> None:
+    own = shutil.copytree(dataset, tmp_path / "own")
+    ids = [one.id for one in MADE if one.split == "test"]
+    marks = Marks(tmp_path)
+    marks.judge("Ben", "right", ids[:9])
+    marks.judge("Chloë", "wrong", ids[5:12])
+    with started(own, "--reviews", str(tmp_path / FILE)) as address:
+        view = {"width": width, "height": 844}
+        page = browser.new_page(base_url=address, viewport=view, color_scheme=scheme)
+
+        def look(name: str) -> None:
+            page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png")
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{name}\n{found.generate_report()}"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+        page.goto("/review?q=split:test", wait_until="load")
+        look("who")
+        page.get_by_label("Your name").fill("Anna")
+        page.get_by_role("button", name="Begin").click()
+        expect(page.get_by_role("button", name="Right")).to_be_visible()
+        for button in page.locator(".review button").all():
+            box = button.bounding_box()
+            assert box
+            assert box["y"] + box["height"] <= view["height"]
+        page.wait_for_load_state("load")
+        look("review")
+        page.keyboard.press("w")
+        page.goto("/agreement", wait_until="load")
+        look("agreement")
+        page.goto(f"/review?q=split:test+class:{FIRST.klass}+status:truncated", wait_until="load")
+        look("seen")
         page.close()
 
 

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from dafre_fast.core.errors import InputError, UsageError
-from dafre_fast.dataset.exclusions import read_excluded
+from dafre_fast.dataset.chosen import Lists, read_chosen
+from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.gallery.marks import FILE, READY, Marks
 from tests.gallery.small_dataset import images
 from tests.gallery.test_server import Answer, Ask, elements, talk
@@ -112,7 +113,8 @@ def test_marks_are_exported_for_tables_and_for_exclude(own, tmp_path) -> None:
         answer = await ask("/marks.csv?mark=not+safe")
         assert answer.headers["Content-Disposition"] == 'attachment; filename="marks.csv"'
         (tmp_path / "marks.csv").write_bytes(answer.body)
-        assert read_excluded(tmp_path / "marks.csv").to_list() == [SECOND]
+        lists = Lists(exclude=tmp_path / "marks.csv")
+        assert read_chosen(lists, open_manifest(own)).exclude.to_list() == [SECOND]
         assert pl.read_csv((await ask("/marks.csv?mark=nobody")).body).height == 0
         assert (await ask("/marks.csv?x=1")).status == 400
 

@@ -44,6 +44,30 @@ def test_a_split_is_judged_and_every_row_is_counted(made, tmp_path, split, image
     assert low < high == 1.0
 
 
+def test_images_that_lists_leave_out_are_counted_and_judged_into_a_folder_of_their_own(
+    made, tmp_path, copied
+) -> None:
+    ids = pl.read_parquet(copied / "manifest.parquet").filter(split="test")["id"]
+    rows = "".join(f"{image},wrong character\n" for image in ids[:4])
+    (tmp_path / "marks.csv").write_text(f"id,mark\n{rows}{ids[5]},not safe\n77,wrong character\n")
+    lists = {"exclude": tmp_path / "marks.csv", "mark": ("wrong character",)}
+    notices = []
+    run = EvaluateRun(model=made.model, output=copied, **lists)
+    found = evaluate(run, Computing(threads=1), notices.append)
+    assert (found.rows, found.judged, found.refused) == (12, 8, {"excluded": 4})
+    assert Path(found.page).parent.name.endswith("test-without-marks-wrong_character")
+    assert any("1 of 5 images are not in the dataset" in str(event) for event in notices)
+    found = judged(made, tmp_path / "only", only=tmp_path / "marks.csv")
+    assert (found.judged, found.refused) == (5, {"excluded": 7})
+
+
+def test_lists_that_leave_nothing_to_judge_are_refused(made, tmp_path) -> None:
+    ids = pl.read_parquet(made.dataset / "manifest.parquet").filter(split="train")["id"]
+    (tmp_path / "train.txt").write_text(f"{ids[0]}\n")
+    with pytest.raises(UsageError, match=r"only .*train\.txt: no image of test is left"):
+        judged(made, tmp_path / "judged", only=tmp_path / "train.txt")
+
+
 def test_images_that_were_trained_on_are_refused_unless_told(made, tmp_path) -> None:
     with pytest.raises(UsageError, match="42 trained_on; --trained-on judges them"):
         judged(made, tmp_path, split="train")

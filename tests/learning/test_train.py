@@ -274,6 +274,21 @@ def test_a_dataset_without_val_is_trained_on_and_says_so(ds, tmp_path) -> None:
     assert any("no image of val" in getattr(event, "text", "") for event in notices)
 
 
+def test_images_that_lists_leave_out_are_not_trained_on_and_are_counted(ds, tmp_path) -> None:
+    table = pl.read_parquet(ds / "manifest.parquet")
+    left_out = [*table.filter(split="train")["id"][:3], *table.filter(split="val")["id"][:1]]
+    (tmp_path / "list.txt").write_text("".join(f"{image}\n" for image in [*left_out, 77]))
+    notices = []
+    lists = {"exclude": tmp_path / "list.txt", "epochs": 1}
+    found = trained(ds, tmp_path / "run", notices.append, **lists)
+    assert found.images == table.filter(split="train").height - 3
+    assert found.excluded == 4
+    assert sum("1 of 5 images are not in the dataset" in str(one) for one in notices) == 1
+    (tmp_path / "list.txt").write_text(f"{left_out[-1]}\n")
+    with pytest.raises(UsageError, match=r"only .*list\.txt: no image of 'train' is left"):
+        trained(ds, tmp_path / "other", only=tmp_path / "list.txt")
+
+
 def losing(monkeypatch, at: int) -> None:
     """Make the loss of the step `at` no number."""
     steps, real = [], loop.loss_of

@@ -31,14 +31,17 @@ from dafre_fast.gallery.view import (
     Listed,
     Listing,
     Near,
+    Next,
     Page,
     Place,
+    Tile,
     View,
     address,
     pairs_of,
 )
 
 if TYPE_CHECKING:
+    from dafre_fast.gallery.agreement import Agreement
     from dafre_fast.learning.naming import Seen
 
 STATIC = {
@@ -122,6 +125,37 @@ class Pages:
     def marked(self, counts: Mapping[str, int], last: Act | None) -> str:
         """Return the page of all marks, with their images and what would be undone."""
         return self._render("marks.html", view=View(), counts=counts, last=last)
+
+    def introduce(self, view: View) -> str:
+        """Return the page that asks for the name of who reviews a view."""
+        return self._render("review.html", view=view, person=None, now=None)
+
+    def review(
+        self,
+        view: View,
+        person: str,
+        now: Next,
+        details: Details,
+        examples: Sequence[Tile],
+        *,
+        may_rename: bool,
+    ) -> str:
+        """Return the page of the image that a person judges next, with others of its class."""
+        values = {"details": details, "examples": examples, "may_rename": may_rename}
+        sizes = details.tile.sizes
+        shown = [(one, *sizes[one.name]) for one in self._outputs if sizes[one.name][0]]
+        return self._render("review.html", view=view, person=person, now=now, shown=shown, **values)
+
+    def reviewed(
+        self, view: View, person: str, now: Next, skipped: int, *, may_rename: bool
+    ) -> str:
+        """Return the page of a view of which a person has seen all images."""
+        values = {"skipped": skipped, "may_rename": may_rename}
+        return self._render("review.html", view=view, person=person, now=now, **values)
+
+    def agreement(self, found: "Agreement", counts: Mapping[str, int]) -> str:
+        """Return the page of how far people agree, and what they say together."""
+        return self._render("agreement.html", view=View(), found=found, counts=counts)
 
     def upload(self) -> str:
         """Return the page with the form to upload a picture."""

@@ -1,7 +1,6 @@
 """Marks: set, taken off, undone, listed, and exported for other commands."""
 
 import asyncio
-import io
 from collections.abc import Sequence
 
 import polars as pl
@@ -13,9 +12,9 @@ from dafre_fast.gallery.index import Column, Index
 from dafre_fast.gallery.marks import Marks
 from dafre_fast.gallery.pages import Pages
 from dafre_fast.gallery.replies import Redirect, html
+from dafre_fast.gallery.routes.tables import described, is_id, table_file
 from dafre_fast.gallery.view import View, address, read_view, split_query
 
-_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "txt": "text/plain"}
 _FIELDS = ("id", "mark", "act", "all", "image", "back")
 
 
@@ -47,7 +46,7 @@ class MarkRoutes:
         if given.get("back") == "marks":
             raise Redirect("/marks")
         image = given.get("image", "")
-        place = f"/image/{int(image)}" if _is_id(image) else "/"
+        place = f"/image/{int(image)}" if is_id(image) else "/"
         raise Redirect(f"{place}{address(view)}")
 
     def _act(self, view: View, given: dict[str, str], ids: Sequence[str]) -> None:
@@ -66,7 +65,7 @@ class MarkRoutes:
                 raise UsageError(f"nothing fits {wrong[0].term}")
             rows = queries.rows_of(self._index, view)
             return [*map(int, self._index.grid[Column.ID][rows])]
-        chosen = [int(one) for one in ids if _is_id(one)]
+        chosen = [int(one) for one in ids if is_id(one)]
         missing = [one for one in chosen if not queries.exists(self._index, one)]
         if not chosen or missing or len(chosen) != len(ids):
             raise UsageError("id: choose images of the manifest first")
@@ -79,22 +78,10 @@ class MarkRoutes:
             raise UsageError(f"there is no parameter `{unknown[0]}`")
         names = [value for _, value in pairs if value] or self._marks.names()
         kind = request.match_info["kind"]
-        body = await asyncio.to_thread(self._written, names, kind)
-        answer = web.Response(body=body, content_type=_TYPES[kind])
-        answer.headers["Content-Disposition"] = f'attachment; filename="marks.{kind}"'
-        return answer
+        return await asyncio.to_thread(self._file, names, kind)
 
-    def _written(self, names: Sequence[str], kind: str) -> bytes:
-        table = self._table(names)
-        file = io.BytesIO()
-        if kind == "parquet":
-            table.write_parquet(file)
-        elif kind == "csv":
-            table.write_csv(file)
-        else:
-            ids = table["id"].unique(maintain_order=True).to_list()
-            file.write("".join(f"{one}\n" for one in ids).encode())
-        return file.getvalue()
+    def _file(self, names: Sequence[str], kind: str) -> web.Response:
+        return table_file(self._table(names), "marks", kind)
 
     def _table(self, names: Sequence[str]) -> pl.DataFrame:
         rows = [
@@ -106,9 +93,4 @@ class MarkRoutes:
             ("time", pl.Datetime("us", "UTC")),
         ]
         marked = pl.DataFrame(rows, columns, orient="row")
-        known = self._index.rows.select("id", "class_name", "split", "path").unique("id")
-        return marked.lazy().join(known, on="id", how="left", maintain_order="left").collect()
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18
+        return described(self._index, marked)

@@ -18,6 +18,7 @@ from dafre_fast.gallery.language import read, split_order
 from dafre_fast.gallery.matching import KINDS
 from dafre_fast.gallery.pages import Pages
 from dafre_fast.gallery.replies import Redirect, html
+from dafre_fast.gallery.verdicts import verdicts_on
 from dafre_fast.gallery.view import (
     Beside,
     Listing,
@@ -49,8 +50,8 @@ class ViewRoutes:
         ]
 
     async def _grid(self, request: web.Request) -> web.Response:
-        view = self._view(request, "/")
-        return await self._answered(view, self._page, view)
+        view = self.view(request, "/")
+        return await self.answered(view, self._page, view)
 
     def _page(self, view: View) -> str:
         page = queries.page(self._index, view)
@@ -63,8 +64,8 @@ class ViewRoutes:
 
     async def _image(self, request: web.Request) -> web.Response:
         image = int(request.match_info["id"])
-        view = self._view(request, f"/image/{image}")
-        return await self._answered(view, self._one, view, image)
+        view = self.view(request, f"/image/{image}")
+        return await self.answered(view, self._one, view, image)
 
     def _one(self, view: View, image: int) -> str:
         details = queries.details(self._index, image)
@@ -74,12 +75,11 @@ class ViewRoutes:
         beside = Beside(
             original=find_original(self._dataset, image),
             duplicates=queries.tiles_of(self._index, find_duplicates(self._dataset, image)),
+            verdicts=verdicts_on(self._index.verdicts(), image),
         )
         return self._pages.image(view, details, place, beside)
 
-    async def _answered(
-        self, view: View, make: Callable[..., str], *values: object
-    ) -> web.Response:
+    async def answered(self, view: View, make: Callable[..., str], *values: object) -> web.Response:
         """Return the page that `make` makes or, if nothing fits a term of the view, one that tells
         the nearest.
         """
@@ -90,7 +90,7 @@ class ViewRoutes:
 
     async def _like(self, request: web.Request) -> web.Response:
         image = int(request.match_info["id"])
-        view = self._view(request, f"/like/{image}")
+        view = self.view(request, f"/like/{image}")
         return html(await asyncio.to_thread(self._look_alikes, view, image))
 
     def _look_alikes(self, view: View, image: int) -> str:
@@ -125,7 +125,7 @@ class ViewRoutes:
         choices = await asyncio.to_thread(queries.complete, self._index, view, text)
         return html(self._pages.completion(choices))
 
-    def _view(self, request: web.Request, path: str) -> View:
+    def view(self, request: web.Request, path: str) -> View:
         """Return the view of a request's address; `path` is that of the page.
 
         Redirects to the one address of the view, in which names are written as in the dataset, and

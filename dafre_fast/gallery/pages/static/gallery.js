@@ -146,7 +146,18 @@ const keys = {
   Escape: () => one("#back")?.click(),
 };
 
+// Keys that press a button, once: the answer is for the image that was shown.
+for (const button of all("[data-key]")) keys[button.dataset.key] = () => button.click();
+let sent = false;
+for (const form of all("form.review"))
+  form.addEventListener("submit", (event) => {
+    if (sent) event.preventDefault();
+    sent = true;
+  });
+addEventListener("pageshow", () => (sent = false)); // also where a page is kept for going back
+
 addEventListener("keydown", (event) => {
+  if (event.repeat && all("[data-key]").length) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (event.target.closest("input, select, textarea") || !(event.key in keys)) return;
   event.preventDefault();
