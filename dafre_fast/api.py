@@ -22,10 +22,12 @@ from dafre_fast.core.settings.images import (
     FULL_IMAGE,
     HEAD_CROP,
     Bounds,
+    EncodeFormat,
     Encoding,
     FaceImage,
     FullImage,
     Recipe,
+    ResizeMode,
 )
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
@@ -82,8 +84,10 @@ def resize_image(
     *,
     size: int = 256,
     exact: bool = False,
+    resize_mode: ResizeMode = "keep_ratio",
     quality: int = 90,
     subsampling: Literal["4:2:0", "4:4:4"] = "4:2:0",
+    encode_format: EncodeFormat = "jpg",
     truncated: Literal["refuse", "keep"] = "refuse",
     max_bytes: int = 500_000_000,
     max_pixels: int = 300_000_000,
@@ -91,15 +95,19 @@ def resize_image(
     max_frames: int = 10_000,
     worker_memory: int = 1_000_000_000,
 ) -> Image:
-    """Return the full image of an original: upright, whole, resized, as JPEG.
+    """Return the full image of an original: upright, resized, encoded.
 
     Args:
         data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF or BMP, and HEIC with
             the extra `heic`.
         size: The short side of the full image, in pixels; a smaller original is enlarged.
         exact: Take no shortcut while resizing but to decode a JPEG at no less than twice `size`.
-        quality: The quality of the JPEG made, 1 to 100.
-        subsampling: The chroma subsampling of the JPEG made.
+        resize_mode: `keep_ratio`: the short side gets `size` pixels, or with `keep_ratio_largest`
+            the long one; `center_crop`: the middle square; `border`: the picture within a square of
+            white; `no`: the size of the original.
+        quality: The quality of JPEG and WebP, 1 to 100.
+        subsampling: The chroma subsampling of a JPEG.
+        encode_format: The format of the image made: jpg, webp or png.
         truncated: For a JPEG or PNG that breaks off: refuse it, or keep what is there, on white.
         max_bytes: The largest original, in bytes.
         max_pixels: The largest original or output, in pixels.
@@ -108,7 +116,7 @@ def resize_image(
         worker_memory: Bounds the memory of worker processes; without effect here.
 
     Returns:
-        A JPEG in RGB: `data` (bytes), `width` and `height` (pixels).
+        An image in RGB: `data` (bytes), `width` and `height` (pixels).
 
     Raises:
         Refusal: The image cannot be made; `reason` says why.
@@ -134,6 +142,7 @@ def crop_head(
     face_size: int | None = None,
     quality: int = 90,
     subsampling: Literal["4:2:0", "4:4:4"] = "4:2:0",
+    encode_format: EncodeFormat = "jpg",
     truncated: Literal["refuse", "keep"] = "refuse",
     max_bytes: int = 500_000_000,
     max_pixels: int = 300_000_000,
@@ -141,7 +150,7 @@ def crop_head(
     max_frames: int = 10_000,
     worker_memory: int = 1_000_000_000,
 ) -> Image:
-    """Return the head crop of an original, as JPEG.
+    """Return the head crop of an original, encoded.
 
     Args:
         data: The bytes of the original: JPEG, PNG, GIF, WebP, TIFF, AVIF or BMP, and HEIC with
@@ -151,8 +160,9 @@ def crop_head(
         face_margin: Added on each side, as a share of the box's width and height.
         face_size: The largest short side of the crop, in pixels; None keeps the original's scale.
             A smaller crop is not enlarged.
-        quality: The quality of the JPEG made, 1 to 100.
-        subsampling: The chroma subsampling of the JPEG made.
+        quality: The quality of JPEG and WebP, 1 to 100.
+        subsampling: The chroma subsampling of a JPEG.
+        encode_format: The format of the image made: jpg, webp or png.
         truncated: For a JPEG or PNG that breaks off: refuse it, or keep what is there, on white.
         max_bytes: The largest original, in bytes.
         max_pixels: The largest original or output, in pixels.
@@ -161,7 +171,7 @@ def crop_head(
         worker_memory: Bounds the memory of worker processes; without effect here.
 
     Returns:
-        A JPEG in RGB: `data` (bytes), `width` and `height` (pixels).
+        An image in RGB: `data` (bytes), `width` and `height` (pixels).
 
     Raises:
         Refusal: The crop cannot be made; `reason` says why (`bad_box` and `empty_box` among them).
@@ -190,10 +200,12 @@ def make_images(
     # what is made
     size: int = 256,
     exact: bool = False,
+    resize_mode: ResizeMode = "keep_ratio",
     face_margin: float = 0.0,
     face_size: int | None = None,
     quality: int = 90,
     subsampling: Literal["4:2:0", "4:4:4"] = "4:2:0",
+    encode_format: EncodeFormat = "jpg",
     # what is refused
     truncated: Literal["refuse", "keep"] = "refuse",
     max_bytes: int = 500_000_000,
@@ -242,10 +254,14 @@ def make_images(
         progress: Show a progress line and notices on standard error. Else nothing is printed.
         size: The short side of a full image, in pixels; a smaller original is enlarged.
         exact: Take no shortcut while resizing but to decode a JPEG at no less than twice `size`.
+        resize_mode: `keep_ratio`: the short side gets `size` pixels, or with `keep_ratio_largest`
+            the long one; `center_crop`: the middle square; `border`: the picture within a square of
+            white; `no`: the size of the original.
         face_margin: Added on each side of a head, as a share of its width and height.
         face_size: The largest short side of a crop, in pixels; None keeps the original's scale.
-        quality: The quality of the JPEGs made, 1 to 100.
-        subsampling: The chroma subsampling of the JPEGs made.
+        quality: The quality of JPEG and WebP, 1 to 100.
+        subsampling: The chroma subsampling of JPEGs.
+        encode_format: The format of the images made: jpg, webp or png.
         truncated: For a JPEG or PNG that breaks off: refuse it, or keep what is there, on white.
         max_bytes: The largest original, in bytes.
         max_pixels: The largest original or output, in pixels.

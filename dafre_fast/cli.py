@@ -36,6 +36,7 @@ from dafre_fast.core.limits import raise_open_files
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.build import build, fields
 from dafre_fast.core.settings.groups import Group
+from dafre_fast.core.settings.img2dataset import translated
 from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.stopping import Stopped, end, raise_stopped
 from dafre_fast.core.summaries import Summary
@@ -159,7 +160,8 @@ def _heading(group: type[Group]) -> str:
 
 class _Command(click.Command):
     """A command whose help shows its flags in sections, and whose lists take all values that
-    follow: `--metadata a.json b.json`, as a shell expands a pattern.
+    follow: `--metadata a.json b.json`, as a shell expands a pattern. Options of img2dataset are
+    understood.
     """
 
     def __init__(
@@ -200,6 +202,7 @@ class _Command(click.Command):
             for name in option.opts
         }
         spread, flag = list[str](), ""
+        args = translated(args, self.settings, self.name or "")
         for place, arg in enumerate(args):
             if arg.startswith("-"):
                 flag = arg.replace("_", "-")

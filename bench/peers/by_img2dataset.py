@@ -17,7 +17,7 @@ import msgspec
 from bench.measure import run
 from bench.records import Sample
 
-_SCRIPT = Path(__file__).with_name("img2dataset_script.py")
+SCRIPT = Path(__file__).with_name("img2dataset_script.py")
 
 
 @cache
@@ -32,11 +32,11 @@ def interpreter() -> str | None:
 
 def resize(paths: Iterable[Path]) -> Sample:
     """Return the cost of its resizer over files, after one pass that is not counted."""
-    command = [str(interpreter()), _SCRIPT, "resize", *paths]
+    command = [str(interpreter()), SCRIPT, "resize", *paths]
     output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     return msgspec.json.decode(output, type=Sample)
 
 
 def make_dataset(addresses: Path, images: int, workers: int, output: Path) -> None:
     """Run the whole tool on a list of addresses. Raises RuntimeError unless all images are made."""
-    run(interpreter(), _SCRIPT, "dataset", addresses, output, images, workers)
+    run(interpreter(), SCRIPT, "dataset", addresses, output, images, workers)

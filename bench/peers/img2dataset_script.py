@@ -1,6 +1,6 @@
 """Run img2dataset in the environment that has it. Imports only it and the standard library.
 
-usage: img2dataset_script.py resize FILE… | dataset ADDRESSES OUTPUT IMAGES WORKERS
+usage: img2dataset_script.py resize FILE… | dataset ADDRESSES OUTPUT IMAGES WORKERS | tool OPTION…
 """
 
 import json
@@ -57,5 +57,13 @@ def dataset(addresses: str, output: str, images: str, workers: str) -> None:
         sys.exit(f"{made} of {images} made")
 
 
+def tool(*options: str) -> None:
+    """Run its command with these options, each as `--name=value`."""
+    from img2dataset.main import main
+
+    sys.argv[1:] = options
+    main()
+
+
 if __name__ == "__main__":
-    {"resize": resize, "dataset": dataset}[sys.argv[1]](*sys.argv[2:])
+    {"resize": resize, "dataset": dataset, "tool": tool}[sys.argv[1]](*sys.argv[2:])

@@ -31,6 +31,7 @@ from dafre_fast.audit.records import Groups, Kind, Why
 from dafre_fast.core.errors import InputError
 from dafre_fast.core.layout import MANIFEST
 from dafre_fast.core.splits import SPLITS
+from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.tables.image_paths import image_paths
 from dafre_fast.tables.unreadable import reading
@@ -71,7 +72,8 @@ def read_images(folder: Path) -> pl.DataFrame:
     if len(nameless):
         raise InputError(f"{folder / MANIFEST}: row {nameless[0] + 1} names no image")
     first = images.unique("id", keep="first", maintain_order=True)
-    return first.with_columns(image_paths().alias("path"))
+    full, *_ = read_outputs(folder)
+    return first.with_columns(image_paths(full.extension).alias("path"))
 
 
 def find_duplicates(images: pl.DataFrame, *, distance: int, keep: str, threads: int) -> Duplicates:

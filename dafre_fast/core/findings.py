@@ -16,7 +16,7 @@ class Flaw(StrEnum):
     WRONG_SIZE = "wrong_size"
     WRONG_HASH = "wrong_hash"
     BROKEN_JPEG = "broken_jpeg"
-    """The file is as recorded, but not a JPEG from its first marker to its last."""
+    """The file is as recorded, but not a whole JPEG, WebP or PNG."""
     WRONG_DIMENSIONS = "wrong_dimensions"
     UNDECODABLE = "undecodable"
     NOT_CHECKED = "not_checked"

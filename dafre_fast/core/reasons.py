@@ -69,7 +69,7 @@ class Reason(_Explained):
     TOO_MUCH_MEMORY = "too_much_memory", "Decoding would take more than --worker-memory."
     OUTPUT_TOO_LARGE = (
         "output_too_large",
-        "The output would have more pixels than --max-pixels, or a side longer than a JPEG's.",
+        "The output would have more pixels than --max-pixels, or a side too long for its format.",
     )
     # its pixels
     TRUNCATED = "truncated", "The file ends before the image does."

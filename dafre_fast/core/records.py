@@ -111,7 +111,7 @@ class Detected(Struct, frozen=True, omit_defaults=True, tag_field="stage", tag="
 
 
 class Image(Struct, frozen=True):
-    """One encoded output: its JPEG bytes, and its size in pixels."""
+    """One encoded output: the bytes of its file, and its size in pixels."""
 
     data: bytes
     width: int

@@ -12,7 +12,7 @@ from dafre_fast.core.events import Doing, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.settings.detecting import Counting
 from dafre_fast.core.settings.groups import Group
-from dafre_fast.core.settings.images import HEAD_CROP, Recipe
+from dafre_fast.core.settings.images import Recipe, head_crop
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import Selection
 from dafre_fast.core.summaries import Step, Summary
@@ -81,7 +81,7 @@ def crop(
     refuse_manifest(run.manifest, [faces])
     tell(Doing(f"reading {faces.name}"))
     catalogue = read_catalogue(faces, None, selection)
-    asked = ask_catalogue(catalogue.kept, {HEAD_CROP: run.output})
+    asked = ask_catalogue(catalogue.kept, {head_crop(recipe.face, recipe.encoding): run.output})
     refuse_shared_buckets(run.input, "--input", [run.output], buckets_of(asked))
     originals = with_names(Originals(Tree(run.input, CHECK, tell), folder=None), faces)
     job = _Job("faces", asked, originals, catalogue.bad_rows, catalogue.funnel)

@@ -42,10 +42,11 @@ def asked_column(name: str) -> str:
 
 def members_of(outputs: Sequence[Output]) -> dict[str, str]:
     """Return the ending of the members of each output, by its name, in a shard that holds these
-    outputs: `jpg` for the first, `{name}.jpg` for the others. The id precedes it.
+    outputs: `jpg` for the first, `{name}.jpg` for the others, or with the extension of another
+    format. The id precedes it.
     """
     return {
-        output.name: f"{output.name}.jpg" if place else "jpg"
+        output.name: f"{output.name}.{output.extension}" if place else output.extension
         for place, output in enumerate(outputs)
     }
 

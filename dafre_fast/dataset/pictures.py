@@ -26,7 +26,7 @@ def file_of(output: Output, image_id: int) -> str:
     """Return the path of an output in a dataset of trees. It is made of the number alone, so that
     no text can lead out of the folder.
     """
-    return f"{output.tree}/{image_path(image_id)}"
+    return f"{output.tree}/{image_path(image_id, output.extension)}"
 
 
 class Place(NamedTuple):
@@ -97,8 +97,9 @@ class Pictures:
 
     def place(self, output: Output, image_id: int) -> Place:
         """Return where an output should lie: in a shard if it is known to be in one, else in its
-        tree.
+        tree. The format of its file is that of the dataset's output of this name.
         """
+        output = next((own for own in self.outputs if own.name == output.name), output)
         row = int(np.searchsorted(self.ids, image_id))
         if row == len(self.ids) or self.ids[row] != image_id:
             path = file_of(output, image_id)

@@ -109,14 +109,17 @@ def add_makings(state: Path, others: Sequence[Making], *, resume: bool = True) -
     if resume:
         with suppress(InputError):  # the record is damaged: only what is added is known
             known = makings_in(state)
-    if more := [making for making in others if making not in known]:
+    # The last one is that of the last run: it decides the format of files (`dataset.outputs`).
+    together = [*(making for making in known if making not in others), *others]
+    if together != known:
         with replacing(state / NAME) as part:
-            part.write_bytes(msgspec.json.format(msgspec.json.encode([*known, *more])))
+            part.write_bytes(msgspec.json.format(msgspec.json.encode(together)))
 
 
 def makings(output: Path) -> list[Making]:
-    """Return the settings and versions of every run that contributed to a dataset, oldest first; an
-    empty list if none is recorded. Raises InputError if the record is damaged.
+    """Return the settings and versions of every run that contributed to a dataset, those of the
+    last run at the end; an empty list if none is recorded. Raises InputError if the record is
+    damaged.
     """
     return makings_in(output / STATE)
 

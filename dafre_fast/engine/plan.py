@@ -27,13 +27,21 @@ _TEXT = pl.lit(None, dtype=pl.String)
 
 def ask_catalogue(kept: pl.DataFrame, folders: Mapping[Output, Path]) -> pl.DataFrame:
     """Request outputs of the rows of a catalogue, each output in its folder, as
-    `{folder}/{bucket}/{id}.jpg`. Returns the rows with all their columns.
+    `{folder}/{bucket}/{id}.jpg`, or with the extension of another format. Returns the rows with all
+    their columns; `path` gets the extension of the first output.
     """
     paths = {
-        asked_column(output.name): pl.lit(f"{folder}/") + pl.col("path")
+        asked_column(output.name): pl.lit(f"{folder}/") + _named(output.extension)
         for output, folder in folders.items()
     }
-    return kept.with_columns(key=pl.col("id").cast(pl.String), original=_TEXT, **paths, spool=_TEXT)
+    named = [_named(output.extension) for output in [*folders][:1]]
+    key = pl.col("id").cast(pl.String)
+    return kept.with_columns(*named, key=key, original=_TEXT, **paths, spool=_TEXT)
+
+
+def _named(extension: str) -> pl.Expr:
+    """Return the paths of a catalogue with another extension."""
+    return pl.col("path").str.replace(r"\.[a-z]+$", f".{extension}")
 
 
 def lean(asked: pl.DataFrame, outputs: Sequence[Output]) -> pl.DataFrame:
@@ -52,10 +60,11 @@ def buckets_of(asked: pl.DataFrame) -> list[str]:
 
 def ask_files(files: Iterable[tuple[str, str]], output: Output, folder: Path) -> pl.DataFrame:
     """Request one output of each file, given as (path in the tree, path to read). Column `path` of
-    the table returned is the path in the tree; `jpg_names` gives the names of the files to write.
+    the table returned is the path in the tree; `output_names` gives the names of the files to
+    write.
     """
     keys, originals = zip(*sorted(files), strict=True)
-    paths = [f"{folder}/{name}" for name in jpg_names(keys)]
+    paths = [f"{folder}/{name}" for name in output_names(keys, output.extension)]
     columns = {"key": keys, "path": keys, "original": originals, asked_column(output.name): paths}
     asked = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     nothing = {edge: pl.lit(None, dtype=pl.Float32) for edge in Box._fields}
@@ -152,45 +161,46 @@ def _wanted(
     return Wanted(key, original, outputs, box, spool)
 
 
-def jpg_names(keys: Sequence[str]) -> list[str]:
+def output_names(keys: Sequence[str], extension: str = "jpg") -> list[str]:
     """Return the name of the output of each original in a tree; `keys` are in ascending order.
 
     `0123/5.png` becomes `0123/5.jpg`. If `0123/5.jpg` is an original too, it becomes
     `0123/5.png.jpg`, so that no output overwrites another. What does not have the extension of an
-    image, such as `0123/5.json`, comes last.
+    image, such as `0123/5.json`, comes last. Another extension stands in place of `jpg`.
     """
-    taken = {key for key in keys if key.endswith(".jpg")}
+    ending = f".{extension}"
+    taken = {key for key in keys if key.endswith(ending)}
     names, beside = [*keys], list[int]()
     for place, key in enumerate(keys):
-        if not key.endswith(".jpg"):
-            stem, extension = splitext(key)  # noqa: PTH122  (a Path per file costs)
-            if _is_of_image(extension):
-                names[place] = _take_name(stem, key, taken)
+        if not key.endswith(ending):
+            stem, own = splitext(key)  # noqa: PTH122  (a Path per file costs)
+            if _is_of_image(own):
+                names[place] = _take_name(stem, key, ending, taken)
             else:
                 beside.append(place)
     for place in beside:
         key = keys[place]
-        names[place] = _take_name(splitext(key)[0], key, taken)  # noqa: PTH122
+        names[place] = _take_name(splitext(key)[0], key, ending, taken)  # noqa: PTH122
     return names
 
 
-def _take_name(stem: str, key: str, taken: set[str]) -> str:
-    name = f"{stem}.jpg"
-    name = f"{key}.jpg" if name in taken else name
+def _take_name(stem: str, key: str, ending: str, taken: set[str]) -> str:
+    name = f"{stem}{ending}"
+    name = f"{key}{ending}" if name in taken else name
     while name in taken:
-        name += ".jpg"
+        name += ending
     taken.add(name)
     return name
 
 
 def renamed(keys: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
     """Return the originals, named as images, whose output has another name because an original of
-    the same name has taken it; and these outputs (`jpg_names`).
+    the same name has taken it; and these outputs (`output_names`).
     """
     return [
         (key, name)
         for key, name in zip(keys, names, strict=True)
-        if name.startswith(f"{key}.jpg") and _is_of_image(splitext(key)[1])  # noqa: PTH122
+        if name.startswith(f"{key}.") and _is_of_image(splitext(key)[1])  # noqa: PTH122
     ]
 
 

@@ -68,8 +68,9 @@ def _copied(stored: Pictures, view: Output, ids: Sequence[int], into: Path) -> I
     """
     for image in ids:
         with suppress(OSError):
-            data = stored.place(view, image).read(stored.folder)
-            name = f"{PICTURES}/{image}.jpg"
+            place = stored.place(view, image)
+            data = place.read(stored.folder)
+            name = f"{PICTURES}/{image}{Path(place.name).suffix}"
             with replacing(into / name) as part:
                 part.write_bytes(data)
             yield name

@@ -9,6 +9,7 @@ from dafre_fast.core.errors import UsageError
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.images import Output, Whole
 from dafre_fast.dataset.output_columns import prefix_of
+from dafre_fast.dataset.shown_boxes import shown_boxes
 
 FILE = "file"
 """The column of the paths of images in an export."""
@@ -52,17 +53,21 @@ def shows_boxes(output: Output) -> bool:
 
 
 def images_of(rows: pl.DataFrame, output: Output, path: pl.Expr) -> pl.DataFrame:
-    """Return rows of a pack as the images of an export (`Exporting`)."""
+    """Return rows of a pack as the images of an export (`Exporting`). `path` ends in `.jpg`, in
+    place of which images of another format have their own ending.
+    """
     prefix = prefix_of(output.name)
     sides = [
         pl.col(f"{prefix}{side}").alias(name)
         for side, name in zip(("width", "height"), SIDES, strict=True)
     ]
-    edges = [pl.col(edge).cast(pl.Float64).clip(0, 1) for edge in Box._fields]
+    shown = shown_boxes(output)
+    edges = [shown[edge].cast(pl.Float64).clip(0, 1).alias(edge) for edge in Box._fields]
+    file = path.str.replace(r"\.jpg$", f".{output.extension}").alias(FILE)
     left, top, right, bottom = (pl.col(edge) for edge in Box._fields)
     is_box = (right > left) & (bottom > top) & pl.lit(shows_boxes(output))
     known = pl.all_horizontal(pl.col(edge).is_finite() for edge in Box._fields)
-    return rows.with_columns(path.alias(FILE), *sides, *edges).with_columns(
+    return rows.with_columns(file, *sides, *edges).with_columns(
         pl.when(is_box & known).then(pl.col(edge)).alias(edge) for edge in Box._fields
     )
 

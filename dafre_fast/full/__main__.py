@@ -20,7 +20,7 @@ from dafre_fast.core.settings.images import (
 from dafre_fast.core.settings.running import Dividing, Reporting
 from dafre_fast.core.settings.tables import AnyTable, Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
-from dafre_fast.core.summaries import HeadsSummary
+from dafre_fast.core.summaries import HeadsSummary, Summary
 from dafre_fast.full.inputs import refuse_unfit
 from dafre_fast.full.settings import FullRun, Search
 from dafre_fast.report.settings import Presenting
@@ -111,11 +111,29 @@ def command(
         if isinstance(summary, HeadsSummary) and not running.part:  # engines found those of all
             rules = (*rules[:-1], replace(running, resume=True))
             summary = carry_out(make, rules, run.output, source, tell, None, **more)
+        if run.compat and isinstance(summary, Summary) and summary.success:
+            summary = _packed_for_img2dataset(summary, run, running, tell)
     if isinstance(summary, HeadsSummary):
         return show_whole(summary, reporting)
     if running.part:
         return cli.report(summary, reporting)
     return show(summary, run.output, reporting, run.report, presenting=presenting)
+
+
+def _packed_for_img2dataset(
+    summary: Summary, run: FullRun, running: Dividing, tell: Tell
+) -> Summary:
+    """Write shards as img2dataset does. The summary tells of these, last written, in any case."""
+    from dafre_fast.pack.run import pack
+    from dafre_fast.pack.settings import PackRun
+
+    shards = PackRun(
+        output=run.output,
+        format="img2dataset",
+        shard_size=run.shard_size,
+        workers=running.workers,
+    )
+    return replace(summary, packed=pack(shards, tell, digests=False))
 
 
 _POSTS_OF_SAMPLE = Notice(

@@ -29,6 +29,7 @@ def refuse_unfit(
     Raises UsageError.
     """
     _refuse_unfit_rehearsal(run, table, detecting, running)
+    _refuse_unfit_compat(run, running)
     if table.table:
         _refuse_beside_table(run, search, detecting)
         return
@@ -62,6 +63,15 @@ def _refuse_beside_table(run: FullRun, search: Search, detecting: Detecting) -> 
         raise UsageError("--tag-ids goes with --faces; a --table has --class-column")
     if flag := next(chain(_given(search), _given(detecting)), None):
         raise UsageError(f"--{flag} does not go with --table, which has boxes or none")
+
+
+def _refuse_unfit_compat(run: FullRun, running: Dividing) -> None:
+    if run.compat and (run.into or running.part or running.executor == "ray"):
+        flag = "--into" if run.into else "--part" if running.part else "--executor ray"
+        raise UsageError(
+            f"--compat does not go with {flag}: `pack --format {run.compat}` writes such shards"
+            " afterwards"
+        )
 
 
 def _refuse_unfit_rehearsal(

@@ -127,7 +127,7 @@ def _full(
     metadata = open_metadata(rows.source, fetching, own_rows(own, making), selection)
     with sharing(run.output, running) as share:
         record_boxes(output, own, resume=running.resume)
-        bad_rows, tags = _write_tables(rows, metadata, output, splitting, tell), None
+        bad_rows, tags = _write_tables(rows, asked, metadata, output, splitting, tell), None
         if part is None or part.number == 1 or place.part:  # tags are the same for all parts
             plotting = replace(plotting, title=plotting.title or run.output.absolute().name)
             tagging = (fetching.metadata, output, steps, plotting, tell)
@@ -284,14 +284,19 @@ def _finish(
 
 
 def _write_tables(
-    rows: Rows, metadata: Metadata, output: Path, splitting: Splitting, tell: Tell
+    rows: Rows,
+    asked: pl.DataFrame,
+    metadata: Metadata,
+    output: Path,
+    splitting: Splitting,
+    tell: Tell,
 ) -> BadRows:
     """Write labels, if there are classes, their funnel, and the list of bad rows."""
     catalogue = rows.catalogue
     if rows.have_classes:
         tell(Doing("writing labels"))
         record_protocol(output / LABELS, splitting, tell)
-        write_labels(catalogue.kept, output / LABELS)
+        write_labels(asked, output / LABELS)
     write_funnel(catalogue.funnel, output / LABELS / FUNNEL)
     return write_bad_rows(pl.concat([catalogue.bad_rows, metadata.bad_rows]), output / BAD_ROWS)
 

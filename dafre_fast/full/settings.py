@@ -39,6 +39,10 @@ class FullRun(Group, frozen=True):
             extra=STORES,
         ),
     ] = None
+    compat: Annotated[
+        Literal["img2dataset"] | None,
+        Meta(description="Write shards as img2dataset does, too: packs/img2dataset-both."),
+    ] = None
     shard_size: ShardSize = 10_000
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     dry_run: Annotated[

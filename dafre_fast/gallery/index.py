@@ -41,6 +41,7 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.reading import open_manifest, open_tags
+from dafre_fast.dataset.shown_boxes import shown_boxes
 from dafre_fast.gallery.answers import Answers
 from dafre_fast.gallery.marks import Marks
 from dafre_fast.gallery.verdicts import People, Verdict, merge
@@ -69,7 +70,7 @@ class Column(IntEnum):
 
     Class, split and status are places in `terms`. Sizes are in pixels, 0 if there is no picture.
     `ORIGINAL` and `HEAD` are the shorter sides of the original and of the head crop; the edges of
-    the head box are in millionths of width and height.
+    the head box are in millionths of width and height of the full image.
     """
 
     ID = 0
@@ -293,14 +294,14 @@ def _grid(rows: pl.LazyFrame, terms: pl.DataFrame, outputs: Sequence[Output]) ->
     """Return the grid, int64 (lines, rows)."""
     found = rows.select(pl.len()).collect().item()
     sides = [pl.col(name) for output in outputs for name in _sides(output)]
-    lines = [*(_line(column, terms) for column in Column), *sides]
+    lines = [*(_line(column, terms, outputs[0]) for column in Column), *sides]
     grid = np.zeros((len(lines), found), np.int64)
     for line, values in enumerate(lines):
         grid[line] = rows.select(values.fill_null(0)).collect().to_series().to_numpy()
     return grid
 
 
-def _line(column: Column, terms: pl.DataFrame) -> pl.Expr:
+def _line(column: Column, terms: pl.DataFrame, full: Output) -> pl.Expr:
     name = column.name.lower()
     match column:
         case Column.CLASS | Column.SPLIT | Column.STATUS:
@@ -311,7 +312,8 @@ def _line(column: Column, terms: pl.DataFrame) -> pl.Expr:
         case Column.ORIGINAL:
             return pl.min_horizontal("original_width", "original_height")
         case Column.LEFT | Column.TOP | Column.RIGHT | Column.BOTTOM:
-            return (pl.col(name).fill_nan(0) * 1_000_000).round().cast(pl.Int64, strict=False)
+            edge = shown_boxes(full)[name].fill_nan(0)
+            return (edge * 1_000_000).round().cast(pl.Int64, strict=False)
         case Column.HEAD:
             return pl.min_horizontal(*_sides(HEAD_CROP))
         case _:

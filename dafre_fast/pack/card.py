@@ -124,6 +124,14 @@ def what_they_show(columns: Mapping[str, str], outputs: Sequence[Output]) -> str
     return ", ".join([parts[0].replace("` ", "` is ", 1), *parts[1:]]) + "."
 
 
+def words_of_files(outputs: Sequence[Output]) -> str:
+    """Return words for the files of outputs, which all have one format."""
+    return f"the {_FORMATS[outputs[0].extension]} files"
+
+
+_FORMATS = {"jpg": "JPEG", "webp": "WebP", "png": "PNG"}
+
+
 def _what_it_shows(output: Output) -> str:
     if isinstance(output.region, Whole):
         return "the whole picture"

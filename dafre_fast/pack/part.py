@@ -67,6 +67,10 @@ class Format(NamedTuple):
     """True if it holds the columns of the manifest and the tags, and not files alone."""
     holds_labels: bool = False
     """True if it holds the label files. They name every image, so that none can be excluded."""
+    in_order: bool = False
+    """True if images keep the order of the manifest, whatever their split."""
+    columns: tuple[str, ...] = ()
+    """Columns of the manifest that it needs besides those that describe images."""
     card: Callable[[PackRun, Packable], str] | None = None
     """Returns the text of its README.md, if it has one."""
 

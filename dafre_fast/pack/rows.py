@@ -42,11 +42,19 @@ _SLICE = 10_000
 class Packable(NamedTuple):
     """The images of a dataset to pack.
 
+    <<<<<<< HEAD
+    `asked` has a row per image of the manifest that is not `excluded`, ordered by split, with its
+    `status`; `made` counts the made ones, `refused` the others by reason. `class_names` are indexed
+    by class id; without classes, there are none, and no columns of them. `outputs` are those of the
+    dataset. `numbers` are those of the shards that the images fill, None if these are all.
+    `further` are the columns that only a table of addresses had.
+    =======
     `asked` has a row per image of the manifest that lists choose (`excluded` counts the others),
     ordered by split, with its `status`; `made` counts the made ones, `refused` the others by
     reason. `class_names` are indexed by class id; without classes, there are none, and no columns
     of them. `outputs` are those of the dataset. `numbers` are those of the shards that the images
     fill, None if these are all.
+    >>>>>>> main
     """
 
     outputs: tuple[Output, ...]
@@ -56,6 +64,7 @@ class Packable(NamedTuple):
     excluded: int
     class_names: Sequence[str]
     numbers: Numbers | None = None
+    further: Sequence[str] = ()
 
 
 def recorded_columns(outputs: Sequence[Output]) -> list[str]:
@@ -75,14 +84,16 @@ def read_packable(
     shuffle: bool,
     lists: Lists = ALL,
     splits: Sequence[str] = (),
+    in_order: bool = False,
+    columns: Sequence[str] = (),
     tell: Tell = silent,
 ) -> Packable:
     """Read the images of a dataset, those of some splits, or of all if none is given, that lists
     choose.
 
-    With `described`, rows have all columns of a pack, without only those that packing needs. Raises
-    InputError if the manifest or a list cannot be read or is not that of a dataset, UsageError if
-    the lists leave no image.
+    With `described`, rows have all columns of a pack and `columns`, without only those that packing
+    needs. With `in_order`, they keep the order of the manifest. Raises InputError if the manifest
+    or a list cannot be read or is not that of a dataset, UsageError if the lists leave no image.
     """
     path, table = folder / MANIFEST, open_dataset(folder)
     known = table.collect_schema().names()
@@ -91,7 +102,7 @@ def read_packable(
     if missing := [name for name in recorded if name not in known]:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
     further = further_columns(known)
-    every = (*_DESCRIBING, *further, *columns_of(outputs), *LISTS)
+    every = (*_DESCRIBING, *further, *columns, *columns_of(outputs), *LISTS)
     wanted = ("status", *(every if described else (*_OF_IMAGE, *recorded)))
     with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
@@ -109,11 +120,12 @@ def read_packable(
     refused = asked.filter(pl.col("status") != SUCCESS)["status"].value_counts(sort=True)
     return Packable(
         outputs=outputs,
-        asked=rows.select(pl.all().gather(ordered(rows, shuffle=shuffle))),
+        asked=rows if in_order else rows.select(pl.all().gather(ordered(rows, shuffle=shuffle))),
         made=asked.filter(status=SUCCESS).height,
         refused=dict(refused.iter_rows()),
         excluded=brief.height - asked.height,
         class_names=class_names,
+        further=[name for name in further if name in rows.columns],
     )
 
 

@@ -79,6 +79,8 @@ def pack(
             described=format.describes_images,
             shuffle=run.shuffle,
             lists=lists,
+            in_order=format.in_order,
+            columns=format.columns,
             tell=tell,
         )
         if not packable.made and numbers is None:

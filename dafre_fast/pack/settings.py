@@ -21,9 +21,10 @@ class PackRun(Group, frozen=True):
 
     output: Annotated[Path, Meta(description="Folder of the dataset.")] = Path("dataset")
     format: Annotated[
-        Literal["tar", "webdataset", "parquet", "hf"],
+        Literal["tar", "webdataset", "parquet", "hf", "img2dataset"],
         Meta(
-            description="tar: archives as first published; hf: a folder for Hugging Face datasets."
+            description="tar: archives as first published; hf: a folder for Hugging Face datasets;"
+            " img2dataset: shards as that writes them."
         ),
     ] = "webdataset"
     images: Annotated[

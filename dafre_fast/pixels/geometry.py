@@ -14,6 +14,8 @@ from dafre_fast.core.records import Box
 
 LARGEST_JPEG_SIDE = 65_500
 """Limit of the encoders, in pixels (libjpeg's JPEG_MAX_DIMENSION). The format allows 65,535."""
+LARGEST_SIDES = {"jpg": LARGEST_JPEG_SIDE, "webp": 16_383, "png": LARGEST_JPEG_SIDE}
+"""Limits of outputs, in pixels, by extension. That of WebP is the format's; PNG allows more."""
 
 _FAR = 1e6
 """Largest coordinate of a box, as a share of the side; larger ones are clipped to stay finite."""
@@ -72,13 +74,23 @@ def full_size(size: Size, short: int) -> Size:
     return Size(width * short // height, short)
 
 
-def check_size(size: Size, max_pixels: int) -> None:
-    """Check that a JPEG can hold an output, and that it has at most `max_pixels`.
+def long_size(size: Size, long: int) -> Size:
+    """Return the size of a picture whose long side is exactly `long` pixels, its short side is
+    `short * long // long_side`, rounded down, but at least 1.
+    """
+    width, height = size
+    if width >= height:
+        return Size(long, max(1, height * long // width))
+    return Size(max(1, width * long // height), long)
+
+
+def check_size(size: Size, max_pixels: int, extension: str = "jpg") -> None:
+    """Check that a file of this format can hold an output, and that it has at most `max_pixels`.
 
     A strip of 1 x 20,000 pixels would be 5 million pixels long at a short side of 256.
     Raises Refusal (OUTPUT_TOO_LARGE).
     """
-    if max(size) > LARGEST_JPEG_SIDE or size.width * size.height > max_pixels:
+    if max(size) > LARGEST_SIDES[extension] or size.width * size.height > max_pixels:
         raise Refusal(Reason.OUTPUT_TOO_LARGE, f"{size.width} x {size.height} pixels")
 
 

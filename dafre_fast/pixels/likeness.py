@@ -42,7 +42,7 @@ _ORDER = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)) % _SIDE + np.arange(_S
 
 
 def likeness(data: bytes, size: Size) -> bytes | None:
-    """Return the hash, HASH_BYTES long, of a JPEG of this size; None if it has too little detail.
+    """Return the hash, HASH_BYTES long, of an image of this size; None if it has too little detail.
 
     The distance of two images is the number of bits, of 256, in which their hashes differ. Raises
     Refusal (CORRUPT) if the file cannot be decoded.

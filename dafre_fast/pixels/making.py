@@ -12,12 +12,13 @@ from dafre_fast.core.records import Box, Image
 from dafre_fast.core.settings.images import Bounds, Encoding, Recipe
 from dafre_fast.pixels import damage, mending, salvage
 from dafre_fast.pixels.colour import Verdict, judge
-from dafre_fast.pixels.decoders import jpeg
 from dafre_fast.pixels.decoders.choose import (
     ANOTHER_MAY_READ,
     decode_fast,
     readers,
 )
+from dafre_fast.pixels.encoders import encode
+from dafre_fast.pixels.framing import framed
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.header import Header, check_shape
 from dafre_fast.pixels.plan import PICTURE, ImagePlan, plan_image, plan_picture
@@ -51,7 +52,7 @@ Rendered = Outputs[Image]
 def make_images(
     data: bytes, recipe: Recipe, names: Collection[str] | None = None, *, box: Box | None = None
 ) -> Rendered:
-    """Make the outputs with these names as JPEG, or all of the recipe if `names` is None.
+    """Make the outputs with these names, encoded, or all of the recipe if `names` is None.
 
     `box` is the head box, as shares of the upright picture. Without it, outputs that show the head
     are not made. Raises Refusal with the reason if the original cannot be read.
@@ -79,7 +80,10 @@ def show_images(
         check_shape(header, recipe.shapes)
         return planned
 
-    return _planned(data, recipe.bounds, plan)
+    shown = _planned(data, recipe.bounds, plan)
+    modes = {output.name: output.resize_mode for output in outputs}
+    pictures = {name: framed(pixels, modes[name]) for name, pixels in shown.pictures.items()}
+    return replace(shown, pictures=pictures)
 
 
 def show_picture(data: bytes, bounds: Bounds, long_side: int) -> tuple[Size, Pixels]:
@@ -144,4 +148,4 @@ def _decoded(data: bytes, header: Header, plan: ImagePlan) -> tuple[Pictures, st
 
 def _encode(pixels: Pixels, encoding: Encoding) -> Image:
     height, width = pixels.shape[:2]
-    return Image(jpeg.encode(pixels, encoding.quality, encoding.subsampling), width, height)
+    return Image(encode(pixels, encoding), width, height)

@@ -7,7 +7,8 @@ from msgspec import Struct
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.formats import Format
 from dafre_fast.core.records import Box
-from dafre_fast.core.settings.images import Bounds, HeadBox, Output, ShortSide
+from dafre_fast.core.settings.images import Bounds, HeadBox, Output
+from dafre_fast.pixels.framing import LONG_SIDE, framed_size
 from dafre_fast.pixels.geometry import (
     Rect,
     Size,
@@ -15,6 +16,7 @@ from dafre_fast.pixels.geometry import (
     face_rect,
     face_size,
     full_size,
+    long_size,
     oriented,
     stored_rect,
 )
@@ -113,13 +115,14 @@ def plan_picture(header: Header, bounds: Bounds, long_side: int) -> ImagePlan:
 
 
 def _plan_whole(header: Header, output: Output, bounds: Bounds, *, beside_crop: bool) -> OutputPlan:
-    target = _target(header.size, output.size, bounds)
+    target = _target(header.size, output, bounds)
     eighths = WHOLE
     # A crop needs every pixel, so that one decode should serve both, unless this is to be exact.
     reduced = output.exact or not beside_crop or header.both_at_once
     if header.format is Format.JPEG and reduced:
         room = _EXACT_ROOM if output.exact else _ROOM
-        eighths = shrink_on_load(min(header.stored), min(target), room)
+        exact_side = max if output.resize_mode in LONG_SIDE else min
+        eighths = shrink_on_load(exact_side(header.stored), exact_side(target), room)
     size = oriented(target, header.orientation)
     return OutputPlan(output.name, size, eighths=eighths, exact=output.exact)
 
@@ -128,15 +131,20 @@ def _plan_crop(
     header: Header, output: Output, region: HeadBox, bounds: Bounds, box: Box
 ) -> OutputPlan:
     rect = face_rect(box, header.size, region.margin)
-    size = oriented(_target(rect.size, output.size, bounds), header.orientation)
+    size = oriented(_target(rect.size, output, bounds), header.orientation)
     return OutputPlan(output.name, size, stored_rect(rect, header.stored, header.orientation))
 
 
-def _target(size: Size, rule: ShortSide, bounds: Bounds) -> Size:
-    if rule.at_most or rule.pixels is None:
+def _target(size: Size, output: Output, bounds: Bounds) -> Size:
+    """Return the size to resize to, before the middle is cut out or a border is added."""
+    rule = output.size
+    if rule.pixels is None or rule.at_most:
         target = face_size(size, rule.pixels)
+    elif output.resize_mode in LONG_SIDE:
+        target = long_size(size, rule.pixels)
     else:
         target = full_size(size, rule.pixels)
+    check_size(framed_size(target, output.resize_mode), bounds.max_pixels, output.extension)
     check_size(target, bounds.max_pixels)
     return target
 

@@ -3,21 +3,25 @@
 import cv2
 import numpy as np
 
-from dafre_fast.pixels.decoders import jpeg
+from dafre_fast.core.formats import Format
+from dafre_fast.pixels.decoders import choose, jpeg
 from dafre_fast.pixels.geometry import Size
 from dafre_fast.pixels.plan import WHOLE, ImagePlan, OutputPlan, shrink_on_load
 from dafre_fast.pixels.rasters import Pixels
 
 
 def decode(data: bytes, least_side: int | None = None) -> Pixels:
-    """Decode a JPEG that this project wrote to RGB uint8 (height, width, 3).
+    """Decode an output that this project wrote to RGB uint8 (height, width, 3).
 
-    With `least_side`, a larger picture is decoded at a half, a quarter or an eighth of its size, if
+    With `least_side`, a larger JPEG is decoded at a half, a quarter or an eighth of its size, if
     its short side keeps at least so many pixels: that takes a fraction of the time.
 
     Raises Refusal for any warning of the decoder.
     """
-    header = jpeg.read_header(data)
+    header = choose.read_header(data)
+    if header.format is not Format.JPEG:
+        whole = OutputPlan("whole", header.stored, exact=True)
+        return choose.decode(data, header, ImagePlan((whole,)))["whole"][..., :3]
     eighths = WHOLE
     if least_side is not None:
         eighths = shrink_on_load(min(header.stored), least_side, 1.0)

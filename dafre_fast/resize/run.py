@@ -12,7 +12,7 @@ from dafre_fast.core.events import Doing, Notice, Tell, silent
 from dafre_fast.core.layout import BAD_ROWS, STATE
 from dafre_fast.core.paths import from_text, to_text
 from dafre_fast.core.settings.fetching import Fetching
-from dafre_fast.core.settings.images import FULL_IMAGE, Recipe
+from dafre_fast.core.settings.images import Output, Recipe
 from dafre_fast.core.settings.running import Running
 from dafre_fast.core.settings.tables import AnyTable, Selection, Taking
 from dafre_fast.core.summaries import Summary
@@ -51,7 +51,12 @@ def resize(
     if run.input.is_dir():
         refuse_taken(run.input, run.output)
     refuse_manifest(run.manifest, [Path(table.table)] if table.table else [run.input])
-    asked = _listed(run, table, selection, tell) if table.table else _found(run, selection, tell)
+    output = recipe.outputs[0]
+    asked = (
+        _listed(run, output, table, selection, tell)
+        if table.table
+        else _found(run, output, selection, tell)
+    )
     with sharing(run.output, running) as share:
         path = None if share else run.manifest
         done = make_with_manifest(
@@ -77,10 +82,11 @@ class _Asked(NamedTuple):
     """The bad rows of a table."""
 
 
-def _listed(run: ResizeRun, table: AnyTable, selection: Selection, tell: Tell) -> _Asked:
+def _listed(
+    run: ResizeRun, output: Output, table: AnyTable, selection: Selection, tell: Tell
+) -> _Asked:
     """Ask for the originals that a table of paths names."""
-    outputs = (FULL_IMAGE,)
-    rows = read_listed_rows(table, str(run.input), selection, outputs, tell)
+    rows = read_listed_rows(table, str(run.input), selection, (output,), tell)
     assert rows.listed
     originals = rows.listed.originals.select("key", name="name")
     if (away := originals.filter(pl.col("name").str.contains("://", literal=True))).height:
@@ -88,22 +94,22 @@ def _listed(run: ResizeRun, table: AnyTable, selection: Selection, tell: Tell) -
             f"{table.table}: {public(away['name'][0])} is not on this machine; `full --table`"
             " fetches originals"
         )
-    asked = ask_catalogue(rows.catalogue.kept, {FULL_IMAGE: run.output})
+    asked = ask_catalogue(rows.catalogue.kept, {output: run.output})
     asked = asked.with_columns(
         original=originals["name"].map_elements(to_text, return_dtype=pl.String)
     )
-    targets = asked[asked_column(FULL_IMAGE.name)]
+    targets = asked[asked_column(output.name)]
     links = [one for one in asked["original"] if os.path.islink(from_text(one))]  # noqa: PTH114
     refuse_replacing(asked["original"].to_list(), links, targets.to_list())
     return _Asked(asked, listed=rows.catalogue.bad_rows)
 
 
-def _found(run: ResizeRun, taking: Taking, tell: Tell) -> _Asked:
+def _found(run: ResizeRun, output: Output, taking: Taking, tell: Tell) -> _Asked:
     """Ask for the originals in a folder or list."""
     tell(Doing(f"looking for originals in {run.input.name}"))
     found = originals_in(run.input, tell, run.manifest)
-    asked = ask_files(found.files, FULL_IMAGE, run.output)
-    outputs = asked[asked_column(FULL_IMAGE.name)]
+    asked = ask_files(found.files, output, run.output)
+    outputs = asked[asked_column(output.name)]
     refuse_replacing(asked["original"].to_list(), found.links, outputs.to_list())
     _tell_renamed(asked["key"].to_list(), outputs.to_list(), len(f"{run.output}/"), tell)
     if not run.input.is_dir():

@@ -124,19 +124,25 @@ def standing_outcomes(manifest: pl.DataFrame, made: pl.DataFrame) -> pl.DataFram
     return pl.concat([in_ledger, alone.select(in_ledger.columns)])
 
 
+def path_column(extension: str) -> str:
+    """Return the column of the paths of files with an extension (`outputs_of`)."""
+    return f"path {extension}"
+
+
 def outputs_of(
     outcomes: pl.DataFrame, places: pl.DataFrame | None, folders: Mapping[Output, str]
 ) -> pl.DataFrame:
     """Return the pictures that should be there: `key` and the columns of `core.findings.Output`.
 
-    Column `path` of the outcomes is the path of all outputs of an image, each below its own folder.
+    The outcomes have the path of the outputs of an image, each below its own folder, in a column
+    for each extension (`path_column`).
     `places` are those of pictures in shards (`dataset.places`), None if there are no shards.
     """
     return pl.concat(
         placed(
             outcomes.filter(pl.col(f"{prefix_of(output.name)}sha256").is_not_null()).select(
                 "key",
-                file=pl.lit(folder) + pl.col("path"),
+                file=pl.lit(folder) + pl.col(path_column(output.extension)),
                 **{name: pl.col(f"{prefix_of(output.name)}{name}") for name in FIELDS},
             ),
             places,

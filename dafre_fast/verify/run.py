@@ -34,13 +34,14 @@ from dafre_fast.dataset.stored import archives_of, at_hand, read_stored
 from dafre_fast.engine import loops
 from dafre_fast.engine.batches import Batch, look_at
 from dafre_fast.engine.observers import Advance, counted
-from dafre_fast.engine.plan import jpg_names
+from dafre_fast.engine.plan import output_names
 from dafre_fast.verify.agreement import (
     compare_class_names,
     compare_labels,
     compare_with_ledger,
     labels_of_refused,
     outputs_of,
+    path_column,
     read_labels,
     read_manifest,
     read_outcomes,
@@ -164,9 +165,16 @@ def _outputs(records: _Records, in_shards: Path | None) -> pl.DataFrame:
     for key in keys:
         if key.startswith("/") or ".." in key.split("/") or "\0" in key:
             raise InputError(f"{records.names[0]}: {key!r} leads out of the folder")
-    paths = [image_path(int(key)) for key in keys] if records.catalogue else jpg_names(keys)
+    paths = {
+        path_column(extension): [image_path(int(key), extension) for key in keys]
+        if records.catalogue
+        else output_names(keys, extension)
+        for extension in {output.extension for output in records.outputs}
+    }
     folders = {one: f"{one.tree}/" if records.whole else "" for one in records.outputs}
-    named = outcomes.with_columns(path=pl.Series(paths, dtype=pl.String))
+    named = outcomes.with_columns(
+        pl.Series(name, own, dtype=pl.String) for name, own in paths.items()
+    )
     places = None
     if in_shards:
         places = find(in_shards, outcomes.with_columns(id=pl.col("key").cast(pl.Int64)))
@@ -208,15 +216,17 @@ def _strays(output: Path, expected: set[str], records: _Records) -> Iterator[tup
     only those named like an output count there.
     """
     whole = records.whole
+    endings = tuple({f".{one.extension}" for one in records.outputs})
+    halves = tuple(f"{ending}.part" for ending in endings)
     for tree in [one.tree for one in records.outputs] if whole else [""]:
         for folder, folders, names in os.walk(output / tree):
             folders[:] = [name for name in folders if not _is_of_another_run(folder, name)]
             inside = os.path.relpath(folder, output)
             prefix = "" if inside == "." else f"{inside}/"
             for name in names:
-                if name.startswith(".") and name.endswith(".jpg.part"):
+                if name.startswith(".") and name.endswith(halves):
                     yield Path(folder, name), Finding(Flaw.LEFTOVER, _readable(prefix + name))
-                elif prefix + name not in expected and (whole or name.endswith(".jpg")):
+                elif prefix + name not in expected and (whole or name.endswith(endings)):
                     yield Path(folder, name), Finding(Flaw.ORPHAN, _readable(prefix + name))
     for table in (MANIFEST, *_LABEL_FILES) if whole else ():
         if (part := temporary(output / table)).exists():

@@ -9,6 +9,7 @@ from dafre_fast.core.layout import STATE
 from dafre_fast.core.settings.images import Encoding, Recipe
 from dafre_fast.core.settings.tables import Selection, Splitting
 from dafre_fast.core.settings.tags import TagSteps
+from dafre_fast.dataset.outputs import read_outputs
 from dafre_fast.dataset.provenance import (
     CHOICE,
     NAME,
@@ -26,10 +27,17 @@ OTHER = Recipe(encoding=Encoding(quality=75))
 def test_settings_and_versions_are_remembered_once_each(tmp_path) -> None:
     for recipe in (Recipe(), OTHER, Recipe()):
         record_making(tmp_path, recipe, resume=True)
-    first, second = makings(tmp_path)
-    assert (first.settings, second.settings) == (Recipe(), OTHER)
-    assert (first.pixels, first.bounded) == Recipe().hashes()
-    assert {"Python", "polars", "pyvips", "PyTurboJPEG"} <= first.versions.keys()
+    other, last = makings(tmp_path)
+    assert (other.settings, last.settings) == (OTHER, Recipe())
+    assert (last.pixels, last.bounded) == Recipe().hashes()
+    assert {"Python", "polars", "pyvips", "PyTurboJPEG"} <= last.versions.keys()
+
+
+def test_the_format_of_files_is_that_of_the_last_run(tmp_path) -> None:
+    png = Recipe(encoding=Encoding(encode_format="png"))
+    for recipe in (Recipe(), png, Recipe()):
+        record_making(tmp_path, recipe, resume=True)
+    assert read_outputs(tmp_path)[0].extension == "jpg"
 
 
 def test_other_versions_are_another_making(tmp_path) -> None:

@@ -157,7 +157,7 @@ def test_a_misspelt_command_or_flag_gets_a_suggestion(folder, arguments, hint):
         (
             "pack",
             ("--format", "hff"),
-            "--format 'hff': must be one of hf, parquet, tar, webdataset",
+            "--format 'hff': must be one of hf, img2dataset, parquet, tar, webdataset",
         ),
         ("audit", ("--distance", "300"), "--distance '300': must be a whole number from 0 to 63"),
         ("pack", ("--workers", "two"), "--workers 'two': must be a whole number of at least 1"),
@@ -282,7 +282,7 @@ def test_the_help_of_a_command_has_its_flags_in_sections_each_flag_once(tmp_path
     (of_faces,) = (found for found in flags.values() if "--faces" in found)
     (of_size,) = (found for found in flags.values() if "--size" in found)
     assert "--source" in of_faces
-    assert of_size == ["--size", "--exact"]
+    assert of_size == ["--size", "--exact", "--resize-mode"]
     assert flags["Other options"] == ["--config", "--version"]
     every = [flag for found in flags.values() for flag in found]
     assert len(every) == len({*every}) > 60

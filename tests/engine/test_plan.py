@@ -5,7 +5,7 @@ import pytest
 
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP
 from dafre_fast.engine.input_files import remove_temporaries
-from dafre_fast.engine.plan import ask_files, jpg_names, remaining, renamed, wanted
+from dafre_fast.engine.plan import ask_files, output_names, remaining, renamed, wanted
 
 OUTPUTS = (FULL_IMAGE, HEAD_CROP)
 FULL_FILE, FACE_FILE = "full file", "face file"
@@ -103,9 +103,9 @@ def test_half_written_files_are_removed_and_all_others_stay(tmp_path) -> None:
     ],
 )
 def test_no_two_outputs_have_one_name_and_pictures_have_theirs_first(keys, names) -> None:
-    assert jpg_names(keys.split()) == [*names.split()]
+    assert output_names(keys.split()) == [*names.split()]
 
 
 def test_pictures_whose_name_another_has_taken_are_told() -> None:
     keys = ["a.gif", "a.json", "a.png", "b.jpg", "b.png", "c.png"]
-    assert renamed(keys, jpg_names(keys)) == [("a.png", "a.png.jpg"), ("b.png", "b.png.jpg")]
+    assert renamed(keys, output_names(keys)) == [("a.png", "a.png.jpg"), ("b.png", "b.png.jpg")]

@@ -8,10 +8,16 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
+from dafre_fast.core.errors import UsageError
 from dafre_fast.core.layout import FACES, FULL
 from dafre_fast.core.reasons import Note, Reason
 from dafre_fast.core.settings.fetching import Originals
 from dafre_fast.core.settings.groups import Count, Group
+
+ResizeMode = Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"]
+"""How a whole picture is brought to the size of an output. The names are those of img2dataset."""
+EncodeFormat = Literal["jpg", "webp", "png"]
+"""The format of outputs, and the extension of their files."""
 
 
 class FullImage(Group, frozen=True):
@@ -24,6 +30,13 @@ class FullImage(Group, frozen=True):
         bool,
         Meta(description="No shortcut but decoding JPEGs at no less than twice the size."),
     ] = False
+    resize_mode: Annotated[
+        ResizeMode,
+        Meta(
+            description="keep_ratio: short side of --size; keep_ratio_largest: long side;"
+            " center_crop: the middle square; border: a square filled up with white; no: as it is."
+        ),
+    ] = "keep_ratio"
 
 
 class FaceImage(Group, frozen=True):
@@ -38,13 +51,28 @@ class FaceImage(Group, frozen=True):
     ] = None
 
 
-class Encoding(Group, frozen=True):
-    """Flags of the JPEG encoder, for every output."""
+_QUALITY = 90
 
-    quality: Annotated[int, Meta(ge=1, le=100, description="JPEG quality.")] = 90
+
+class Encoding(Group, frozen=True):
+    """Flags of the encoder, for every output.
+
+    Raises UsageError for a setting that the format does not have.
+    """
+
+    quality: Annotated[int, Meta(ge=1, le=100, description="Quality of JPEG and WebP.")] = _QUALITY
     subsampling: Annotated[
         Literal["4:2:0", "4:4:4"], Meta(description="Chroma of the JPEG files.")
     ] = "4:2:0"
+    encode_format: Annotated[
+        EncodeFormat, Meta(description="Format of the images; PNG loses nothing.")
+    ] = "jpg"
+
+    def __post_init__(self) -> None:
+        if self.encode_format == "png" and self.quality != _QUALITY:
+            raise UsageError(f"--quality {self.quality}: PNG loses nothing, and has no quality")
+        if self.encode_format != "jpg" and self.subsampling == "4:4:4":
+            raise UsageError(f"--subsampling 4:4:4 is for JPEG, not for {self.encode_format}")
 
 
 class Bounds(Originals, frozen=True):
@@ -116,12 +144,19 @@ class Output(Struct, frozen=True):
     encoding: Encoding = Encoding()
     exact: bool = False
     """No shortcut when a whole picture is shrunk, but decoding JPEGs at twice the size or more."""
+    resize_mode: ResizeMode = "keep_ratio"
+    """How a whole picture is brought to its size, which is that of the long side for some modes."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[a-z][a-z0-9]*", self.name) or self.name in _TAKEN:
             raise ValueError(f"an output cannot be named {self.name!r}: give it another name")
         if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", self.tree):
             raise ValueError(f"output {self.name}: {self.tree!r} is not the name of a folder")
+
+    @property
+    def extension(self) -> str:
+        """The extension of its files, without the dot."""
+        return self.encoding.encode_format
 
     @property
     def needs_box(self) -> bool:
@@ -140,9 +175,12 @@ _TAKEN = frozenset(
 
 
 def full_image(settings: FullImage, encoding: Encoding) -> Output:
-    """Return the output `full`: the whole picture with a short side of exactly `size` pixels."""
-    size = ShortSide(settings.size)
-    return Output("full", FULL, Whole(), size, encoding, exact=settings.exact)
+    """Return the output `full`: the whole picture with a short side of exactly `size` pixels, or as
+    another `resize_mode` says.
+    """
+    mode = settings.resize_mode
+    size = ShortSide(None if mode == "no" else settings.size)
+    return Output("full", FULL, Whole(), size, encoding, settings.exact, mode)
 
 
 def head_crop(settings: FaceImage, encoding: Encoding) -> Output:
@@ -188,8 +226,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     def hashes(self) -> "Hashes":
         """Return the first 16 hexadecimal digits of the SHA-256 of these settings as JSON.
 
-        Settings are hashed as flags, and further outputs and shapes to refuse behind them, so that
-        a recipe without these has the hashes that it always had, and nothing is made again.
+        Settings are hashed as flags, and further outputs and shapes to refuse behind them; settings
+        that came later count where they are not the default. So a recipe without these has the
+        hashes that it always had, and nothing is made again.
         """
         deciding = (self.revision, self.full, self.face, self.encoding, *self.others)
         shapes = () if self.shapes == ANY_SHAPE else (self.shapes,)
@@ -211,5 +250,20 @@ class Hashes(NamedTuple):
         return self.bounded if depends or Note.TRUNCATED in notes else self.pixels
 
 
+_LATER = (("resize_mode", "keep_ratio"), ("encode_format", "jpg"))
+"""Settings that recipes once did not have, with their defaults."""
+
+
 def _hash(settings: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(settings)).hexdigest()[:16]
+    hashed = _without_later(msgspec.to_builtins(settings))
+    return hashlib.sha256(msgspec.json.encode(hashed)).hexdigest()[:16]
+
+
+def _without_later(value: object) -> object:
+    match value:
+        case dict():
+            items = value.items()
+            return {name: _without_later(one) for name, one in items if (name, one) not in _LATER}
+        case list() | tuple():
+            return [_without_later(one) for one in value]
+    return value

@@ -23,6 +23,7 @@ _VERSION = "1.4.0"
 """The version of FiftyOne whose form this is; newer ones bring it up to theirs."""
 _FIELDS, _LABELS = "fiftyone.core.fields", "fiftyone.core.labels"
 _OF_LABEL = {"id": "ObjectId", "tags": "List:String", "label": "String", "confidence": "Float"}
+_TYPES = {"jpg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
 _OF_BOX = _OF_LABEL | {"bounding_box": "List:Float"}
 _OF_METADATA = {
     "size_bytes": "Int",
@@ -115,7 +116,7 @@ def _samples(images: pl.DataFrame) -> Iterator[dict[str, Any]]:
             "tags": [row["split"]],
             "metadata": {
                 "_cls": "ImageMetadata",
-                "mime_type": "image/jpeg",
+                "mime_type": _TYPES[row[FILE].rpartition(".")[2]],
                 "width": width,
                 "height": height,
                 "num_channels": 3,

@@ -28,7 +28,7 @@ def _files(export: Exporting) -> Files:
             left, top, width, height = box
             shares = (left + width / 2, top + height / 2, width, height)
             line = " ".join([str(row.get("class_id", 0)), *(f"{one:.6f}" for one in shares)]) + "\n"
-        path = row[FILE].removeprefix("images").removesuffix(".jpg")
+        path = row[FILE].removeprefix("images").rpartition(".")[0]
         yield f"labels{path}.txt", line.encode()
 
 

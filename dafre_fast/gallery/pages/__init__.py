@@ -218,6 +218,7 @@ class _Described(NamedTuple):
     origin: str
     """The text before the image that it was made from."""
     part: str
+    extension: str = "jpg"
 
     @property
     def is_full(self) -> bool:
@@ -233,7 +234,8 @@ _DESCRIBED = {
 def _described(output: Output) -> _Described:
     name, title = output.name, output.name.capitalize()
     others = (f"{title}s", f"{name}s", f"{title} of ", title, f"{title} of", title)
-    return _Described(name, word_of(output), *_DESCRIBED.get(name, others))
+    words = _DESCRIBED.get(name, others)
+    return _Described(name, word_of(output), *words, extension=output.extension)
 
 
 def _source(url: object) -> str | None:

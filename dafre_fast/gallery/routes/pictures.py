@@ -34,8 +34,9 @@ class PictureRoutes:
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:
         """Return the routes below a prefix."""
         names = "|".join(self._outputs)
+        endings = f"{{ending:{'|'.join({one.extension for one in self._outputs.values()})}}}"
         return [
-            web.get(f"{prefix}/{{output:{names}}}/{{id:[0-9]{{1,18}}}}.jpg", self._picture),
+            web.get(f"{prefix}/{{output:{names}}}/{{id:[0-9]{{1,18}}}}.{endings}", self._picture),
             web.get(f"{prefix}/original/{{id:[0-9]{{1,18}}}}", self._original),
             web.get(f"{prefix}/static/{{name}}", self._static),
         ]
@@ -74,7 +75,8 @@ class PictureRoutes:
             content, tag = await asyncio.to_thread(_read_inside, self._pictures.folder, place)
         except OSError as error:
             raise web.HTTPNotFound(text=f"{place.name}: {error.strerror or error}") from error
-        answer = unless_known(request, tag, content, "image/jpeg")
+        kind = SHOWN[self._outputs[output].extension]
+        answer = unless_known(request, tag, content, kind)
         answer.headers["Cache-Control"] = f"private, max-age={_SECONDS_KEPT}"
         return answer
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from dafre_fast.pack.formats import archives, huggingface, parquet, webdataset
+from dafre_fast.pack.formats import archives, huggingface, img2dataset, parquet, webdataset
 from dafre_fast.pack.part import Format
 
 FORMATS: Mapping[str, Format] = {
@@ -10,5 +10,6 @@ FORMATS: Mapping[str, Format] = {
     "webdataset": webdataset.FORMAT,
     "parquet": parquet.FORMAT,
     "hf": huggingface.FORMAT,
+    "img2dataset": img2dataset.FORMAT,
 }
 """Formats by the values of `PackRun.format`."""

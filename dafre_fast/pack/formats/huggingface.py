@@ -11,7 +11,7 @@ import polars as pl
 from dafre_fast.core.settings.images import Output
 from dafre_fast.dataset.outputs import choose_outputs
 from dafre_fast.dataset.samples import Sample
-from dafre_fast.pack.card import card, what_they_show
+from dafre_fast.pack.card import card, what_they_show, words_of_files
 from dafre_fast.pack.formats.hub_metadata import FOLDER, LABEL, SPLITS, features_of, pictures
 from dafre_fast.pack.formats.parquet import parts_of_tables, table_of
 from dafre_fast.pack.part import Format, Part, ShardRows
@@ -32,8 +32,11 @@ def _table(
 ) -> pl.DataFrame:
     shown = pictures(outputs)
     structs = [
-        pl.struct(pl.col(name).alias("bytes"), pl.format("{}.jpg", "id").alias("path")).alias(as_)
-        for name, as_ in shown.items()
+        pl.struct(
+            pl.col(output.name).alias("bytes"),
+            pl.format(f"{{}}.{output.extension}", "id").alias("path"),
+        ).alias(shown[output.name])
+        for output in outputs
     ]
     others = pl.all().exclude(*shown, "id", "class_id")
     label = [pl.col("class_id").alias(LABEL)] if "class_id" in rows.columns else []
@@ -53,7 +56,7 @@ def _card(run: PackRun, packable: Packable) -> str:
     of_class = f" `{LABEL}` is the class, with its name;" if packable.class_names else ""
     contents = (
         f"{what_they_show(columns, outputs)}{of_class} `sha256` and"
-        " `face_sha256` are those of the JPEG files. Unknown values and tags are null."
+        f" `face_sha256` are those of {words_of_files(outputs)}. Unknown values and tags are null."
     )
     return card(run, packable, files, features, contents)
 

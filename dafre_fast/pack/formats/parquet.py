@@ -12,7 +12,7 @@ from dafre_fast.core.settings.images import Output
 from dafre_fast.core.splits import SPLITS
 from dafre_fast.dataset.outputs import choose_outputs
 from dafre_fast.dataset.samples import Sample
-from dafre_fast.pack.card import card, what_they_show
+from dafre_fast.pack.card import card, what_they_show, words_of_files
 from dafre_fast.pack.formats.hub_metadata import features_of
 from dafre_fast.pack.part import (
     REVISION,
@@ -83,7 +83,8 @@ def _card(run: PackRun, packable: Packable) -> str:
     of_class = " `class_id` is the class, `class_name` its name;" if packable.class_names else ""
     contents = (
         f"{what_they_show(names, outputs)}{of_class} `sha256`"
-        " and `face_sha256` are those of the JPEG files. Unknown values and tags are null."
+        f" and `face_sha256` are those of {words_of_files(outputs)}. Unknown values and tags are"
+        " null."
     )
     return card(run, packable, files, features, contents)
 
