@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
-# A line for each package: an installation takes most of a minute.
-PIP_SHOWN := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+# Shows progress, or a line for each package: an installation takes most of a minute. To compile all
+# modules, of which few are used, would take another; Python compiles those when they are imported.
+PIP_SHOWN := $(BIN)/python -m pip install --disable-pip-version-check --no-compile \
+    --progress-bar $(if $(MAKE_TERMOUT),on,off)
 # Releases that were tried together; pyproject.toml has the ranges.
 LOCKED := --constraint constraints.txt --build-constraint constraints.txt
 
@@ -25,7 +27,7 @@ corpus = $(call flag,corpus,$(BENCH_CORPUS))
 
 # A misspelt variable would be ignored, and the sample made in place of the dataset.
 variables := PYTHON VENV OUT RUN CONFIG WORKERS FACES TAG_IDS SOURCE METADATA DETECTOR PACK ARGS \
-    FILES FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE
+    FILES FUZZ_SECONDS BENCH_CORPUS BENCH_IMG2DATASET BASE GROUP
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 unknown := $(filter-out $(variables),$(given))
 $(if $(unknown),$(error no such variable: $(unknown) (make help lists them)))
@@ -64,6 +66,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_SHOWN) --upgrade pip
 	$(PIP_SHOWN) $(LOCKED) --editable .
+	@echo 'compiling kernels for this machine:'
 	$(BIN)/python -m dafre_fast.warm_up
 	touch $@
 
@@ -74,10 +77,10 @@ $(VENV)/dev: $(VENV)/base
 # Installed where this user may; otherwise what simplejpeg brings along serves, with the same bytes.
 turbojpeg: $(VENV)/base
 	@$(BIN)/python -c 'from turbojpeg import TurboJPEG; TurboJPEG()' 2>/dev/null || \
-	{ [ "$$(id -u)" = 0 ] && { \
+	{ [ "$$(id -u)" = 0 ] && echo 'installing libturbojpeg, which may take a minute:' && { \
 	    { command -v apt-get && apt-get update -qq && apt-get install -y -qq libturbojpeg0; } || \
 	    { command -v dnf && dnf install -y -q turbojpeg; } || \
-	    { command -v apk && apk add -q libjpeg-turbo; } ; } ; } >/dev/null 2>&1 || \
+	    { command -v apk && apk add -q libjpeg-turbo; } ; } >/dev/null 2>&1; } || \
 	echo 'libturbojpeg is not here and could not be installed; that of simplejpeg serves in its place'
 
 $(VENV)/docs: $(VENV)/base
@@ -125,8 +128,10 @@ fuzz: setup-dev ## search the parsers for faults for FUZZ_SECONDS
 bench: setup-dev ## run the benchmarks, on drawn originals or those of BENCH_CORPUS
 	BENCH_IMG2DATASET=$(call quoted,$(BENCH_IMG2DATASET)) $(BIN)/python -m bench $(corpus)
 
+# GROUP: images, start, download or tables, of ten minutes at most; without it, one after the other.
+# Fails where something became slower, and where not all could be compared.
 bench-compare: setup-dev ## compare the benchmarks with those of the commit BASE
-	$(BIN)/python -m bench.compare $(corpus) -- $(call quoted,$(BASE))
+	$(BIN)/python -m bench.compare $(corpus) $(call flag,group,$(GROUP)) -- $(call quoted,$(BASE))
 
 lock: ## write constraints.txt: the newest releases that the ranges of pyproject.toml allow
 	$(PYTHON) -m venv build/lock

@@ -1,6 +1,6 @@
 """`python -m bench [NAME…]`: measure, print, write one JSON file per run, and draw charts.
 
-`python -m bench scale` is `bench.scale`.
+`python -m bench scale` is `bench.scale`, and `python -m bench gallery` is `bench.gallery`.
 """
 
 import sys
@@ -79,4 +79,8 @@ if __name__ == "__main__":
         from bench import scale
 
         scale.main(sys.argv[2:], prog_name="python -m bench scale")
+    if sys.argv[1:2] == ["gallery"]:  # and so has this
+        from bench import gallery
+
+        gallery.main(sys.argv[2:], prog_name="python -m bench gallery")
     main()

@@ -78,11 +78,19 @@ def _draw_workers(axes: Axes, runs: Sequence[Run]) -> None:
         for result in run.results
         if result.benchmark == "workers"
     }
-    axes.set(title="resize, over workers", xlabel="workers", ylabel="images per second and worker")
+    axes.set(
+        title="resize, over workers, with the efficiency",
+        xlabel="workers",
+        ylabel="images per second and worker",
+    )
     if results:
         workers = sorted(results)
         rates = [results[n].images / results[n].seconds / n for n in workers]
         axes.plot(workers, rates, "o-")
+        for number, rate in zip(workers, rates, strict=True):
+            axes.annotate(
+                f"{rate / rates[0]:.0%}", (number, rate), (0, 6), textcoords="offset points"
+            )
         axes.axhline(rates[0], linestyle=":", color="grey")
         axes.set_xticks(workers)
         axes.set_ylim(bottom=0)

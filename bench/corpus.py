@@ -6,23 +6,26 @@ Their paths are `{bucket}/{id}.{ext}`, so that every command of dafre_fast can r
 
 import functools
 import hashlib
+import io
+import math
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import NormalDist
 
 import click
 import cv2
 import numpy as np
+import PIL.Image
 import pyvips
 from msgspec import Struct
 
+from bench import drawing
 from dafre_fast.core.atomic import replacing
 from dafre_fast.core.layout import bucket
 from dafre_fast.core.records import Box
 from dafre_fast.core.settings.running import usable_cores
-from dafre_fast.sample.cast import Kind, Portrait
-from dafre_fast.sample.drawing import draw
 from dafre_fast.sample.posts import choose_ids, write_posts
 
 SEED = 2018
@@ -35,6 +38,10 @@ POSTS_A_FILE = 50_000
 _ROWS_PER_CLASS, _CLASSES = 20, 3263
 _PNG_OF_25 = {1, 4, 8, 12, 15, 19, 22}
 _PROGRESSIVE_EVERY, _ALPHA_EVERY = 7, 3
+_MEDIAN_AREA, _SPREAD_OF_AREAS = 2.0e6, 0.8
+"""Pixels, and the deviation of their logarithm: the mean is 2.7 million."""
+_AREAS, _STEP = 25, 3
+"""Each 25 originals have the same areas, in such an order that either format has the mean."""
 
 
 class BadInput(click.ClickException):
@@ -86,8 +93,9 @@ def prepare(source: Path | None, images: int, output: Path) -> Corpus:
         raise BadInput(f"{output}: {error.strerror}") from error
     if source:
         return take_corpus(source, images, output / "corpus")
-    drawing = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
-    return draw_corpus(images, output / f"drawn-{SEED}-{images}-{drawing}")
+    sources = (Path(file).read_bytes() for file in (__file__, drawing.__file__))
+    version = hashlib.sha256(b"\0".join(sources)).hexdigest()[:8]
+    return draw_corpus(images, output / f"drawn-{SEED}-{images}-{version}")
 
 
 def load(folder: Path) -> Corpus:
@@ -173,8 +181,8 @@ def _link(original: Original, folder: Path, number: int) -> None:
 def draw_corpus(images: int, folder: Path, scale: float = 1.0) -> Corpus:
     """Draw originals into `folder`, unless they are there already, and return them.
 
-    72% are JPEG of 3.1 megapixels on average, a seventh of them progressive; 28% are PNG of 2.7
-    megapixels, a third of them with alpha. `scale` multiplies the sides.
+    72% are JPEG, a seventh of them progressive; 28% are PNG, a third of them with alpha. Both have
+    2.7 megapixels on average, as real ones have. `scale` multiplies the sides.
     """
     folder.mkdir(parents=True, exist_ok=True)
     there = {path.stem for path in folder.glob("*/*.*") if not path.name.startswith(".")}
@@ -188,15 +196,17 @@ def draw_corpus(images: int, folder: Path, scale: float = 1.0) -> Corpus:
 def _write(folder: Path, scale: float, number: int) -> None:
     """Draw one original. Its number decides its kind."""
     rng = np.random.default_rng((SEED, number))
+    width, height = _size(rng, number, scale)
     png = (number - 1) % 25 in _PNG_OF_25
-    pixels = _textured(rng, np.dstack(draw(_portrait(rng, number, scale, png=png))))
-    image = pyvips.Image.new_from_array(pixels, interpretation="srgb")
+    pixels = drawing.paint(rng, width, height)
     if png:
-        image = image if rng.random() < 1 / _ALPHA_EVERY else image[0:3]
-        data = image.pngsave_buffer(compression=6, filter="all")
+        alpha = rng.random() < 1 / _ALPHA_EVERY
+        data = _png(
+            rng, np.dstack([pixels, drawing.figure(rng, width, height)]) if alpha else pixels
+        )
     else:
-        data = image[0:3].jpegsave_buffer(
-            Q=int(rng.choice([85, 90, 92, 95])),
+        data = pyvips.Image.new_from_array(pixels, interpretation="srgb").jpegsave_buffer(
+            Q=int(rng.choice([80, 85, 90, 95])),
             subsample_mode="on" if rng.random() < 0.7 else "off",
             interlace=number % _PROGRESSIVE_EVERY == 0,
         )
@@ -204,38 +214,28 @@ def _write(folder: Path, scale: float, number: int) -> None:
         part.write_bytes(data)
 
 
-def _portrait(rng: np.random.Generator, number: int, scale: float, *, png: bool) -> Portrait:
-    median = 2.0e6 if png else 2.3e6
-    area = np.clip(rng.lognormal(np.log(median), 0.8), 0.3e6, 12e6) * scale**2
+def _size(rng: np.random.Generator, number: int, scale: float) -> tuple[int, int]:
+    rank = (number * _STEP % _AREAS + 0.5) / _AREAS
+    area = _MEDIAN_AREA * math.exp(_SPREAD_OF_AREAS * NormalDist().inv_cdf(rank)) * scale**2
     ratio = rng.uniform(1.0, 1.6)
     short = int((area / ratio) ** 0.5)
     long = int(short * ratio)
-    width, height = (long, short) if rng.random() < 0.3 else (short, long)
-    radius = rng.uniform(0.12, 0.24)
-    return Portrait(
-        id=number,
-        character=int(rng.integers(6)),
-        kind=Kind.JPEG,
-        width=width,
-        height=height,
-        head_x=rng.uniform(0.35, 0.65) * width / short,
-        head_y=rng.uniform(1.3 * radius, 0.42),
-        radius=radius,
-    )
+    return (long, short) if rng.random() < 0.3 else (short, long)
 
 
-def _textured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
-    """Return the picture with fine texture, stronger in some places than in others.
-
-    Flat colours would make files much smaller, and decoding cheaper, than real ones.
+def _png(rng: np.random.Generator, pixels: np.ndarray) -> bytes:
+    """Encode as the libraries do that wrote real files: most choose a filter for each row; OpenCV
+    has one filter, and finds only runs.
     """
-    height, width = pixels.shape[:2]
-    amount = np.clip(rng.gamma(1.0, 3.0, (6, 6)), 0, 14).astype(np.float32)
-    noise = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), 0.7)
-    texture = 2.2 * noise * cv2.resize(amount, (width, height))
-    textured = pixels.copy()
-    textured[..., :3] = np.clip(pixels[..., :3] + texture[..., None], 0, 255)
-    return textured
+    encoder = rng.choice(["Pillow", "libvips", "OpenCV"], p=[0.6, 0.3, 0.1])
+    if encoder == "Pillow":
+        buffer = io.BytesIO()
+        PIL.Image.fromarray(pixels).save(buffer, "PNG")
+        return buffer.getvalue()
+    if encoder == "libvips":
+        image = pyvips.Image.new_from_array(pixels, interpretation="srgb")
+        return bytes(image.pngsave_buffer(compression=9, filter="all"))
+    return cv2.imencode(".png", pixels)[1].tobytes()
 
 
 def write_tables(corpus: Corpus, folder: Path) -> tuple[Path, Path]:

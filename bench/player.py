@@ -17,6 +17,9 @@ from bench.corpus import load as load_corpus
 from bench.measure import warm_up
 from bench.records import Role
 
+_SMALL = {"many": 60, "rows": 200_000, "records": 10_000, "jobs": 2_000}
+"""Many samples of little work tell more than few of much."""
+
 
 @click.command()
 @click.argument("name")
@@ -25,7 +28,7 @@ from bench.records import Role
 def main(name: str, corpus: Path, folder: Path) -> None:
     """Take samples of one benchmark on demand."""
     benchmark = load(name)
-    workload = Workload(corpus=load_corpus(corpus), folder=folder)
+    workload = Workload(corpus=load_corpus(corpus), folder=folder, **_SMALL)
     with benchmark.contenders(workload) as everyone:
         ours = [contender for contender in everyone if contender.role is Role.OURS]
         warm_up(ours)

@@ -21,10 +21,14 @@ class Role(StrEnum):
 
 
 class Sample(Struct, frozen=True):
-    """The cost of doing the work once: CPU and wall-clock time."""
+    """The cost of doing the work once: CPU and wall-clock time.
+
+    `busy` is the share of their time that workers were at jobs, if that is measured.
+    """
 
     cpu_seconds: float
     seconds: float
+    busy: float | None = None
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -55,6 +59,12 @@ class Result(Struct, frozen=True, kw_only=True):
     @property
     def seconds(self) -> float:
         return statistics.median(sample.seconds for sample in self.samples)
+
+    @property
+    def busy(self) -> float | None:
+        """The median of the samples that have one."""
+        found = [sample.busy for sample in self.samples if sample.busy is not None]
+        return statistics.median(found) if found else None
 
     @property
     def spread(self) -> float:

@@ -9,7 +9,17 @@ from rich.table import Table
 
 from bench.records import Result, Role, with_mix
 
-_TITLES = ("images/CPU-s", "MP/CPU-s", "of the floor", "spread", "images/s", "speed-up")
+_TITLES = (
+    "ms",
+    "images/CPU-s",
+    "MP/CPU-s",
+    "of the floor",
+    "spread",
+    "images/s",
+    "speed-up",
+    "efficiency",
+    "busy",
+)
 _WIDTH = 100
 
 
@@ -38,18 +48,22 @@ def _table(benchmark: str, results: Sequence[Result]) -> Table:
 
 
 def _figures(result: Result, results: Sequence[Result]) -> tuple[str, ...]:
-    """Return the cell for each title, empty if it does not apply.
+    """Return the cell for each title, empty if it does not apply. `ms` is CPU time per original.
 
-    Speed-up is relative to one worker.
+    Speed-up is relative to one worker; efficiency is the speed-up by the number of workers.
     """
     cpu, beside = result.cpu_seconds, [other for other in results if other.part == result.part]
     floor = next((other for other in beside if other.role is Role.FLOOR), None)
     one_worker = next((other for other in beside if other.contender == "1"), None)
+    speed_up = one_worker.seconds / result.seconds if one_worker else 0.0
     return (
+        f"{1000 * cpu / result.images:,.1f}" if result.megapixels else "",
         f"{result.images / cpu:,.1f}",
         f"{result.megapixels / cpu:,.1f}" if result.megapixels else "",
         f"{floor.cpu_seconds / cpu:.0%}" if floor else "",
         f"±{result.spread:.1%}" if len(result.samples) > 1 else "",
         f"{result.images / result.seconds:,.1f}",
-        f"{one_worker.seconds / result.seconds:.2f}" if one_worker else "",
+        f"{speed_up:.2f}" if one_worker else "",
+        f"{speed_up / int(result.contender):.0%}" if one_worker else "",
+        f"{result.busy:.1%}" if result.busy is not None else "",
     )

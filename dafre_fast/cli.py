@@ -277,10 +277,35 @@ def run(entry: click.Command) -> NoReturn:
         _fail(prefix, error, 2)
     except (OutputError, PartsError, SourceError, TrainingError, WorkerError) as error:
         _fail(prefix, error, 1)
+    except ImportError as error:
+        _fail(prefix, missing(error), 2)
     except (KeyboardInterrupt, click.Abort) as stop:
         # click turns every KeyboardInterrupt into its own Abort.
         cause = stop.__cause__ if isinstance(stop, click.Abort) else stop
         end(prefix, cause.number if isinstance(cause, Stopped) else signal.SIGINT)
+
+
+_PACKAGES = {
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "pyvips": "'pyvips[binary]'",
+    "turbojpeg": "PyTurboJPEG",
+}
+"""Packages whose names are others than those of their modules."""
+
+
+def missing(error: ImportError) -> str:
+    """Return a line for a library that cannot be loaded: which, why, and how to install it.
+
+    Raises the error if it is a fault of this package.
+    """
+    name = (error.name or "").partition(".")[0]
+    if name in ("", "dafre_fast"):
+        raise error
+    return (
+        f"the library {name} cannot be loaded: {error};"
+        f" pip install --force-reinstall {_PACKAGES.get(name, name)}"
+    )
 
 
 def _fail(prefix: str, message: object, status: int) -> NoReturn:

@@ -4,6 +4,7 @@ The first line of its docstring says what it measures. `ONE_THREAD` is True if a
 in the calling thread.
 """
 
+import ast
 import hashlib
 import pkgutil
 from collections.abc import Callable, Sequence
@@ -21,6 +22,13 @@ from bench.measure import Contender, take_turns, timed
 from bench.records import Result, Role, Sample
 
 NAMES = tuple(module.name for module in pkgutil.iter_modules(__path__))
+GROUPS = {
+    "images": ("images", "full_and_head", "pixels", "busy"),
+    "start": ("start", "pool"),
+    "download": ("download", "dataset", "coordinator"),
+    "tables": ("labels", "boxes", "tags", "shards"),
+}
+"""What is compared together, in ten minutes at most."""
 
 
 class Workload(Struct, frozen=True, kw_only=True):
@@ -100,6 +108,27 @@ def each_original(
 
 
 def _source_hash(benchmark: Benchmark) -> str:
-    """Return a hash of the code that measures. Results of different code cannot be compared."""
+    """Return a hash of the code that measures. Results of different code cannot be compared.
+
+    Imports, texts and comments do not count, so that files may move.
+    """
     files = (benchmark.__file__, __file__, measure.__file__, corpus.__file__)
-    return hashlib.sha256(b"\0".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]
+    code = b"\0".join(_code(Path(file).read_bytes()) for file in files)
+    return hashlib.sha256(code).hexdigest()[:16]
+
+
+def _code(source: bytes) -> bytes:
+    """Return a module's statements without its imports and docstrings."""
+    module = ast.parse(source)
+    for node in ast.walk(module):
+        if isinstance(body := getattr(node, "body", None), list):
+            kept = [one for one in body if not _is_apart(one)]
+            node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.dump(module).encode()
+
+
+def _is_apart(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return True
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)

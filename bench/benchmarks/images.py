@@ -1,7 +1,7 @@
 """Images: bytes on disk to the bytes of a full image of 256 pixels, quality 90, 4:2:0.
 
-Ours is the function that workers call, with and without a head crop; peers have the same settings.
-The floor is entropy decoding alone.
+Ours is the function that workers call; peers have the same settings. The floor is entropy decoding
+alone.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from bench import peers
 from bench.benchmarks import Workload, each_original
-from bench.corpus import HEAD
 from bench.measure import Contender
 from bench.peers import by_img2dataset, floor
 from bench.records import Role
@@ -29,8 +28,7 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
         compete = partial(each_original, part, corpus)
         found += [
             compete("floor", floor.entropy_decode, Role.FLOOR),
-            compete("full", _full),
-            compete("full and face", _full_and_face),
+            compete("dafre_fast", _full),
         ]
         found += [compete(name, work, Role.PEER) for name, work in peers.installed().items()]
         if by_img2dataset.interpreter():
@@ -42,7 +40,3 @@ def contenders(workload: Workload) -> Iterator[list[Contender]]:
 
 def _full(path: Path) -> None:
     make_images(path.read_bytes(), _RECIPE)
-
-
-def _full_and_face(path: Path) -> None:
-    make_images(path.read_bytes(), _RECIPE, box=HEAD)

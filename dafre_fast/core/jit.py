@@ -35,7 +35,6 @@ from dafre_fast.core import compiling
 _PACKAGE = Path(__file__).parents[1]
 _TYPE = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
 _PACKED = {"float32": "f4x", "float64": "d"}
-_OPTIONS = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _NO_SVML = "NUMBA_DISABLE_INTEL_SVML"
 _ADDRESS = ctypes.c_size_t
 _LOCK = Lock()
@@ -149,13 +148,10 @@ class Kernel:
 
     def _compile(self) -> "_Code":
         with _without_svml():
-            from numba import njit
+            from dafre_fast.core.compiled.compiler import compile_kernel
         module, _, name = self._source.partition(":")
         function = getattr(import_module(module), name)
-        dispatcher = njit(self._signature, **_OPTIONS, **self._options)(function)
-        (made,) = dispatcher.overloads.values()
-        _, _, (code, _) = made.library.serialize_using_object_code()
-        symbol = made.fndesc.llvm_func_name
+        code, symbol = compile_kernel(function, self._signature, **self._options)
         return _Code(_stamp(), code, _entry(symbol, self._result, self._types), f"entry.{symbol}")
 
     def places(self) -> Iterator[Path]:
@@ -179,6 +175,16 @@ _ALL = list[Kernel]()
 def kernels() -> Sequence[Kernel]:
     """Return the kernels of all modules that were imported so far."""
     return [*_ALL]
+
+
+def can_keep() -> bool:
+    """Return True if machine code can be written to one of the places of the kernels so far."""
+    return all(any(map(_is_writable, kernel.places())) for kernel in _ALL)
+
+
+def _is_writable(path: Path) -> bool:
+    folder = next(one for one in path.parents if one.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def load_all() -> None:
@@ -248,7 +254,7 @@ def _stamp() -> str:
 def _version_of_numba() -> Path:
     found = find_spec("numba")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("No module named 'numba'")
+        raise ModuleNotFoundError("No module named 'numba'", name="numba")
     return Path(found.origin).with_name("_version.py")
 
 

@@ -7,6 +7,9 @@ Each member is the text that ledgers and tables have, and has a `cause`: a sente
 from enum import StrEnum
 from typing import Self
 
+DOCUMENTATION = "https://dafre-fast.github.io/dafre_fast/"
+"""The address of the documentation, the same as in pyproject.toml and mkdocs.yml."""
+
 
 class _Explained(StrEnum):
     """Base of texts that have a sentence about their cause."""
@@ -94,6 +97,20 @@ class Reason(_Explained):
     def bounded(self) -> bool:
         """True if other bounds (`core.settings.images.Bounds`) may lead to another outcome."""
         return self in _BOUNDED
+
+    @property
+    def next_run(self) -> str:
+        """A sentence about what the command that made the dataset does about it, given again."""
+        if self.transient:
+            return "The next run tries it again by itself."
+        if self.bounded:
+            return "The next run tries it again if you change the bound, or with --retry-failed."
+        return "The next run tries it again only with --retry-failed."
+
+    @property
+    def page(self) -> str:
+        """The address of the documentation of this reason, with a remedy."""
+        return f"{DOCUMENTATION}trouble/refusals/#{self.value}"
 
     @property
     def advice(self) -> str:

@@ -18,6 +18,7 @@ from dafre_fast.core.events import Doing, Tell
 from dafre_fast.core.layout import STATE
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Detected, Head, Wanted
+from dafre_fast.core.refusing import refusing
 from dafre_fast.core.settings.detecting import Counting, Detecting
 from dafre_fast.core.settings.fetching import Fetching
 from dafre_fast.core.settings.images import Bounds
@@ -296,12 +297,8 @@ def _found(
 ) -> Detected:
     from dafre_fast.pixels.making import show_picture  # the parent does without the decoders
 
-    try:
+    with refusing():
         size, pixels = show_picture(data, bounds, detector.side)
-    except (Refusal, MemoryError):
-        raise
-    except Exception as error:  # an unexpected error of a decoder costs one image, not the run
-        raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
     return Detected(
         key=wanted.key,
         recipe=recipe,

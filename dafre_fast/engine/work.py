@@ -15,6 +15,7 @@ from dafre_fast.core.errors import OutputError, Refusal
 from dafre_fast.core.paths import from_text
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Image, Made, MadeOutput, Wanted, WantedOutput
+from dafre_fast.core.refusing import refusing
 from dafre_fast.core.settings.images import Hashes, Recipe
 from dafre_fast.dataset.recorder import Recorder
 
@@ -119,13 +120,9 @@ def _no_file(path: str) -> str | None:
 def _make(data: bytes, recipe: Recipe, wanted: Wanted) -> "Rendered":
     from dafre_fast.pixels.making import make_images  # the parent does without the decoders
 
-    try:
+    with refusing():
         names = [output.name for output in wanted.outputs]
         return make_images(data, recipe, names, box=wanted.box)
-    except (Refusal, MemoryError):
-        raise
-    except Exception as error:  # an unexpected error of a decoder costs one image, not the run
-        raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error
 
 
 class _Written(NamedTuple):

@@ -23,6 +23,7 @@ from dafre_fast.core.settings.tags import TagSteps
 from dafre_fast.core.summaries import HeadsSummary, Summary
 from dafre_fast.full.inputs import refuse_unfit
 from dafre_fast.full.settings import FullRun, Search
+from dafre_fast.report.settings import Presenting
 from dafre_fast.stats.settings import Plotting
 
 
@@ -46,6 +47,7 @@ from dafre_fast.stats.settings import Plotting
     Dividing,
     Watching,
     Reporting,
+    Presenting,
 )
 def command(
     run: FullRun,
@@ -66,6 +68,7 @@ def command(
     running: Dividing,
     watching: Watching,
     reporting: Reporting,
+    presenting: Presenting,
 ) -> int:
     from dafre_fast.engine.rows import refuse_beside_table
     from dafre_fast.engine.table_files import TABLE, table_at_hand, table_for_reading
@@ -75,10 +78,12 @@ def command(
     from dafre_fast.full.storing import begin
     from dafre_fast.heads.show import show_whole
     from dafre_fast.merge.engines import carry_out
+    from dafre_fast.report.links import Links
     from dafre_fast.views.terminal import terminal
 
     refuse_unfit(run, table, fetching, search, detecting, running)
     refuse_beside_table(table, run.faces, selection, fetching, splitting)
+    Links(presenting.gallery)  # or else it is refused after the run
     recipe = Recipe(full=full, face=face, encoding=encoding, bounds=bounds, shapes=shapes)
     if run.dry_run:
         from dafre_fast.full.rehearsal import rehearse
@@ -112,7 +117,7 @@ def command(
         return show_whole(summary, reporting)
     if running.part:
         return cli.report(summary, reporting)
-    return show(summary, run.output, reporting, run.report)
+    return show(summary, run.output, reporting, run.report, presenting=presenting)
 
 
 def _packed_for_img2dataset(

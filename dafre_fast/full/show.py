@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from dafre_fast import cli
 from dafre_fast.core.layout import REPORT
 from dafre_fast.core.settings.running import Reporting
 from dafre_fast.core.summaries import Probes, Rehearsal, Summary
-from dafre_fast.report.settings import ReportRun
+from dafre_fast.report.settings import Presenting, ReportRun
 from dafre_fast.views import show as shown
 from dafre_fast.views.simulation import lines_of_simulation
 from dafre_fast.views.summary import columns, lines_of_bad_rows
+
+_DEFAULT = Presenting()
 
 
 def show(
@@ -22,10 +24,12 @@ def show(
     reporting: Reporting,
     report: bool,
     name: str | None = None,
+    presenting: Presenting = _DEFAULT,
 ) -> int:
-    """Print the summary of a whole dataset, write its report if `report`, then put it into the
-    store that its shards lie in, if they do, and return the exit status. `name` is where the
-    dataset stays, if the folder does not. Raises as `write_report` and `put_dataset` do.
+    """Print the summary of a whole dataset, write its report if `report`, with the words of
+    `presenting`, then put it into the store that its shards lie in, if they do, and return the exit
+    status. `name` is where the dataset stays, if the folder does not. Raises as `write_report` and
+    `put_dataset` do.
     """
     from dafre_fast.dataset.in_store import address_of
     from dafre_fast.full.storing import put_dataset
@@ -36,7 +40,7 @@ def show(
     if summary.packed and not reporting.json:
         show_pack(summary.packed, as_json=False)
     if report:
-        _write_report(output, reporting, name)
+        _write_report(output, reporting, presenting, name)
     if address_of(output):
         with terminal() as tell:
             put_dataset(output, tell)
@@ -46,13 +50,15 @@ def show(
     return status
 
 
-def _write_report(output: Path, reporting: Reporting, name: str | None) -> None:
+def _write_report(
+    output: Path, reporting: Reporting, presenting: Presenting, name: str | None
+) -> None:
     from dafre_fast.report.page import show
     from dafre_fast.report.run import write_report
     from dafre_fast.views.terminal import terminal
 
     with terminal() as tell:
-        written = write_report(ReportRun(output=output), tell)
+        written = write_report(ReportRun(output=output, **asdict(presenting)), tell)
     if name:
         written = replace(written, index=f"{name}/{REPORT}/{Path(written.index).name}")
     if not reporting.json:

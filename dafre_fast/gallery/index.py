@@ -1,6 +1,6 @@
 """The index of a dataset for the gallery: files that are built once and then read from disk.
 
-    rows.parquet    the manifest in small row groups, so that one row is read fast
+    rows.arrow      the manifest as it lies in memory, so that texts are compared without decoding
     terms.parquet   each class, split, status and tag, with its images and its place in postings
     grid.npy        int64 (lines, rows): the values that a page of images needs; lines are those of
                     `Column`, then width and height of each output
@@ -9,6 +9,8 @@
     tag_starts.npy  int64 (kinds of tags, rows + 1): the start of each row's list, then the end
     ranks.npy       uint32 (columns, rows): ranks within each of `ordered_columns`, from 1, equal
                     for equal values; 0 if there is no value
+    dates.npy       int64 (columns, rows): microseconds since 1970 of each of `date_columns`;
+                    NO_DATE if there is none
     by_id.npy       uint32, row numbers in the order of ids
     index.json      the revision, and size and time of each table it was made from; written last
 
@@ -44,15 +46,18 @@ from dafre_fast.gallery.answers import Answers
 from dafre_fast.gallery.marks import Marks
 from dafre_fast.gallery.verdicts import People, Verdict, merge
 from dafre_fast.tables.unreadable import reading
-from dafre_fast.tables.writing import write_parquet
+from dafre_fast.tables.writing import write_arrow, write_parquet
 
 BOX = ("left", "top", "right", "bottom")
 _NEEDED = (*BOX, "original_width", "original_height", "error_message")
-_REVISION = 4
+_REVISION = 5
 """Must be raised by any change of code that changes the files."""
-_ROWS_PER_GROUP = 5_000
-_ARRAYS = ("grid", "postings", "tags", "tag_starts", "ranks", "by_id")
-_FILES = ("rows.parquet", "terms.parquet", *(f"{name}.npy" for name in _ARRAYS), "index.json")
+_ARRAYS = ("grid", "postings", "tags", "tag_starts", "ranks", "dates", "by_id")
+_FILES = ("rows.arrow", "terms.parquet", *(f"{name}.npy" for name in _ARRAYS), "index.json")
+DATES = ("date", "created_at", "last_modified")
+"""Columns that `date:` may mean: the first that a manifest has."""
+NO_DATE = -(2**63)
+_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _SINGLE = ("class", "split", "status")
 """Kinds of which an image has exactly one term."""
 
@@ -99,6 +104,7 @@ class Index:
     tags: Places
     tag_starts: NDArray[np.int64]
     ranks: NDArray[np.uint32]
+    dates: NDArray[np.int64]
     by_id: RowNumbers
     ids: NDArray[np.int64]
     """The ids of all images, int64, ascending: those of the rows in `by_id`."""
@@ -175,7 +181,7 @@ def open_index(folder: Path) -> Index:
     stamp = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Stamp)
     return Index(
         outputs=stamp.outputs,
-        rows=pl.scan_parquet(folder / "rows.parquet", glob=False),
+        rows=pl.scan_ipc(folder / "rows.arrow", glob=False),
         terms=pl.read_parquet(folder / "terms.parquet", glob=False),
         **arrays,
         ids=arrays["grid"][Column.ID][arrays["by_id"]],
@@ -229,16 +235,19 @@ def _build(
     outputs: Sequence[Output],
     folder: Path,
 ) -> None:
-    path = folder / "rows.parquet"
+    (folder / "rows.parquet").unlink(missing_ok=True)  # of an index before revision 5
+    path = folder / "rows.arrow"
     named = source.join(
         _class_names(source), on="class_id", how="left", maintain_order="left", nulls_equal=True
     )
     lacking = {*_sides(HEAD_CROP)} - {*source.collect_schema()}  # a dataset without heads
     named = named.with_columns(pl.lit(None, pl.Int64).alias(name) for name in lacking)
-    write_parquet(named, path, row_group_size=_ROWS_PER_GROUP)
-    rows = pl.scan_parquet(path, glob=False)
+    write_arrow(named, path)
+    rows = pl.scan_ipc(path, glob=False)
     terms = _write_terms(rows, tags, folder)
-    _write_array(_ranks(rows), folder / "ranks.npy")
+    dates = _dates(rows)
+    _write_array(dates, folder / "dates.npy")
+    _write_array(_ranks(rows, dates), folder / "ranks.npy")
     grid = _grid(rows, terms, outputs)
     _write_array(grid, folder / "grid.npy")
     _write_array(grid[Column.ID].argsort(kind="stable").astype(np.uint32), folder / "by_id.npy")
@@ -250,13 +259,34 @@ def ordered_columns(rows: pl.LazyFrame) -> list[str]:
     return [name for name, kind in kinds if name != "class" and not kind.is_nested()]
 
 
-def _ranks(rows: pl.LazyFrame) -> NDArray[np.uint32]:
+def date_columns(rows: pl.LazyFrame) -> list[str]:
+    """Return the columns of dates that the manifest has as text of HTTP."""
+    schema = rows.collect_schema()
+    return [name for name in DATES if schema.get(name) == pl.String]
+
+
+def _dates(rows: pl.LazyFrame) -> NDArray[np.int64]:
+    names = date_columns(rows)
+    dates = np.zeros((len(names), rows.select(pl.len()).collect().item()), np.int64)
+    for line, name in enumerate(names):
+        read = pl.col(name).str.to_datetime(_HTTP_DATE, strict=False).cast(pl.Datetime("us"))
+        numbers = rows.select(read.to_physical().fill_null(NO_DATE)).collect()
+        dates[line] = numbers.to_series().to_numpy()
+    return dates
+
+
+def _ranks(rows: pl.LazyFrame, dates: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Return the ranks of all columns that have an order, uint32 (columns, rows)."""
+    dated = dict(zip(date_columns(rows), dates, strict=True))
     names, height = ordered_columns(rows), rows.select(pl.len()).collect().item()
     ranks = np.zeros((len(names), height), np.uint32)
     for line, name in enumerate(names):
-        found = rows.select(pl.col(name).rank("dense").fill_null(0).cast(pl.UInt32))
-        ranks[line] = found.collect().to_series().to_numpy()
+        values = (
+            pl.Series(dated[name]).replace(NO_DATE, None)
+            if name in dated
+            else rows.select(name).collect().to_series()
+        )
+        ranks[line] = values.rank("dense").fill_null(0).cast(pl.UInt32).to_numpy()
     return ranks
 
 

@@ -13,13 +13,23 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from dafre_fast.core.categories import TAG_KINDS
 from dafre_fast.core.errors import UsageError
 from dafre_fast.core.reasons import SUCCESS
 from dafre_fast.gallery.answers import RIGHT, WRONG
-from dafre_fast.gallery.index import Column, Index, RowNumbers, squeezed
+from dafre_fast.gallery.index import (
+    DATES,
+    NO_DATE,
+    Column,
+    Index,
+    RowNumbers,
+    date_columns,
+    ordered_columns,
+    squeezed,
+)
 from dafre_fast.gallery.language import MARK, NAMED, VERDICT, Term, named
 from dafre_fast.gallery.verdicts import NONE, TOGETHER, Judged
 from dafre_fast.gallery.view import REFUSED
@@ -29,9 +39,6 @@ Mask = NDArray[np.bool_]
 KINDS = ("class", *TAG_KINDS)
 """Kinds of names that a bare word may be of."""
 _SIDES = {"original": Column.ORIGINAL, "head": Column.HEAD}
-_DATES = ("date", "created_at", "last_modified")
-"""Columns that `date:` may mean: the first that a manifest has."""
-_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _MOST_WORDS = 6
 """Words of the longest name that is recognised without `_`."""
 _NEAREST, _COMPARED = 8, 3_000
@@ -107,7 +114,7 @@ def fields(index: Index) -> list[str]:
     """Return all fields that a question may have."""
     own = ["probability"] if index.answers else []
     columns = [name for name in index.rows.collect_schema() if name != "class"]
-    dates = ["date"] if any(name in columns for name in _DATES) else []
+    dates = ["date"] if any(name in columns for name in DATES) else []
     return list(dict.fromkeys([*NAMED, *_SIDES, *own, *dates, *columns]))
 
 
@@ -170,15 +177,47 @@ def _computed(index: Index, term: Term) -> Mask:
     if term.field == "probability" and index.answers:
         known = pl.Series("probability", index.answers.probability).fill_nan(None)
         return _compared(known.to_frame().lazy(), term)
-    return _compared(index.rows, term)
+    field = _date_column(index, term.field)
+    if field in (dated := date_columns(index.rows)):
+        dates = pl.Series(term.field, index.dates[dated.index(field)])
+        known = dates.replace(NO_DATE, None).cast(pl.Datetime("us"))
+        return _compared(known.to_frame().lazy(), term)
+    if term.operator == "none" and field in (ordered := ordered_columns(index.rows)):
+        return np.asarray(index.ranks[ordered.index(field)] == 0)
+    return _compared(index.rows, replace(term, field=field))
+
+
+def _date_column(index: Index, field: str) -> str:
+    """Return the column that a field means: for `date` the first column of dates, if any."""
+    columns = index.rows.collect_schema()
+    return next((name for name in DATES if name in columns), field) if field == "date" else field
 
 
 def _with_name(index: Index, term: Term) -> Mask:
     if (term.field, term.value) == ("status", REFUSED):
         return ~_with_name(index, Term("status", SUCCESS))
-    mask = np.zeros(index.grid.shape[1], np.bool_)
-    for start, images in _named(index, term).select("start", "images").iter_rows():
+    mask, named = np.zeros(index.grid.shape[1], np.bool_), _named(index, term)
+    if named["images"].sum() > len(mask):  # as a form may ask for
+        return _with_any(index, named)
+    for start, images in named.select("start", "images").iter_rows():
         mask[index.postings[start : start + images]] = True
+    return mask
+
+
+def _with_any(index: Index, named: pl.DataFrame) -> Mask:
+    """Return the rows that have any of so many names that their postings are longer than a look at
+    all names of all rows.
+    """
+    wanted = np.isin(index.terms["start"].to_numpy(), named["start"].to_numpy())
+    mask: Mask = np.zeros(index.grid.shape[1], np.bool_)
+    for line in (Column.CLASS, Column.SPLIT, Column.STATUS):
+        mask |= wanted[index.grid[line]]
+    kinds = {*named["kind"]}
+    for kind, starts in zip(TAG_KINDS, index.tag_starts, strict=True):
+        tagged = np.flatnonzero(starts[1:] > starts[:-1])
+        if kind in kinds and len(tagged):
+            found = wanted[index.tags[starts[0] : starts[-1]]]
+            mask[tagged] |= np.logical_or.reduceat(found, starts[tagged] - starts[0])
     return mask
 
 
@@ -249,22 +288,21 @@ def _answered(index: Index, term: Term) -> Mask:
 
 def _compared(rows: pl.LazyFrame, term: Term) -> Mask:
     """Return the rows whose value in a column meets a term; false where there is no value."""
-    expression = _expression(rows, term)
-    found = rows.select(expression.fill_null(value=False)).collect().to_series()
-    return found.to_numpy().copy()
+    fits = _expression(rows, term).fill_null(value=False)
+    height = rows.select(pl.len()).collect().item()
+    size = max(1, -(-height // pl.thread_pool_size()))
+    parts = [rows.slice(start, size).select(fits) for start in range(0, height, size)]
+    found = [part.to_series().to_numpy() for part in pl.collect_all(parts)]  # one on each core
+    return np.concatenate([np.zeros(0, np.bool_), *found])
 
 
 def _expression(rows: pl.LazyFrame, term: Term) -> pl.Expr:
     schema, name = rows.collect_schema(), term.field
-    if name == "date":
-        name = next((one for one in _DATES if one in schema), name)
     if name not in schema:
         raise UsageError(f"{name}: there is no such column")
     value, kind = pl.col(name), schema[name]
     if term.operator == "none":
         return value.is_null()
-    if name in _DATES and kind == pl.String:
-        value, kind = value.str.to_datetime(_HTTP_DATE, strict=False), pl.Datetime()
     if kind.is_temporal():
         return _timed(value.cast(pl.Datetime("us")), term)
     if kind.is_numeric():

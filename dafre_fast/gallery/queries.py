@@ -48,20 +48,23 @@ _TRIED = 50
 _MOST_WORDS = 6
 """Words of the longest name that is completed."""
 _CHOICES = 12
+_BLOCK = 50_000
+"""Rows of an order that are looked at together."""
+_NO_ROWS = np.zeros(0, np.uint32)
 _SIDE_TAGS = 15
 """Tags of a kind beside a page."""
 
 
 def page(index: Index, view: View) -> Page:
     """Return the page of a view. A page after the last one has no tiles."""
-    rows = _ordered(index, view)
-    first = (view.page - 1) * PAGE
-    shown = rows[first : first + PAGE]
+    mask, first = _mask(index, view), (view.page - 1) * PAGE
+    images = int(np.count_nonzero(mask))
+    shown = _ordered(index, view, most=first + PAGE)[first : first + PAGE]
     return Page(
         tiles=_tiles(index, shown),
-        images=len(rows),
-        pages=max(1, -(-len(rows) // PAGE)),
-        tags=tags_of(index, _mask(index, view), shown),
+        images=images,
+        pages=max(1, -(-images // PAGE)),
+        tags=tags_of(index, mask, shown),
     )
 
 
@@ -262,8 +265,10 @@ def rows_of(index: Index, view: View) -> RowNumbers:
     return np.flatnonzero(_mask(index, view)).astype(np.uint32)
 
 
-def _ordered(index: Index, view: View) -> RowNumbers:
-    """Return the row numbers of a view, in its order. Raises UsageError for an unknown order."""
+def _ordered(index: Index, view: View, most: int | None = None) -> RowNumbers:
+    """Return the row numbers of a view, in its order; at least the first `most` if it is given.
+    Raises UsageError for an unknown order.
+    """
     mask = _mask(index, view)
     match view.order:
         case "mixed":
@@ -276,7 +281,16 @@ def _ordered(index: Index, view: View) -> RowNumbers:
             order = _shuffled(len(mask), view.seed or 0)
         case column:
             return _by_column(index, np.flatnonzero(mask).astype(np.uint32), column)
-    return order[mask[order]]
+    if most is None:
+        return order[mask[order]]
+    found, length = list[RowNumbers](), 0
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        found.append(block[mask[block]])
+        length += len(found[-1])
+        if length >= most:
+            break
+    return np.concatenate([_NO_ROWS, *found])
 
 
 def _by_column(index: Index, rows: RowNumbers, order: str) -> RowNumbers:

@@ -194,6 +194,7 @@ def _application(run: GalleryRun, index: Index, recogniser: Recogniser | None) -
     guard = Guard(pages, prefix, own_names(run), allowed, writing=uploads or marking)
     app = web.Application(middlewares=[guard.middleware], client_max_size=MOST_BYTES)
     views = ViewRoutes(run.output, index, pages)
+    views.warm_up()
     reviewer = checked(run.reviewer, "--reviewer") if run.reviewer else None
     reviews = ReviewRoutes(index, pages, views, marks, reviewer)
     groups: list[Routes] = [views, PictureRoutes(run.output, index), reviews]

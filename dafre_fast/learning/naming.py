@@ -18,6 +18,7 @@ from torch import Tensor
 from dafre_fast.core.errors import Refusal
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.records import Box, Head
+from dafre_fast.core.refusing import refusing
 from dafre_fast.core.settings.images import Bounds, Recipe
 from dafre_fast.learning.feeding import VIEWS, Squashed
 from dafre_fast.learning.models import load_model, look, set_up
@@ -137,12 +138,9 @@ def open_namer(
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Raise Refusal in place of an unexpected error: it costs one picture, not the run."""
+    """Raise Refusal as `refusing` does, and in place of a MemoryError, too."""
     try:
-        yield
-    except Refusal:
-        raise
+        with refusing():
+            yield
     except MemoryError as error:
         raise Refusal(Reason.OUT_OF_MEMORY) from error
-    except Exception as error:
-        raise Refusal(Reason.DECODER_FAILED, f"{type(error).__name__}: {error}") from error

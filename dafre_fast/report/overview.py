@@ -5,6 +5,7 @@ rows, and another seed gives another choice.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -72,9 +73,10 @@ def overview(manifest: pl.LazyFrame, *, classes: int, examples: int, seed: int) 
     )
 
 
-def chosen(manifest: pl.LazyFrame, split: str, number: int, seed: int) -> list[Example]:
-    """Return up to `number` made images of a split."""
-    return _first(_completed(manifest).filter(_made, split=split), number, seed)
+def chosen(manifest: pl.LazyFrame, split: str | None, number: int, seed: int) -> list[Example]:
+    """Return up to `number` made images of a split, of any if it is None."""
+    made = _completed(manifest).filter(_made)
+    return _first(made.filter(split=split) if split else made, number, seed)
 
 
 def one_of_each(manifest: pl.LazyFrame, classes: Sequence[int], seed: int) -> dict[int, Example]:
@@ -107,15 +109,18 @@ def _by_class(rows: pl.LazyFrame) -> pl.DataFrame:
     counted = rows.group_by("class_id").agg(
         pl.col("class_name").first(), *splits, images=pl.len(), made=_made.sum()
     )
+    name = pl.col("class_name")
+    counted = counted.with_columns(alone=name.is_not_null() & name.is_unique())
     return counted.sort("images", "class_id", descending=[True, False]).collect()
 
 
-def _image_class(row: dict[str, object]) -> ImageClass:
+def _image_class(row: dict[str, Any]) -> ImageClass:
     class_id, name, images, made = (
         row[key] for key in ("class_id", "class_name", "images", "made")
     )
     splits = {split: row[split] for split in SPLITS}
-    return ImageClass(class_id, _class_name(class_id, name), images, made, splits)  # type: ignore[arg-type]
+    shown = _class_name(class_id, name)
+    return ImageClass(class_id, shown, images, made, splits, row["alone"])
 
 
 def _splits(rows: pl.LazyFrame) -> list[Split]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from errno import EFBIG
+from errno import EFBIG, EINVAL
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
@@ -14,14 +14,26 @@ from dafre_fast.core.layout import ORIGINALS, STATISTICS, bucket
 from dafre_fast.core.paths import from_text, to_text
 from dafre_fast.core.reasons import Reason
 from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Bounds, Output
+from dafre_fast.dataset.outputs import word_of
 from dafre_fast.dataset.pictures import Pictures, Place
+from dafre_fast.pixels.sniff import SNIFF_BYTES, sniff
 from dafre_fast.pixels.thumbnails import Thumbnail, searched, sheet, square, whole
-from dafre_fast.report.records import Cloud, Example, Picture, Refused, Sheet, Tile
+from dafre_fast.report.records import (
+    Cloud,
+    Example,
+    Picture,
+    Refused,
+    RefusedOriginal,
+    Sheet,
+    Tile,
+)
 from dafre_fast.stats.records import Level
 
 _TILE, _SHEET_TILE, _CLASS_TILE, _REFUSED, _SEARCHED, _CLOUD = 144, 96, 112, 192, 320, 800
 """Longest sides of the pictures, in pixels."""
 _SHEET_COLUMNS = 10
+FIRST = 12
+"""Images at the top of the page."""
 _FOLDER = "pictures"
 _MOST_PIXELS, _MOST_BYTES = 100_000_000, 100_000_000
 """Largest file that is drawn."""
@@ -63,7 +75,14 @@ class ReportPictures:
             picture = self._save(drawn.picture, f"sheet-{output.tree}-{split}.webp")
             tiles = [self._tile(output, example) for example in examples[:labelled]]
             number = len(examples) - sum(place.name in self.unread for place in places)
-            yield Sheet(split, output.tree, number, picture if number else None, tiles)
+            shown = picture if number else None
+            yield Sheet(split, output.tree, word_of(output), number, shown, tiles)
+
+    def first(self, examples: Sequence[Example]) -> list[Tile]:
+        """Return tiles of those examples whose image of the first output can be read."""
+        output = self._pictures.outputs[0]
+        tiles = [self._tile(output, one, "first") for one in examples]
+        return [tile for tile in tiles if tile.picture]
 
     def tile(self, example: Example) -> Tile:
         """Return the full image of an example as a square tile."""
@@ -79,17 +98,26 @@ class ReportPictures:
                 pictures[class_id] = self._save(shown, f"class/{class_id}.webp")
         return pictures
 
-    def of_refused(self, refused: Sequence[Refused]) -> dict[int, Picture]:
-        """Return the originals, by id, that are on disk and can be decoded at least in part."""
-        pictures = {}
-        for group in refused:
-            for example in group.examples if group.reason not in _NOT_SHOWN else ():
-                for path in self._originals(example):
-                    with suppress(OSError, Refusal):
-                        shown = whole(_bytes_of(path), _REFUSED, _MOST_PIXELS)
-                        pictures[example.id] = self._save(shown, f"refused/{example.id}.webp")
-                        break
-        return pictures
+    def of_refused(self, refused: Sequence[Refused]) -> dict[int, RefusedOriginal]:
+        """Return the originals of the examples by id: a picture if they can be decoded at least in
+        part, and type and size of the file.
+        """
+        return {
+            example.id: self._refused(example, shows=group.reason not in _NOT_SHOWN)
+            for group in refused
+            for example in group.examples
+        }
+
+    def _refused(self, example: Example, *, shows: bool) -> RefusedOriginal:
+        found = RefusedOriginal(None, "the original is not on this disk")
+        for path in self._originals(example):
+            found = RefusedOriginal(None, _type_and_size(path))
+            with suppress(OSError, Refusal):
+                if shows:
+                    shown = whole(_bytes_of(path), _REFUSED, _MOST_PIXELS)
+                    saved = self._save(shown, f"refused/{example.id}.webp")
+                    return RefusedOriginal(saved, found.file)
+        return found
 
     def searched(self, image_id: int, recorded: str | None) -> tuple[Picture | None, str]:
         """Return a picture of an original, or the reason why there is none. `recorded` is the path
@@ -106,10 +134,10 @@ class ReportPictures:
             return self._save(shown, f"searched/{image_id}.webp"), ""
         return None, "original not kept"
 
-    def _tile(self, output: Output, example: Example) -> Tile:
+    def _tile(self, output: Output, example: Example, folder: str = "") -> Tile:
         place = self._pictures.place(output, example.id)
         shown = self._shown(place, partial(square, size=_TILE))
-        saved = self._save(shown, f"{output.tree}/{example.id}.webp") if shown else None
+        saved = self._save(shown, f"{folder or output.tree}/{example.id}.webp") if shown else None
         return Tile(example, saved)
 
     def _originals(self, example: Example) -> Iterator[Path]:
@@ -145,7 +173,27 @@ class ReportPictures:
 
 def _bytes_of(path: Path) -> bytes:
     """Read a file. Raises OSError, also if it is no regular file or too large to show."""
-    found = path.stat()
-    if not S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+    if _size_of_file(path) > _MOST_BYTES:
         raise OSError(EFBIG, os.strerror(EFBIG))
     return path.read_bytes()
+
+
+def _size_of_file(path: Path) -> int:
+    """Return the bytes of a file. Raises OSError, also if it is no regular file."""
+    found = path.stat()
+    if not S_ISREG(found.st_mode):
+        raise OSError(EINVAL, "not a regular file")
+    return found.st_size
+
+
+def _type_and_size(path: Path) -> str:
+    """Return the type of a file by its first bytes, and its size; or why it cannot be read."""
+    try:
+        size = _size_of_file(path)
+        with path.open("rb") as file:
+            kind = str(sniff(file.read(SNIFF_BYTES)))
+    except OSError as error:
+        return f"the original cannot be read: {error.strerror or error}"
+    except Refusal as refusal:
+        kind = refusal.detail or refusal.reason.replace("_", " ")
+    return f"{kind}, {size:,} bytes"

@@ -28,13 +28,16 @@ class Split(Struct, frozen=True):
 
 
 class ImageClass(Struct, frozen=True):
-    """A class: `images` requested, `made` of them, and the made ones by split."""
+    """A class: `images` requested, `made` of them, and the made ones by split. `alone` if it has a
+    name that no other class has.
+    """
 
     class_id: int
     name: str
     images: int
     made: int
     splits: Mapping[str, int]
+    alone: bool = True
 
 
 class Range(Struct, frozen=True):
@@ -153,11 +156,23 @@ class Tile(Struct, frozen=True):
     picture: Picture | None
 
 
+class RefusedOriginal(Struct, frozen=True):
+    """A refused original: a picture of what can be decoded, and `file`, its type and size, or why
+    it cannot be seen.
+    """
+
+    picture: Picture | None
+    file: str
+
+
 class Sheet(Struct, frozen=True):
-    """A contact sheet: images of one split and tree in one picture, the first also as tiles."""
+    """A contact sheet: images of one split and tree in one picture, the first also as tiles. `word`
+    is that of the output in commands and in the gallery.
+    """
 
     split: str
     tree: str
+    word: str
     images: int
     picture: Picture | None
     tiles: Sequence[Tile]
@@ -250,6 +265,8 @@ class SearchPage(Struct, frozen=True, kw_only=True):
     """Everything that the page of a search for heads shows; see `Page`."""
 
     title: str
+    description: str
+    gallery: str
     seed: int
     found: FoundHeads
     left_out: Mapping[str, str]
@@ -257,12 +274,16 @@ class SearchPage(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """Everything the page shows. `left_out` maps an absent section to the reason; `unread` lists
-    the files that could not be read.
+    """Everything the page shows: first the images of `first`. `gallery` is the address that links
+    lead to, '' without links. `left_out` maps an absent section to the reason; `unread` lists the
+    files that could not be read.
     """
 
     title: str
+    description: str
+    gallery: str
     seed: int
+    first: Sequence[Tile]
     overview: Overview
     funnel: Funnel | None
     tag_funnel: TagFunnel | None
@@ -270,7 +291,7 @@ class Page(Struct, frozen=True, kw_only=True):
     clouds: Sequence[Cloud]
     sheets: Sequence[Sheet]
     class_pictures: Mapping[int, Picture]
-    refused_pictures: Mapping[int, Picture]
+    refused: Mapping[int, RefusedOriginal]
     found: FoundHeads | None
     duplicates: Duplicates | None
     throughput: Throughput | None

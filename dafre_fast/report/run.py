@@ -36,9 +36,10 @@ from dafre_fast.dataset.places import lies_in_shards
 from dafre_fast.dataset.reading import open_manifest
 from dafre_fast.report.found import folder_of_heads, found_heads, is_search
 from dafre_fast.report.inputs import Records
+from dafre_fast.report.links import Links
 from dafre_fast.report.overview import chosen, class_names, one_of_each, overview
 from dafre_fast.report.page import INDEX, is_report, render, render_search
-from dafre_fast.report.pictures import ReportPictures
+from dafre_fast.report.pictures import FIRST, ReportPictures
 from dafre_fast.report.records import (
     Duplicates,
     Example,
@@ -59,8 +60,9 @@ def write_report(run: ReportRun, tell: Tell = silent) -> Written:
     `report`, in place of an earlier one, whole or not at all.
 
     Raises InputError if the manifest is missing or cannot be read, OutputError if the folder cannot
-    be written or what is there is no report.
+    be written or what is there is no report, and UsageError if the gallery's address is none.
     """
+    Links(run.gallery)
     tell(Doing("writing the report"))
     final = run.into.resolve() if run.into else run.output / REPORT
     if not _may_be_replaced(final):
@@ -108,7 +110,10 @@ def _page(run: ReportRun, manifest: pl.LazyFrame, folder: Path) -> Page:
     one_each = one_of_each(manifest, [one.class_id for one in found.classes], run.seed)
     return Page(
         title=run.title or run.output.absolute().name,
+        description=run.description,
+        gallery=run.gallery,
         seed=run.seed,
+        first=pictures.first(chosen(manifest, None, FIRST, run.seed)),
         overview=found,
         funnel=records.decoded(f"{LABELS}/{FUNNEL}", Funnel, "funnel"),
         tag_funnel=records.decoded(f"{LABELS}/{TAGS_FUNNEL}", TagFunnel, "tags"),
@@ -122,7 +127,7 @@ def _page(run: ReportRun, manifest: pl.LazyFrame, folder: Path) -> Page:
             )
         ],
         class_pictures=pictures.of_classes(one_each),
-        refused_pictures=pictures.of_refused(found.refused),
+        refused=pictures.of_refused(found.refused),
         found=_found(run, selection, records, pictures),
         duplicates=_duplicates(run, manifest, records, pictures),
         throughput=records.throughput(marked),
@@ -145,6 +150,8 @@ def _search_page(run: ReportRun, folder: Path) -> SearchPage:
     found = found_heads(run, run.output, Selection().min_confidence, records, pictures)
     return SearchPage(
         title=run.title or run.output.absolute().name,
+        description=run.description,
+        gallery=run.gallery,
         seed=run.seed,
         found=found,
         left_out=records.left_out,

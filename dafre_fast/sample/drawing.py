@@ -35,6 +35,8 @@ _LOOK_TAGS = (
 _WIDE = 0.7
 _SHIFT = 4
 """Fraction bits of coordinates, which OpenCV takes in 1/16 of a pixel."""
+_TILE = 256
+"""Side of the paper's texture in pixels, from which on it repeats."""
 
 
 class _Face(NamedTuple):
@@ -91,8 +93,8 @@ def _has_long_hair(portrait: Portrait) -> bool:
 def _scenery(rng: np.random.Generator, width: int, height: int, colour: Colour) -> Pixels:
     """Draw a background that fades downwards, with soft discs in it."""
     fade = np.linspace(1.0, 0.72, height)[:, None, None]
-    pixels = np.empty((height, width, 3), np.uint8)
-    pixels[:] = np.array(colour) * fade
+    column = (np.array(colour) * fade).astype(np.uint8)
+    pixels: Pixels = cv2.resize(column, (width, height), interpolation=cv2.INTER_NEAREST)
     for disc in _discs(rng, width, height):
         tint = tuple(int(min(255, c * t)) for c, t in zip(colour, disc.tints, strict=True))
         cv2.circle(pixels, disc.centre, disc.radius, tint, -1, cv2.LINE_AA)
@@ -118,12 +120,17 @@ def _discs(rng: np.random.Generator, width: int, height: int) -> Iterator[_Disc]
 
 
 def _grain(rng: np.random.Generator, pixels: Pixels) -> Pixels:
-    """Add a texture like paper: files become about as large as real ones of their size."""
-    tile = np.floor(rng.normal(0, 2.2, (256, 256))).astype(np.int16)
-    height, width = pixels.shape[:2]
-    texture = np.tile(tile, (height // 256 + 1, width // 256 + 1))[:height, :width]
-    grained: Pixels = cv2.add(pixels, cv2.merge([texture] * 3), dtype=cv2.CV_8U)
-    return grained
+    """Add a texture like paper, in place: files become about as large as real ones."""
+    texture = np.floor(rng.normal(0, 2.2, (_TILE, _TILE)))
+    lighter, darker = (
+        cv2.merge([np.clip(one, 0, None).astype(np.uint8)] * 3) for one in (texture, -texture)
+    )
+    for y in range(0, pixels.shape[0], _TILE):
+        for x in range(0, pixels.shape[1], _TILE):
+            part = pixels[y : y + _TILE, x : x + _TILE]
+            rows, columns = part.shape[:2]
+            part[:] = cv2.subtract(cv2.add(part, lighter[:rows, :columns]), darker[:rows, :columns])
+    return pixels
 
 
 class _Figure:

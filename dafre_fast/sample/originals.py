@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pyvips
 
 from dafre_fast.core.atomic import replacing
+from dafre_fast.pixels.decoders.libvips import pyvips
 from dafre_fast.sample.cast import Kind, Portrait
 from dafre_fast.sample.drawing import draw
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Callable
 from errno import EIO, ENOSPC
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,18 @@ _FOOTER_BYTES = 1 << 20
 
 def write_parquet(rows: pl.DataFrame | pl.LazyFrame, path: Path, **options: Any) -> None:
     """Write a Parquet file whole or not at all. Raises OutputError if the system refuses."""
+    _write(path, lambda part: rows.lazy().sink_parquet(part, **options))
+
+
+def write_arrow(rows: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
+    """Write an Arrow file (IPC) as `write_parquet` does, uncompressed: it is read by mapping it."""
+    _write(path, lambda part: rows.lazy().sink_ipc(part, compression="uncompressed"))
+
+
+def _write(path: Path, sink: Callable[[Path], None]) -> None:
     with replacing(path) as part:
         try:
-            rows.lazy().sink_parquet(part, **options)
+            sink(part)
         except pl.exceptions.ComputeError as error:
             if number := _errno(error, part):
                 raise OSError(number, os.strerror(number)) from error

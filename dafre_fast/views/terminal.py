@@ -13,6 +13,10 @@ from dafre_fast.views.progress import Progress
 _FEW_FILES = 256
 """Files below which fewer downloads and workers run than would be good."""
 COMPILING = Notice("compiling kernels for this machine, once after an installation")
+_NOT_KEPT = Notice(
+    "compiling kernels for this machine, which takes seconds every time, since neither the package"
+    " nor your cache can be written to: set NUMBA_CACHE_DIR to a folder of yours"
+)
 
 
 @contextmanager
@@ -41,5 +45,11 @@ def terminal(watching: Watching | None = None) -> Iterator[Tell]:
             observers.append(stack.enter_context(Metrics(watching, progress)))
         if (files := open_files()) < _FEW_FILES:
             tell(Notice(f"only {files} files may be open at once (ulimit -n): this takes longer"))
-        stack.enter_context(compiling.reported_to(lambda: tell(COMPILING)))
+        stack.enter_context(compiling.reported_to(lambda: tell(_compiling())))
         yield tell
+
+
+def _compiling() -> Notice:
+    from dafre_fast.core.jit import can_keep
+
+    return COMPILING if can_keep() else _NOT_KEPT

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from dafre_fast.core.findings import Flaw
 from dafre_fast.core.reasons import Note, Proof, Reason, RowProblem
+from docs.programs.commands import with_flags
 
 SETS: Mapping[str, type[StrEnum]] = {
     "reasons": Reason,
@@ -55,15 +56,9 @@ def cause(member: StrEnum) -> str:
         damage = " `--remove` removes the file." if member.damage else ""
         return f"{_documented(member)}{damage}"
     text = str(getattr(member, "cause", ""))
-    return f"**{text}**{_next_run(member)}" if isinstance(member, Reason) else f"**{text}**"
-
-
-def _next_run(reason: Reason) -> str:
-    if reason.transient:
-        return " The next run tries it again by itself."
-    if reason.bounded:
-        return " The next run tries it again if you change the bound, or with `--retry-failed`."
-    return " The next run tries it again only with `--retry-failed`."
+    if isinstance(member, Reason):
+        return f"**{text}** {with_flags(member.next_run)}"
+    return f"**{text}**"
 
 
 def _documented(flaw: Flaw) -> str:

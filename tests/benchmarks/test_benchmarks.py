@@ -1,8 +1,11 @@
+from io import BytesIO
+
 import pytest
 from PIL import Image
 
 from bench import peers
 from bench.benchmarks import NAMES, Workload, carry_out
+from bench.corpus import HEAD
 from bench.peers import by_img2dataset
 from bench.records import Role
 
@@ -60,6 +63,16 @@ def test_every_peer_makes_a_short_side_of_256_pixels(corpus, tmp_path) -> None:
             with Image.open(output) as image:
                 assert min(image.size) == 256
                 assert image.mode == "RGB"
+
+
+def test_every_peer_cuts_the_head_at_full_size(corpus) -> None:
+    for work in peers.installed_with_head().values():
+        for original in corpus.originals:
+            with Image.open(original.path) as image:
+                sides = [round(side * 0.4) for side in image.size]
+            full, head = (Image.open(BytesIO(data)) for data in work(original.path, tuple(HEAD)))
+            assert min(full.size) == 256
+            assert head.size == pytest.approx(sides, abs=1)
 
 
 @pytest.mark.usefixtures("img2dataset")

@@ -15,6 +15,12 @@ def test_the_drawn_mix_is_that_of_danbooru(drawn) -> None:
     assert Counter(original.format for original in drawn.originals) == {"jpeg": 18, "png": 7}
 
 
+def test_drawn_jpeg_and_png_are_of_the_size_of_real_ones(drawn) -> None:
+    for _, part in drawn.parts():
+        mean = part.megapixels / len(part.originals) / 0.02**2
+        assert mean == pytest.approx(2.7, rel=0.1)
+
+
 def test_the_same_corpus_is_drawn_every_time(corpus, tmp_path) -> None:
     again = draw_corpus(len(corpus.originals), tmp_path, scale=0.2)
     for one, other in zip(corpus.originals, again.originals, strict=True):
@@ -52,6 +58,18 @@ def test_copies_fill_up_to_a_number_under_ids_of_their_own(corpus, tmp_path) -> 
 def test_a_folder_without_originals_is_bad_input(make, tmp_path) -> None:
     with pytest.raises(BadInput, match="no JPEG or PNG files"):
         make(tmp_path)
+
+
+def test_encoders_choose_several_filters_for_the_rows_of_drawn_png(corpus) -> None:
+    """Grain everywhere would make all of them choose the same one, unlike in real pictures."""
+    filters = Counter[int]()
+    for original in corpus.originals:
+        if original.format == "png":
+            data = original.path.read_bytes()
+            width, channels = int.from_bytes(data[16:20], "big"), 4 if data[25] == 6 else 3
+            filters.update(floor.inflate(data)[:: 1 + width * channels])
+    assert max(filters.values()) < 0.75 * filters.total()
+    assert len(filters) >= 3
 
 
 def test_the_floor_of_png_inflates_every_row(drawn) -> None:

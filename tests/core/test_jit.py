@@ -11,14 +11,14 @@ import pytest
 
 from dafre_fast.audit import hamming
 from dafre_fast.core import compiling, jit
-from dafre_fast.core.compiled import inlined
+from dafre_fast.core.compiled import compiler, inlined
 from dafre_fast.pixels.kernels import planes
 from dafre_fast.tables.kernels.lines import count_lines
 
 INNER = """
-from numba import njit
+from dafre_fast.core.compiled.inlined import inlined
 
-@njit
+@inlined
 def inner():
     return {number}
 """
@@ -51,7 +51,8 @@ def kernels(tmp_path):
     (tmp_path / "dafre_fast/core/compiled").mkdir(parents=True)
     for module in (jit, compiling):
         shutil.copy(module.__file__, tmp_path / "dafre_fast/core")
-    shutil.copy(inlined.__file__, tmp_path / "dafre_fast/core/compiled")
+    for module in (compiler, inlined):
+        shutil.copy(module.__file__, tmp_path / "dafre_fast/core/compiled")
     (folder / "inner.py").write_text(INNER.format(number=1))
     (folder / "outer.py").write_text(SOURCE)
     return folder
@@ -99,6 +100,14 @@ def test_kernels_of_an_installation_that_cannot_be_written_to_are_kept_for_the_u
     assert ask(kernels, XDG_CACHE_HOME=str(home)) == "compiling: 3 0.5 with numba"
     assert ask(kernels, XDG_CACHE_HOME=str(home)) == "3 0.5 without numba"
     assert len([*home.glob("dafre_fast/*/outer.outer.*.kernel")]) == 1
+
+
+def test_it_is_known_whether_compiled_kernels_can_be_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new/folder"))
+    assert jit.can_keep()
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "taken"))
+    assert not jit.can_keep()
 
 
 def test_a_kernel_takes_no_array_of_another_type_or_layout():

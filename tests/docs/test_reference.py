@@ -2,15 +2,16 @@
 
 import re
 import signal
+import tomllib
 
 import pytest
 
 from dafre_fast import cli
 from dafre_fast.core import errors
-from dafre_fast.core.reasons import Reason
+from dafre_fast.core.reasons import DOCUMENTATION, Reason
 from dafre_fast.core.settings.build import fields
 from docs.programs import causes, commands
-from tests.docs.pages import DOCS, in_code
+from tests.docs.pages import DOCS, ROOT, in_code
 
 TROUBLE = DOCS / "trouble"
 
@@ -87,6 +88,21 @@ def test_the_cause_stands_below_its_heading_with_what_the_next_run_does() -> Non
     page = causes.with_causes("<!-- causes: reasons -->\n\n### `too_slow`\n\nRun again.\n")
     again = "The next run tries it again by itself."
     assert page == f"\n### `too_slow`\n\n**{Reason.TOO_SLOW.cause}** {again}\n\nRun again.\n"
+
+
+def test_the_link_of_a_reason_leads_to_its_heading() -> None:
+    found = [*causes.headings((TROUBLE / "refusals.md").read_text())]
+    for reason in Reason:
+        page, _, anchor = reason.page.removeprefix(DOCUMENTATION).partition("#")
+        assert page == "trouble/refusals/"
+        # Of headings with the same text, the first has the anchor without a number.
+        assert next(name for name, value, _ in found if value == anchor) == "reasons"
+
+
+def test_the_address_of_the_documentation_is_that_of_the_project_and_its_site() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["urls"]["Documentation"] == DOCUMENTATION
+    assert f"site_url: {DOCUMENTATION}\n" in (ROOT / "mkdocs.yml").read_text()
 
 
 # Exit statuses

@@ -1,5 +1,6 @@
 """The site is built strictly, and loads nothing from elsewhere."""
 
+import html
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dafre_fast import cli
-from dafre_fast.core.reasons import Reason
+from dafre_fast.core.reasons import DOCUMENTATION, Reason
 from tests.docs.pages import ROOT
 
 pytestmark = [
@@ -36,6 +37,14 @@ def test_every_command_and_every_reason_can_be_found(site) -> None:
         assert (site / f"reference/commands/{name}/index.html").exists()
     assert all(reason.value in index for reason in Reason)
     assert "<!--" not in index
+
+
+def test_every_reason_has_an_anchor(site) -> None:
+    for reason in Reason:
+        page, _, anchor = reason.page.removeprefix(DOCUMENTATION).partition("#")
+        text = (site / page / "index.html").read_text()
+        assert f'id="{anchor}"' in text
+        assert text.index(f'id="{anchor}"') < text.index(html.escape(reason.cause, quote=False))
 
 
 def test_no_page_loads_anything_from_elsewhere(site) -> None:

@@ -4,8 +4,11 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -13,6 +16,7 @@ import polars as pl
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import Page as BrowserPage
 from playwright.sync_api import sync_playwright
 
 from dafre_fast.core.layout import BAD_ROWS, STATE, bucket
@@ -25,6 +29,8 @@ from dafre_fast.core.splits import SPLITS
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.ledger import NAME as LEDGER
 from dafre_fast.dataset.provenance import record_choice, record_making
+from dafre_fast.gallery.language import named
+from dafre_fast.gallery.view import read_view, split_query
 from dafre_fast.report.run import write_report
 from dafre_fast.report.settings import ReportRun
 from dafre_fast.stats.run import stats
@@ -49,17 +55,24 @@ VOID = {"meta", "link", "img", "br", "wbr", "path", "rect"}
 
 
 class Page(HTMLParser):
-    """The content of a page: `elements` with attributes, and `rows` of cells of all tables."""
+    """The content of a page: `elements` with attributes, `rows` of cells of all tables, and
+    `columns`, the caption and the heads of each table.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.elements, self.open = list[tuple[str, dict[str, str]]](), list[str]()
         self.words, self.rows = list[str](), list[list[str]]()
+        self.columns = list[tuple[str, list[str]]]()
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag == "caption":
+            self.columns.append(("", []))
+        if (tag, dict(attrs).get("scope")) == ("th", "col"):
+            self.columns[-1][1].append("")
         if tag == "tr":
             self.rows.append([])
         if tag in {"dd", "td"}:
@@ -78,6 +91,10 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
+        if "caption" in self.open:
+            self.columns[-1] = (self.columns[-1][0] + data, [])
+        if "thead" in self.open and "th" in self.open:
+            self.columns[-1][1][-1] += data
         if {"td", "th"} & {*self.open}:
             self.rows[-1][-1] += data
 
@@ -285,7 +302,7 @@ def test_every_link_works_and_nothing_is_loaded_from_a_network(page, report) -> 
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len({*ids})
     loaded = [image["src"] for image in page.of("img")] + [one["href"] for one in page.of("link")]
-    linked = [one["href"] for one in page.of("a") if not one["href"].startswith("https://")]
+    linked = [one["href"] for one in page.of("a") if not one["href"].startswith("http")]
     files = {path for path in (*loaded, *linked) if not path.startswith("#")}
     assert files | {"index.html"} == tree(report).keys()
     assert {path[1:] for path in linked if path.startswith("#")} <= {*ids}
@@ -343,6 +360,174 @@ def test_the_page_opens_from_disk_and_is_accessible(report, tmp_path, width, sch
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
         browser.close()
+
+
+@pytest.mark.parametrize("sides", [(390, 844), (1280, 800)], ids=str)
+@pytest.mark.skipif(not CHROMIUM, reason="needs chromium from the packages of the system")
+def test_the_first_pictures_are_on_the_first_screen(report, sides) -> None:
+    with opened(report, viewport={"width": sides[0], "height": sides[1]}) as page:
+        pictures = page.locator(".first img")
+        assert pictures.count() == 12
+        boxes = pictures.evaluate_all(
+            "all => all.map(one => one.naturalWidth && one.getBoundingClientRect().bottom)"
+        )
+        assert 0 < min(boxes) < max(boxes) < sides[1]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.skipif(not CHROMIUM, reason="needs chromium from the packages of the system")
+def test_a_label_that_is_wider_than_its_bar_stands_beside_it(report, width) -> None:
+    with opened(report, viewport={"width": width, "height": 800}) as page:
+        labels = page.locator(".funnel .step").evaluate_all("""all => all.map(one => {
+            const step = one.getBoundingClientRect(), middle = step.x + step.width / 2;
+            const share = Number(getComputedStyle(one).getPropertyValue("--v"));
+            const words = [...one.querySelectorAll("b, small")];
+            const boxes = words.map(one => one.getBoundingClientRect());
+            const left = Math.min(...boxes.map(one => one.left));
+            const right = Math.max(...boxes.map(one => one.right));
+            const half = share * step.width / 2;
+            return [left, right, middle - half, middle + half, step.right];
+        })""")
+    within = [left >= begin and right <= end for left, right, begin, end, _ in labels]
+    beside = [left >= end for left, _, _, end, _ in labels]
+    assert any(within)
+    assert any(beside)
+    assert all(one or other for one, other in zip(within, beside, strict=True))
+    assert all(right <= most for _, right, _, _, most in labels)
+
+
+@contextmanager
+def opened(report: Path, **settings: object) -> Iterator[BrowserPage]:
+    """Open the page in a browser from disk."""
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page(**settings)
+        page.goto((report / "index.html").as_uri())
+        yield page
+        browser.close()
+
+
+def test_every_column_of_every_table_is_explained_in_its_caption(page) -> None:
+    heads = page.columns
+    assert len(heads) == len(page.of("table")) > 9
+    for caption, columns in heads:
+        assert columns
+        assert [one for one in columns if f"{one}: " not in caption] == []
+
+
+# Links to a gallery
+
+
+def links(page: Page) -> set[str]:
+    return {one["href"] for one in page.of("a") if one["href"].startswith("http://")}
+
+
+def test_classes_tags_sheets_refusals_and_pictures_lead_to_the_gallery_of_this_machine(
+    page,
+) -> None:
+    home = "http://127.0.0.1:8000/"
+    asked = links(page)
+    assert {home, f"{home}?q=split:test", f"{home}?show=faces&q=split:test"} <= asked
+    assert {f"{home}?q=status:{reason}" for reason in REFUSED.values()} <= asked
+    assert {f"{home}image/{id}" for id in REFUSED} <= asked
+    assert f"{home}?q=format:png" in asked
+
+
+def test_links_ask_in_the_language_of_the_gallery(page) -> None:
+    asked = {tuple(read_view(split_query(urlsplit(one).query)).terms) for one in links(page)}
+    assert {(named("class", name),) for name in NAMES} <= asked
+    assert {(named("general", tag),) for tag in TAGS} <= asked
+
+
+def test_classes_of_one_name_are_asked_for_by_their_number(ds) -> None:
+    rows = manifest().with_columns(
+        class_name=pl.when(pl.col("class_id") == 2).then(None).otherwise(pl.lit("same"))
+    )
+    rows.write_parquet(ds / "manifest.parquet")
+    asked = links(page_of(ds))
+    assert {f"http://127.0.0.1:8000/?q=class_id:{number}" for number in range(3)} <= asked
+
+
+@pytest.mark.parametrize(
+    ("gallery", "link"),
+    [
+        ("https://photos.example.com/ds", "https://photos.example.com/ds/image/7"),
+        ("../", "../image/7"),
+        ("/photos", "/photos/image/7"),
+    ],
+)
+def test_links_begin_with_the_address_of_the_gallery(ds, gallery, link) -> None:
+    page = page_of(ds, "--gallery", gallery)
+    assert link in [one["href"] for one in page.of("a")]
+    assert not links(page)
+
+
+def test_without_a_gallery_there_are_no_links_to_it(ds) -> None:
+    page = page_of(ds, "--gallery", "")
+    assert not links(page)
+    assert "gallery" not in page.text
+    assert all(one["href"].startswith(("#", "pictures/", "https://")) for one in page.of("a"))
+
+
+@pytest.mark.parametrize(
+    "gallery",
+    ["javascript:alert(1)", "ftp://host/", "host:8000", "//host/", "http://me:secret@host/",
+     "http://host/?q=1", "http://[::1"],
+)  # fmt: skip
+def test_an_address_that_is_no_gallerys_is_refused(ds, gallery) -> None:
+    done = here("report", "--output", "ds", "--gallery", gallery, cwd=ds.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("dafre-fast report: --gallery")
+    assert "secret" not in done.stderr
+    assert not (ds / "report").exists()
+
+
+def test_title_and_description_are_given_by_flags(ds) -> None:
+    page = page_of(ds, "--title", "My <pictures>", "--description", "Drawn by me & others.")
+    assert "My <pictures> Drawn by me & others. 27 images" in page.text
+
+
+# Refused originals
+
+
+def test_every_reason_links_to_its_remedy(page) -> None:
+    linked = [one["href"] for one in page.of("a")]
+    assert [reason for reason in REFUSED.values() if reason.page not in linked] == []
+    assert all(reason.cause in page.text for reason in REFUSED.values())
+
+
+def test_of_a_refused_original_type_and_size_are_told_or_that_it_is_not_there(
+    page, finished
+) -> None:
+    size = (finished / "original/0007/7.jpg").stat().st_size
+    assert f"jpeg, {size:,} bytes" in page.text
+    assert "the original is not on this disk" in page.text  # 19
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"<!DOCTYPE html><p>not found</p>", "HTML, 31 bytes"),
+        (b"", "empty file, 0 bytes"),
+        (b"%PDF-1.7", "a PDF, 8 bytes"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "webp, 16 bytes"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "png, 108 bytes"),
+        (b"what is this", "begins with b'what is ', 12 bytes"),
+    ],
+)
+def test_what_cannot_be_decoded_is_told_by_its_first_bytes(ds, data, told) -> None:
+    (ds / "original/0007/7.jpg").write_bytes(data)
+    page = Page(Path(write_report(ReportRun(output=ds, sheet=1)).index).read_text())
+    assert told in page.text
+    assert not (ds / "report/pictures/refused/7.webp").exists()
+
+
+def test_an_original_that_is_no_file_does_not_stop_the_report(ds) -> None:
+    (ds / "original/0007/7.jpg").unlink()
+    os.mkfifo(ds / "original/0007/7.jpg")
+    page = Page(Path(write_report(ReportRun(output=ds, sheet=1)).index).read_text())
+    assert "the original cannot be read: not a regular file" in page.text
 
 
 def test_settings_versions_and_hashes_are_shown(page, finished) -> None:
@@ -463,6 +648,17 @@ def test_a_manifest_with_only_the_needed_columns_is_enough(ds) -> None:
     page = page_of(ds)
     assert "requested 30 made 27" in page.text
     assert "Left out: the manifest has no head boxes." in page.text
+
+
+def test_a_dataset_without_classes_has_a_report(ds) -> None:
+    rows = manifest().with_columns(
+        class_id=pl.lit(None, pl.Int64), class_name=pl.lit(None, pl.String)
+    )
+    rows.write_parquet(ds / "manifest.parquet")
+    page = page_of(ds)
+    assert "requested 30 made 27 refused 3 originals" in page.text
+    assert "Left out: the table has no classes." in page.text
+    assert all(image["alt"].strip() for image in page.of("img"))
 
 
 def test_a_dataset_without_any_image_has_a_report(ds) -> None:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from dafre_fast.engine.executors import local
 from dafre_fast.engine.executors.base import Executor, Loss, Lost
 from tests.executing import Results, Steps, new_executor, submit_all
 from tests.executing import run_executor as run_any
@@ -97,6 +98,29 @@ def test_submit_waits_while_every_worker_holds_as_many_jobs_as_it_may(tmp_path) 
     results, _ = run_executor(steps, workers=1)
     assert 2 <= submitted <= 8
     assert len(results) == submitted
+
+
+@pytest.mark.parametrize("job", ["x", "x" * 500_000], ids=["small", "larger than a socket holds"])
+def test_a_worker_that_runs_out_of_jobs_or_room_need_not_wait_for_a_round(job, monkeypatch) -> None:
+    monkeypatch.setattr(local, "_ROUND_SECONDS", 40.0)
+    results: Results = []
+    most_done = asyncio.Event()
+
+    def take(more: Results) -> None:
+        results.extend(more)
+        if len(results) >= 12:
+            most_done.set()
+
+    async def main() -> None:
+        executor = new_executor("local", results, on_results=take, workers=1)
+        async with executor, asyncio.timeout(30):
+            await submit_all(*[job] * 4)(executor)  # as many as are there in the first round
+            submitting = asyncio.create_task(submit_all(*[job] * 20)(executor))
+            await most_done.wait()
+            submitting.cancel()
+
+    asyncio.run(main())
+    assert len(results) >= 12
 
 
 def test_no_more_workers_are_started_than_there_are_jobs() -> None:

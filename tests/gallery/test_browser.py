@@ -483,6 +483,7 @@ def test_pages_are_accessible(open_page, pictures, width, scheme) -> None:
         "marks": "/marks",
         "image": f"/image/{MADE[-1].id}?q=solo",
         "refused": f"/image/{refused.id}",
+        "reason": "/?q=status:truncated",
         "wrong": "/?q=hair+-smlie",
         "error": "/nothing",
     }

@@ -185,6 +185,17 @@ def test_a_page_after_the_last_one_is_empty(index) -> None:
     assert (page.tiles, page.images, page.pages) == ([], IMAGES, 3)
 
 
+def test_pages_of_an_order_are_its_parts_whatever_the_blocks_that_are_looked_at(
+    index, monkeypatch
+) -> None:
+    whole = ids(index, View(q="status:success"))
+    for block in (1, 7, 59, 60, 61, 1000):
+        monkeypatch.setattr(queries, "_BLOCK", block)
+        pages = [queries.page(index, View(q="status:success", page=number)) for number in (1, 2, 3)]
+        assert [tile.id for page in pages for tile in page.tiles] == whole
+        assert {page.images for page in pages} == {len(whole)}
+
+
 def test_a_view_without_images_has_one_empty_page(index) -> None:
     page = queries.page(index, Asked(klass="nobody").view)
     assert (page.tiles, page.images, page.pages) == ([], 0, 1)
@@ -298,6 +309,8 @@ def manifest_of(dataset: Path) -> pl.DataFrame:
     [
         ("*_hair", lambda one: {"long hair", "blue hair"} & {*one.general}),
         ("-*hair*", lambda one: not {"long hair", "blue hair", "hair ribbon"} & {*one.general}),
+        ("general:*o*", lambda one: any("o" in tag for tag in one.general)),
+        ("*a*", lambda one: any("a" in tag for tag in (*tags_of(one), *one.general, one.klass))),
         ("status:refused", lambda one: one.status != "success"),
         ("-status:refused split:val", lambda one: one.status == "success" and one.split == "val"),
         ("id:<1000", lambda one: one.id < 1000),
@@ -352,6 +365,10 @@ def test_dates_are_asked_for_by_year_month_and_day(dataset, tmp_path) -> None:
         }.items():
             found = ids(index, View(q=line, order="manifest"))
             assert found == rows["id"].gather(places).to_list(), line
+        for order, places in ((column.name, [0, 1, 2, 3, 4]), (f"-{column.name}", [3, 2, 1, 0, 4])):
+            assert ids(index, View(order=order)) == rows["id"].gather(places).to_list()
+        none = f"{column.name}:none"
+        assert ids(index, View(q=none)) == rows["id"].gather([4]).to_list()
     with pytest.raises(UsageError, match="is no date such as 2024"):
         ids(index, View(q="date:2024-13"))
 

@@ -21,6 +21,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from dafre_fast.core.errors import UsageError
+from dafre_fast.core.reasons import DOCUMENTATION, Reason
 from dafre_fast.gallery import queries, server
 from dafre_fast.gallery.index import Index, index_dataset, open_index
 from dafre_fast.gallery.language import named, write
@@ -422,6 +423,26 @@ def test_a_refusal_says_its_cause_and_leads_to_others_like_it(dataset) -> None:
     assert "/?q=status:truncated" in [link["href"] for link in elements(page, "a")]
 
 
+@pytest.mark.parametrize("path", [f"/image/{REFUSED[0].id}", "/?q=status:truncated"])
+def test_a_refusal_links_to_its_remedy_and_says_how_it_is_tried_again(dataset, path) -> None:
+    page = asked(dataset, path)
+    assert Reason.TRUNCATED.page in [link["href"] for link in elements(page, "a")]
+    assert Reason.TRUNCATED.next_run in page.words
+
+
+def test_a_status_that_is_no_known_reason_has_no_link(dataset, tmp_path) -> None:
+    own = shutil.copytree(dataset, tmp_path / "own", ignore=shutil.ignore_patterns(".dafre_fast"))
+    rows = pl.read_parquet(own / "manifest.parquet")
+    rows.with_columns(pl.col("status").replace("truncated", "of_old")).write_parquet(
+        own / "manifest.parquet"
+    )
+    for path in (f"/image/{REFUSED[0].id}", "/?q=status:of_old"):
+        page = asked(own, path)
+        assert page.status == 200
+        assert "of_old" in page.words
+        assert not [one for one in elements(page, "a") if one["href"].startswith("https:")]
+
+
 PATHS = ["/", "/image/1", f"/full/{MADE[0].id}.jpg", "/static/gallery.js", "/nothing", "/?page=0"]
 
 
@@ -531,7 +552,7 @@ def test_behind_a_prefix_every_address_of_every_page_has_it_and_works(
 
         for page in PAGES:
             answer = await through(prefix + page)
-            found = addresses(answer)
+            found = {one for one in addresses(answer) if not one.startswith(DOCUMENTATION)}
             assert found
             assert all(one.startswith(f"{prefix}/") for one in found)
             for one in found if page == "/?q=hair" else sorted(found)[-6:]:

@@ -1,16 +1,21 @@
 """The parts that compiled kernels of all rooms share: how functions are inlined, and pointers."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
-from numba import njit
+from dafre_fast.core.compiled.compiler import function
 
-inlined = partial(njit, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""Compile a function that kernels inline, for whatever types they call it with. It allocates no
-arrays, and so their references are not counted, which would take half of the time. numba has these
-options, but does not document them. A call with a literal number compiles it once more, for that
-number: `np.int64(0)` saves the time.
-"""
+
+@overload
+def inlined(source: Callable[..., Any]) -> Any: ...
+@overload
+def inlined(**options: Any) -> Callable[[Callable[..., Any]], Any]: ...
+def inlined(source: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function that kernels inline, for whatever types they call it with. A call with a
+    literal number compiles it once more, for that number: `np.int64(0)` saves the time.
+    """
+    return function(source, **options) if source else partial(function, **options)
 
 
 def element_pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, to: Any) -> Any:

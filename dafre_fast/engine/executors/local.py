@@ -4,7 +4,7 @@ The parent does its part in rounds, ten a second: it takes all results that have
 workers that hang, and hands out jobs. Rounds are what makes the parent cheap: waking up for every
 result took 160 microseconds per job of 5 ms with two workers and 67 with 64; rounds take 25 and 16.
 pebble 5.2, measured before this was written, took 160 for its shared queue, whose one lock a dying
-worker can take along.
+worker can take along. A worker that would have nothing to do before the next round rings for one.
 
 `schedule` decides who gets which job, `processes` starts workers and talks to them, `worker` is
 what runs there, and `forkserver` prepares the process that they are forked from.
@@ -13,8 +13,10 @@ what runs there, and `forkserver` prepares the process that they are forked from
 import asyncio
 import os
 import pickle
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
 from typing import Generic, Self
 
@@ -24,12 +26,13 @@ from dafre_fast.core.limits import most_workers
 from dafre_fast.engine.executors import forkserver
 from dafre_fast.engine.executors.base import J, Loss, Lost, R, Spec
 from dafre_fast.engine.executors.main_guard import UNGUARDED, no_main_guard
+from dafre_fast.engine.executors.messages import MOST_BYTES
 from dafre_fast.engine.executors.processes import FirstStart, WorkerProcess
 from dafre_fast.engine.executors.schedule import Schedule, Worker
-from dafre_fast.engine.executors.worker import Begun, Raised
+from dafre_fast.engine.executors.worker import Batch, Begun, Raised
 
 _ROUND_SECONDS, _SHORT_ROUND_SECONDS = 0.1, 0.01
-"""The short ones are for while the first worker is being started."""
+"""The short ones are for while the first worker is being started, or a message found no room."""
 _GRACE_SECONDS = 0.5
 _FAILED_STARTS = 5
 """Workers that may die one after the other before one of them is ready, besides as many as there
@@ -45,6 +48,7 @@ class LocalExecutor(Generic[J, R]):
         self._schedule = Schedule[J](min(spec.workers, most_workers()))
         self._processes: dict[Worker[J], WorkerProcess] = {}
         self._sockets = DefaultSelector()
+        self._bell, self._bell_of_workers = socket.socketpair()
         self._failed_starts = 0
         self._first: FirstStart | None = None
         self._round_over = asyncio.Event()
@@ -58,11 +62,15 @@ class LocalExecutor(Generic[J, R]):
         return self._cpu_of_server + self._cpu_of_ended + running
 
     async def __aenter__(self) -> Self:
-        self._next_round = asyncio.get_running_loop().call_soon(self._go_round)
+        loop = asyncio.get_running_loop()
+        self._bell.setblocking(False)
+        loop.add_reader(self._bell, self._answer_bell)
+        self._next_round = loop.call_soon(self._go_round)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._next_round.cancel()
+        asyncio.get_running_loop().remove_reader(self._bell)
         try:
             if kind is not None:
                 await self._let_finish()
@@ -75,6 +83,8 @@ class LocalExecutor(Generic[J, R]):
             for worker in [*self._processes]:
                 self._end(worker)
             self._sockets.close()
+            self._bell.close()
+            self._bell_of_workers.close()
 
     async def submit(self, job: J) -> None:
         await self._until(lambda: not self._schedule.is_full)
@@ -89,6 +99,14 @@ class LocalExecutor(Generic[J, R]):
         if self._error:
             raise self._error
 
+    def _answer_bell(self) -> None:
+        """Go round now, since a worker rang."""
+        with suppress(BlockingIOError):
+            self._bell.recv(MOST_BYTES)
+        if not self._error:
+            self._next_round.cancel()
+            self._go_round()
+
     def _go_round(self) -> None:
         try:
             self._take_results()
@@ -100,7 +118,8 @@ class LocalExecutor(Generic[J, R]):
         self._round_over.clear()
         if not self._error:
             loop = asyncio.get_running_loop()
-            pause = _SHORT_ROUND_SECONDS if self._first else _ROUND_SECONDS
+            soon = self._first or any(one.mid_message for one in self._processes.values())
+            pause = _SHORT_ROUND_SECONDS if soon else _ROUND_SECONDS
             self._next_round = loop.call_later(pause, self._go_round)
 
     def _take_results(self) -> None:
@@ -118,8 +137,9 @@ class LocalExecutor(Generic[J, R]):
         if messages and not worker.ready:
             self._begun(worker, messages.pop(0))
         answers = [pickle.loads(message) for message in messages]  # noqa: S301  (our own worker's)
-        jobs = self._schedule.finish(worker, len(answers), time.monotonic())
-        for job, (result, cpu_seconds) in zip(jobs, answers, strict=True):
+        seconds = [seconds for _, _, seconds in answers]
+        jobs = self._schedule.finish(worker, seconds, time.monotonic())
+        for job, (result, cpu_seconds, _) in zip(jobs, answers, strict=True):
             process.cpu_seconds = cpu_seconds
             if isinstance(result, Raised):
                 self._error = self._error or result.error
@@ -157,8 +177,9 @@ class LocalExecutor(Generic[J, R]):
         self._start_missing()
         for process in self._processes.values():
             process.send_rest()
-        for worker, jobs in self._schedule.hand_out(time.monotonic()).items():
-            self._processes[worker].send(jobs)
+        handed = self._schedule.hand_out(time.monotonic())
+        for worker, jobs in handed.jobs.items():
+            self._processes[worker].send(Batch(jobs, ring=handed.more))
 
     def _start_missing(self) -> None:
         """Start workers for jobs that none can take. The first is started in a thread, since it
@@ -180,7 +201,12 @@ class LocalExecutor(Generic[J, R]):
     def _start(self, compiles: str) -> WorkerProcess:
         spec = self._spec
         return WorkerProcess.start(
-            self._context, spec.initialise, spec.memory_bytes, spec.preload, compiles
+            self._context,
+            self._bell_of_workers,
+            spec.initialise,
+            spec.memory_bytes,
+            spec.preload,
+            compiles,
         )
 
     def _adopt(self, start: Callable[[], WorkerProcess]) -> None:

@@ -2,6 +2,8 @@
 big-endian.
 """
 
+MOST_BYTES = 1 << 18
+"""Received at once: more than a socket holds."""
 _LENGTH_BYTES = 4
 
 
@@ -15,6 +17,11 @@ class Inbox:
 
     def __init__(self) -> None:
         self._rest = b""
+
+    @property
+    def mid_message(self) -> bool:
+        """True if the rest of a message has yet to arrive."""
+        return bool(self._rest)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the messages that `data` completes, oldest first; the rest is kept."""

@@ -15,10 +15,9 @@ from dafre_fast.core.daemons import Daemons
 from dafre_fast.engine.executors import forkserver, worker
 from dafre_fast.engine.executors.base import J, Loss, Lost, R
 from dafre_fast.engine.executors.forkserver import starting
-from dafre_fast.engine.executors.messages import Inbox
+from dafre_fast.engine.executors.messages import MOST_BYTES, Inbox, framed
+from dafre_fast.engine.executors.worker import Batch
 
-_MOST_BYTES = 1 << 18
-"""Received at once: more than a socket holds."""
 _STARTS = Daemons("starts", most=1)
 """A thread that does not end: the server dies with the thread that started it."""
 
@@ -41,20 +40,21 @@ class WorkerProcess:
     def start(
         cls,
         context: ForkServerContext,
+        bell: socket.socket,
         initialise: Callable[[], Callable[[J], R]],
         memory_bytes: int | None,
         preload: Sequence[str],
         compiles: str = os.devnull,
     ) -> Self:
-        """Fork a worker from the server, which is started if it does not run; `compiles` is the
-        file to which it then writes if it compiles kernels.
+        """Fork a worker from the server, which is started if it does not run. `bell` is the socket
+        at which it rings; `compiles` is the file to which the server writes if it compiles kernels.
 
         Raises OSError or EOFError if the server ended meanwhile; the next call starts another.
         """
         ours, theirs = socket.socketpair()
         with theirs:
             process = context.Process(
-                target=worker.serve, args=(theirs, initialise, memory_bytes), daemon=True
+                target=worker.serve, args=(theirs, bell, initialise, memory_bytes), daemon=True
             )
             try:
                 with starting((*preload, worker.__name__), compiles):
@@ -72,14 +72,19 @@ class WorkerProcess:
     def receive(self) -> list[bytes] | None:
         """Return the messages that have arrived, None if the worker has ended."""
         try:
-            data = self._socket.recv(_MOST_BYTES)
+            data = self._socket.recv(MOST_BYTES)
         except OSError:
             data = b""
         return self._inbox.feed(data) if data else None
 
-    def send(self, message: object) -> None:
-        """Send a message, as far as there is room for it now; `send_rest` sends the rest."""
-        self._unsent += pickle.dumps(message)
+    @property
+    def mid_message(self) -> bool:
+        """True if a message is in part on its way, to it or from it, for lack of room."""
+        return bool(self._unsent) or self._inbox.mid_message
+
+    def send(self, batch: Batch) -> None:
+        """Send jobs, as far as there is room for them now; `send_rest` sends the rest."""
+        self._unsent += framed(pickle.dumps(tuple(batch)))
         self.send_rest()
 
     def send_rest(self) -> None:

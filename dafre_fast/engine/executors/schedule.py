@@ -1,21 +1,28 @@
 """Assign jobs to workers: a state machine without processes, sockets or a clock.
 
-A worker holds about as many jobs as it finishes in two rounds, so that a job waits behind others
-for a fifth of a second at most, and no fewer than two, so that the worker does not wait for the
-next round. It does its jobs in order, so the first one it holds is the one it is working on: if it
-dies, that job alone is to blame and gets a second attempt, by a worker that holds nothing else. The
+A worker holds jobs for about a fifth of a second, by the mean of the last ones, and no fewer than
+two, so that it need not wait for its parent between them. While fewer jobs wait than the workers
+could hold, as at the end of a run, each holds no more than half of its share of all that are left,
+so that none has a queue when others have nothing to do.
+
+A worker does its jobs in order, so the first one it holds is the one it is working on: if it dies,
+that job alone is to blame and gets a second attempt, by a worker that holds nothing else. The
 others go back to the front of the queue.
 """
 
+import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 J = TypeVar("J")
 
-_FIRST_DEPTH, _LEAST_DEPTH = 4, 2
-"""Jobs that a worker holds at first, and at least."""
+_FIRST_DEPTH, _LEAST_DEPTH, _MOST_DEPTH = 4, 2, 512
+"""Jobs that a worker holds before any is finished, at least, and at most."""
+_DEPTH_SECONDS = 0.2
+_REMEMBERED = 32
+"""Number of jobs that the mean of their time goes back, about."""
 _ATTEMPTS = 2
 
 
@@ -33,18 +40,22 @@ class Worker(Generic[J]):
 
     ready: bool = False
     """It has been initialised."""
-    depth: int = _FIRST_DEPTH
-    """Most jobs it is to hold."""
     held: deque[Held[J]] = field(default_factory=deque)
     first_since: float = 0.0
     """Time from which the first job counts as being worked on."""
 
-    @property
-    def room(self) -> int:
-        """Number of further jobs it can take; none while it is at a second attempt."""
-        if self.held and self.held[0].attempt > 1:
-            return 0
-        return self.depth - len(self.held)
+    def may_take(self, depth: int) -> bool:
+        """Return whether it may take one more job if it is to hold no more than `depth`; never
+        while it is at a second attempt.
+        """
+        return len(self.held) < depth and not (self.held and self.held[0].attempt > 1)
+
+
+class HandedOut(NamedTuple, Generic[J]):
+    """The jobs that workers get; if `more`, there will be others when half of these are done."""
+
+    jobs: dict[Worker[J], list[J]]
+    more: bool
 
 
 class Schedule(Generic[J]):
@@ -58,12 +69,13 @@ class Schedule(Generic[J]):
         self.workers: list[Worker[J]] = []
         self._waiting: deque[Held[J]] = deque()
         self._again: deque[Held[J]] = deque()
-        self._room = limit * _FIRST_DEPTH
+        self._depth = _FIRST_DEPTH
+        self._finished, self._job_seconds = 0, 0.0
 
     @property
     def is_full(self) -> bool:
         """True if as many jobs wait as the workers can hold."""
-        return len(self._waiting) >= self._room
+        return len(self._waiting) >= self._limit * self._depth
 
     @property
     def is_empty(self) -> bool:
@@ -99,8 +111,8 @@ class Schedule(Generic[J]):
         jobs = len(self._again) + len(self._waiting) - idle
         return max(min(jobs, self._limit - len(self.workers)), 0)
 
-    def hand_out(self, now: float) -> dict[Worker[J], list[J]]:
-        """Give jobs to workers, evenly, and return what each gets. Second attempts go first."""
+    def hand_out(self, now: float) -> HandedOut[J]:
+        """Give jobs to workers, evenly. Second attempts go first."""
         given: dict[Worker[J], list[J]] = {}
 
         def give(worker: Worker[J], held: Held[J]) -> None:
@@ -109,24 +121,34 @@ class Schedule(Generic[J]):
             worker.held.append(held)
             given.setdefault(worker, []).append(held.job)
 
+        depth, was_full = self._depth_now(), self.is_full
         takers = sorted(self.workers, key=lambda worker: len(worker.held))
         for worker in takers:
             if self._again and not worker.held:
                 give(worker, self._again.popleft())
-        while self._waiting and (takers := [worker for worker in takers if worker.room > 0]):
+        while self._waiting and (takers := [one for one in takers if one.may_take(depth)]):
             for worker in takers[: len(self._waiting)]:
                 give(worker, self._waiting.popleft())
-        missing = self._limit - len(self.workers)
-        self._room = sum(worker.depth for worker in self.workers) + missing * _FIRST_DEPTH
-        return given
+        return HandedOut(given, was_full or bool(self._waiting))
 
-    def finish(self, worker: Worker[J], count: int, now: float) -> list[J]:
-        """Remove the first `count` jobs of a worker, which has finished them in this round."""
-        jobs = [worker.held.popleft().job for _ in range(count)]
-        if count:
-            worker.depth = _LEAST_DEPTH + 2 * count
+    def _depth_now(self) -> int:
+        """Return how many jobs a worker may hold: fewer if few are left."""
+        if self.is_full or not self.workers:
+            return self._depth
+        left = len(self._waiting) + sum(len(worker.held) for worker in self.workers)
+        share = math.ceil(left / len(self.workers) / 2)
+        return min(self._depth, max(share, _LEAST_DEPTH))
+
+    def finish(self, worker: Worker[J], seconds: Sequence[float], now: float) -> list[J]:
+        """Remove the first jobs of a worker, which has finished them and took so long for each."""
+        for one in seconds:
+            self._finished = min(self._finished + 1, _REMEMBERED)
+            self._job_seconds += (one - self._job_seconds) / self._finished
+        if self._finished:
+            depth = _DEPTH_SECONDS / max(self._job_seconds, _DEPTH_SECONDS / _MOST_DEPTH)
+            self._depth = max(math.ceil(depth), _LEAST_DEPTH)
         worker.first_since = now
-        return jobs
+        return [worker.held.popleft().job for _ in seconds]
 
     def remove(self, worker: Worker[J]) -> Held[J] | None:
         """Remove a worker that died and return the job that is to blame, None if there is none: it

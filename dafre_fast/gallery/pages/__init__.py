@@ -96,6 +96,7 @@ class Pages:
             columns=columns,
             named=named,
             unsure=Term("probability", str(UNSURE), "<"),
+            reason_of=_reason,
         )
         self._environment.filters["number"] = "{:,}".format
         self._environment.filters["text"] = _text
@@ -185,7 +186,6 @@ class Pages:
             shown=shown,
             shows_original=original.suffix[1:].lower() in SHOWN,
             source=_source(details.row.get("url")),
-            cause=_cause(details.tile.status),
         )
 
     def wrong(self, view: View, wrong: Sequence[Wrong]) -> str:
@@ -244,12 +244,9 @@ def _source(url: object) -> str | None:
     return address if address.startswith(("http://", "https://")) else None
 
 
-def _cause(status: str) -> str:
-    """Return the sentence about the cause of a refusal, '' if its status is not a known reason."""
-    try:
-        return Reason(status).cause
-    except ValueError:
-        return ""
+def _reason(status: str) -> Reason | None:
+    """Return the reason of a refusal; None if its status is not a known one."""
+    return Reason(status) if status in {*Reason} else None
 
 
 def _text(value: object) -> str:

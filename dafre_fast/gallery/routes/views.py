@@ -49,6 +49,10 @@ class ViewRoutes:
             web.get(f"{prefix}/complete", self._complete),
         ]
 
+    def warm_up(self) -> None:
+        """Make the first page once, so that files are mapped and templates compiled by then."""
+        self._page(View())
+
     async def _grid(self, request: web.Request) -> web.Response:
         view = self.view(request, "/")
         return await self.answered(view, self._page, view)

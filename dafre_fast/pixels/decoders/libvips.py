@@ -1,7 +1,8 @@
 """libvips, loaded with one thread and no cache: there is a process per core, and no picture comes
 twice.
 
-If the host of this library has loaded pyvips before, its settings stay as they are.
+If the host of this library has loaded pyvips before, its settings stay as they are. Importing this
+raises ImportError where libvips cannot be loaded.
 """
 
 import os
@@ -29,7 +30,10 @@ if "pyvips" in sys.modules:
     import pyvips
 else:
     with _environment(_SETTINGS):
-        import pyvips
+        try:
+            import pyvips
+        except OSError as error:  # pyvips is here, and the library itself is not
+            raise ImportError(str(error), name="pyvips") from error
     pyvips.cache_set_max(0)
     with suppress(AttributeError):  # the handler fails if a warning quotes bytes that are no UTF-8
         pyvips._remove_log_handler()  # noqa: SLF001

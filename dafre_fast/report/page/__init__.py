@@ -10,8 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dafre_fast.core.categories import CATEGORY_NAMES
 from dafre_fast.core.layout import AUDIT, EXCLUDE
+from dafre_fast.core.reasons import Reason
 from dafre_fast.core.summaries import Step
 from dafre_fast.dataset.provenance import is_of_danbooru, words_of
+from dafre_fast.report.links import Links
 from dafre_fast.report.page import figures
 from dafre_fast.report.records import Page, SearchPage, Share, Written
 from dafre_fast.views import show as shown
@@ -56,6 +58,7 @@ def render(page: Page, version: str) -> Mapping[str, str]:
         categories=CATEGORY_NAMES,
         bars=_BARS,
         exclude=f"{AUDIT}/{EXCLUDE}",
+        reason_of=lambda status: Reason(status) if status in {*Reason} else None,
         danbooru=page.choice is not None and is_of_danbooru(page.choice.source),
     )
 
@@ -81,6 +84,7 @@ def _rendered(
         page=page,
         found_funnel=[*_levels(page.found.funnel)] if page.found else [],
         figures=figures,
+        links=Links(page.gallery),
         version=version,
         **more,
     )
@@ -160,7 +164,12 @@ def significant(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
-_FILTERS: Mapping[str, Callable[..., str]] = {
+def _ems(number: str) -> float:
+    """Return about how wide a number is in bold, in units of its font's size."""
+    return sum({",": 0.35, ".": 0.35, "%": 1.0}.get(letter, 0.7) for letter in number)
+
+
+_FILTERS: Mapping[str, Callable[..., str | float]] = {
     "number": "{:,.0f}".format,
     "significant": significant,
     "origin": words_of,
@@ -168,6 +177,7 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
     "share": share,
     "unit": "{:.4f}".format,
     "score": "{:.2f}".format,
+    "ems": _ems,
     "size": size,
     "time": time,
     "name": partial(shortened, width=_LONGEST_NAME),

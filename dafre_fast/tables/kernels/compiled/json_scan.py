@@ -17,6 +17,9 @@ from dafre_fast.core.compiled.inlined import inlined
 from dafre_fast.tables.kernels.compiled.vectors import plain_bytes
 from dafre_fast.tables.kernels.post_lines import WIDTH
 
+NOWHERE, ONE, TWO, THREE, STEP = (np.uintp(number) for number in (0, 1, 2, 3, WIDTH))
+"""Unsigned numbers as constants, since each `np.uintp(1)` takes milliseconds to compile."""
+
 NO_ESCAPES, ESCAPES, CONTROLS = 0, 1, 2
 """Kinds of a string: no escapes, some, or escapes of blanks or control characters."""
 
@@ -29,20 +32,19 @@ OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST = 123, 125, 91, 93
 FROM_BLANK = np.int64(SPACE)
 """The least byte of a string that may hold blanks."""
 _DEEPEST = 60
-_MOST_DIGITS = 18
+_MOST_DIGITS = np.uintp(18)
 
 
 @inlined
 def _odd_byte(text, at, least):  # type: ignore[no-untyped-def]
     """Return the index of the next byte that is not plain ASCII within a string."""
-    width = np.uintp(WIDTH)
-    while at + width <= np.uintp(text.size):
+    while at + STEP <= np.uintp(text.size):
         plain = plain_bytes(text, at, least)
         at += plain
-        if plain < width:
+        if plain < STEP:
             return at
     while least <= text[at] < 128 and text[at] != QUOTE and text[at] != BACKSLASH:
-        at += np.uintp(1)
+        at += ONE
     return at
 
 
@@ -64,7 +66,7 @@ def code_unit(text, at):  # type: ignore[no-untyped-def]
         if digit < 0:
             return digit
         number = number * 16 + digit
-        at += np.uintp(1)
+        at += ONE
     return number
 
 
@@ -73,21 +75,21 @@ def _escape_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind an escape, and whether it stands for anything but a blank or a
     control character. Half of a surrogate pair is not accepted.
     """
-    byte, behind = text[at + np.uintp(1)], at + np.uintp(2)
+    byte, behind = text[at + ONE], at + TWO
     if byte == LOWER_U:
         unit = code_unit(text, behind)
         if unit < 0 or 0xD800 <= unit <= 0xDFFF:
-            return np.uintp(0), False
+            return NOWHERE, False
         return behind + np.uintp(4), unit > SPACE
     if byte in (QUOTE, BACKSLASH, _SLASH):
         return behind, True
-    return (behind if byte in _CONTROL_LETTERS else np.uintp(0)), False
+    return (behind if byte in _CONTROL_LETTERS else NOWHERE), False
 
 
 @inlined
 def _letter_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind a character of two to four bytes of UTF-8."""
-    lead, one = text[at], np.uintp(1)
+    lead = text[at]
     least, most, more = 0x80, 0xBF, 0
     if 0xC2 <= lead <= 0xDF:
         more = 1
@@ -100,13 +102,13 @@ def _letter_end(text, at):  # type: ignore[no-untyped-def]
         least = 0x90 if lead == 0xF0 else least
         most = 0x8F if lead == 0xF4 else most
     else:
-        return np.uintp(0)
+        return NOWHERE
     for _ in range(more):
-        at += one
+        at += ONE
         if not least <= text[at] <= most:
-            return np.uintp(0)
+            return NOWHERE
         least, most = 0x80, 0xBF
-    return at + one
+    return at + ONE
 
 
 @inlined
@@ -114,7 +116,7 @@ def string_end(text, at, least):  # type: ignore[no-untyped-def]
     """Return the index of the quote that ends a string whose first character is at `at`, and its
     kind: `NO_ESCAPES`, `ESCAPES` or `CONTROLS`. A byte below `least` makes it invalid.
     """
-    if at + np.uintp(WIDTH) < np.uintp(text.size):
+    if at + STEP < np.uintp(text.size):
         end = at + plain_bytes(text, at, least)
         if text[end] == QUOTE:
             return end, NO_ESCAPES
@@ -136,8 +138,8 @@ def _long_string_end(text, at, least):  # type: ignore[no-untyped-def]
         elif byte >= 128:
             at = _letter_end(text, at)
         else:
-            return np.uintp(0), kind
-        if at == np.uintp(0):
+            return NOWHERE, kind
+        if at == NOWHERE:
             return at, kind
 
 
@@ -145,7 +147,7 @@ def _long_string_end(text, at, least):  # type: ignore[no-untyped-def]
 def skip_blanks(text, at):  # type: ignore[no-untyped-def]
     """Return the index of the next byte that is not a blank."""
     while text[at] <= SPACE and (text[at] == SPACE or text[at] == _TAB or text[at] == _RETURN):
-        at += np.uintp(1)
+        at += ONE
     return at
 
 
@@ -154,42 +156,41 @@ def _digits_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind 1 to 18 digits."""
     start = at
     while ZERO <= text[at] <= NINE:
-        at += np.uintp(1)
-    return at if np.uintp(0) < at - start <= np.uintp(_MOST_DIGITS) else np.uintp(0)
+        at += ONE
+    return at if NOWHERE < at - start <= _MOST_DIGITS else NOWHERE
 
 
 @inlined
 def number_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind a number without an exponent, and whether it is whole."""
-    one, negative = np.uintp(1), text[at] == _MINUS
+    negative = text[at] == _MINUS
     at += np.uintp(negative)
     first = text[at]
     start, at = at, _digits_end(text, at)
-    if at == np.uintp(0) or (first == ZERO and (at > start + one or negative)):
-        return np.uintp(0), False
+    if at == NOWHERE or (first == ZERO and (at > start + ONE or negative)):
+        return NOWHERE, False
     whole = text[at] != _POINT
     if not whole:
-        at = _digits_end(text, at + one)
-    if at != np.uintp(0) and (text[at] == _LOWER_E or text[at] == _UPPER_E):
-        return np.uintp(0), False
+        at = _digits_end(text, at + ONE)
+    if at != NOWHERE and (text[at] == _LOWER_E or text[at] == _UPPER_E):
+        return NOWHERE, False
     return at, whole
 
 
 @inlined
 def literal_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind `true`, `false` or `null`."""
-    one, two, three = np.uintp(1), np.uintp(2), np.uintp(3)
     if text[at] == 116:
-        good = text[at + one] == 114 and text[at + two] == 117 and text[at + three] == _LOWER_E
-        return at + np.uintp(4) if good else np.uintp(0)
+        good = text[at + ONE] == 114 and text[at + TWO] == 117 and text[at + THREE] == _LOWER_E
+        return at + np.uintp(4) if good else NOWHERE
     if text[at] == 110:
-        good = text[at + one] == 117 and text[at + two] == 108 and text[at + three] == 108
-        return at + np.uintp(4) if good else np.uintp(0)
+        good = text[at + ONE] == 117 and text[at + TWO] == 108 and text[at + THREE] == 108
+        return at + np.uintp(4) if good else NOWHERE
     if text[at] == 102:
-        good = text[at + one] == 97 and text[at + two] == 108 and text[at + three] == 115
+        good = text[at + ONE] == 97 and text[at + TWO] == 108 and text[at + THREE] == 115
         good = good and text[at + np.uintp(4)] == _LOWER_E
-        return at + np.uintp(5) if good else np.uintp(0)
-    return np.uintp(0)
+        return at + np.uintp(5) if good else NOWHERE
+    return NOWHERE
 
 
 @inlined
@@ -197,7 +198,7 @@ def _scalar_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind a value that is neither an object nor a list."""
     byte = text[at]
     if byte == QUOTE:
-        end, _ = string_end(text, at + np.uintp(1), FROM_BLANK)
+        end, _ = string_end(text, at + ONE, FROM_BLANK)
         return end + np.uintp(end != 0)
     if byte == _MINUS or ZERO <= byte <= NINE:
         behind, _ = number_end(text, at)
@@ -211,14 +212,14 @@ def read_key(text, at):  # type: ignore[no-untyped-def]
     of its value.
     """
     if text[at] != QUOTE:
-        return np.uintp(0), False, np.uintp(0)
-    end, kind = string_end(text, at + np.uintp(1), FROM_BLANK)
-    if end == np.uintp(0):
+        return NOWHERE, False, NOWHERE
+    end, kind = string_end(text, at + ONE, FROM_BLANK)
+    if end == NOWHERE:
         return end, False, end
-    at = skip_blanks(text, end + np.uintp(1))
+    at = skip_blanks(text, end + ONE)
     if text[at] != _COLON:
-        return np.uintp(0), False, np.uintp(0)
-    return end, kind == NO_ESCAPES, skip_blanks(text, at + np.uintp(1))
+        return NOWHERE, False, NOWHERE
+    return end, kind == NO_ESCAPES, skip_blanks(text, at + ONE)
 
 
 @inlined
@@ -239,28 +240,27 @@ def _member_value(text, at, in_object):  # type: ignore[no-untyped-def]
 @inlined
 def value_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index behind any value of at most `_DEEPEST` levels."""
-    one, zero = np.uintp(1), np.uintp(0)
     depth, objects = 0, np.uint64(0)  # a bit for each open level: 1 for an object, 0 for a list
-    while at != zero and depth <= _DEEPEST:
+    while at != NOWHERE and depth <= _DEEPEST:
         is_object = text[at] == OPEN_OBJECT
         if is_object or text[at] == OPEN_LIST:
             objects, depth = objects << np.uint64(1) | np.uint64(is_object), depth + 1
-            at = skip_blanks(text, at + one)
+            at = skip_blanks(text, at + ONE)
             if text[at] != _closing(is_object):
                 at = _member_value(text, at, is_object)
                 continue
         else:
             at = _scalar_end(text, at)
-        if at != zero:
+        if at != NOWHERE:
             at, depth, objects = _close(text, at, depth, objects)
-        if depth == 0 or at == zero:
+        if depth == 0 or at == NOWHERE:
             return at
         at = (
-            _member_value(text, at + one, objects & np.uint64(1) != 0)
+            _member_value(text, at + ONE, objects & np.uint64(1) != 0)
             if text[at] == COMMA
-            else zero
+            else NOWHERE
         )
-    return zero
+    return NOWHERE
 
 
 @inlined
@@ -270,18 +270,18 @@ def _close(text, at, depth, objects):  # type: ignore[no-untyped-def]
         at = skip_blanks(text, at)
         if text[at] != _closing(objects & np.uint64(1) != 0):
             break
-        objects, depth, at = objects >> np.uint64(1), depth - 1, at + np.uintp(1)
+        objects, depth, at = objects >> np.uint64(1), depth - 1, at + ONE
     return at, depth, objects
 
 
 @inlined
 def equals(text, start, end, name):  # type: ignore[no-untyped-def]
     """Return whether the bytes from `start` to `end` are those of `name`."""
-    length, place = np.uintp(name.size), np.uintp(0)
+    length, place = np.uintp(name.size), NOWHERE
     if end - start != length:
         return False
     while place < length and text[start + place] == name[place]:
-        place += np.uintp(1)
+        place += ONE
     return place == length
 
 
@@ -289,5 +289,5 @@ def equals(text, start, end, name):  # type: ignore[no-untyped-def]
 def line_end(text, at):  # type: ignore[no-untyped-def]
     """Return the index of the line feed that ends the line."""
     while text[at] != NEWLINE:
-        at += np.uintp(1)
+        at += ONE
     return at
