@@ -30,6 +30,7 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageDraw
 
+from bench.measure import cpu_seconds, run
 from bench.peers import by_img2dataset
 
 _FORMATS = ("JPEG",) * 12 + ("PNG",) * 4 + ("WEBP",) * 2 + ("GIF", "BMP", "TIFF", "AVIF")
@@ -54,7 +55,9 @@ FAULTS = {
 
 
 class Cost(NamedTuple):
-    """Seconds of CPU of all processes of a tool, seconds that passed, and its largest memory."""
+    """Seconds of CPU of all processes of a tool, seconds that passed, and the memory of its largest
+    process.
+    """
 
     cpu_seconds: float
     seconds: float
@@ -228,15 +231,10 @@ TOOLS: Mapping[str, Command] = {"dafre_fast": _ours, "img2dataset": _theirs}
 
 
 def _run(command: Sequence[str]) -> Cost:
-    """Run a tool to its end. Its CPU time includes that of processes that it waited for."""
-    began = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = os.environ | {"NO_ALBUMENTATIONS_UPDATE": "1"}
-    started = subprocess.Popen(command, env=environment, **quiet)  # type: ignore[call-overload]
-    _, status, used = os.wait4(started.pid, 0)
-    print(f"{os.waitstatus_to_exitcode(status)} {' '.join(command[:4])}", file=sys.stderr)
-    cpu = used.ru_utime + used.ru_stime
-    return Cost(cpu, time.perf_counter() - began, used.ru_maxrss / 1024)
+    """Run a tool until its last process ends."""
+    began, cpu = time.perf_counter(), cpu_seconds()
+    peak = run(*command)
+    return Cost(cpu_seconds() - cpu, time.perf_counter() - began, peak / 1e6)
 
 
 def _outcomes(tool: str, output: Path) -> dict[str, str]:
