@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,10 +30,13 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageDraw
 
+from bench.measure import cpu_seconds, run
 from bench.peers import by_img2dataset
 
 _FORMATS = ("JPEG",) * 12 + ("PNG",) * 4 + ("WEBP",) * 2 + ("GIF", "BMP", "TIFF", "AVIF")
 _SIZE = (1200, 900)
+_PICTURES = 2 * len(_FORMATS)
+"""Pictures that are served, each at many addresses."""
 _STALL_SECONDS = 120.0
 _WORKERS, _CONNECTIONS, _SHARD = 2, 16, 100
 _BOMB_SIDE = 20_000
@@ -51,30 +55,34 @@ FAULTS = {
 
 
 class Cost(NamedTuple):
-    """Seconds of CPU of all processes of a tool, seconds that passed, and its largest memory."""
+    """Seconds of CPU of all processes of a tool, seconds that passed, and the memory of its largest
+    process.
+    """
 
     cpu_seconds: float
     seconds: float
     megabytes: float
 
 
-def drawn(number: int) -> bytes:
+@cache
+def drawn(number: int, size: tuple[int, int] = _SIZE) -> bytes:
     """Return a picture of soft colours, shapes and some noise, in the format of its number."""
     dice = np.random.default_rng(number)
     small = dice.integers(0, 256, (6, 8, 3), np.uint8)
-    image = Image.fromarray(small).resize(_SIZE, Image.Resampling.BICUBIC)
+    image = Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image)
     for _ in range(40):
         x, y, side = dice.integers(0, 1100), dice.integers(0, 800), dice.integers(20, 200)
         colour = tuple(map(int, dice.integers(0, 256, 3)))
         pen.ellipse((int(x), int(y), int(x + side), int(y + side)), fill=colour)
-    noise = dice.normal(0, 4, (*_SIZE[::-1], 3))
+    noise = dice.normal(0, 4, (*size[::-1], 3))
     noisy = np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, _FORMATS[number % len(_FORMATS)])
     return file.getvalue()
 
 
+@cache
 def _bomb() -> bytes:
     file = io.BytesIO()
     Image.new("L", (_BOMB_SIDE, _BOMB_SIDE), 127).save(file, "PNG")
@@ -85,8 +93,6 @@ class _Server:
     """Serves pictures `/p/{number}` and faults `/fault/{name}`, and counts requests."""
 
     def __init__(self) -> None:
-        self.pictures = [drawn(number) for number in range(2 * len(_FORMATS))]
-        self.jpeg, self.bomb = self.pictures[0], _bomb()
         self.asked, self.refused_once = Counter[str](), set[str]()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -112,33 +118,34 @@ class _Server:
         self.asked[path] += 1
         _, kind, name = path.split("/")
         if kind == "p":
-            return await _send(writer, self.pictures[int(name) % len(self.pictures)])
+            return await _send(writer, drawn(int(name) % _PICTURES))
         return await self._fail(name, path, writer)
 
     async def _fail(self, name: str, path: str, writer: asyncio.StreamWriter) -> bool:
-        half = self.jpeg[: len(self.jpeg) // 2]
+        jpeg = drawn(0)
+        half = jpeg[: len(jpeg) // 2]
         match name:
             case "busy" if path not in self.refused_once:
                 self.refused_once.add(path)
                 return await _send(writer, b"", "503 Service Unavailable")
             case "busy":
-                return await _send(writer, self.jpeg)
+                return await _send(writer, jpeg)
             case "cut":
-                return await _send(writer, half, length=len(self.jpeg), stays=False)
+                return await _send(writer, half, length=len(jpeg), stays=False)
             case "page":
                 return await _send(writer, b"<!doctype html><p>not here</p>")
             case "stall":
-                await _send(writer, half, length=len(self.jpeg))
+                await _send(writer, half, length=len(jpeg))
                 await asyncio.sleep(_STALL_SECONDS)
                 return False
             case "short":
-                return await _send(writer, self.jpeg, length=len(half), stays=False)
+                return await _send(writer, jpeg, length=len(half), stays=False)
             case "loop":
                 return await _send(writer, b"", "302 Found", more=f"Location: {path}\r\n")
             case "half":
                 return await _send(writer, half)
             case "bomb":
-                return await _send(writer, self.bomb)
+                return await _send(writer, _bomb())
         return await _send(writer, b"", "404 Not Found")
 
 
@@ -224,15 +231,10 @@ TOOLS: Mapping[str, Command] = {"dafre_fast": _ours, "img2dataset": _theirs}
 
 
 def _run(command: Sequence[str]) -> Cost:
-    """Run a tool to its end. Its CPU time includes that of processes that it waited for."""
-    began = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = os.environ | {"NO_ALBUMENTATIONS_UPDATE": "1"}
-    started = subprocess.Popen(command, env=environment, **quiet)  # type: ignore[call-overload]
-    _, status, used = os.wait4(started.pid, 0)
-    print(f"{os.waitstatus_to_exitcode(status)} {' '.join(command[:4])}", file=sys.stderr)
-    cpu = used.ru_utime + used.ru_stime
-    return Cost(cpu, time.perf_counter() - began, used.ru_maxrss / 1024)
+    """Run a tool until its last process ends."""
+    began, cpu = time.perf_counter(), cpu_seconds()
+    peak = run(*command)
+    return Cost(cpu_seconds() - cpu, time.perf_counter() - began, peak / 1e6)
 
 
 def _outcomes(tool: str, output: Path) -> dict[str, str]:
@@ -338,6 +340,8 @@ def main(images: int, samples: int, into: Path | None) -> None:
         sys.exit(2)
     with TemporaryDirectory() as temporary, serving() as address:
         folder = Path(temporary)
+        for number in range(_PICTURES):  # so that no tool waits for the drawing
+            _asked(address, f"p/{number}")
         for name in ("costs/warm", "faults", "kills"):
             (folder / name).mkdir(parents=True)
         found = {

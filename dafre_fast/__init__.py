@@ -13,7 +13,7 @@ list, and a command only from the few commands that it is built on (`tool.import
     sources/    an id becomes an original: `tree`, `template` (an address per image), `archives/`
                 (tar, zip), `huggingface`, `rsync/`; `transports/` move bytes (http, object stores,
                 files), `manners/` keep to what hosts allow (rate limits, retries, connections)
-    pixels/     bytes become pictures, and pictures JPEGs; pure functions. `decoders/`, `kernels/`
+    pixels/     bytes become pictures, and pictures files; pure functions. `decoders/`, `kernels/`
     views/      what all screens share: progress, terminal, summary, event log, metrics, figures
     dataset/    a dataset on disk and how it is read: ledger, outcomes, manifest, places, pictures,
                 shards, spools, object stores, locks, provenance
