@@ -10,8 +10,8 @@ list, and a command only from the few commands that it is built on (`tool.import
                 folders, atomic writes, and `settings/`, the home of every flag and default
     tables/     rows: faces.tsv, tagIds.tsv, any table of addresses, the catalogue, labels,
                 metadata, posts and their tags; `kernels/` (numba)
-    sources/    an id becomes an original: `tree`, `template` (an address per image), `listed` (those
-                of a table), `archives/` (tar, zip), `huggingface`, `rsync/`; `transports/` move
+    sources/    an id becomes an original: `tree`, `template` (an address per image), `listed`
+                (those of a table), `archives/` (tar, zip), `huggingface`, `rsync/`; `transports/` move
                 bytes (http, object stores, files), `manners/` keep to what hosts allow (rate
                 limits, retries, connections)
     pixels/     bytes become pictures, and pictures files; pure functions. `decoders/`, `kernels/`
