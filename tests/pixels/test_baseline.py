@@ -58,10 +58,16 @@ def region_of(size, across, down):
     return Rect(left, top, right, bottom)
 
 
+def scaled(size, eighths):
+    return [-(-length * eighths // 8) for length in size]
+
+
 def assert_same(data, eighths, region):
     size = size_of(data)
     found = baseline.decode(data, eighths, region)
-    np.testing.assert_array_equal(found.reduced, jpeg.read_pixels(data, size, eighths))
+    # Of two scales that give the same size, turbojpeg takes the larger: no picture to compare with.
+    if scaled(size, eighths) != scaled(size, eighths + 1):
+        np.testing.assert_array_equal(found.reduced, jpeg.read_pixels(data, size, eighths))
     whole = jpeg.read_pixels(data, size, 8)
     np.testing.assert_array_equal(found.region, cut(whole, region))
 
