@@ -8,11 +8,12 @@ list, and a command only from the few commands that it is built on (`tool.import
 
     core/       what every room uses: records, reasons, errors, events, summaries, the layout of
                 folders, atomic writes, and `settings/`, the home of every flag and default
-    tables/     rows: faces.tsv, tagIds.tsv, the catalogue, labels, metadata, posts and their tags;
-                `kernels/` (numba)
-    sources/    an id becomes an original: `tree`, `template` (an address per image), `archives/`
-                (tar, zip), `huggingface`, `rsync/`; `transports/` move bytes (http, object stores,
-                files), `manners/` keep to what hosts allow (rate limits, retries, connections)
+    tables/     rows: faces.tsv, tagIds.tsv, any table of addresses, the catalogue, labels,
+                metadata, posts and their tags; `kernels/` (numba)
+    sources/    an id becomes an original: `tree`, `template` (an address per image), `listed`
+                (those of a table), `archives/` (tar, zip), `huggingface`, `rsync/`; `transports/` move
+                bytes (http, object stores, files), `manners/` keep to what hosts allow (rate
+                limits, retries, connections)
     pixels/     bytes become pictures, and pictures files; pure functions. `decoders/`, `kernels/`
     views/      what all screens share: progress, terminal, summary, event log, metrics, figures
     dataset/    a dataset on disk and how it is read: ledger, outcomes, manifest, places, pictures,
@@ -24,7 +25,7 @@ list, and a command only from the few commands that it is built on (`tool.import
                 Python functions; settings as flags; datasets for PyTorch; the drawn sample
     learning/   a recogniser of characters: networks, losses, augmentation, feeding, metrics, what a
                 model's folder holds
-    heads/ labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ audit/ verify/ report/
+    heads/ labels/ tags/ stats/ download/ resize/ crop/ lists/ pack/ export/ audit/ verify/ report/
     gallery/ train/ evaluate/ predict/ warm_up/ full/
                 a folder per command: `__init__` says what it does, `__main__` turns flags into an
                 exit status, `run` does it, and the rest is what it alone needs

@@ -28,7 +28,7 @@ GROUPS = {
     "download": ("download", "dataset", "coordinator"),
     "tables": ("labels", "boxes", "tags", "shards"),
 }
-"""What is compared together, in ten minutes at most."""
+"""Benchmarks that are compared together, in ten minutes at most."""
 
 
 class Workload(Struct, frozen=True, kw_only=True):

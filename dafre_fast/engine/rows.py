@@ -30,7 +30,7 @@ class Rows(NamedTuple):
     tables: Sequence[Path]
     source: str
     listed: Listed | None = None
-    """What only a table of addresses has."""
+    """Columns and facts that only a table of addresses has."""
 
     @property
     def have_classes(self) -> bool:

@@ -42,7 +42,7 @@ def simulate_all(
 
 
 class Standing(NamedTuple):
-    """What a run would leave to do: its rows, those of `asked` that are left, how many were refused
+    """The work that is left to a run: the rows of `asked` that are not made, how many were refused
     before, and the last outcomes of making.
     """
 

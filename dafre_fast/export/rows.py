@@ -22,7 +22,7 @@ Files = Iterator[tuple[str, bytes]]
 
 
 class Exporting(NamedTuple):
-    """What a format is given: the images of an export and their classes.
+    """The images of an export and their classes, as a format is given them.
 
     `images` has the columns of a pack (`pack.rows`), `file`, the path of the image in the export,
     and `image_width` and `image_height` in pixels. `left`, `top`, `right` and `bottom` are shares

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RIGHT, WRONG, SKIPPED = "right", "wrong", "skipped"
 DISPUTED, NONE = "disputed", "none"
-"""What people say together: they disagree, or nobody has judged the image."""
+"""Verdicts of all together: people disagree, or nobody has judged the image."""
 JUDGED = (RIGHT, WRONG)
 TOGETHER = (RIGHT, WRONG, DISPUTED, NONE)
 
@@ -117,7 +117,7 @@ class Judged(NamedTuple):
 
     @property
     def together(self) -> NDArray[np.str_]:
-        """What people say together on each image: right or wrong if all who judged it say so, else
+        """Return the verdict of all on each image: right or wrong if all who judged it say so, else
         disputed.
         """
         right, wrong = self.right > 0, self.wrong > 0

@@ -33,7 +33,7 @@ _BLANKS = b" \t\r\n\v\f"
 _UP_TO_NO_NUMBER = re.compile(
     rb'((?:[^"NI-]++|"(?:[^"\\]++|\\.)*+"|-(?![NI]))*+)-?(?:NaN|Infinity)\b', re.DOTALL
 )
-"""What stands before NaN or Infinity, strings as a whole; `match` must begin outside of one."""
+"""Text before NaN or Infinity, strings as a whole; `match` must begin outside of one."""
 
 
 class PlainLines(NamedTuple):

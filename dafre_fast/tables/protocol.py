@@ -20,7 +20,7 @@ _CALLED = {"shares": "shares of each class", "files": "files of ids", "drawn": "
 
 
 class Split(Struct, frozen=True):
-    """What decided the split of label files: the protocol, and the seed of a draw."""
+    """The rule that decided the split of label files: the protocol, and the seed of a draw."""
 
     protocol: Protocol
     seed: int | None = None

@@ -16,7 +16,7 @@ _LEAST_BAR, _LONGEST_BAR = 8, 30
 
 
 class _Sample(NamedTuple):
-    """What this run had done at one time."""
+    """The work that a run had done at one time."""
 
     at: float
     items: int = 0

@@ -1,4 +1,4 @@
-"""What a run shows on standard error: how far it has come, and lines that stay: notices, and what
+"""Show a run on standard error: how far it has come, and lines that stay: notices, and what
 hosts do.
 
 In a terminal, the last line is live. Anywhere else, such as in a log, a stage gets a line every so

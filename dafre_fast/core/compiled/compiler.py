@@ -64,7 +64,7 @@ class _Library(AOTCodeLibrary):
 
 
 class _Codegen(JITCPUCodegen):
-    """What numba has for the processor of this machine, but that nothing is executed."""
+    """Numba's code generator for the processor of this machine; nothing of its code is executed."""
 
     _library_class = _Library
 

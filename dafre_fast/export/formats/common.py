@@ -1,4 +1,4 @@
-"""What several formats of exports share."""
+"""Names, boxes and files that several formats of exports share."""
 
 import io
 from collections.abc import Mapping, Sequence

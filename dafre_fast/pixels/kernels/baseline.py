@@ -104,7 +104,7 @@ class Scan(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What is decoded of a picture: RGB uint8 (height, width, 3); no pixels if it is not wanted."""
+    """Decoded parts of a picture: RGB uint8 (height, width, 3); no pixels if one is not wanted."""
 
     reduced: Pixels
     """The picture at a reduced scale."""

@@ -34,7 +34,7 @@ class Member(NamedTuple):
     crc32: int | None = None
     """Checksum of a member of a zip archive; None for members of tar archives."""
     unreadable: str | None = None
-    """What it is, if it cannot be read: a sparse file, an encrypted one."""
+    """Its kind, if it cannot be read: a sparse file, an encrypted one."""
 
     @property
     def extension(self) -> str:

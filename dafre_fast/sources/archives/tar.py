@@ -113,7 +113,7 @@ async def entries(cursor: Cursor) -> AsyncGenerator[Member | Link]:
 
 @dataclass
 class _Said:
-    """What extended headers say of the entry behind them."""
+    """The facts that extended headers give of the entry behind them."""
 
     name: str | None = None
     target: str | None = None
