@@ -11,9 +11,9 @@ list, and a command only from the few commands that it is built on (`tool.import
     tables/     rows: faces.tsv, tagIds.tsv, any table of addresses, the catalogue, labels,
                 metadata, posts and their tags; `kernels/` (numba)
     sources/    an id becomes an original: `tree`, `template` (an address per image), `listed`
-                (those of a table), `archives/` (tar, zip), `huggingface`, `rsync/`; `transports/` move
-                bytes (http, object stores, files), `manners/` keep to what hosts allow (rate
-                limits, retries, connections)
+                (those of a table), `archives/` (tar, zip), `huggingface`, `rsync/`; `transports/`
+                move bytes (http, object stores, files), `manners/` keep to what hosts allow
+                (rate limits, retries, connections)
     pixels/     bytes become pictures, and pictures files; pure functions. `decoders/`, `kernels/`
     views/      what all screens share: progress, terminal, summary, event log, metrics, figures
     dataset/    a dataset on disk and how it is read: ledger, outcomes, manifest, places, pictures,

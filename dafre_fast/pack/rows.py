@@ -107,7 +107,7 @@ def read_packable(
     with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.select(name for name in wanted if name in known).collect(engine="streaming")
-    if brief["class_id"].null_count() == brief.height:
+    if not brief.select(pl.col("class_id", "class_name").is_not_null().any()).sum_horizontal()[0]:
         brief, rows = (one.drop("class_id", "class_name") for one in (brief, rows))
     _check(path, brief)
     class_names = _class_names(brief)

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -285,15 +286,24 @@ def test_a_machine_without_libturbojpeg_decodes_just_as_strictly(folder) -> None
 
 def test_after_a_file_that_kills_its_worker_all_others_are_verified(folder) -> None:
     (folder / "turbojpeg.py").write_text(DEADLY)  # the current folder comes first in sys.path
-    (folder / "deadly").write_bytes((folder / "ds/faces" / name(3)).read_bytes())
+    deadly = progressive(folder / "ds/fullMin256" / name(3))
+    (folder / "deadly").write_bytes(deadly)
+    forge(folder / "ds", deadly)
     (folder / "ds/faces" / name(4)).unlink()
     done = dafre("verify", "--output", "ds", "--deep", "--json", cwd=folder)
     findings = json.loads(done.stdout)["findings"]
     assert [(one["flaw"], one["where"]) for one in findings] == [
         ("missing", f"faces/{name(4)}"),
-        ("not_checked", f"faces/{name(3)}"),
+        ("not_checked", f"fullMin256/{name(3)}"),
     ]
     assert (done.returncode, findings[1]["detail"]) == (1, "a worker died or hung at it, twice")
+
+
+def progressive(path: Path) -> bytes:
+    """The picture as a JPEG that goes to libjpeg-turbo."""
+    saved = BytesIO()
+    Image.open(path).save(saved, "JPEG", progressive=True)
+    return saved.getvalue()
 
 
 DEADLY = """

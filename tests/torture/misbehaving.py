@@ -60,7 +60,9 @@ def write_originals(folder: Path) -> None:
 
 def save(path: Path, *, shade: int = 0, comment: str = "") -> None:
     path.parent.mkdir(exist_ok=True)
-    Image.new("RGB", (300, 400), (10 * shade, 80, 160)).save(path, comment=comment)
+    # Progressive files go to libjpeg-turbo, all others to the decoder of our own.
+    picture = Image.new("RGB", (300, 400), (10 * shade, 80, 160))
+    picture.save(path, comment=comment, progressive=True)
 
 
 def put_in_place_of_turbojpeg(folder: Path, code: str = DECODER) -> None:
