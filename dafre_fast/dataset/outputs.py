@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import polars as pl
+from msgspec.structs import replace
 
 from dafre_fast.core.errors import InputError, UsageError
 from dafre_fast.core.layout import MANIFEST
-from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Output
+from dafre_fast.core.settings.images import FULL_IMAGE, HEAD_CROP, Encoding, Output
 from dafre_fast.dataset import output_columns
 from dafre_fast.dataset.output_columns import prefix_of
 from dafre_fast.dataset.provenance import makings
@@ -72,13 +74,17 @@ def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, .
 
     Outputs are known from the settings that runs recorded beside the ledger. Others than the full
     image count only if the manifest, where there is one, has their columns. Without recorded
-    settings, an output with columns in the manifest is assumed to lie in a folder of its name.
+    settings, an output with columns in the manifest is assumed to lie in a folder of its name, and
+    to have the format of the paths in the manifest.
     """
-    known = {output.name: output for output in (FULL_IMAGE, HEAD_CROP)}
+    path, known = manifest or dataset / MANIFEST, dict[str, Output]()
     with suppress(InputError):  # the record is damaged: the columns of the manifest are left
         for making in makings(dataset):
             known |= {output.name: output for output in making.settings.outputs}
-    columns = _columns_of_manifest(manifest or dataset / MANIFEST)
+    encoding = Encoding() if known else _encoding_of_manifest(path)
+    both = (replace(output, encoding=encoding) for output in (FULL_IMAGE, HEAD_CROP))
+    known = {output.name: output for output in both} | known
+    columns = _columns_of_manifest(path)
     if columns is None:
         return tuple(known.values())
     others = [name for name in _names(columns) if name not in (FULL_IMAGE.name, HEAD_CROP.name)]
@@ -86,8 +92,19 @@ def read_outputs(dataset: Path, manifest: Path | None = None) -> tuple[Output, .
     return (
         known[FULL_IMAGE.name],
         *([known[HEAD_CROP.name]] if has_heads else []),
-        *(known.get(name) or Output(name, name) for name in others),
+        *(known.get(name) or Output(name, name, encoding=encoding) for name in others),
     )
+
+
+def _encoding_of_manifest(manifest: Path) -> Encoding:
+    """Return the format that the first path in a manifest of ids has, the default if it is none. In
+    one without ids, paths are those of originals.
+    """
+    with suppress(OSError, pl.exceptions.PolarsError, msgspec.ValidationError):
+        first = pl.scan_parquet(manifest, glob=False).select("id", "path").head(1).collect()
+        extension = "".join(first["path"].cast(pl.String)).rpartition(".")[2]
+        return msgspec.convert({"encode_format": extension}, Encoding)
+    return Encoding()
 
 
 def _columns_of_manifest(manifest: Path) -> Mapping[str, pl.DataType] | None:

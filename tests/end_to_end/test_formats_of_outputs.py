@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -227,3 +228,20 @@ def test_the_box_of_an_export_is_where_the_head_is_in_a_square(folder) -> None:
     succeeded(here("export", "--output", "ds", "--format", "yolo", "--into", "out", cwd=folder))
     (label,) = (folder / "out/labels/train").glob("0002/2.txt")
     assert label.read_text().split()[1:] == ["0.500000", "0.375000", "0.375000", "0.250000"]
+
+
+@other_formats
+def test_a_dataset_without_the_state_of_its_runs_has_the_format_of_its_manifest(
+    folder, extension
+) -> None:
+    succeeded(full(folder, "--encode-format", extension))
+    shutil.rmtree(folder / "ds/.dafre_fast")
+    succeeded(here("verify", "--output", "ds", "--deep", cwd=folder))
+    assert Items(folder / "ds", None, Making("both"))[0]["face"].shape == (20, 30, 3)
+
+
+def test_a_folder_of_images_without_its_state_is_taken_for_one_of_jpegs(folder) -> None:
+    flags = ("--input", "mine", "--output", "small", "--manifest", "m.parquet", "--workers", 1)
+    succeeded(here("resize", *flags, cwd=folder))
+    shutil.rmtree(folder / "small/.dafre_fast")
+    succeeded(here("verify", "--output", "small", "--manifest", "m.parquet", cwd=folder))

@@ -146,8 +146,8 @@ def test_a_setting_that_a_format_does_not_have_is_a_wrong_use(settings, message)
 
 
 def test_recipes_of_the_defaults_keep_their_hashes() -> None:
-    assert Recipe().hashes() == ("2c002846275758f5", "37283498ee40b40d")
+    assert Recipe(revision=4).hashes() == ("2c002846275758f5", "37283498ee40b40d")
     other = Output("small", "small", Whole())
-    assert Recipe(others=(other,)).hashes().pixels == "825a1ba86a1a2351"
+    assert Recipe(revision=4, others=(other,)).hashes().pixels == "825a1ba86a1a2351"
     assert Recipe(full=FullImage(resize_mode="no")).hashes() != Recipe().hashes()
     assert Recipe(encoding=Encoding(encode_format="png")).hashes() != Recipe().hashes()
