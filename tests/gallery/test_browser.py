@@ -254,8 +254,10 @@ def test_a_review_needs_two_keys(browser, dataset, tmp_path) -> None:
         for number, key in enumerate("rwsr"):
             expect(counter).to_contain_text(f"{number + 1} of {len(test)}")
             expect(counter).to_contain_text(f"image {test[number].id}")
+            page.wait_for_load_state("load")
             page.keyboard.press(key)
         expect(counter).to_contain_text(f"5 of {len(test)}")
+        page.wait_for_load_state("load")
         page.keyboard.press("u")
         expect(counter).to_contain_text(f"4 of {len(test)}")
         page.goto("/agreement")
@@ -297,7 +299,8 @@ def test_pages_of_a_review_are_accessible(
             assert box["y"] + box["height"] <= view["height"]
         page.wait_for_load_state("load")
         look("review")
-        page.keyboard.press("w")
+        with page.expect_navigation():
+            page.keyboard.press("w")
         page.goto("/agreement", wait_until="load")
         look("agreement")
         page.goto(f"/review?q=split:test+class:{FIRST.klass}+status:truncated", wait_until="load")
