@@ -40,7 +40,9 @@ BUST = Output("bust", "busts", HeadBox(0.5), ShortSide(128, at_most=True))
 def test_recipes_without_further_outputs_have_the_hashes_that_are_in_ledgers(
     recipe, pixels, bounded
 ) -> None:
-    assert recipe.hashes() == (pixels, bounded)
+    earlier = msgspec.structs.replace(recipe, revision=4)
+    assert earlier.hashes() == (pixels, bounded)
+    assert recipe.hashes().pixels != pixels
 
 
 def test_every_setting_of_a_further_output_is_hashed() -> None:
