@@ -163,7 +163,7 @@ def test_parts_and_their_merge_are_commands_that_need_no_common_folder(
     (tmp_path / "merge").mkdir()
     done = dafre("merge", "--output", store.address, cwd=tmp_path / "merge")
     assert done.returncode == 0, done.stderr
-    assert f"gallery --output '{store.address}'` shows the images; verify takes" in done.stdout
+    assert f"check: dafre-fast verify --output '{store.address}'" in done.stdout
     assert without_times(dataset(store)) == without_times(expected)
     assert not [*(tmp_path / "merge").iterdir()]
     again = dafre("merge", "--output", tmp_path / "1/ds", "--json", cwd=tmp_path)

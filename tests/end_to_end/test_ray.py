@@ -161,7 +161,7 @@ def test_a_node_that_is_killed_costs_its_part_another_attempt(
         cluster.add()
         assert driver.status() == 0, driver.said
     assert re.search(r"part \d was lost on node .* \(the node died\) and is started", driver.said)
-    assert same(tmp_path / "ds", whole)
+    assert same(tmp_path / "ds", whole, killed=True)
 
 
 @pytest.mark.parametrize("whom", ["engine", "task"])
@@ -176,7 +176,7 @@ def test_a_process_that_is_killed_on_a_node_costs_nothing(
         assert driver.status() == 0, driver.said
     how = "killed by signal 9" if whom == "engine" else "its process died"
     assert f"({how}) and is started again" in driver.said
-    assert same(tmp_path / "ds", whole)
+    assert same(tmp_path / "ds", whole, killed=True)
 
 
 def test_a_driver_that_is_killed_leaves_nobody_and_goes_on_with_its_parts(
@@ -196,7 +196,7 @@ def test_a_driver_that_is_killed_leaves_nobody_and_goes_on_with_its_parts(
             assert division.read_bytes() == before
             assert driver.status() == 0, driver.said
     assert not division.exists()
-    assert same(tmp_path / "ds", whole)
+    assert same(tmp_path / "ds", whole, killed=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
