@@ -11,7 +11,6 @@ import gc
 import os
 import re
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -38,7 +37,7 @@ from dafre_fast.core.settings.build import build, fields
 from dafre_fast.core.settings.groups import Group
 from dafre_fast.core.settings.img2dataset import translated
 from dafre_fast.core.settings.running import Reporting
-from dafre_fast.core.stopping import Stopped, end, raise_stopped
+from dafre_fast.core.stopping import asked_by, end, raise_stopped
 from dafre_fast.core.summaries import Summary
 
 COMMANDS = (
@@ -282,7 +281,7 @@ def run(entry: click.Command) -> NoReturn:
     except (KeyboardInterrupt, click.Abort) as stop:
         # click turns every KeyboardInterrupt into its own Abort.
         cause = stop.__cause__ if isinstance(stop, click.Abort) else stop
-        end(prefix, cause.number if isinstance(cause, Stopped) else signal.SIGINT)
+        end(prefix, asked_by(cause))
 
 
 _PACKAGES = {

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread, Timer, main_thread
 from types import FrameType
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE_SECONDS = 2.0
@@ -66,6 +66,13 @@ def is_asked() -> bool:
     return _heeded.is_set()
 
 
+def asked_by(stop: BaseException | None) -> int:
+    """Return the number of the signal that led to an exception. Libraries put a KeyboardInterrupt
+    of their own in the place of `Stopped`, such as Ray while it waits.
+    """
+    return stop.number if isinstance(stop, Stopped) else _Asked.number
+
+
 def end(name: str, number: int) -> NoReturn:
     """End this process, the command `name`, after a signal. No thread is waited for."""
     with suppress(OSError):
@@ -76,13 +83,16 @@ def end(name: str, number: int) -> NoReturn:
 
 
 class _Asked:
+    number: ClassVar[int] = signal.SIGINT
+    """The number of the first signal."""
+
     def __init__(self) -> None:
         self._at: float | None = None
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
         if self._at is None:
-            self._at = now
+            self._at, _Asked.number = now, number
             heed()
             raise Stopped(number)
         if now - self._at > PATIENCE_SECONDS:

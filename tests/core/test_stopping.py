@@ -9,19 +9,23 @@ import pytest
 SCRIPT = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
-from dafre_fast.core.stopping import Stopped, end, raise_stopped
+from dafre_fast.core.stopping import asked_by, end, raise_stopped
 {before}
 raise_stopped("dafre-fast here")
 try:
     print("ready", flush=True)
     {wait}
-except Stopped as stop:
+except KeyboardInterrupt as stop:
     print("cleaning", flush=True)
     sys.stdin.readline()
     print("cleaned up", flush=True)
-    end("dafre-fast here", stop.number)
+    end("dafre-fast here", asked_by(stop))
 """
 SLEEP = "time.sleep(60)"
+REPLACED = (
+    r"exec('try: time.sleep(60)\nexcept KeyboardInterrupt: raise KeyboardInterrupt from None')"
+)
+"""A library that raises its own KeyboardInterrupt."""
 DEADLOCK = (  # a call that no signal interrupts
     "import ctypes; lock = ctypes.create_string_buffer(64); C = ctypes.CDLL(None);"
     " C.pthread_mutex_lock(lock); C.pthread_mutex_lock(lock)"
@@ -36,9 +40,18 @@ def started(wait: str, before: str = "") -> subprocess.Popen[str]:
     return script
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
+STATUSES = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "status"), STATUSES)
+def test_the_status_is_that_of_the_signal_whatever_a_library_raises_for_it(number, status) -> None:
+    with started(REPLACED) as script:
+        script.send_signal(number)
+        script.communicate("\n", timeout=60)
+    assert script.returncode == status
+
+
+@pytest.mark.parametrize(("number", "status"), STATUSES)
 def test_a_second_signal_does_not_break_off_what_is_cleaned_up(number, status) -> None:
     with started(SLEEP) as script:
         script.send_signal(number)
