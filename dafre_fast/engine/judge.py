@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
 from mmap import mmap
 from typing import IO
@@ -60,7 +61,7 @@ class Judge:
         try:
             process.stdin.write(len(data).to_bytes(_SIZE_BYTES, "little") + data)
             process.stdin.flush()
-            if select.select([process.stdout], [], [], _JUDGING_SECONDS)[0]:
+            if _has_answered(process.stdout):
                 return msgspec.json.decode(process.stdout.readline(), type=_Verdict)
         except (OSError, msgspec.DecodeError):
             pass
@@ -76,14 +77,28 @@ class Judge:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
+            self._kill = weakref.finalize(self, _killed, self._process)
         return self._process
 
     def _end(self) -> None:
         if self._process:
-            self._process.kill()
-            with suppress(OSError):
-                self._process.communicate()
+            self._kill()
             self._process = None
+
+
+def _killed(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with suppress(OSError):
+        process.communicate()
+
+
+def _has_answered(pipe: IO[bytes]) -> bool:
+    """Wait for an answer; return whether one has come. A run may have thousands of files open, more
+    than `select` takes.
+    """
+    answers = select.poll()
+    answers.register(pipe, select.POLLIN)
+    return bool(answers.poll(1000 * _JUDGING_SECONDS))
 
 
 def _serve(asked: IO[bytes], told: IO[bytes]) -> None:

@@ -103,7 +103,7 @@ def read_packable(
         raise InputError(f"{path}: has no column {', '.join(missing)}")
     further = further_columns(known)
     every = (*_DESCRIBING, *further, *columns, *columns_of(outputs), *LISTS)
-    wanted = ("status", *(every if described else (*_OF_IMAGE, *recorded)))
+    wanted = dict.fromkeys(("status", *(every if described else (*_OF_IMAGE, *recorded))))
     with reading(path):
         brief = table.select("id", "class_id", "class_name", "split", "status").collect()
         rows = table.select(name for name in wanted if name in known).collect(engine="streaming")

@@ -79,3 +79,21 @@ def test_after_its_end_another_process_judges(judge) -> None:
     judge._process.wait()
     with pytest.raises(Refusal):
         judge(BROKEN_OFF)
+
+
+def test_files_are_judged_beside_thousands_that_are_open(judge) -> None:
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert judge(WITHOUT_END) is False
+        assert judge._process.stdout.fileno() > 1023
+    finally:
+        for one in many:
+            os.close(one)
+
+
+def test_its_process_ends_with_it() -> None:
+    one = Judge()
+    one(WITHOUT_END)
+    process = one._process
+    del one
+    assert process.poll() is not None
