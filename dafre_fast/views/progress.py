@@ -132,7 +132,7 @@ class _Ticker(Thread):
 
 
 class _Screen(Protocol):
-    """Where lines are shown."""
+    """The stream on which lines are shown."""
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds between one showing of a line and the next."""

@@ -1,4 +1,4 @@
-"""From a list of addresses to a network, as the tutorial has it: made, looked at, marked, packed
+"""A list of addresses becomes a network, as the tutorial has it: made, looked at, marked, packed
 without what is marked, and trained on.
 """
 

@@ -1,4 +1,4 @@
-"""Where a file ends: by its structure, whatever stands behind it, and alike for all commands."""
+"""The end of a file: by its structure, whatever stands behind it, and alike for all commands."""
 
 import re
 import struct

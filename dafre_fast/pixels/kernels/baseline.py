@@ -21,7 +21,7 @@ BITS = 11
 END_OF_BLOCK = 128
 """An advance that ends a block."""
 LENGTHS = 1 << BITS
-"""Where two numbers for each length of a code stand in a table, behind an entry for all BITS."""
+"""Place of two numbers for each length of a code in a table, behind an entry for all BITS."""
 SYMBOLS = LENGTHS + 2 * 17
 _TABLE = SYMBOLS + 256
 BLOCK = 64
@@ -90,7 +90,7 @@ class Scan(NamedTuple):
     interval: int
     """Number of MCUs between restart markers; 0 if there are none."""
     begin: int
-    """Where the coded data begins in the file."""
+    """Offset of the coded data in the file."""
 
     @property
     def side(self) -> int:
@@ -113,10 +113,10 @@ class Parts(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """Where samples are written: planes of three components, and behind them room for two rows."""
+    """Room for samples: planes of three components, and behind them room for two rows."""
 
     begin: int
-    """Where they begin in an array."""
+    """Offset of the samples in an array."""
     plane: int
     """Bytes of a component."""
     pitch: int
