@@ -132,7 +132,7 @@ class _Ticker(Thread):
 
 
 class _Screen(Protocol):
-    """The stream on which lines are shown."""
+    """A place that shows lines: a terminal, or anything else."""
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds between one showing of a line and the next."""
