@@ -39,8 +39,8 @@ class Exporting(NamedTuple):
 class Format(NamedTuple):
     """A format of exports. A new one is a module with a `FORMAT`, and a row in `formats.choose`."""
 
-    path: Callable[[Sequence[str]], pl.Expr]
-    """Returns the paths of images in the export, for the names of all classes."""
+    path: Callable[[Sequence[str], str], pl.Expr]
+    """Returns the paths of images in the export, for the names of all classes and the extension."""
     files: Callable[[Exporting], Files]
     """Returns the other files of the export by their paths, made one after the other."""
     needs_boxes: bool = False
@@ -53,9 +53,7 @@ def shows_boxes(output: Output) -> bool:
 
 
 def images_of(rows: pl.DataFrame, output: Output, path: pl.Expr) -> pl.DataFrame:
-    """Return rows of a pack as the images of an export (`Exporting`). `path` ends in `.jpg`, in
-    place of which images of another format have their own ending.
-    """
+    """Return rows of a pack as the images of an export (`Exporting`), with their `path` there."""
     prefix = prefix_of(output.name)
     sides = [
         pl.col(f"{prefix}{side}").alias(name)
@@ -63,11 +61,10 @@ def images_of(rows: pl.DataFrame, output: Output, path: pl.Expr) -> pl.DataFrame
     ]
     shown = shown_boxes(output)
     edges = [shown[edge].cast(pl.Float64).clip(0, 1).alias(edge) for edge in Box._fields]
-    file = path.str.replace(r"\.jpg$", f".{output.extension}").alias(FILE)
     left, top, right, bottom = (pl.col(edge) for edge in Box._fields)
     is_box = (right > left) & (bottom > top) & pl.lit(shows_boxes(output))
     known = pl.all_horizontal(pl.col(edge).is_finite() for edge in Box._fields)
-    return rows.with_columns(file, *sides, *edges).with_columns(
+    return rows.with_columns(path.alias(FILE), *sides, *edges).with_columns(
         pl.when(is_box & known).then(pl.col(edge)).alias(edge) for edge in Box._fields
     )
 

@@ -127,7 +127,7 @@ class _Found(Struct, frozen=True):
         if made.is_empty():
             of = str(lists) or ", ".join(run.split) or str(run.output)
             raise UsageError(f"{of}: no image that was made is left to export")
-        path = format.path(packable.class_names)
+        path = format.path(packable.class_names, output.extension)
         return cls(
             name=run.output.resolve().name,
             images=images_of(made, output, path),

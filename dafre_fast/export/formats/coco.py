@@ -16,8 +16,8 @@ from dafre_fast.export.formats.common import box_of, bucketed, classes_or_head, 
 from dafre_fast.export.rows import FILE, SIDES, Exporting, Files, Format
 
 
-def _path(_classes: Sequence[str]) -> pl.Expr:
-    return bucketed("{split}")
+def _path(_classes: Sequence[str], extension: str) -> pl.Expr:
+    return bucketed("{split}", extension)
 
 
 def _files(export: Exporting) -> Files:

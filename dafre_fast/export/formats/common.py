@@ -9,18 +9,17 @@ import polars as pl
 from dafre_fast.core.categories import TAG_KINDS, column
 from dafre_fast.core.records import Box
 from dafre_fast.export.rows import FILE, SIDES, Files
+from dafre_fast.tables.image_paths import image_paths
 
 HEAD = "head"
 """The class of the boxes of a dataset without classes."""
 
 
-def bucketed(folder: str) -> pl.Expr:
+def bucketed(folder: str, extension: str) -> pl.Expr:
     """Return paths `{folder}/0446/332446.jpg`; `{split}` in a folder is the split."""
     before, found, after = folder.partition("{split}")
     parts = [pl.lit(before), pl.col("split"), pl.lit(after)] if found else [pl.lit(folder)]
-    bucket = (pl.col("id") % 1000).cast(pl.String).str.zfill(4)
-    number = pl.col("id").cast(pl.String)
-    return pl.concat_str([*parts, pl.lit("/"), bucket, pl.lit("/"), number, pl.lit(".jpg")])
+    return pl.concat_str([*parts, pl.lit("/"), image_paths(extension)])
 
 
 def classes_or_head(classes: Sequence[str]) -> Sequence[str]:

@@ -34,8 +34,8 @@ _OF_METADATA = {
 }
 
 
-def _path(_classes: Sequence[str]) -> pl.Expr:
-    return bucketed("data")
+def _path(_classes: Sequence[str], extension: str) -> pl.Expr:
+    return bucketed("data", extension)
 
 
 def _files(export: Exporting) -> Files:

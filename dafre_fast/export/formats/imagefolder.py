@@ -45,13 +45,13 @@ def _folder(name: str) -> str:
     return text or "%"
 
 
-def _path(classes: Sequence[str]) -> pl.Expr:
+def _path(classes: Sequence[str], extension: str) -> pl.Expr:
     folders = pl.Series("folder", folders_of(classes), pl.String)
     numbers = pl.Series("number", range(len(folders)), pl.Int64)
     folder = pl.col("class_id").replace_strict(numbers, folders, return_dtype=pl.String)
     number = pl.col("id").cast(pl.String)
     slash = pl.lit("/")
-    return pl.concat_str([pl.col("split"), slash, folder, slash, number, pl.lit(".jpg")])
+    return pl.concat_str([pl.col("split"), slash, folder, slash, number, pl.lit(f".{extension}")])
 
 
 def _files(export: Exporting) -> Files:
